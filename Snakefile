@@ -1,0 +1,48 @@
+"""pagewave: read scanned books page after page, in waves of one batch each.
+
+    snakemake -n                                   what would be read, wave by wave, and its price
+    snakemake --profile profiles/local             read it
+    snakemake --profile profiles/local -F results/books/<state>/<school>/<year>/book.json
+                                                   read one book again
+
+Settings are in config/config.yaml, explained in config/README.md.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+# A file named on the command line stands alone: mixed with the sample's, a forgotten key would
+# silently come from there.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/waves.smk"
+include: "rules/books.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        books=book_files,
+        pages=pages_to_read,
+
+
+onstart:
+    begin()
+
+
+onsuccess:
+    end("ok")
+
+
+onerror:
+    end("failed")

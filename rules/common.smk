@@ -1,0 +1,82 @@
+"""The run behind the rules, and the input functions that ask it.
+
+The package in scripts/pagewave holds the logic; functions here only translate wildcards.
+"""
+
+import sys
+
+sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
+
+from pagewave import snake
+
+RUN = snake.load(config, workflow)
+
+# Config is the one source of the limit; --resources gemini_batches=N still wins.
+workflow.global_resources.setdefault(
+    "gemini_batches", RUN.settings.execution.max_concurrent_batches
+)
+
+PAGES = str(RUN.settings.paths.output_dir)
+BOOKS = str(RUN.settings.paths.books_dir)
+WAVES = str(RUN.settings.paths.logs_dir / "waves")
+
+
+wildcard_constraints:
+    state="[^/]+",
+    school="[^/]+",
+    year=r"\d+",
+    page=r"\d+",
+    run="[^/]+",
+    lane=r"\d+",
+    wave=r"\d+",
+
+
+def the_page(wildcards):
+    return RUN.page(wildcards.state, wildcards.school, wildcards.year, wildcards.page)
+
+
+def book_files(wildcards):
+    return [f"{BOOKS}/{book.id}/book.json" for book in RUN.bench.dataset.books]
+
+
+def pages_to_read(wildcards):
+    return RUN.files_to_read()
+
+
+def pages_of_book(wildcards):
+    book = RUN.bench.dataset.book(f"{wildcards.state}/{wildcards.school}/{wildcards.year}")
+    return [RUN.page_file(page) for page in book.pages]
+
+
+def previous_page(wildcards):
+    page = the_page(wildcards)
+    before = RUN.previous_file(page)
+    if before is None:
+        return []
+    # A page that is settled stays so when the one before it is written again.
+    return before if RUN.wave_of(page) else ancient(before)
+
+
+def wave_of_page(wildcards):
+    return RUN.wave_of(the_page(wildcards)) or []
+
+
+def wave_needs(wildcards):
+    return RUN.waits_for(int(wildcards.lane), int(wildcards.wave))
+
+
+def wave_preview(wildcards):
+    return str(RUN.forecast.wave(int(wildcards.lane), int(wildcards.wave)))
+
+
+def waves_left(wildcards):
+    # Free slots go to the lane with the longest way to go; 0 is Snakemake's default priority.
+    return max(1, RUN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
+
+
+def begin():
+    snake.exit_on_error(RUN.begin)
+
+
+def end(outcome):
+    snake.exit_on_error(lambda: RUN.end(outcome))

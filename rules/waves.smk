@@ -1,0 +1,44 @@
+"""Pages, and the waves that carry them.
+
+A page waits for the page before it and for the wave that brings its answer. Which wave that is, the
+schedule predicts before the run, and corrects when a wave ends: then Snakemake asks the input
+functions of everything that waited for it again.
+
+REQUIRED: labels and images of the data set
+OUTPUTS:  one JSON file a page, one manifest a wave
+"""
+
+
+localrules:
+    page,
+    wave,
+
+
+rule page:
+    input:
+        previous=previous_page,
+        wave=wave_of_page,
+    output:
+        f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json",
+    message:
+        "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+    run:
+        snake.job(RUN.write_page, the_page(wildcards))
+
+
+checkpoint wave:
+    input:
+        wave_needs,
+    output:
+        f"{WAVES}/{{run}}/lane{{lane}}-wave{{wave}}.json",
+    params:
+        preview=wave_preview,
+    message:
+        "lane {wildcards.lane} wave {wildcards.wave}: {params.preview}"
+    # It only waits: with a thread of its own, `cores` would cap the batches in flight.
+    threads: 0
+    resources:
+        gemini_batches=1,
+    priority: waves_left
+    run:
+        snake.job(RUN.read_wave, int(wildcards.lane), int(wildcards.wave), output[0])

@@ -1,0 +1,61 @@
+"""Rolls the pages of a book up into book.json (everything, with provenance) and text.txt."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from ..dataset import Book, Page
+from ..ledger import Ledger
+from ..workbench import Workbench, write_atomically
+
+
+def write_book(bench: Workbench, book: Book) -> None:
+    """Write both files of a book.
+
+    Raises:
+        DataError: a page's file is missing or not what the page model says.
+    """
+    pages, texts = [], []
+    for page in book.pages:
+        answer = bench.read_page(page)
+        pages.append(
+            {
+                "number": page.number,
+                "key": page.key,
+                "image": str(page.image),
+                "provenance": provenance(bench.ledger, page),
+                "page": answer.model_dump(mode="json"),
+            }
+        )
+        texts.append(f"[page {page.number}]\n{answer.text()}\n")
+    content = {
+        "state": book.state,
+        "school": book.school,
+        "year": book.year,
+        "page_count": len(pages),
+        "pages": pages,
+    }
+    book_file, text_file = bench.book_files(book)
+    write_atomically(text_file, "\n".join(texts))
+    write_atomically(book_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
+    """How a page's answer came about; None where its file was not written by pagewave."""
+    rows = ledger.query(
+        "SELECT a.number AS attempt, a.fingerprint, a.prompt_tokens, a.output_tokens,"
+        " a.thoughts_tokens, a.cached_tokens, a.usd, a.created_at, b.name AS batch, b.engine,"
+        " b.model, p.name AS prompt_name, p.template_file AS prompt_template,"
+        " p.sha256 AS prompt_sha256, r.generation_config, r.image_sha256"
+        " FROM page JOIN attempt a ON a.id = page.attempt_id JOIN batch b ON b.id = a.batch_id"
+        " JOIN prompt p ON p.sha256 = b.prompt_sha256"
+        " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key WHERE page.key = ?",
+        page.key,
+    )
+    if not rows:
+        return None
+    row = dict(rows[0])
+    row["generation_config"] = json.loads(row["generation_config"])
+    row["prompt_version"] = row["prompt_template"].removesuffix(".jinja")
+    row["read_at"] = datetime.fromtimestamp(row.pop("created_at"), UTC).isoformat()
+    return row

@@ -1,0 +1,315 @@
+"""The sections of the configuration: every key, its bounds, its default and what it means.
+
+`config/README.md` shows the same as tables, and a test keeps both in step. Units are part of a
+key's name or of its description.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from .config_types import ConfigPath, DisplayPrefix, FileName, Float, Int, ModelName, Section
+from .errors import ErrorType
+
+
+class Paths(Section):
+    """Where things are; relative paths start at the working directory."""
+
+    label_source_dir: ConfigPath = Field(
+        description="Labels, {state}/{school}/{year}/{page}.json: a page is read when it has one. "
+        "Their content is not looked at."
+    )
+    image_source_dir: ConfigPath = Field(
+        description="Page images, {state}/{school}/{year}/{page}.jpg (or .jpeg, .png, .webp)."
+    )
+    output_dir: ConfigPath = Field(
+        default=Path("results/pages"), description="What was read, one JSON file a page."
+    )
+    books_dir: ConfigPath = Field(
+        default=Path("results/books"), description="What was read, put together by book."
+    )
+    logs_dir: ConfigPath = Field(default=Path("logs"), description="Log files.")
+    state_dir: ConfigPath = Field(
+        default=Path("state"),
+        description="The ledger of everything sent and paid. Keep it, on a local disk: SQLite is "
+        "not safe on a network file system.",
+    )
+
+
+class TargetYears(Section):
+    """An inclusive range of years."""
+
+    start: Int | None = Field(
+        default=None, ge=0, le=9999, description="First year to read; null: no lower bound."
+    )
+    end: Int | None = Field(
+        default=None, ge=0, le=9999, description="Last year to read; null: no upper bound."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TargetYears:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError(f"start {self.start} comes after end {self.end}; swap them")
+        return self
+
+
+class Filters(Section):
+    """Which of the labelled pages to read."""
+
+    target_states: Annotated[
+        list[str], BeforeValidator(lambda value: [] if value is None else value)
+    ] = Field(default=[], description="Names of state folders; an empty list: all of them.")
+    target_years: TargetYears | None = Field(
+        default=None, description="Inclusive range of years; null: all of them."
+    )
+
+
+class Execution(Section):
+    """How much is sent, and how often."""
+
+    max_retries: Int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="Failed attempts after which a page is a dead letter: it is not sent again "
+        "until scripts/clear_failure_counts.py clears its count.",
+    )
+    batch_size_limit: Int = Field(
+        default=100, ge=1, le=100_000, description="Most pages in one batch, each of another chain."
+    )
+    max_concurrent_batches: Int = Field(
+        default=10, ge=1, le=100, description="Batches in flight at once; the service allows 100."
+    )
+    max_batch_failures: Int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="Batches that failed, expired or were cancelled as a whole before their page "
+        "is a dead letter; these do not count as attempts.",
+    )
+    dry_run: bool = Field(
+        default=False, description="true: show waves, pages, tokens and price, send nothing."
+    )
+
+
+class GenerationOverrides(Section):
+    """Settings of the model that a retry changes; null leaves them as they were."""
+
+    temperature: Float | None = Field(
+        default=None, ge=0, le=2, description="Randomness of the answers."
+    )
+    # 65,536 is the output limit of every Gemini 2.5 and 3 model.
+    max_output_tokens: Int | None = Field(
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Most tokens an answer may have, thoughts included.",
+    )
+    top_p: Float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Sample from the likeliest tokens up to this probability.",
+    )
+    top_k: Int | None = Field(
+        default=None, ge=1, description="Sample from this many likeliest tokens."
+    )
+    seed: Int | None = Field(
+        default=None, ge=-(2**31), le=2**31 - 1, description="Seed of the random choice."
+    )
+    thinking_budget: Int | None = Field(
+        default=None,
+        ge=-1,
+        le=65_536,
+        description="Most tokens of thought, paid like output; 0: none, -1: the model decides.",
+    )
+    media_resolution: (
+        Literal["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH"] | None
+    ) = Field(default=None, description="How finely images are looked at; finer costs more tokens.")
+
+
+class GenerationConfig(GenerationOverrides):
+    """What is asked of the model; null leaves a setting to the service."""
+
+    temperature: Float | None = Field(
+        default=0.1, ge=0, le=2, description="Randomness of the answers."
+    )
+    max_output_tokens: Int | None = Field(
+        default=8192,
+        ge=1,
+        le=65_536,
+        description="Most tokens an answer may have, thoughts included.",
+    )
+    response_mime_type: Literal["application/json"] = Field(
+        default="application/json", description="Answers are read as JSON."
+    )
+
+
+class Model(Section):
+    """Which model reads, and how."""
+
+    name: ModelName = Field(
+        default="gemini-2.5-flash", description="Gemini model; a `models/` in front is dropped."
+    )
+    generation_config: GenerationConfig = Field(
+        default=GenerationConfig(), description="What is asked of the model."
+    )
+
+
+class Batch(Section):
+    """How batches are named and waited for."""
+
+    poll_interval_seconds: Float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Seconds between two looks at a batch; 0.2 with engine: embedded.",
+    )
+    max_poll_attempts: Int = Field(
+        default=5760,
+        ge=1,
+        description="Looks after which a batch is cancelled: 48 hours with the interval above, "
+        "which is when the service gives up too. 864000 with engine: embedded.",
+    )
+    display_name_prefix: DisplayPrefix = Field(
+        default="pagewave", description="First part of a batch's name at the service."
+    )
+    reconcile_seconds: Float = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which a batch of unknown fate is looked for before it is sent "
+        "again.",
+    )
+    outage_seconds: Float = Field(
+        default=3600.0,
+        ge=0,
+        le=604_800,
+        description="Seconds for which an unreachable service is waited out before the run ends. "
+        "Batches in flight lose nothing.",
+    )
+    api_version: Literal["v1beta", "v1", "v1alpha"] = Field(
+        default="v1beta", description="Version of the Gemini API."
+    )
+
+
+class Files(Section):
+    """How images and requests are uploaded."""
+
+    upload_retry_attempts: Int = Field(
+        default=5, ge=1, le=100, description="Tries for one upload, the first included."
+    )
+    upload_retry_backoff_seconds: Float = Field(
+        default=2.0,
+        ge=0,
+        le=600,
+        description="Seconds before the second try; each further one doubles it.",
+    )
+    upload_concurrency: Int = Field(default=4, ge=1, le=64, description="Uploads at the same time.")
+    timeout_seconds: Float = Field(
+        default=120.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a silent connection is given up.",
+    )
+
+
+class PromptChoice(Section):
+    """Which version of which prompt is sent."""
+
+    registry_dir: ConfigPath = Field(default=Path("prompts"), description="One folder a prompt.")
+    name: FileName = Field(default="page_ocr", description="Folder in the registry.")
+    template_file: FileName = Field(
+        default="v1.1.jinja", description="Version: a template in that folder."
+    )
+
+
+class Retry(Section):
+    """What a further attempt does differently: the same question mostly gets the same answer."""
+
+    generation_config: list[GenerationOverrides] = Field(
+        default=[GenerationOverrides(temperature=0.4), GenerationOverrides(temperature=0.8)],
+        description="The second attempt takes the first entry, the third the second; the last "
+        "repeats.",
+    )
+    after: dict[ErrorType, GenerationOverrides] = Field(
+        default={
+            "Truncated": GenerationOverrides(max_output_tokens=65_536),
+            "Recitation": GenerationOverrides(temperature=1.0),
+        },
+        description="Changes after a certain error, on top of the above.",
+    )
+
+
+class Price(Section):
+    """USD per million tokens in a batch."""
+
+    input: Float = Field(ge=0, description="USD per million tokens sent.")
+    output: Float = Field(ge=0, description="USD per million tokens answered, thoughts included.")
+
+
+# Half of the interactive prices of ai.google.dev/gemini-api/docs/pricing for prompts up to
+# 200,000 tokens. Gemini 3.8 Flash is at its introductory price, which doubles on 2027-01-01.
+BATCH_PRICES = {
+    "gemini-2.5-flash-lite": Price(input=0.05, output=0.20),
+    "gemini-2.5-flash": Price(input=0.15, output=1.25),
+    "gemini-2.5-pro": Price(input=0.625, output=5.00),
+    "gemini-3-flash-preview": Price(input=0.25, output=1.50),
+    "gemini-3-pro-preview": Price(input=1.00, output=6.00),
+    "gemini-3.1-flash-lite": Price(input=0.125, output=0.75),
+    "gemini-3.1-pro-preview": Price(input=1.00, output=6.00),
+    "gemini-3.5-flash-lite": Price(input=0.15, output=1.25),
+    "gemini-3.5-flash": Price(input=0.75, output=4.50),
+    "gemini-3.8-flash": Price(input=0.375, output=1.875),
+}
+
+
+def _with_known_prices(value: object) -> object:
+    if value is None:
+        return BATCH_PRICES
+    return {**BATCH_PRICES, **value} if isinstance(value, Mapping) else value
+
+
+class Pricing(Section):
+    """What tokens cost, to show the price before it is paid."""
+
+    as_of: datetime.date = Field(
+        default=datetime.date(2026, 10, 7), description="Day on which the prices were looked up."
+    )
+    output_tokens_per_page: Int = Field(
+        default=1500,
+        ge=1,
+        le=65_536,
+        description="Tokens expected in an answer, for the price shown before a run.",
+    )
+    batch_usd_per_million_tokens: Annotated[
+        dict[str, Price], BeforeValidator(_with_known_prices)
+    ] = Field(
+        default=BATCH_PRICES,
+        description="Prices by model, added to the shipped ones. A model without a price is read "
+        "all the same, its price shown as unknown.",
+    )
+
+
+class Embedded(Section):
+    """The reader on this machine (`engine: embedded`)."""
+
+    reader: Literal["ocr", "echo"] = Field(
+        default="ocr",
+        description="ocr reads with Tesseract; echo answers at once with the page's key.",
+    )
+    workers: Int = Field(default=2, ge=1, le=256, description="Pages read at the same time.")
+    batch_seconds: Float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Least seconds a batch takes, to act like the service.",
+    )
+    faults: list[str] = Field(
+        default=[], description="Failures to play, for trying things out and tests."
+    )

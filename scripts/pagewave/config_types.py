@@ -1,0 +1,86 @@
+"""What the configuration's values are made of: numbers, paths and names with their own checks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
+
+
+def unfit_for_snakemake(name: str) -> str | None:
+    """Why Snakemake cannot carry this name through file names and wildcards, or None if it can.
+
+    Measured with 9.27.1: spaces, colons, quotes, commas, `*`, `[`, `#`, `$`, `~`, a leading `-` and
+    trailing spaces do no harm.
+    """
+    for character in name:
+        if character in "{}":
+            return f"holds {character!r}, which Snakemake takes for a wildcard"
+        # Both are doubled or escaped where a job is handed to another process, and then not found.
+        if character == "\\":
+            return "holds a backslash, which Snakemake cannot hand to a job"
+        if "\ud800" <= character <= "\udfff":
+            return "is not valid UTF-8"
+        if not character.isprintable():
+            return f"holds the invisible character U+{ord(character):04X}"
+    return None
+
+
+def _no_bool(value: object) -> object:
+    # YAML's `yes` is True, which pydantic would take for the number 1.
+    if isinstance(value, bool):
+        raise PydanticCustomError("not_a_number", "not a number")
+    return value
+
+
+def _plain_path(value: Path) -> Path:
+    if reason := unfit_for_snakemake(str(value)):
+        raise ValueError(f"{reason}; choose another path")
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user's home; write the path in full") from None
+
+
+def _no_empty_path(value: object) -> object:
+    # Path("") is the working directory, which nobody means by an empty value.
+    if isinstance(value, str) and not value.strip():
+        raise PydanticCustomError("empty_path", "empty path")
+    return value
+
+
+def _model_name(value: str) -> str:
+    name = value.strip().removeprefix("models/")
+    if not re.fullmatch(r"(tunedModels/)?[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ValueError("expected a model's name such as gemini-2.5-flash")
+    return name
+
+
+def _display_prefix(value: str) -> str:
+    # It becomes part of a file name and of an HTTP header.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}", value):
+        raise ValueError("expected up to 60 of A-Z a-z 0-9 . _ - and spaces, no space in front")
+    return value
+
+
+def _file_name(value: str) -> str:
+    if not value or "/" in value or "\\" in value or value in (".", ".."):
+        raise ValueError("expected a plain name without folders")
+    return value
+
+
+Int = Annotated[int, BeforeValidator(_no_bool)]
+Float = Annotated[float, BeforeValidator(_no_bool)]
+ConfigPath = Annotated[Path, BeforeValidator(_no_empty_path), AfterValidator(_plain_path)]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+DisplayPrefix = Annotated[str, AfterValidator(_display_prefix)]
+FileName = Annotated[str, AfterValidator(_file_name)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,0 +1,326 @@
+"""The data set: which pages there are to read, in which books, with which images.
+
+The label tree is the allow-list: a page exists when `{state}/{school}/{year}/{page}.json` does. Its
+image lies at the same place of the image tree, under the same stem.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+from .config_types import unfit_for_snakemake
+from .errors import DataError
+from .settings import Filters, Settings, TargetYears
+
+IMAGE_SUFFIXES = (
+    ".jpg",
+    *(".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".webp", ".WEBP"),
+    *(".tif", ".TIF", ".tiff", ".TIFF"),
+)
+"""In this order: with `7.jpg` and `7.png` beside each other, page 7 is `7.jpg`."""
+
+LISTED = 20
+"""How many of many things an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page with a label. `stem` is its file name without suffix: `007` is page number 7."""
+
+    state: str
+    school: str
+    year: int
+    number: int
+    image: Path
+    stem: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.stem:
+            object.__setattr__(self, "stem", str(self.number))
+
+    @property
+    def key(self) -> str:
+        """`state:school:year:page`, which joins an answer to its page."""
+        return f"{self.state}:{self.school}:{self.year}:{self.number}"
+
+    @property
+    def book_id(self) -> str:
+        """`state/school/year`."""
+        return f"{self.state}/{self.school}/{self.year}"
+
+    @property
+    def name(self) -> str:
+        """`state/school/year/stem`: where its files lie in every tree, without suffix."""
+        return f"{self.book_id}/{self.stem}"
+
+
+@dataclass(frozen=True)
+class Book:
+    """A folder of pages, ordered by number."""
+
+    state: str
+    school: str
+    year: int
+    pages: tuple[Page, ...]
+
+    @property
+    def id(self) -> str:
+        """`state/school/year`."""
+        return f"{self.state}/{self.school}/{self.year}"
+
+    @cached_property
+    def chains(self) -> tuple[tuple[Page, ...], ...]:
+        """Runs of consecutive page numbers; a gap starts a new one."""
+        starts = [0]
+        for index, (before, page) in enumerate(pairwise(self.pages), start=1):
+            if page.number != before.number + 1:
+                starts.append(index)
+        return tuple(
+            self.pages[start:end]
+            for start, end in zip(starts, [*starts[1:], len(self.pages)], strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All books that pass the filters, by state, school and year.
+
+    `ignored`: what lies in the label tree and is no label, such as notes and folders that are no
+    years, as paths; what the filters leave out is not among them.
+    """
+
+    books: tuple[Book, ...]
+    ignored: tuple[Path, ...] = ()
+
+    @property
+    def pages(self) -> Iterator[Page]:
+        """All pages, book by book, by number."""
+        return (page for book in self.books for page in book.pages)
+
+    def page(self, key: str) -> Page:
+        """The page of a key `state:school:year:page`; raises DataError when there is none."""
+        try:
+            return self._by_key[key]
+        except KeyError:
+            raise DataError(
+                f"There is no page {key} in the data set. Its label may be gone, or "
+                "filters may leave it out."
+            ) from None
+
+    def book(self, book_id: str) -> Book:
+        """The book `state/school/year`; raises DataError when there is none."""
+        try:
+            return self._by_id[book_id]
+        except KeyError:
+            near = difflib.get_close_matches(book_id, self._by_id, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise DataError(f"There is no book {book_id} in the data set.{hint}") from None
+
+    def previous(self, page: Page) -> Page | None:
+        """The page before it in its chain; None at a chain's start."""
+        return self._by_key.get(f"{page.state}:{page.school}:{page.year}:{page.number - 1}")
+
+    @cached_property
+    def _by_key(self) -> dict[str, Page]:
+        return {page.key: page for page in self.pages}
+
+    @cached_property
+    def _by_id(self) -> dict[str, Book]:
+        return {book.id: book for book in self.books}
+
+
+@dataclass
+class _Findings:
+    """What one walk over the label tree found."""
+
+    books: list[Book] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    missing: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def scan(settings: Settings) -> Dataset:
+    """Walk over the label tree; raises DataError with all names and images that are wrong."""
+    labels, images = settings.paths.label_source_dir, settings.paths.image_source_dir
+    found = _walk(labels, images, settings.filters)
+    problems = _unknown_states(settings.filters, found.states) + found.problems
+    problems += _clashes(page for book in found.books for page in book.pages)
+    if problems:
+        raise DataError(f"The labels in {labels} can't be used:\n{_listing(problems)}")
+    if found.missing:
+        what = "page has" if len(found.missing) == 1 else "pages have"
+        raise DataError(
+            f"{len(found.missing)} {what} a label in {labels} but no image. Looked for, with the "
+            f"suffixes {' '.join(IMAGE_SUFFIXES)}:\n{_listing(map(str, found.missing))}\n"
+            "Add the images, or move the labels away."
+        )
+    if not found.books:
+        raise DataError(_why_empty(settings.filters, found, labels, images))
+    return Dataset(tuple(found.books), tuple(found.ignored))
+
+
+def _walk(labels: Path, images: Path, filters: Filters) -> _Findings:
+    """Collects the books that pass the filters; never looks into folders that don't."""
+    found = _Findings()
+    wanted_states = {_nfc(name) for name in filters.target_states}
+    for state in _folders(labels, found):
+        found.states.append(state.name)
+        if wanted_states and _nfc(state.name) not in wanted_states:
+            continue
+        for school in _folders(Path(state), found):
+            for year in _folders(Path(school), found):
+                place = Path(state.name, school.name, year.name)
+                if not _is_number(year.name):
+                    found.ignored.append(Path(year))
+                elif _in_years(int(year.name), filters) and (stems := _label_stems(year, found)):
+                    if problem := _unfit_place(place):
+                        found.problems.append(problem)
+                    else:
+                        found.books.append(_book(place, stems, images, found))
+    return found
+
+
+def _book(place: Path, stems: list[str], images: Path, found: _Findings) -> Book:
+    state, school, year = place.parts
+    folder = images / place
+    there = _file_names(folder)
+    pages = []
+    for stem in stems:
+        image = next((stem + s for s in IMAGE_SUFFIXES if stem + s in there), None)
+        if image is None:
+            found.missing.append(folder / stem)
+        pages.append(Page(state, school, int(year), int(stem), folder / (image or stem), stem))
+    return Book(state, school, int(year), tuple(sorted(pages, key=lambda p: (p.number, p.stem))))
+
+
+def _folders(folder: Path, found: _Findings) -> list[os.DirEntry[str]]:
+    """Sub-folders by name; anything else, and what is hidden, goes to `found.ignored`."""
+    folders = []
+    for entry in _entries(folder):
+        if entry.is_dir() and not entry.name.startswith("."):
+            folders.append(entry)
+        else:
+            found.ignored.append(Path(entry))
+    return folders
+
+
+def _label_stems(folder: os.DirEntry[str], found: _Findings) -> list[str]:
+    """Stems of the labels in a year's folder; anything else goes to `found.ignored`."""
+    stems = []
+    for entry in _entries(Path(folder)):
+        stem = entry.name.removesuffix(".json")
+        if stem != entry.name and _is_number(stem) and entry.is_file():
+            stems.append(stem)
+        else:
+            found.ignored.append(Path(entry))
+    return stems
+
+
+def _file_names(folder: Path) -> set[str]:
+    """Names of the files in a folder of images; none when it does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
+
+
+def _unfit_place(place: Path) -> str | None:
+    *names, year = place.parts
+    for name in names:
+        if reason := unfit_for_snakemake(name):
+            # Invisible characters are shown as escapes.
+            shown = repr(name) if name.isprintable() else ascii(name)
+            return f"folder {shown} {reason}; rename it"
+    if str(int(year)) != year:
+        return f"folder {place}: write the year as {int(year)}"
+    return None
+
+
+def _clashes(pages: Iterable[Page]) -> list[str]:
+    """Pages with the same key: `1` and `01`, or school `c` of state `a:b` and `b:c` of `a`."""
+    seen: dict[str, Page] = {}
+    problems = []
+    for page in pages:
+        other = seen.setdefault(page.key, page)
+        if other is not page:
+            problems.append(
+                f"{other.name}.json and {page.name}.json have the same key {page.key}; rename one"
+            )
+    return problems
+
+
+def _unknown_states(filters: Filters, states: list[str]) -> list[str]:
+    known = {_nfc(name): name for name in states}
+    lower = {name.casefold(): name for name in known}
+    problems = []
+    for name in filters.target_states:
+        if _nfc(name) in known:
+            continue
+        near = difflib.get_close_matches(_nfc(name).casefold(), lower, n=1)
+        hint = f"did you mean {lower[near[0]]!r}?" if near else f"there are {_few(states)}"
+        problems.append(f"filters.target_states: no folder {name!r}; {hint}")
+    return problems
+
+
+def _why_empty(filters: Filters, found: _Findings, labels: Path, images: Path) -> str:
+    message = (
+        f"There is no page to read: no {{state}}/{{school}}/{{year}}/{{page}}.json in {labels}"
+    )
+    if left_out := sum(len(book.pages) for book in _walk(labels, images, Filters()).books):
+        states = ", ".join(filters.target_states) or "all"
+        years = filters.target_years or TargetYears()
+        start, end = ("any" if year is None else year for year in (years.start, years.end))
+        message += (
+            f" passes the filters, which leave out {left_out} labels "
+            f"(target_states: {states}; target_years: {start} to {end})"
+        )
+    if found.ignored:
+        message += f". What is there but is no label: {_few([str(p) for p in found.ignored])}"
+    return message + ". See paths.label_source_dir and filters in config/README.md."
+
+
+def _listing(items: Iterable[str]) -> str:
+    lines = [f"  {item}" for item in items]
+    more = [f"  and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
+    return "\n".join(lines[:LISTED] + more)
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:5]) or "none"
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _in_years(year: int, filters: Filters) -> bool:
+    years = filters.target_years
+    if years is None:
+        return True
+    return (years.start is None or year >= years.start) and (years.end is None or year <= years.end)
+
+
+def _is_number(name: str) -> bool:
+    # isdigit alone would take other scripts' digits, which int() reads and nobody types.
+    return name.isascii() and name.isdigit()
+
+
+def _nfc(name: str) -> str:
+    """macOS stores é as two characters, a keyboard types one: compare both as one."""
+    return unicodedata.normalize("NFC", name)

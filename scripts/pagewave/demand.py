@@ -1,0 +1,107 @@
+"""What a command asks for: which pages it wants, and which of them it wants read again."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .dataset import Page
+from .workbench import Workbench
+
+PAGE_RULES = frozenset({"page", "wave"})
+"""Rules whose forced run means that pages are read again."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """The parts of Snakemake's command line that decide about pages."""
+
+    targets: Collection[str] = ()
+    force_all: bool = False
+    force_targets: bool = False
+    forced: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`chains`: keys to read, as runs of consecutive pages; `forced`: those asked for anew.
+
+    `blocked` are keys that the command wants but that stand behind a dead letter or are one.
+    """
+
+    chains: list[list[str]]
+    forced: set[str]
+    blocked: list[str]
+
+
+def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
+    """The pages that a command has to read.
+
+    A page is settled when its file is there, unless it is to be read again or, with engine gemini,
+    was read by the embedded engine. Settled pages are left alone even where one before them is read
+    again: what their context was is on record, and reading them too is a decision that costs money.
+    """
+    targets = {_normal(target) for target in command.targets}
+    forced_files = {_normal(name) for name in command.forced}
+    force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
+    rebuilds = bench.ledger.rebuilds()
+    engines = bench.ledger.engines_of_pages()
+    files = {
+        page.key: os.path.normpath(bench.page_file(page)) for page in bench.dataset.pages
+    }
+    page_targets = targets & set(files.values())
+    book_targets = {
+        os.path.normpath(path): book.id
+        for book in bench.dataset.books
+        for path in bench.book_files(book)
+    }
+    books = {book_targets[target] for target in targets if target in book_targets}
+    everything = not targets or not targets <= page_targets | set(book_targets)
+
+    def is_forced(page: Page) -> bool:
+        path = files[page.key]
+        return (
+            force_every_page
+            or path in forced_files
+            or (command.force_targets and path in page_targets)
+        )
+
+    def is_settled(page: Page) -> bool:
+        if page.key in rebuilds or is_forced(page):
+            return False
+        if bench.engine == "gemini" and engines.get(page.key) == "embedded":
+            return False
+        return os.path.exists(files[page.key])
+
+    found = Demand([], set(), [])
+    for book in bench.dataset.books:
+        for chain in book.chains:
+            pending = [not is_settled(page) for page in chain]
+            wanted = [everything or book.id in books] * len(chain)
+            for place in range(len(chain) - 1, -1, -1):
+                # What a wanted page needs is the unsettled run of pages right before it.
+                followed = place + 1 < len(chain) and wanted[place + 1] and pending[place + 1]
+                wanted[place] |= files[chain[place].key] in page_targets or followed
+            pages = [page for page, p, w in zip(chain, pending, wanted, strict=True) if p and w]
+            found.forced.update(page.key for page in pages if is_forced(page))
+            _add_runs(found, pages, dead)
+    return found
+
+
+def _add_runs(found: Demand, pages: list[Page], dead: Collection[str]) -> None:
+    """Cut pages into runs of consecutive numbers; a dead letter ends its run."""
+    run: list[str] = []
+    last: int | None = None
+    blocked = False
+    for page in pages:
+        if last is None or page.number != last + 1:
+            run, blocked = [], False
+            found.chains.append(run)
+        last = page.number
+        blocked = blocked or (page.key in dead and page.key not in found.forced)
+        (found.blocked if blocked else run).append(page.key)
+    found.chains[:] = [chain for chain in found.chains if chain]
+
+
+def _normal(name: str) -> str:
+    """A target as it would look if typed the shortest way."""
+    return os.path.normpath(os.path.relpath(name) if os.path.isabs(name) else name)

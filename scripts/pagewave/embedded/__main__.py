@@ -1,0 +1,198 @@
+"""Starts the server: `python -m pagewave.embedded --state DIR`."""
+
+import argparse
+import fcntl
+import importlib.util
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+import uvicorn
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from . import answers, echo, faults
+from .events import EventLog
+from .jobs import Jobs, Pace
+from .server import build_app
+from .store import Store
+
+ABOUT = """\
+A local stand-in for Gemini's File and Batch services. The unmodified google-genai client talks to
+it: give the client http://127.0.0.1:PORT as base_url and the token as its key. Serves this machine
+only. Prints one line of JSON when it listens: {"event": "ready", "port": ..., ...}.
+
+Jobs, files and results are kept in the state folder: a batch outlives the server, even kill -9, and
+the next server goes on with it without reading again what was read. log.jsonl in that folder has a
+line for every upload, create, start, inference, finish, get, list, download, cancel, delete, fault
+and refusal. With the token, GET /control/stats tells what was read, and POST /control/faults
+replaces the faults by a JSON list of them.
+
+Ends when its standard input ends, so that it never outlives the program that started it (--stay:
+goes on without), and at once on SIGTERM or SIGINT.
+
+  PAGEWAVE_EMBEDDED_TOKEN=secret python -m pagewave.embedded --state state/embedded --stay \\
+      --reader echo --batch-seconds 1 --fault 'record-error:match=:2$,times=1'"""
+OLD_SERVER_SECONDS = 5.0  # how long to wait for an ending server to let go of the state folder
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it listens, ends at once, and can cut a connection."""
+
+    def __init__(self, config: uvicorn.Config, ready: str) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self.ready, flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Signals land here. There is nothing to tidy: all that counts is on disk already."""
+        os._exit(0)
+
+    def cut(self, scope: Scope) -> None:
+        """Drops the connection of a request."""
+        for connection in self.server_state.connections:
+            if isinstance(connection, H11Protocol) and connection.client == scope["client"]:
+                connection.transport.abort()
+                return
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; exits with code 2 and a message when it is wrong."""
+    pace = Pace()
+    parser = argparse.ArgumentParser(
+        prog="python -m pagewave.embedded",
+        description=ABOUT,
+        epilog=faults.describe(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def add(option: str, what: str, **options: Any) -> None:
+        shown = " (%(default)s)" if options.get("default") else ""
+        parser.add_argument(option, help=what + shown, **options)
+
+    seconds: dict[str, Any] = {"type": float, "metavar": "S"}
+    add("--state", "folder of all it must not forget", type=Path, required=True, metavar="DIR")
+    add("--port", "0 is any free port, and the default", type=int, default=0)
+    add("--reader", "echo: pages that say their key", choices=("ocr", "echo"), default="ocr")
+    add("--workers", "threads that read", type=int, default=pace.workers, metavar="N")
+    add("--running", "batches at the same time", type=int, default=pace.running, metavar="N")
+    add("--active", "jobs not ended before 429", type=int, default=pace.active, metavar="N")
+    what = "a batch takes at least so long; default 0"
+    add("--batch-seconds", what, default=pace.batch_seconds, **seconds)
+    what = "a file that is no image is PROCESSING so long"
+    add("--file-seconds", what, default=pace.file_seconds, **seconds)
+    add("--file-lifetime", "a file is gone after", default=pace.file_lifetime, **seconds)
+    add("--seed", "of the order of result lines; default 0", type=int, default=0, metavar="N")
+    add("--fault", "repeatable; see below", action="append", default=[], metavar="SPEC")
+    what = "variable that holds the token"
+    add("--token-env", what, default="PAGEWAVE_EMBEDDED_TOKEN", metavar="NAME")
+    add("--stay", "do not end when standard input ends", action="store_true")
+    arguments = parser.parse_args(argv)
+    for name in ("workers", "running", "active"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} must be at least 1")
+    try:
+        faults.Faults(arguments.fault)
+    except faults.FaultError as error:
+        parser.error(str(error))
+    if arguments.reader == "ocr" and importlib.util.find_spec("tesserocr") is None:
+        parser.error("--reader ocr needs tesserocr: pip install -e '.[embedded]'")
+    if not os.environ.get(arguments.token_env):
+        parser.error(f"set {arguments.token_env} to the token that clients will send as their key")
+    return arguments
+
+
+def claim(folder: Path) -> IO[str]:
+    """Locks the state folder for as long as the result is open; the kernel frees it with us."""
+    lock = (folder / "lock").open("a")
+    deadline = time.monotonic() + OLD_SERVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                sys.exit(f"another server uses {folder}: end it, or give another --state")
+            time.sleep(0.05)
+        else:
+            return lock
+
+
+def make_reader(name: str) -> answers.Read:
+    """The reader behind the server. The one that recognizes letters loads with the first page."""
+    if name == "echo":
+        return lambda key, _image, prompt: echo.read(key, prompt)
+
+    lock = threading.Lock()
+    loaded: list[answers.Read] = []
+
+    def read(key: str, image: bytes, prompt: str) -> str:
+        with lock:
+            if not loaded:
+                from .reader import Reader
+
+                reader = Reader()
+                loaded.append(lambda _key, image, prompt: reader.read(image, prompt))
+        return loaded[0](key, image, prompt)
+
+    return read
+
+
+def end_with_stdin() -> None:
+    """Ends the process when its standard input ends."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the server until it is told to end."""
+    arguments = parse_arguments(argv)
+    os.umask(0o077)  # the pages may be nobody else's business
+    arguments.state.mkdir(parents=True, exist_ok=True)
+    lock = claim(arguments.state)
+    # The protocol is named, as asyncio switches Nagle's algorithm off for such sockets only; with
+    # it every reply in two parts takes 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", arguments.port))
+    except OSError as error:
+        sys.exit(f"cannot listen on port {arguments.port}: {error.strerror}; try --port 0")
+    ready = {
+        "event": "ready",
+        "port": listener.getsockname()[1],
+        "pid": os.getpid(),
+        "token_env": arguments.token_env,
+    }
+    pace = Pace(**{name: getattr(arguments, name) for name in Pace.__dataclass_fields__})
+    jobs = Jobs(
+        Store(arguments.state),
+        EventLog(arguments.state / "log.jsonl"),
+        faults.Faults(arguments.fault),
+        make_reader(arguments.reader),
+        pace,
+    )
+    app = build_app(jobs, os.environ[arguments.token_env], lambda scope: server.cut(scope))
+    config = uvicorn.Config(
+        app, http="h11", ws="none", log_level="error", access_log=False, timeout_keep_alive=3600
+    )
+    server = Server(config, json.dumps(ready))
+    if not arguments.stay:
+        threading.Thread(target=end_with_stdin, daemon=True).start()
+    server.run(sockets=[listener])
+    lock.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The shapes of Google's JSON: errors, times, either spelling of a name, a batch's lines."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+Json = dict[str, Any]
+
+# google.rpc.Code numbers, as they stand in the lines of a result file and in an operation's error.
+CANCELLED, INVALID_ARGUMENT, PERMISSION_DENIED, FAILED_PRECONDITION, INTERNAL = 1, 3, 7, 9, 13
+
+STATUS_OF_HTTP = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+HTTP_OF_RPC = {CANCELLED: 499, INVALID_ARGUMENT: 400, PERMISSION_DENIED: 403}
+HTTP_OF_RPC |= {FAILED_PRECONDITION: 400, INTERNAL: 500}
+
+# Fields of GenerateContentRequest. Google fails the whole job over a field it does not know
+# (python-genai#1307, inspect_ai#3273), so a misspelt one must not pass here either.
+REQUEST_FIELDS = frozenset(
+    (
+        *("model", "contents", "systemInstruction", "tools", "toolConfig", "safetySettings"),
+        *("generationConfig", "cachedContent", "labels", "serviceTier", "store"),
+    )
+)
+GENERATION_FIELDS = frozenset(
+    (
+        *("stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema"),
+        *("responseModalities", "responseFormat", "candidateCount", "maxOutputTokens"),
+        *("temperature", "topP", "topK", "seed", "presencePenalty", "frequencyPenalty"),
+        *("responseLogprobs", "logprobs", "enableEnhancedCivicAnswers", "speechConfig"),
+        *("thinkingConfig", "imageConfig", "mediaResolution"),
+    )
+)
+
+
+class ApiError(Exception):
+    """A refusal, answered as Google answers it: an HTTP code and a `google.rpc.Status` body."""
+
+    def __init__(self, code: int, message: str, status: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status or STATUS_OF_HTTP.get(code, "UNKNOWN")
+
+    def body(self) -> Json:
+        """The error body of the reply."""
+        return {"error": {"code": self.code, "message": self.message, "status": self.status}}
+
+
+class BadRecord(Exception):
+    """A line of an input file for which Google fails the whole job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a batch's input: `line` counts from 0, `sha256` is that of the line's bytes."""
+
+    line: int
+    key: str
+    request: Json
+    sha256: str
+
+
+def camel(name: str) -> str:
+    """`input_config` as `inputConfig`; what is camel case already stays as it is."""
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def pick(obj: object, name: str, default: Any = None) -> Any:
+    """Field `name` (camel case) of a JSON object, in camel or snake case: proto3 takes either."""
+    if not isinstance(obj, Mapping):
+        return default
+    if name in obj:
+        return obj[name]
+    return next((value for key, value in obj.items() if camel(key) == name), default)
+
+
+def dumps(value: object) -> str:
+    """Compact JSON, letters as they are (so U+2028 is a raw character, as in Google's files)."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def stamp(seconds: float) -> str:
+    """Unix seconds as Google writes a time: RFC 3339, UTC, nine decimals."""
+    whole = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{int(seconds % 1 * 1e9):09d}Z"
+
+
+def check_fields(obj: Mapping[str, Any], known: frozenset[str], where: str) -> None:
+    """Raises BadRecord when `obj` has a field that is not in `known` (camel case)."""
+    for name in obj:
+        if camel(name) not in known:
+            raise BadRecord(f'Invalid JSON payload received. Unknown name "{name}" at "{where}".')
+
+
+def parse_records(data: bytes) -> list[Record]:
+    """The lines of an input file. Raises BadRecord for the first line Google would refuse."""
+    records = []
+    for number, line in enumerate(data.split(b"\n")):
+        if not line.strip():
+            continue
+        where = f"line {number + 1} of the input file"
+        try:
+            obj = json.loads(line)
+        except ValueError as error:
+            raise BadRecord(f"{where} is not JSON: {error}") from error
+        if not isinstance(obj, dict) or not isinstance(obj.get("request"), dict):
+            raise BadRecord(f'{where} is not an object with a "request"')
+        check_fields(obj["request"], REQUEST_FIELDS, f"{where}, request")
+        config = pick(obj["request"], "generationConfig", {})
+        check_fields(config, GENERATION_FIELDS, f"{where}, request.generation_config")
+        digest = hashlib.sha256(line).hexdigest()
+        records.append(Record(number, str(obj.get("key", "")), obj["request"], digest))
+    if not records:
+        raise BadRecord("the input file holds no requests")
+    return records

@@ -1,0 +1,55 @@
+"""The errors a person sees: each says what is wrong, where, and what to do next.
+
+Anything else that reaches the top is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+ErrorType = Literal[
+    "APIError",
+    "BatchCancelled",
+    "BatchExpired",
+    "BatchFailed",
+    "Blocked",
+    "EmptyAnswer",
+    "FileNotFound",
+    "JSONDecodeError",
+    "MissingResponse",
+    "Recitation",
+    "Repetition",
+    "Truncated",
+    "ValidationError",
+]
+"""Why an attempt may fail; a retry can change the model's settings by it."""
+
+
+class PagewaveError(Exception):
+    """Base of all errors meant for the user; `exit_code` is what a command ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(PagewaveError):
+    """The configuration, `.env` or a prompt is not usable."""
+
+    exit_code = 2
+
+
+class DataError(PagewaveError):
+    """A label or an image is missing, unreadable or badly named."""
+
+    exit_code = 3
+
+
+class LedgerError(PagewaveError):
+    """The ledger cannot be opened, or does not hold what it must."""
+
+    exit_code = 4
+
+
+class ServiceError(PagewaveError):
+    """Gemini refused for good: key, model name, quota. Repeating the call would not help."""
+
+    exit_code = 5

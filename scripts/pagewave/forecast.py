@@ -1,0 +1,117 @@
+"""What the waves to come will hold and cost, before a cent is spent."""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from . import images
+from .requests import estimate, usd
+from .schedule import Schedule
+from .wave import build_request_from
+from .workbench import Workbench
+
+TYPICAL_CONTEXT_CHARACTERS = 800
+"""Length of what a page hands to the next: 500 characters of text and three courses, with headings."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveForecast:
+    """One wave to come; `usd` is None when the model's price is unknown."""
+
+    pages: int
+    books: int
+    free: int
+    on_their_way: int
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+
+    def __str__(self) -> str:
+        parts = [f"{_count(self.pages, 'page')} of {_count(self.books, 'book')}"]
+        if self.free:
+            parts.append(f"{self.free} free (stored answers)")
+        if self.on_their_way:
+            parts.append(f"{self.on_their_way} sent earlier")
+        parts.append(f"about {self.input_tokens:,} tokens in, {self.output_tokens:,} out")
+        parts.append("price unknown" if self.usd is None else f"about {self.usd:.4f} USD")
+        return ", ".join(parts)
+
+
+class Forecast:
+    """Forecasts from the schedule as it stands; stored answers are followed page by page."""
+
+    def __init__(self, bench: Workbench, schedule: Schedule) -> None:
+        self._bench = bench
+        self._schedule = schedule
+
+    def wave(self, lane: int, wave: int) -> WaveForecast:
+        """What a wave will hold, as far as can be told today."""
+        keys = self._schedule.members(lane, wave)
+        paid = [key for key in keys if key not in self._free and key not in self._on_their_way]
+        tokens = [self._tokens(key) for key in paid]
+        input_tokens = sum(t[0] for t in tokens)
+        output_tokens = sum(t[1] for t in tokens)
+        settings = self._bench.settings
+        return WaveForecast(
+            pages=len(keys),
+            books=len({self._bench.dataset.page(key).book_id for key in keys}),
+            free=sum(key in self._free for key in keys),
+            on_their_way=sum(key in self._on_their_way for key in keys),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+        )
+
+    def _tokens(self, key: str) -> tuple[int, int]:
+        page = self._bench.dataset.page(key)
+        width, height = images.dimensions(page.image)
+        has_context = self._bench.dataset.previous(page) is not None
+        guess = estimate(self._prompt_characters(has_context), width, height, self._bench.settings)
+        return guess.input_tokens, guess.output_tokens
+
+    @cache  # noqa: B019  (lives as long as the run)
+    def _prompt_characters(self, has_context: bool) -> int:
+        context = "x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None
+        return len(self._bench.prompt.render(context))
+
+    @cached_property
+    def _free(self) -> set[str]:
+        return self._known[0]
+
+    @cached_property
+    def _on_their_way(self) -> set[str]:
+        return self._known[1]
+
+    @cached_property
+    def _known(self) -> tuple[set[str], set[str]]:
+        """Keys with a stored answer, and keys in an open batch.
+
+        A stored answer is the context of the next page, whose own answer may be stored as well:
+        so each chain is followed until an answer is missing.
+        """
+        bench = self._bench
+        free: set[str] = set()
+        on_their_way: set[str] = set()
+        asked_before = bench.ledger.attempted_keys() | bench.ledger.keys_in_flight(bench.engine)
+        rebuilds = bench.ledger.rebuilds()
+        for chain in self._schedule.chains:
+            context = None
+            for place, key in enumerate(chain):
+                if key not in asked_before:
+                    break
+                page = bench.dataset.page(key)
+                if place == 0:
+                    context = bench.previous_context(page)
+                request = build_request_from(bench, page, context)
+                answer = bench.ledger.stored_answer(request.fingerprint, rebuilds.get(key, 0.0))
+                if not answer:
+                    if bench.ledger.open_batch_of(request.fingerprint, bench.engine):
+                        on_their_way.add(key)
+                    break
+                free.add(key)
+                stored = bench.ledger.attempt_page(answer)
+                context = bench.prompt.page_model.model_validate_json(stored).context()
+        return free, on_their_way
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,226 @@
+"""The ledger's schema, as numbered steps: `PRAGMA user_version` is the number of the last one taken.
+
+A step is never edited once released; a change is a new step at the end. Times are Unix seconds.
+"""
+
+import sqlite3
+
+LEDGER = """
+-- One invocation of the workflow that really ran (a dry run leaves no row).
+CREATE TABLE run (
+    id TEXT PRIMARY KEY,
+    started_at REAL NOT NULL,
+    ended_at REAL,
+    outcome TEXT,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL
+);
+
+-- What the run is to read: a page's lane, its chain within the run and its place in that chain.
+CREATE TABLE run_page (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    key TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    chain INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (run_id, key)
+) WITHOUT ROWID;
+
+-- Pages that a forced run wants read again: answers older than `since` do not count.
+CREATE TABLE rebuild (
+    key TEXT PRIMARY KEY,
+    since REAL NOT NULL,
+    run_id TEXT NOT NULL REFERENCES run(id)
+) WITHOUT ROWID;
+
+CREATE TABLE wave (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run(id),
+    lane INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    UNIQUE (run_id, lane, number)
+);
+
+-- What became of each member of a finished wave; the schedule of the rest follows from these rows.
+CREATE TABLE wave_page (
+    wave_id INTEGER NOT NULL REFERENCES wave(id),
+    key TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('read', 'failed', 'dead')),
+    free INTEGER NOT NULL,
+    attempt_id INTEGER REFERENCES attempt(id),
+    PRIMARY KEY (wave_id, key)
+) WITHOUT ROWID;
+CREATE INDEX wave_page_key ON wave_page(key);
+
+-- The template text behind every hash, so that any prompt ever sent can be rendered again.
+CREATE TABLE prompt (
+    sha256 TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    template_file TEXT NOT NULL,
+    template TEXT NOT NULL,
+    first_used_at REAL NOT NULL
+) WITHOUT ROWID;
+
+-- One batch job. status: intent (written, nothing sent), creating (the create call may have
+-- arrived), submitted (its name is known), collected, abandoned (it never came to be).
+-- state: the service's own word for it, as last seen.
+CREATE TABLE batch (
+    id INTEGER PRIMARY KEY,
+    display_name TEXT NOT NULL UNIQUE,
+    name TEXT UNIQUE,
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt_sha256 TEXT NOT NULL REFERENCES prompt(sha256),
+    run_id TEXT NOT NULL REFERENCES run(id),
+    lane INTEGER NOT NULL,
+    wave INTEGER NOT NULL,
+    status TEXT NOT NULL
+        CHECK (status IN ('intent', 'creating', 'submitted', 'collected', 'abandoned')),
+    state TEXT,
+    error TEXT,
+    input_file TEXT,
+    intent_at REAL NOT NULL,
+    creating_at REAL,
+    submitted_at REAL,
+    collected_at REAL
+);
+CREATE INDEX batch_status ON batch(status);
+
+-- One page in one batch, with all that its request was made of.
+CREATE TABLE record (
+    batch_id INTEGER NOT NULL REFERENCES batch(id),
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    attempt_number INTEGER NOT NULL,
+    previous_context TEXT,
+    generation_config TEXT NOT NULL,
+    image TEXT NOT NULL,
+    image_sha256 TEXT NOT NULL,
+    PRIMARY KEY (batch_id, key)
+) WITHOUT ROWID;
+CREATE INDEX record_fingerprint ON record(fingerprint);
+
+-- Every line the service sent back, untouched.
+CREATE TABLE response (
+    batch_id INTEGER NOT NULL REFERENCES batch(id),
+    line_number INTEGER NOT NULL,
+    key TEXT,
+    line BLOB NOT NULL,
+    PRIMARY KEY (batch_id, line_number)
+) WITHOUT ROWID;
+CREATE INDEX response_key ON response(key);
+
+-- One inference of one record; page holds the validated answer, NULL where it failed.
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY,
+    batch_id INTEGER NOT NULL REFERENCES batch(id),
+    key TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    ok INTEGER NOT NULL,
+    page TEXT,
+    finish_reason TEXT,
+    prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    thoughts_tokens INTEGER NOT NULL DEFAULT 0,
+    cached_tokens INTEGER NOT NULL DEFAULT 0,
+    usd REAL,
+    created_at REAL NOT NULL,
+    UNIQUE (batch_id, key)
+);
+CREATE INDEX attempt_key ON attempt(key);
+CREATE INDEX attempt_fingerprint ON attempt(fingerprint) WHERE ok;
+
+-- Why something failed. counted: it uses up one of the record's attempts (failures of a whole
+-- batch do not). cleared_at: forgiven, by an operator, a forced rebuild or a later good answer.
+CREATE TABLE failure (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    batch_id INTEGER REFERENCES batch(id),
+    attempt_number INTEGER NOT NULL,
+    engine TEXT NOT NULL,
+    counted INTEGER NOT NULL,
+    error_type TEXT NOT NULL,
+    message TEXT NOT NULL,
+    traceback TEXT,
+    raw_text TEXT,
+    raw_json TEXT,
+    created_at REAL NOT NULL,
+    cleared_at REAL
+);
+CREATE INDEX failure_open ON failure(key) WHERE cleared_at IS NULL;
+
+-- The answer each page file was written from.
+CREATE TABLE page (
+    key TEXT PRIMARY KEY,
+    attempt_id INTEGER NOT NULL REFERENCES attempt(id),
+    written_at REAL NOT NULL
+) WITHOUT ROWID;
+
+-- Files that the service still has, by content.
+CREATE TABLE upload (
+    engine TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    name TEXT NOT NULL,
+    uri TEXT NOT NULL,
+    expires_at REAL NOT NULL,
+    PRIMARY KEY (engine, sha256)
+) WITHOUT ROWID;
+"""
+
+# The names and columns that users of the Prefect application query.
+SEED_VIEWS = """
+CREATE VIEW active_batches AS
+    SELECT COALESCE(name, display_name) AS batch_id,
+           strftime('%Y-%m-%dT%H:%M:%SZ', intent_at, 'unixepoch') AS created_at,
+           strftime('%Y-%m-%dT%H:%M:%SZ', COALESCE(submitted_at, creating_at, intent_at),
+                    'unixepoch') AS updated_at,
+           'active' AS status
+    FROM batch WHERE status IN ('intent', 'creating', 'submitted');
+
+CREATE VIEW batch_record_keys AS
+    SELECT COALESCE(b.name, b.display_name) AS batch_id, r.key AS record_key,
+           strftime('%Y-%m-%dT%H:%M:%SZ', b.intent_at, 'unixepoch') AS created_at
+    FROM record r JOIN batch b ON b.id = r.batch_id
+    WHERE b.status IN ('intent', 'creating', 'submitted');
+
+CREATE VIEW inflight_records AS
+    SELECT record_key, batch_id, created_at FROM batch_record_keys;
+
+CREATE VIEW failure_counts AS
+    SELECT key AS record_key, SUM(counted) AS count,
+           strftime('%Y-%m-%dT%H:%M:%SZ', MAX(created_at), 'unixepoch') AS last_updated
+    FROM failure WHERE cleared_at IS NULL GROUP BY key HAVING SUM(counted) > 0;
+
+CREATE VIEW failure_logs AS
+    SELECT f.id, f.key AS record_key, COALESCE(b.name, b.display_name) AS batch_id,
+           f.attempt_number, f.error_type, f.message AS error_message,
+           f.traceback AS error_traceback, f.raw_text AS raw_response_text,
+           f.raw_json AS raw_response_json, b.model AS model_name, p.name AS prompt_name,
+           p.template_file AS prompt_template, r.generation_config,
+           strftime('%Y-%m-%dT%H:%M:%SZ', f.created_at, 'unixepoch') AS created_at
+    FROM failure f
+    LEFT JOIN batch b ON b.id = f.batch_id
+    LEFT JOIN record r ON r.batch_id = f.batch_id AND r.key = f.key
+    LEFT JOIN prompt p ON p.sha256 = b.prompt_sha256;
+"""
+
+MIGRATIONS = [LEDGER + SEED_VIEWS]
+"""All steps, oldest first; a ledger at version N has taken the first N."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The number of steps a ledger has taken; 0 for an empty file."""
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    assert isinstance(found, int)
+    return found
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Take the steps that are missing, each in a transaction of its own."""
+    for number in range(version(connection), len(MIGRATIONS)):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+        )

@@ -1,0 +1,294 @@
+"""What is sent for a page: the request's line, the fingerprint of its answer, tokens and price.
+
+Gemini reads a batch as JSON lines of `GenerateContentRequest`s, each with a key. The fingerprint
+says which requests ask for the same thing, so that no answer is paid for twice.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigError
+from .prompting import PageModel, Prompt
+
+if TYPE_CHECKING:
+    from .dataset import Page
+    from .images import ImageFacts
+    from .settings import Pricing, Settings
+
+Json = dict[str, Any]
+
+WIRE_NAMES = {
+    "temperature": "temperature",
+    "top_p": "topP",
+    "top_k": "topK",
+    "seed": "seed",
+    "max_output_tokens": "maxOutputTokens",
+    "response_mime_type": "responseMimeType",
+    "media_resolution": "mediaResolution",
+    "thinking_budget": "thinkingBudget",
+}
+"""The settings of a generation and their names in Gemini's `GenerationConfig`."""
+
+# ai.google.dev, "Understand and count tokens": a token is about four characters.
+CHARS_PER_TOKEN = 4
+# ai.google.dev, "Image understanding", section "Token calculation".
+TOKENS_PER_TILE = 258
+SMALL_IMAGE_SIDE = 384  # px; up to this, both ways, an image is one tile
+SIDE_PER_CROP_UNIT = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One page to be read; `fingerprint` stands for everything that determines the answer."""
+
+    key: str
+    fingerprint: str
+    prompt: str
+    previous_context: str | None
+    image: Path
+    image_sha256: str
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tokens that one request is expected to use."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+def build_request(
+    page: "Page",
+    prompt: Prompt,
+    previous_context: str | None,
+    settings: "Settings",
+    facts: "ImageFacts",
+) -> Request:
+    """The request for a page, given what the page before says (None at the start of a chain).
+
+    Raises:
+        ConfigError: the prompt cannot be rendered, or its page model not be expressed to Gemini.
+    """
+    text = prompt.render(previous_context)
+    return Request(
+        key=page.key,
+        fingerprint=fingerprint(settings, response_schema(prompt.page_model), text, facts.sha256),
+        prompt=text,
+        previous_context=previous_context,
+        image=page.image,
+        image_sha256=facts.sha256,
+        mime_type=facts.mime_type,
+    )
+
+
+def fingerprint(
+    settings: "Settings", schema: Mapping[str, Any], prompt_text: str, image_sha256: str
+) -> str:
+    """SHA-256 (hex) of all that determines an answer.
+
+    The generation config counts as configured: what a retry changes is not part of it, so an answer
+    of the third attempt is as good as one of the first.
+    """
+    determines = {
+        "engine": settings.engine,
+        "model": settings.model.name,
+        "generation_config": generation_config(settings, 1, None),
+        "response_schema": schema,
+        "prompt": prompt_text,
+        "image_sha256": image_sha256,
+    }
+    if settings.engine == "embedded":
+        determines["reader"] = settings.embedded.reader
+    return hashlib.sha256(canonical_json(determines).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON text that is the same for equal values: sorted keys, no spaces, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def generation_config(settings: "Settings", attempt: int, last_error: str | None) -> Json:
+    """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt.
+
+    A retry changes something: the second attempt takes the first entry of
+    `retry.generation_config`, the third the second, and so on; the last entry repeats. What
+    `retry.after` says for the error of the attempt before goes over that.
+
+    Args:
+        attempt: 1 for the first.
+        last_error: the error type of the attempt before, if there was one.
+    """
+    values: Json = settings.model.generation_config.model_dump(exclude_none=True)
+    ladder = settings.retry.generation_config
+    if attempt > 1 and ladder:
+        values |= ladder[min(attempt - 2, len(ladder) - 1)].model_dump(exclude_none=True)
+    for error_type, overrides in settings.retry.after.items():
+        if error_type == last_error:
+            values |= overrides.model_dump(exclude_none=True)
+    config = {wire: values[name] for name, wire in WIRE_NAMES.items() if name in values}
+    if "thinkingBudget" in config:
+        config["thinkingConfig"] = {"thinkingBudget": config.pop("thinkingBudget")}
+    return config
+
+
+def jsonl_line(
+    request: Request,
+    image_uri: str,
+    generation_config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+) -> bytes:
+    """One line of a batch's input file, newline included.
+
+    Args:
+        image_uri: the uploaded image's URI at the service.
+        generation_config: as from `generation_config`.
+        schema: as from `response_schema`.
+    """
+    # The text comes first, as its fixed beginning is what can be cached; an image before it would
+    # make every prefix unique.
+    parts = [
+        {"text": request.prompt},
+        {"fileData": {"mimeType": request.mime_type, "fileUri": image_uri}},
+    ]
+    line = {
+        "key": request.key,
+        "request": {
+            "contents": [{"role": "user", "parts": parts}],
+            "generationConfig": {**generation_config, "responseSchema": schema},
+        },
+    }
+    # In ASCII, so that no reader takes a U+2028 inside a string for the end of the line.
+    return json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def estimate(prompt_chars: int, width: int, height: int, settings: "Settings") -> Estimate:
+    """Tokens to expect for one page.
+
+    A rule of thumb: prompt and image as Gemini's documentation counts them, output as configured.
+    The response schema, and what thinking adds, are not in it.
+
+    Args:
+        prompt_chars: length of the rendered prompt.
+        width: of the image, px.
+        height: of the image, px.
+    """
+    return Estimate(
+        input_tokens=math.ceil(prompt_chars / CHARS_PER_TOKEN) + image_tokens(width, height),
+        output_tokens=settings.pricing.output_tokens_per_page,
+    )
+
+
+def image_tokens(width: int, height: int) -> int:
+    """Tokens of an image of so many pixels, by the documented rule.
+
+    A small image is one tile. A larger one is cut into squares whose side is two thirds of its
+    shorter side, and each is scaled to a tile of 768 x 768 px.
+    """
+    if max(width, height) <= SMALL_IMAGE_SIDE:
+        return TOKENS_PER_TILE
+    unit = max(1, math.floor(min(width, height) / SIDE_PER_CROP_UNIT))
+    # As in the documentation's example: 960 x 540 px has a unit of 360 px and 3 * 2 tiles.
+    return math.ceil(width / unit) * math.ceil(height / unit) * TOKENS_PER_TILE
+
+
+def usd(pricing: "Pricing", model: str, input_tokens: int, output_tokens: int) -> float | None:
+    """The price of so many tokens in a batch, in US dollars; None when the model's is not known.
+
+    Args:
+        output_tokens: thinking included, which costs the same.
+    """
+    price = pricing.batch_usd_per_million_tokens.get(model)
+    if price is None:
+        return None
+    return (input_tokens * price.input + output_tokens * price.output) / 1_000_000
+
+
+@cache
+def response_schema(page_model: type[PageModel]) -> Json:
+    """A page model as Gemini's `responseSchema`, a subset of OpenAPI 3.0. Not to be changed.
+
+    Not as `responseJsonSchema`, which batches were seen to ignore (crmne/ruby_llm#894).
+
+    Raises:
+        ConfigError: the subset cannot express a field; names it.
+    """
+    schema = page_model.model_json_schema()
+    return _Converter(page_model, schema.get("$defs", {})).convert(schema, "", ())
+
+
+class _Converter:
+    """Turns pydantic's JSON Schema into the subset: upper-case types, `nullable`, no references."""
+
+    # Constraints that the subset shares with JSON Schema. Pydantic checks all of them afterwards.
+    SHARED = ("description", "minItems", "maxItems", "minimum", "maximum")
+    SCALARS = ("string", "integer", "number", "boolean")
+
+    def __init__(self, page_model: type[PageModel], definitions: Json) -> None:
+        self._model_name = page_model.__name__
+        self._definitions = definitions
+
+    def convert(self, node: Json, where: str, parents: tuple[str, ...]) -> Json:
+        """The schema of one field; `parents` are the definitions that it stands in."""
+        if "$ref" in node:
+            name = node["$ref"].rpartition("/")[2]
+            if name in parents:
+                raise self._refusal(where, f"{name} contains itself")
+            outer = {key: value for key, value in node.items() if key != "$ref"}
+            return self.convert({**self._definitions[name], **outer}, where, (*parents, name))
+        shared = {key: node[key] for key in self.SHARED if key in node}
+        if "anyOf" in node:
+            return {**self._any_of(node["anyOf"], where, parents), **shared}
+        kind = node.get("type")
+        if kind == "object":
+            return {**self._object(node, where, parents), **shared}
+        if kind == "array":
+            if "items" not in node:
+                raise self._refusal(where, "it is a tuple, or a list of anything")
+            items = self.convert(node["items"], f"{where}[]", parents)
+            return {"type": "ARRAY", "items": items, **shared}
+        values = node.get("enum", [node["const"]] if "const" in node else None)
+        if values is not None:
+            if not all(isinstance(value, str) for value in values):
+                raise self._refusal(where, "only texts can be a choice of fixed values")
+            return {"type": "STRING", "format": "enum", "enum": values, **shared}
+        if kind not in self.SCALARS:
+            raise self._refusal(where, f"its type ({kind or 'any'}) has no counterpart")
+        return {"type": kind.upper(), **shared}
+
+    def _any_of(self, choices: list[Json], where: str, parents: tuple[str, ...]) -> Json:
+        wanted = [choice for choice in choices if choice.get("type") != "null"]
+        nullable = {"nullable": True} if len(wanted) < len(choices) else {}
+        converted = [self.convert(choice, where, parents) for choice in wanted]
+        if len(converted) == 1:
+            return {**converted[0], **nullable}
+        return {"anyOf": converted, **nullable}
+
+    def _object(self, node: Json, where: str, parents: tuple[str, ...]) -> Json:
+        if not node.get("properties"):
+            raise self._refusal(where, "it is a dictionary, or a model without fields")
+        properties = {
+            name: self.convert(child, f"{where}.{name}" if where else name, parents)
+            for name, child in node["properties"].items()
+        }
+        # Gemini writes the fields in this order: the transcription before what is drawn from it.
+        schema: Json = {
+            "type": "OBJECT",
+            "properties": properties,
+            "propertyOrdering": list(properties),
+        }
+        if "required" in node:
+            schema["required"] = node["required"]
+        return schema
+
+    def _refusal(self, where: str, why: str) -> ConfigError:
+        return ConfigError(
+            f"Page model {self._model_name}, field {where or '(the model itself)'}: Gemini's "
+            f"response schema cannot express it: {why}. Change it in the prompt's page.py."
+        )

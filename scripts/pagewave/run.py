@@ -1,0 +1,304 @@
+"""One run of the workflow: what the Snakefile asks, answered from data set, ledger and schedule.
+
+While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
+begins in `begin`, which Snakemake calls just before its first job.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from . import images
+from .books.rollup import write_book
+from .dataset import Dataset, Page
+from .demand import Command, Demand, demand
+from .embedded.process import TOKEN_VARIABLE, EmbeddedServer
+from .errors import DataError, LedgerError, PagewaveError
+from .forecast import Forecast
+from .gemini import Stopped
+from .ledger import Ledger
+from .prompting import Prompt
+from .schedule import Schedule, plan
+from .settings import Secrets, Settings, require_key
+from .submission import settle_intents
+from .wave import dead_letters, run_wave
+from .workbench import Workbench, log, write_atomically
+
+RUN_VARIABLE = "PAGEWAVE_RUN"
+ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
+"""What a head leaves in the environment for jobs that are processes of their own."""
+
+NOT_STARTED = "next"
+"""Stands for the run's name where there is none yet, in a dry run."""
+
+
+class Run:
+    """A run, or the look at one; shared by all threads of the process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        dataset: Dataset,
+        prompt: Prompt,
+        command: Callable[[], Command],
+        is_dry: Callable[[], bool],
+    ) -> None:
+        self.settings = settings
+        self._secrets = secrets
+        self._command = command
+        self._lock_file: IO[str] | None = None
+        self._server: EmbeddedServer | None = None
+        self._head_id = os.environ.get(RUN_VARIABLE)
+        self._started = False
+        self._is_dry = is_dry
+        path = settings.paths.state_dir / "ledger.sqlite"
+        ledger = Ledger.open(path) if self._head_id else Ledger.peek(path)
+        self.bench = Workbench(settings, dataset, ledger, prompt)
+        if self._head_id:
+            self._use_service()
+
+    # What the rules ask
+
+    @cached_property
+    def id(self) -> str:
+        """The run's name: when it started, in UTC."""
+        if self._head_id:
+            return self._head_id
+        return NOT_STARTED if self._is_dry() else time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
+    @cached_property
+    def demand(self) -> Demand:
+        """What the command asks for; known only once Snakemake has read its targets."""
+        return demand(self.bench, self._command(), dead_letters(self.bench))
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The waves of this run."""
+        if self._head_id:
+            pages = self.bench.ledger.run_pages(self._head_id)
+        else:
+            pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
+        return Schedule(self.bench.ledger, self.id, pages)
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """Tokens and price of waves to come."""
+        return Forecast(self.bench, self.schedule)
+
+    def page(self, state: str, school: str, year: str, stem: str) -> Page:
+        """The page that a job's wildcards name."""
+        return self._pages[state, school, year, stem]
+
+    @cached_property
+    def _pages(self) -> dict[tuple[str, str, str, str], Page]:
+        return {(p.state, p.school, str(p.year), p.stem): p for p in self.bench.dataset.pages}
+
+    def page_file(self, page: Page) -> str:
+        """Path of a page's answer."""
+        return str(self.bench.page_file(page))
+
+    def files_to_read(self) -> list[str]:
+        """Answers that are missing or to be read again: the default target names them."""
+        keys = [key for chain in self.demand.chains for key in chain] + self.demand.blocked
+        return [self.page_file(self.bench.dataset.page(key)) for key in keys]
+
+    def previous_file(self, page: Page) -> str | None:
+        """The answer that this page's prompt draws on."""
+        before = self.bench.dataset.previous(page)
+        return self.page_file(before) if before else None
+
+    def wave_file(self, lane: int, wave: int) -> str:
+        """Path of a wave's manifest."""
+        return str(
+            self.settings.paths.logs_dir / "waves" / self.id / f"lane{lane}-wave{wave}.json"
+        )
+
+    def wave_of(self, page: Page) -> str | None:
+        """The manifest that the page waits for; None where no wave of this run carries it."""
+        if page.key not in self.schedule:
+            return None
+        return self.wave_file(self.schedule.lane_of(page.key), self.schedule.wave_of(page.key))
+
+    def waits_for(self, lane: int, wave: int) -> list[str]:
+        """What a wave needs before it may start.
+
+        Only the next wave of a lane names the previous pages of its members: later ones may still
+        carry other pages, and naming both ways at once would be a circle.
+        """
+        if not self.schedule.is_next(lane, wave):
+            return [self.wave_file(lane, wave - 1)]
+        before = [self.schedule.previous(key) for key in self.schedule.members(lane, wave)]
+        return [self.page_file(self.bench.dataset.page(key)) for key in before if key]
+
+    # What the rules do
+
+    def read_wave(self, lane: int, wave: int, manifest: str) -> None:
+        """Carry out one wave."""
+        keys = self.schedule.members(lane, wave)
+        try:
+            run_wave(self.bench, self.id, lane, wave, keys, Path(manifest))
+        except Stopped:
+            raise PagewaveError(
+                f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the same "
+                "command collects it."
+            ) from None
+
+    def write_page(self, page: Page) -> None:
+        """Write a page's answer from the ledger to its file.
+
+        Raises:
+            PagewaveError: the page is a dead letter.
+        """
+        attempt_id = self.bench.ledger.answer_in_run(self.id, page.key)
+        if attempt_id is None:
+            raise PagewaveError(self._dead_letter(page))
+        answer = self.bench.ledger.attempt_page(attempt_id)
+        write_atomically(self.bench.page_file(page), answer + "\n")
+        self.bench.ledger.mark_written(page.key, attempt_id)
+
+    def write_book(self, state: str, school: str, year: str) -> None:
+        """Write a book's files from its pages."""
+        write_book(self.bench, self.bench.dataset.book(f"{state}/{school}/{year}"))
+
+    def _dead_letter(self, page: Page) -> str:
+        last = self.bench.ledger.last_failure(page.key)
+        if last is None:
+            return f"{page.key}: no wave of this run read this page. Run the same command again."
+        counts = self.bench.ledger.failure_counts(self.settings.engine)[page.key]
+        return (
+            f"{page.key} is a dead letter after {counts.counted + counts.of_batches} failures, the "
+            f"last one {last['error_type']}: {last['message']}. To try it again: python "
+            f"scripts/clear_failure_counts.py --key '{page.key}', then the same command."
+        )
+
+    # Beginning and end
+
+    def begin(self) -> None:
+        """Make the run real: called once, before the first job.
+
+        Raises:
+            PagewaveError: another run is going on, or something it needs is missing or broken.
+        """
+        if self._head_id:
+            return
+        _log_to_terminal()
+        self._take_lock()
+        self._check_images()
+        self.bench.ledger.start_writing()
+        self._use_service()
+        settle_intents(self.bench)
+        self.bench.ledger.start_run(
+            self.id,
+            self.settings.engine,
+            self.settings.model.name,
+            self.schedule.pages,
+            self.demand.forced,
+        )
+        self._started = True
+        os.environ[RUN_VARIABLE] = self.id
+        self._stop_on_signals()
+
+    def end(self, outcome: str) -> str:
+        """Close the run; returns a few lines that say what it brought and what is left to do."""
+        if not self._started:
+            return ""
+        if self.bench.stop.is_set():
+            outcome = "stopped"
+        self.bench.ledger.end_run(self.id, outcome)
+        if self._server:
+            self._server.close()
+        return self._summary(outcome)
+
+    def _summary(self, outcome: str) -> str:
+        read, free = self.bench.ledger.run_totals(self.id)
+        lines = [
+            f"pagewave run {self.id}: {outcome}. {read} pages read, {free} from stored answers.",
+            f"Books: {self.settings.paths.books_dir}  pages: {self.settings.paths.output_dir}"
+            f"  waves: {self.settings.paths.logs_dir / 'waves' / self.id}",
+        ]
+        lines += [
+            f"Dead letter: {self._dead_letter(self.bench.dataset.page(key))}"
+            for key in sorted(dead_letters(self.bench) & {p.key for p in self.bench.dataset.pages})
+        ]
+        open_batches = self.bench.ledger.open_batches(self.settings.engine)
+        if open_batches:
+            lines.append(
+                f"{len(open_batches)} batches are still at the service; the same command collects "
+                "them."
+            )
+        return "\n".join(lines)
+
+    def _take_lock(self) -> None:
+        """One head a ledger; the kernel releases the lock however the process ends."""
+        path = self.settings.paths.state_dir / "lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_file = path.open("a+")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock_file.seek(0)
+            raise LedgerError(
+                f"Another run is using {path.parent} (process {self._lock_file.read().strip()}). "
+                "Wait for it or stop it; two runs must not share a ledger."
+            ) from None
+        self._lock_file.truncate(0)
+        self._lock_file.write(str(os.getpid()))
+        self._lock_file.flush()
+
+    def _check_images(self) -> None:
+        """Broken images are found before anything is sent."""
+        keys = [key for chain in self.demand.chains for key in chain]
+        broken = images.find_broken([self.bench.dataset.page(key).image for key in keys])
+        if broken:
+            listed = "\n".join(f"  {path}: {reason}" for path, reason in broken)
+            raise DataError(
+                f"{len(broken)} images can't be read:\n{listed}\n"
+                "Replace them, or remove their labels, then run the same command again."
+            )
+
+    def _use_service(self) -> None:
+        """Point the client at Google, or at an embedded server that lives as long as the run."""
+        if self.settings.engine == "gemini":
+            self.bench.api_key = require_key(self.settings, self._secrets)
+            return
+        if ADDRESS_VARIABLE not in os.environ:
+            embedded = self.settings.embedded
+            arguments = ["--reader", embedded.reader, "--workers", str(embedded.workers)]
+            arguments += ["--batch-seconds", str(embedded.batch_seconds)]
+            for fault in embedded.faults:
+                arguments += ["--fault", fault]
+            state_dir = self.settings.paths.state_dir / "embedded"
+            self._server = EmbeddedServer(state_dir, arguments)
+            os.environ[ADDRESS_VARIABLE] = self._server.base_url
+            os.environ[TOKEN_VARIABLE] = self._server.token
+        self.bench.base_url = os.environ[ADDRESS_VARIABLE]
+        self.bench.api_key = os.environ[TOKEN_VARIABLE]
+
+    def _stop_on_signals(self) -> None:
+        """Let every wait of a wave end at once; then Snakemake's own handler has its turn."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.getsignal(number)
+
+            def stop(number: int, frame: FrameType | None, before: object = before) -> None:
+                self.bench.stop.set()
+                if callable(before):
+                    before(number, frame)
+
+            signal.signal(number, stop)
+
+
+def _log_to_terminal() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

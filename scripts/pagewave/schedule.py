@@ -1,0 +1,141 @@
+"""Which wave carries which page: a pure function of what a run is to read and of the ledger.
+
+Chains of like length share a lane. A lane's waves follow one another; each carries the next page of
+every chain of the lane. As long as nothing fails, a page rides in the lane's next wave plus its
+place among the pages that its chain still has to read: so every wave of a run can be named before
+the first one starts. A failed page rides again in the next wave, and the rest of its chain follows
+it; a page that became a dead letter stays with the wave it died in, and its chain ends there.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .ledger import Ledger, PlannedPage
+
+
+def plan(chains: Sequence[Sequence[str]], lane_size: int) -> list[PlannedPage]:
+    """Put chains of keys into lanes of at most `lane_size` chains, the longest ones first.
+
+    Lanes of like length cost the fewest batches: a lane is over when its longest chain is.
+    """
+    longest_first = sorted((chain for chain in chains if chain), key=len, reverse=True)
+    return [
+        PlannedPage(key, number // lane_size + 1, number + 1, place)
+        for number, chain in enumerate(longest_first)
+        for place, key in enumerate(chain)
+    ]
+
+
+@dataclass(slots=True)
+class _Chain:
+    lane: int
+    keys: list[str] = field(default_factory=list)
+    read: int = 0
+    died_in_wave: int | None = None
+
+    @property
+    def pages_left(self) -> int:
+        return 0 if self.died_in_wave else len(self.keys) - self.read
+
+
+class Schedule:
+    """The waves of one run; every answer takes in first what the ledger gained since the last one."""
+
+    def __init__(self, ledger: Ledger, run_id: str, pages: Sequence[PlannedPage]) -> None:
+        self.pages = pages
+        self._ledger = ledger
+        self._run_id = run_id
+        self._chain_of: dict[str, _Chain] = {}
+        self._place: dict[str, int] = {}
+        self._carried: dict[str, int] = {}
+        self._lanes: dict[int, list[_Chain]] = defaultdict(list)
+        self._next_wave: dict[int, int] = defaultdict(lambda: 1)
+        self._latest_wave = 0
+        self._lock = threading.Lock()
+        chains: dict[int, _Chain] = {}
+        for page in pages:
+            if page.chain not in chains:
+                chains[page.chain] = _Chain(page.lane)
+                self._lanes[page.lane].append(chains[page.chain])
+            chains[page.chain].keys.append(page.key)
+            self._chain_of[page.key] = chains[page.chain]
+            self._place[page.key] = page.place
+
+    def __contains__(self, key: str) -> bool:
+        """Is the page among those that the run reads?"""
+        return key in self._chain_of
+
+    @property
+    def lanes(self) -> list[int]:
+        """The numbers of the run's lanes."""
+        return list(self._lanes)
+
+    @property
+    def chains(self) -> list[list[str]]:
+        """The keys of each chain that the run reads."""
+        return [chain.keys for lane in self._lanes.values() for chain in lane]
+
+    def lane_of(self, key: str) -> int:
+        """The lane that the page travels in."""
+        return self._chain_of[key].lane
+
+    def wave_of(self, key: str) -> int:
+        """The number of the wave that the page's answer is expected from, or came from."""
+        self._look()
+        chain, place = self._chain_of[key], self._place[key]
+        if place < chain.read:
+            return self._carried[key]
+        if chain.died_in_wave:
+            return chain.died_in_wave
+        return self._next_wave[chain.lane] + place - chain.read
+
+    def is_next(self, lane: int, wave: int) -> bool:
+        """Is this wave the next one of its lane to run?"""
+        self._look()
+        return wave == self._next_wave[lane]
+
+    def members(self, lane: int, wave: int) -> list[str]:
+        """Keys of the pages that a wave to come will carry, as far as the ledger tells today."""
+        self._look()
+        ahead = wave - self._next_wave[lane]
+        if ahead < 0:
+            return []
+        return [
+            chain.keys[chain.read + ahead]
+            for chain in self._lanes[lane]
+            if ahead < chain.pages_left
+        ]
+
+    def previous(self, key: str) -> str | None:
+        """The page before this one, where the run reads that too."""
+        place = self._place[key]
+        return self._chain_of[key].keys[place - 1] if place else None
+
+    def waves_left(self, lane: int, wave: int) -> int:
+        """Waves from this one to the end of the lane's longest chain."""
+        self._look()
+        longest = max((chain.pages_left for chain in self._lanes[lane]), default=0)
+        return max(0, longest - (wave - self._next_wave[lane]))
+
+    def waves(self) -> dict[int, int]:
+        """How many waves each lane still needs if nothing fails."""
+        return {lane: self.waves_left(lane, self._next_wave[lane]) for lane in self._lanes}
+
+    def _look(self) -> None:
+        """Take in the waves that ended since the last look."""
+        with self._lock:
+            latest = self._ledger.latest_wave()
+            if latest == self._latest_wave:
+                return
+            for wave_id, lane, number in self._ledger.waves_since(self._run_id, self._latest_wave):
+                for outcome in self._ledger.wave_outcomes(wave_id):
+                    chain = self._chain_of[outcome.key]
+                    if outcome.outcome == "read":
+                        self._carried[outcome.key] = number
+                        chain.read += 1
+                    elif outcome.outcome == "dead":
+                        chain.died_in_wave = number
+                self._next_wave[lane] = number + 1
+            self._latest_wave = latest

@@ -1,0 +1,65 @@
+"""Where the package meets Snakemake: builds the run from a workflow, and ends it in plain words."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .dataset import scan
+from .demand import Command
+from .errors import PagewaveError
+from .prompting import load_prompt
+from .run import Run
+from .settings import load_secrets, load_settings
+
+T = TypeVar("T")
+
+
+def load(config: Mapping[str, Any], workflow: Any) -> Run:
+    """The run that a Snakefile serves; a user's mistake ends the process with its message."""
+
+    def build() -> Run:
+        settings = load_settings(config, Path.cwd())
+        for warning in settings.warnings:
+            print(f"pagewave: {warning}", file=sys.stderr)
+        dataset = scan(settings)
+        prompt = settings.prompt
+        return Run(
+            settings,
+            load_secrets(Path.cwd()),
+            dataset,
+            load_prompt(prompt.registry_dir, prompt.name, prompt.template_file),
+            command=lambda: _command(workflow),
+            is_dry=lambda: workflow.dryrun,
+        )
+
+    return exit_on_error(build)
+
+
+def exit_on_error(call: Callable[[], T]) -> T:
+    """Call, and turn a user's mistake into its message and exit code."""
+    try:
+        return call()
+    except PagewaveError as error:
+        print(f"pagewave: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def job(call: Callable[..., None], *arguments: Any) -> None:
+    """Carry out a job; a mistake becomes the one-line error that Snakemake prints for it."""
+    from snakemake.exceptions import WorkflowError
+
+    try:
+        call(*arguments)
+    except PagewaveError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def _command(workflow: Any) -> Command:
+    dag = workflow.dag_settings
+    return Command(
+        targets=dag.targets,
+        force_all=dag.forceall,
+        force_targets=dag.forcetargets,
+        forced=dag.forcerun,
+    )

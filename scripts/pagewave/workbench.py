@@ -1,0 +1,102 @@
+"""What every step of a wave has at hand: settings, data set, ledger, prompt, service, and its log."""
+
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from .dataset import Book, Dataset, Page
+from .errors import DataError
+from .gemini import Gemini
+from .ledger import Ledger
+from .prompting import PageModel, Prompt
+from .settings import Settings
+
+log = logging.getLogger("pagewave")
+
+
+@dataclass
+class Workbench:
+    """Shared by all threads of a run.
+
+    `base_url` is None for Google's own service, else the embedded server's address.
+    """
+
+    settings: Settings
+    dataset: Dataset
+    ledger: Ledger
+    prompt: Prompt
+    stop: threading.Event = field(default_factory=threading.Event)
+    api_key: str = ""
+    base_url: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _batch_locks: dict[int, threading.Lock] = field(default_factory=dict)
+
+    @cached_property
+    def gemini(self) -> Gemini:
+        """The client, made when the first wave needs it: its import takes more than a second."""
+        files, batch = self.settings.files, self.settings.batch
+        return Gemini(
+            self.api_key,
+            self.stop,
+            base_url=self.base_url,
+            api_version=batch.api_version,
+            timeout_seconds=files.timeout_seconds,
+            attempts=files.upload_retry_attempts,
+            backoff_seconds=files.upload_retry_backoff_seconds,
+            outage_seconds=batch.outage_seconds,
+        )
+
+    @property
+    def engine(self) -> str:
+        """`embedded` or `gemini`."""
+        return self.settings.engine
+
+    def batch_lock(self, batch_id: int) -> threading.Lock:
+        """Held by the one thread that collects this batch."""
+        with self._lock:
+            return self._batch_locks.setdefault(batch_id, threading.Lock())
+
+    def page_file(self, page: Page) -> Path:
+        """Where a page's answer is written."""
+        return self.settings.paths.output_dir / page.book_id / f"{page.stem}.json"
+
+    def previous_context(self, page: Page) -> str | None:
+        """What the page before tells this one; None at the start of a chain."""
+        before = self.dataset.previous(page)
+        if before is None:
+            return None
+        return self.read_page(before).context()
+
+    def read_page(self, page: Page) -> PageModel:
+        """The answer in a page's file.
+
+        Raises:
+            DataError: there is none, or it is not what the prompt's page model says.
+        """
+        path = self.page_file(page)
+        try:
+            return self.prompt.page_model.model_validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path}: this page's answer can't be read ({error}). Delete the file, and the same "
+                "command makes it again, from the stored answer if there is one."
+            ) from error
+
+    def book_files(self, book: Book) -> list[Path]:
+        """The files that are written for a book."""
+        folder = self.settings.paths.books_dir / book.id
+        return [folder / "book.json", folder / "text.txt"]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves the old one, or the new one, or none: never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
