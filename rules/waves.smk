@@ -31,14 +31,14 @@ checkpoint wave:
         wave_needs,
     output:
         f"{WAVES}/{{run}}/lane{{lane}}-wave{{wave}}.json",
-    params:
-        preview=wave_preview,
-    message:
-        "lane {wildcards.lane} wave {wildcards.wave}: {params.preview}"
+    priority: waves_left
     # It only waits: with a thread of its own, `cores` would cap the batches in flight.
     threads: 0
     resources:
         gemini_batches=1,
-    priority: waves_left
+    params:
+        preview=wave_preview,
+    message:
+        "lane {wildcards.lane} wave {wildcards.wave}: {params.preview}"
     run:
         snake.job(RUN.read_wave, int(wildcards.lane), int(wildcards.wave), output[0])

@@ -1,4 +1,4 @@
-"""From a batch at the service to attempts in the ledger: poll, download, store, parse, commit, clean.
+"""From a batch at the service to attempts in the ledger: poll, store, parse, commit, clean.
 
 Raw lines are stored before they are understood, results join their records by key alone, and all
 that a batch brought is committed at once. Collecting a batch twice changes nothing.
@@ -128,9 +128,7 @@ def _understand(
                 attempts.append(_attempt(bench, batch, record, None, NO_USAGE, None))
         elif isinstance(result, Answer):
             attempts.append(
-                _attempt(
-                    bench, batch, record, result.page_json, result.usage, result.finish_reason
-                )
+                _attempt(bench, batch, record, result.page_json, result.usage, result.finish_reason)
             )
         else:
             attempts.append(
@@ -196,7 +194,7 @@ def _attempt(
 def _clean_up(
     bench: Workbench, batch: Batch, records: Sequence[Record], attempts: Sequence[Attempt]
 ) -> None:
-    """Delete at the service what no batch needs any more; images of failed records stay for later."""
+    """Delete at the service what no batch needs; images of failed records stay for later."""
     read = {attempt.key for attempt in attempts if attempt.page is not None}
     needed = bench.ledger.images_in_flight(bench.engine)
     names = [batch.input_file] if batch.input_file else []

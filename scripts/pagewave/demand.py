@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from .dataset import Page
 from .workbench import Workbench
@@ -45,9 +46,7 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
     force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
     rebuilds = bench.ledger.rebuilds()
     engines = bench.ledger.engines_of_pages()
-    files = {
-        page.key: os.path.normpath(bench.page_file(page)) for page in bench.dataset.pages
-    }
+    files = {page.key: os.path.normpath(bench.page_file(page)) for page in bench.dataset.pages}
     page_targets = targets & set(files.values())
     book_targets = {
         os.path.normpath(path): book.id
@@ -70,7 +69,7 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
             return False
         if bench.engine == "gemini" and engines.get(page.key) == "embedded":
             return False
-        return os.path.exists(files[page.key])
+        return Path(files[page.key]).exists()
 
     found = Demand([], set(), [])
     for book in bench.dataset.books:
@@ -104,4 +103,4 @@ def _add_runs(found: Demand, pages: list[Page], dead: Collection[str]) -> None:
 
 def _normal(name: str) -> str:
     """A target as it would look if typed the shortest way."""
-    return os.path.normpath(os.path.relpath(name) if os.path.isabs(name) else name)
+    return os.path.normpath(os.path.relpath(name) if Path(name).is_absolute() else name)

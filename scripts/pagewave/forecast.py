@@ -10,7 +10,7 @@ from .wave import build_request_from
 from .workbench import Workbench
 
 TYPICAL_CONTEXT_CHARACTERS = 800
-"""Length of what a page hands to the next: 500 characters of text and three courses, with headings."""
+"""What a page hands to the next: 500 characters of text and three courses, with headings."""
 
 
 @dataclass(frozen=True, slots=True)

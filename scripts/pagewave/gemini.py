@@ -1,6 +1,6 @@
 """Gemini's File and Batch services, as far as waves need them: a thin layer over google-genai.
 
-What the layer adds is care: every call but one may be repeated, so it is, with growing pauses. The
+What the layer adds is care: every call but one may be repeated, and is, with growing pauses. The
 one is `create`, which has no idempotency key: where its fate is unknown it raises `CreateUnknown`,
 and the caller looks for the batch by its display name before it asks again. All waits end early when
 `stop` is set.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
-"""Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and for states it doesn't know."""
+"""Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
 STATES_WITH_RESULTS = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "CANCELLED"})
 """A batch that was cancelled after it started may still hold answers, which are paid for."""
@@ -141,11 +141,13 @@ class Gemini:
                 )
             self.pause(pause)
             pause = min(pause * 1.5, 10.0)
-            name = file.name
-            file = self._repeat(
-                lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
-            )
+            file = self._look_at_file(file.name)
         return file
+
+    def _look_at_file(self, name: str) -> RemoteFile:
+        return self._repeat(
+            lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
+        )
 
     def delete_file(self, name: str) -> None:
         """Delete a file; one that is gone already, or can't be deleted, is left to expire."""

@@ -131,7 +131,7 @@ class Ledger:
 
     @classmethod
     def peek(cls, path: Path) -> "Ledger":
-        """Open without ever writing the file: for dry runs and reports. No file: an empty ledger."""
+        """Open without ever writing: for dry runs and reports. No file: an empty ledger."""
         return cls(path, _connect_to_read(path))
 
     def start_writing(self) -> None:
@@ -238,7 +238,9 @@ class Ledger:
         rows = self.query(
             "SELECT key, outcome, free, attempt_id FROM wave_page WHERE wave_id = ?", wave_id
         )
-        return [MemberOutcome(r["key"], r["outcome"], bool(r["free"]), r["attempt_id"]) for r in rows]
+        return [
+            MemberOutcome(r["key"], r["outcome"], bool(r["free"]), r["attempt_id"]) for r in rows
+        ]
 
     def close_wave(
         self,

@@ -1,4 +1,4 @@
-"""The ledger's schema, as numbered steps: `PRAGMA user_version` is the number of the last one taken.
+"""The ledger's schema, as numbered steps; `PRAGMA user_version` counts those taken.
 
 A step is never edited once released; a change is a new step at the end. Times are Unix seconds.
 """

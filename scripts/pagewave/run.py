@@ -118,9 +118,7 @@ class Run:
 
     def wave_file(self, lane: int, wave: int) -> str:
         """Path of a wave's manifest."""
-        return str(
-            self.settings.paths.logs_dir / "waves" / self.id / f"lane{lane}-wave{wave}.json"
-        )
+        return str(self.settings.paths.logs_dir / "waves" / self.id / f"lane{lane}-wave{wave}.json")
 
     def wave_of(self, page: Page) -> str | None:
         """The manifest that the page waits for; None where no wave of this run carries it."""
@@ -207,16 +205,16 @@ class Run:
         os.environ[RUN_VARIABLE] = self.id
         self._stop_on_signals()
 
-    def end(self, outcome: str) -> str:
-        """Close the run; returns a few lines that say what it brought and what is left to do."""
+    def end(self, outcome: str) -> None:
+        """Close the run, and say what it brought and what is left to do."""
         if not self._started:
-            return ""
+            return
         if self.bench.stop.is_set():
             outcome = "stopped"
         self.bench.ledger.end_run(self.id, outcome)
         if self._server:
             self._server.close()
-        return self._summary(outcome)
+        print(self._summary(outcome), file=sys.stderr)
 
     def _summary(self, outcome: str) -> str:
         read, free = self.bench.ledger.run_totals(self.id)

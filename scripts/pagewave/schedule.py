@@ -41,7 +41,7 @@ class _Chain:
 
 
 class Schedule:
-    """The waves of one run; every answer takes in first what the ledger gained since the last one."""
+    """The waves of one run; each answer takes in what the ledger gained since the last one."""
 
     def __init__(self, ledger: Ledger, run_id: str, pages: Sequence[PlannedPage]) -> None:
         self.pages = pages

@@ -104,7 +104,7 @@ def _display_name(prefix: str, run_id: str, lane: int, wave: int) -> str:
 
 
 def _upload_images(bench: Workbench, requests: Sequence[Request]) -> dict[str, str]:
-    """URIs of the requests' images by content hash; what the service still has is not sent again."""
+    """URIs of the requests' images by content hash; what the service has is not sent again."""
     uris: dict[str, str] = {}
     missing: dict[str, Request] = {}
     for request in requests:

@@ -24,7 +24,7 @@ from .workbench import Workbench, log, write_atomically
 
 @dataclass
 class Members:
-    """A wave's requests, by where their answers come from; `waiting` maps a batch to its requests."""
+    """A wave's requests by where their answers come from; `waiting` goes by batch."""
 
     free: list[Request] = field(default_factory=list)
     waiting: dict[int, list[Request]] = field(default_factory=dict)
@@ -167,8 +167,6 @@ def _write_manifest(
             }
             for row in rows
         ],
-        "pages": [
-            {"key": o.key, "outcome": o.outcome, "free": o.free} for o in outcomes
-        ],
+        "pages": [{"key": o.key, "outcome": o.outcome, "free": o.free} for o in outcomes],
     }
     write_atomically(manifest, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""What every step of a wave has at hand: settings, data set, ledger, prompt, service, and its log."""
+"""What every step of a wave has at hand: settings, data set, ledger, prompt, service, log."""
 
 import logging
 import os
@@ -81,8 +81,8 @@ class Workbench:
             return self.prompt.page_model.model_validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{path}: this page's answer can't be read ({error}). Delete the file, and the same "
-                "command makes it again, from the stored answer if there is one."
+                f"{path}: this page's answer can't be read ({error}). Delete the file, and the "
+                "same command makes it again, from the stored answer if there is one."
             ) from error
 
     def book_files(self, book: Book) -> list[Path]:
@@ -92,7 +92,7 @@ class Workbench:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a crash leaves the old one, or the new one, or none: never half of one."""
+    """Write a file so that a crash leaves the old one, the new one or none: never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("w", encoding="utf-8") as file:

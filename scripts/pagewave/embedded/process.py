@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import ServiceError
 
 TOKEN_VARIABLE = "PAGEWAVE_EMBEDDED_TOKEN"
-"""Where the server finds its token: in the environment, since a command line is seen by everyone."""
+"""Where the server finds its token: everyone on the machine can see a command line."""
 
 
 class EmbeddedServer:
@@ -32,7 +32,7 @@ class EmbeddedServer:
         with log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pagewave.embedded", "--state", str(state_dir), *arguments],
-                env=os.environ | {TOKEN_VARIABLE: self.token},
+                env=os.environ | {TOKEN_VARIABLE: self.token, "PYTHONPATH": _python_path()},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -56,3 +56,9 @@ class EmbeddedServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _python_path() -> str:
+    """The package's folder first, so that the server is the same pagewave, installed or not."""
+    here = str(Path(__file__).parents[2])
+    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
