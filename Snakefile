@@ -33,7 +33,7 @@ rule all:
     default_target: True
     input:
         books=book_files,
-        pages=pages_to_read,
+        pages=pages_behind_books,
 
 
 onstart:

@@ -39,8 +39,8 @@ def book_files(wildcards):
     return [f"{BOOKS}/{book.id}/book.json" for book in RUN.bench.dataset.books]
 
 
-def pages_to_read(wildcards):
-    return RUN.files_to_read()
+def pages_behind_books(wildcards):
+    return RUN.pages_behind_books()
 
 
 def pages_of_book(wildcards):

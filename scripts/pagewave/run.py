@@ -106,10 +106,16 @@ class Run:
         """Path of a page's answer."""
         return str(self.bench.page_file(page))
 
-    def files_to_read(self) -> list[str]:
-        """Answers that are missing or to be read again: the default target names them."""
+    def pages_behind_books(self) -> list[str]:
+        """Answers to make although their book's file exists: Snakemake would not miss them."""
         keys = [key for chain in self.demand.chains for key in chain] + self.demand.blocked
-        return [self.page_file(self.bench.dataset.page(key)) for key in keys]
+        pages = [self.bench.dataset.page(key) for key in keys]
+        with_file = {
+            book.id
+            for book in self.bench.dataset.books
+            if self.bench.book_files(book)[0].exists()
+        }
+        return [self.page_file(page) for page in pages if page.book_id in with_file]
 
     def previous_file(self, page: Page) -> str | None:
         """The answer that this page's prompt draws on."""
