@@ -1,7 +1,7 @@
 """What pagewave itself costs: time and memory of the head, apart from reading pages.
 
-Reads made-up pages with the echo server (no OCR, batches of one second) and prints for each size the
-wall and CPU time of the head a page, CPU time a wave, the dry run's time and the peak memory.
+Reads made-up pages with the echo server (no OCR, batches of one second) and prints for each size
+the wall and CPU time of the head a page, CPU time a wave, the dry run's time and the peak memory.
 
     python benchmarks/overhead.py            1,000 and 10,000 pages
     python benchmarks/overhead.py 200        another size

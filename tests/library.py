@@ -111,7 +111,9 @@ class Library:
 
     def page_file(self, key: str) -> Path:
         """The file of a page's answer."""
-        return self.root / "results/pages" / f"{key.replace(':', '/')}.json"
+        state, rest = key.split(":", 1)
+        school, year, page = rest.rsplit(":", 2)
+        return self.root / "results/pages" / state / school / year / f"{page}.json"
 
     def text(self, key: str) -> str:
         """What was read on a page."""

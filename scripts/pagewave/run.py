@@ -111,9 +111,7 @@ class Run:
         keys = [key for chain in self.demand.chains for key in chain] + self.demand.blocked
         pages = [self.bench.dataset.page(key) for key in keys]
         with_file = {
-            book.id
-            for book in self.bench.dataset.books
-            if self.bench.book_files(book)[0].exists()
+            book.id for book in self.bench.dataset.books if self.bench.book_files(book)[0].exists()
         }
         return [self.page_file(page) for page in pages if page.book_id in with_file]
 

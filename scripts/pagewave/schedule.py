@@ -121,6 +121,7 @@ class Schedule:
 
     def waves(self) -> dict[int, int]:
         """How many waves each lane still needs if nothing fails."""
+        self._look()
         return {lane: self.waves_left(lane, self._next_wave[lane]) for lane in self._lanes}
 
     def _look(self) -> None:

@@ -70,7 +70,8 @@ def photograph(
     printed = _curl(_spread(ink, rng), recto).rotate(angle, Image.Resampling.BICUBIC, fillcolor=0)
     front = np.asarray(printed, np.float32) / 255
     through = _show_through(other_side, rng)
-    light = _paper(recto, rng) * (1 - 0.075 * through * (1 - front)) * (1 - 0.83 * front)
+    light = _paper(recto, rng)
+    light *= (1 - 0.075 * through * (1 - front)) * (1 - 0.83 * front)
     _speckle(light, rng)
     return _tint(light, rng).filter(ImageFilter.GaussianBlur(0.45))
 
@@ -123,13 +124,13 @@ def _show_through(other_side: Image.Image, rng: np.random.Generator) -> Plane:
     ghost = ghost.transpose(Image.Transpose.FLIP_LEFT_RIGHT).filter(ImageFilter.GaussianBlur(2.2))
     ghost = ghost.rotate(float(rng.normal(0, 0.5)), Image.Resampling.BILINEAR, fillcolor=0)
     ghost = ImageChops.offset(ghost, int(rng.integers(-14, 14)), int(rng.integers(-12, 12)))
-    return np.asarray(ghost, np.float32) / 255
+    return np.asarray(ghost, np.float32) / np.float32(255)
 
 
 def _paper(recto: bool, rng: np.random.Generator) -> Plane:
     """The light that the paper throws back: fibre, toned edges, the gutter's shadow, foxing."""
     y, x = np.mgrid[0:PAGE_HEIGHT, 0:PAGE_WIDTH].astype(np.float32)
-    paper = np.ones((PAGE_HEIGHT, PAGE_WIDTH), np.float32)
+    paper: Plane = np.ones((PAGE_HEIGHT, PAGE_WIDTH), np.float32)
     for strength, cell in ((0.012, 240), (0.008, 60), (0.006, 9)):
         paper += strength * _noise(rng, SIZE, cell)
     paper += 0.006 * rng.normal(0, 1, paper.shape).astype(np.float32)

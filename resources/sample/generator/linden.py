@@ -1,4 +1,4 @@
-"""Linden Grove Academy, 1866: departments in prose, one of which runs over, and a parallel table."""
+"""Linden Grove Academy, 1866: departments in prose, one running over, and a parallel table."""
 
 from printed import (
     Catalog,
@@ -113,6 +113,16 @@ NATURAL_SCIENCE = department(
             "*Astronomy.*—One term. Text-book, Burritt's Geography of the Heavens.",
             [course("Astronomy", "Burritt", title="Geography of the Heavens")],
         ),
+        (
+            "*Physiology.*—Two terms. Text-book, Cutter's Anatomy and Physiology, with the use of "
+            "charts and of a skeleton.",
+            [course("Physiology", "Cutter", title="Anatomy and Physiology")],
+        ),
+        (
+            "*Geology.*—One term. Text-book, Hitchcock's Elementary Geology. The class makes "
+            "excursions to the quarries and ledges of the neighborhood.",
+            [course("Geology", "Hitchcock", title="Elementary Geology")],
+        ),
     ],
 )
 
@@ -127,6 +137,11 @@ ENGLISH_LITERATURE = department(
         (
             "*Rhetoric.*—Two terms. Text-book, Hart's Manual of Composition and Rhetoric.",
             [course("Rhetoric", "Hart", title="Manual of Composition and Rhetoric")],
+        ),
+        (
+            "*Composition.*—One term. Text-book, Quackenbos' First Lessons. Written exercises are "
+            "read and corrected in the presence of the class.",
+            [course("Composition", "Quackenbos", title="First Lessons")],
         ),
     ],
 )
@@ -174,6 +189,11 @@ MODERN_LANGUAGES = department(
         (
             "*German.*—One year. Text-book, Woodbury's New Method.",
             [course("German", "Woodbury", title="New Method")],
+        ),
+        (
+            "*Italian.*—Two terms. Text-book, Fontana's Grammar. Conversation is practised from "
+            "the beginning.",
+            [course("Italian", "Fontana", title="Grammar")],
         ),
     ],
 ) + show(

@@ -21,7 +21,7 @@ from typesetting import Sheet, typeset
 
 SAMPLE = Path(__file__).resolve().parent.parent
 
-JPEG_QUALITY = 42
+JPEG_QUALITY = 40
 DOTS_PER_INCH = 200
 
 

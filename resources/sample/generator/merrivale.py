@@ -111,6 +111,9 @@ MIDDLE = seminary_class(
                 simple("Rhetoric", "Quackenbos"),
                 simple("Modern History", "Weber"),
                 simple("French Reader", "Collot"),
+                simple("Zoology", "Agassiz"),
+                simple("Bookkeeping", "Mayhew"),
+                simple("Ancient Geography", "Mitchell"),
                 simple("Perspective Drawing"),
             ],
         ),
@@ -127,6 +130,9 @@ SENIOR = seminary_class(
                 simple("Astronomy", "Robinson"),
                 simple("Logic", "Hedge"),
                 possessive("Milton", "Paradise Lost"),
+                simple("Cicero's Orations", "Anthon"),
+                simple("Universal History", "Weber"),
+                simple("Elocution", "Russell"),
             ],
         ),
         (
@@ -135,6 +141,9 @@ SENIOR = seminary_class(
                 simple("Moral Science", "Wayland"),
                 simple("Evidences of Christianity", "Alexander"),
                 simple("Geology", "Hitchcock"),
+                simple("Elements of Political Economy", "Wayland"),
+                simple("English Literature", "Cleveland"),
+                simple("Trigonometry, reviewed"),
             ],
         ),
     ],
@@ -157,6 +166,14 @@ ABOUT_THE_COURSE = Paragraph(
     "p",
     "The regular course occupies three years, besides the preparatory studies. Pupils who do not "
     "desire a diploma may select from the studies of any class for which they are prepared.",
+)
+
+ABOUT_THE_HIGHER_CLASSES = Paragraph(
+    "p",
+    "The studies of the Middle and Senior Classes are pursued chiefly by recitation, with lectures "
+    "upon the several branches of Natural Science. Latin and French may be exchanged, the one for "
+    "the other, at the request of parents; and a pupil who gives her whole time to Music or to "
+    "Painting may omit one study of each term.",
 )
 
 UNDER_THE_COLUMNS = show(
@@ -278,7 +295,12 @@ MERRIVALE = Catalog(
             + UNDER_THE_COLUMNS,
             number=9,
         ),
-        PrintedPage("courses", side_by_side(MIDDLE, SENIOR), number=10),
+        PrintedPage(
+            "courses",
+            show(Line("h1", "HIGHER CLASSES."), ABOUT_THE_HIGHER_CLASSES, Rule())
+            + side_by_side(MIDDLE, SENIOR),
+            number=10,
+        ),
         PrintedPage("courses", SENIOR_RUN_OVER + REMARKS, number=11),
         PrintedPage("text-books", TEXTBOOKS, number=12),
         PrintedPage("calendar", CALENDAR, number=15),

@@ -233,7 +233,8 @@ def order_of_studies(name: str, terms: Sequence[tuple[str, str, Sequence[str]]])
     """A column of a table of studies: (level, term, subjects) after the department's name."""
     section = show(Line("bold", f"{name.upper()}."))
     for level, term, subjects in terms:
-        items = (Line("h3", f"[{level}, {term}.]"), *(Paragraph("item", f"{s}.") for s in subjects))
+        section += show(Line("h3", f"[{level}, {term}.]"))
+        items = tuple(Paragraph("item", f"{s}.") for s in subjects)
         section += Section(items, tuple(Course(s, name, level, term) for s in subjects))
     return section
 

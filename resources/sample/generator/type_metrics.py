@@ -32,7 +32,7 @@ FONT_FILES: dict[str, dict[Style, str]] = {
     },
 }
 
-CHARACTERS = "".join(map(chr, range(33, 127))) + "Ææ—–"
+CHARACTERS = "".join(map(chr, range(33, 127))) + "Ææ\u2014\u2013"
 
 _PIXELS_PER_EM = 2000
 

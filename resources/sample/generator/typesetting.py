@@ -155,7 +155,7 @@ class _Compositor:
         self.body = body
         self.stretch = stretch
         width = PAGE_WIDTH - 2.0 * MARGIN
-        y = TOP
+        y: float = TOP
         if page.number is not None:
             y = self.running_head(catalog.running_head, page.number, width)
         self.end = self.flow(page.body.items, MARGIN, width, y)
@@ -294,8 +294,9 @@ class _Compositor:
         self, words: list[Word], x: float, baseline: float, width: float, size: float, justify: bool
     ) -> None:
         gap = size * WORD_SPACE
-        if justify and len(words) > 1:
-            gap = min((width - self.widths(words, size, 0)) / (len(words) - 1), size * 0.80)
+        if len(words) > 1:
+            fitting = (width - self.widths(words, size, 0)) / (len(words) - 1)
+            gap = min(fitting, size * 0.80 if justify else gap)
         for word in words:
             x = self.put(x, baseline, word, size) + gap
         self.note(as_read(words))

@@ -44,7 +44,7 @@ _POSSESSIVE = re.compile(
 _EXERCISES = re.compile(r"^(.+?), with (Exercises in (.+?)) \(([^()]+)\)$")
 _SCHOOLBOOK = re.compile(r"\b(Grammar|Reader|Arithmetic|Algebra|Geometry|Speller)$")
 _CLASSICS = frozenset(
-    "xenophon homer æschylus aeschylus aischylus virgil cicero demosthenes horace".split()
+    ("xenophon", "homer", "æschylus", "aeschylus", "virgil", "cicero", "demosthenes", "horace")
 )
 _MAX_HEADING = 60
 _MAX_UNLABELLED = 110
@@ -112,8 +112,7 @@ def find_courses(lines: list[Line], carried: State | None = None) -> list[Course
     """
     paragraphs = _paragraphs(lines)
     parser = _Parser()
-    if carried is not None and paragraphs:
-        parser.carry_over(carried, paragraphs[0].text)
+    parser.carry_over(carried, [paragraph.text for paragraph in paragraphs])
     for paragraph in paragraphs:
         parser.take(paragraph.text)
     return parser.courses
@@ -145,14 +144,20 @@ class _Parser:
     active: bool = False
     courses: list[Course] = field(default_factory=list)
 
-    def carry_over(self, carried: State, first: str) -> None:
-        """Start in the previous page's state when its list runs over to this page."""
-        if _is_heading(first) or not _looks_like_entry(first):
+    def carry_over(self, carried: State | None, texts: list[str]) -> None:
+        """Start in the previous page's state when its list runs over to this page.
+
+        Where no previous page is known, only a labelled entry is taken for a list running over.
+        """
+        first = texts[0] if texts else ""
+        runs_over = _looks_like_entry(first) if carried else _LABEL_DASH.match(first)
+        if not runs_over or _is_heading(first):
             return
-        self.state, self.active = carried, True
-        label = _LABEL_DASH.match(first)
-        in_prose = label and not label[1].isupper() and not _TERM.fullmatch(label[1].strip(" ."))
-        self.form = "department" if in_prose and carried.department else "list"
+        self.state, self.active = carried or State(), True
+        labels = [match[1] for text in texts if (match := _LABEL_DASH.match(text))]
+        # Labels in capitals are departments of a list; one misread label must not hide that.
+        described = labels and not any(label.isupper() or _is_term(label) for label in labels)
+        self.form = "department" if described and self.state.department else "list"
 
     def take(self, text: str) -> None:
         """Read one paragraph."""
@@ -319,6 +324,11 @@ def _looks_like_entry(text: str) -> bool:
     if LEADER in text or not text[:1].isupper() or _PROSE.search(text):
         return False
     return len(text) <= _MAX_UNLABELLED or text.count(";") > 1
+
+
+def _is_term(label: str) -> bool:
+    """Whether a label is a term: `First Term`."""
+    return _TERM.fullmatch(label.strip(" .")) is not None
 
 
 def _possessive(text: str) -> _Book | None:

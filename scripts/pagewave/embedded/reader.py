@@ -21,7 +21,9 @@ from .courses import LEADER, Course, Line, carried_state, find_courses
 # Pages are read side by side, one thread each; read once, when the library loads.
 os.environ["OMP_THREAD_LIMIT"] = "1"
 
-from tesserocr import PSM, RIL, PyTessBaseAPI, iterate_level  # noqa: E402
+import itertools
+
+from tesserocr import PSM, RIL, PyTessBaseAPI, iterate_level
 
 LANGUAGE = "eng"
 RESOLUTION = 200
@@ -32,7 +34,7 @@ _CAPITALS = 0.78
 _LARGE = 1.3
 _GAP_HEIGHTS, _GAP_PIXELS, _MAX_LINE = 2.0, 60, 60
 _HEAD_ZONE = 0.14
-_NUMBER_FIRST = re.compile(r"^(\d{1,3}|[ivxlc]+)[.,]?\s+([A-Z][A-Z .,'&-]{5,})$")
+_NUMBER_FIRST = re.compile(r"^(\d{1,3}|[ivxlc]+)[.,]?\s+(?:\.\.\.\s+)?([A-Z][A-Z .,'&-]{5,})$")
 _NUMBER_LAST = re.compile(r"^([A-Z][A-Z .,'&-]{5,}?[A-Z.,])\s+(?:\.\.\.\s+)?(\S{1,4})$")
 _SCHOOL = re.compile(r"\b(COLLEGE|SEMINARY|ACADEMY|UNIVERSITY|INSTITUTE|SCHOOL)\b", re.I)
 _ACADEMIC_YEAR = re.compile(r"\b1[789]\d\d\s?[-\u2013\u2014]\s?(?:1[789])?\d\d\b")
@@ -100,9 +102,7 @@ class Reader:
     def _api(self) -> Any:
         """This thread's Tesseract."""
         if not hasattr(self._local, "api"):
-            self._local.api = PyTessBaseAPI(
-                path=str(self._tessdata), lang=LANGUAGE, psm=PSM.AUTO
-            )
+            self._local.api = PyTessBaseAPI(path=str(self._tessdata), lang=LANGUAGE, psm=PSM.AUTO)
         return self._local.api
 
 
@@ -144,7 +144,7 @@ def _line(words: list[Word], paragraph: int) -> Line:
     height = max(20, median(b[3] - b[1] for b in boxes))
     wide = max(_GAP_PIXELS, _GAP_HEIGHTS * height)
     text = words[0][0]
-    for (_, before), (word, box) in zip(words, words[1:], strict=False):
+    for (_, before), (word, box) in itertools.pairwise(words):
         leader = box[0] - before[2] > wide and bottom - top < _MAX_LINE
         text += f" {LEADER} {word}" if leader else f" {word}"
     return Line(text, left, top, right, bottom, paragraph)

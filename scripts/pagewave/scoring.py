@@ -1,0 +1,128 @@
+"""How well pages were read: error rate of the text, precision and recall of the courses."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
+
+from .errors import DataError
+
+SAME_NAME_RATIO = 85.0
+"""Two course names are the same from this similarity on (rapidfuzz ratio, 0 to 100)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageScore:
+    """One page against its truth; counts, so that totals can be weighed by length."""
+
+    name: str
+    characters: int
+    errors: int
+    courses_true: int
+    courses_read: int
+    courses_matched: int
+
+    @property
+    def error_rate(self) -> float:
+        """Edits needed to turn the read text into the true one, a true character."""
+        return self.errors / max(1, self.characters)
+
+
+def normal_text(text: str) -> str:
+    """Text as it is compared: one kind of quote and dash, no leader dots, single spaces."""
+    for found, plain in (("\u2019", "'"), ("\u2018", "'"), ("\u201c", '"'), ("\u201d", '"')):
+        text = text.replace(found, plain)
+    text = re.sub("[\u2014\u2013]", "-", text)
+    text = re.sub(r"(\s*[.·…]){3,}", " ", text)
+    text = re.sub(r"\s*-+\s*", "-", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def character_error_rate(truth: str, read: str) -> float:
+    """Levenshtein distance of the normalised texts, divided by the length of the true one."""
+    true_text = normal_text(truth)
+    return Levenshtein.distance(true_text, normal_text(read)) / max(1, len(true_text))
+
+
+def matched_courses(
+    truth: Sequence[dict[str, Any]], read: Sequence[dict[str, Any]]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Pairs of true and read courses of the same name, one to one, same level and term first."""
+    pairs, left = [], list(read)
+    for course in truth:
+        same = [c for c in left if _similarity(course, c, "course_name") >= SAME_NAME_RATIO]
+        if not same:
+            continue
+        best = max(
+            same,
+            key=lambda c: sum(_similarity(course, c, f) for f in ("course_name", "level", "term")),
+        )
+        left.remove(best)
+        pairs.append((course, best))
+    return pairs
+
+
+def score_page(name: str, truth: dict[str, Any], page: dict[str, Any]) -> PageScore:
+    """Score one page of the page_ocr schema."""
+    blocks = page["raw_ocr"]["text_blocks"]
+    true_text = normal_text(truth["text"])
+    read_text = normal_text("\n".join(block["text"] for block in blocks if block["text"]))
+    true_courses, read_courses = truth["courses"], page["courses"] or []
+    return PageScore(
+        name=name,
+        characters=len(true_text),
+        errors=Levenshtein.distance(true_text, read_text),
+        courses_true=len(true_courses),
+        courses_read=len(read_courses),
+        courses_matched=len(matched_courses(true_courses, read_courses)),
+    )
+
+
+def score_pages(pages_dir: Path, truth_dir: Path) -> list[PageScore]:
+    """Score every page that has a truth file.
+
+    Raises:
+        DataError: there is no such page.
+    """
+    scores = []
+    for truth_file in sorted(truth_dir.rglob("*.json"), key=_natural):
+        name = truth_file.relative_to(truth_dir)
+        page_file = pages_dir / name
+        if page_file.is_file():
+            truth, page = json.loads(truth_file.read_text()), json.loads(page_file.read_text())
+            scores.append(score_page(str(name.with_suffix("")), truth, page))
+    if not scores:
+        raise DataError(
+            f"No page in {pages_dir} has a truth file in {truth_dir}. Read the sample first: "
+            "snakemake --profile profiles/local"
+        )
+    return scores
+
+
+def totals(scores: Sequence[PageScore]) -> dict[str, float]:
+    """Mean error rate of the pages, of all characters together, and courses over all pages."""
+    matched = sum(s.courses_matched for s in scores)
+    return {
+        "mean_cer": sum(s.error_rate for s in scores) / len(scores),
+        "total_cer": sum(s.errors for s in scores) / max(1, sum(s.characters for s in scores)),
+        "course_precision": matched / max(1, sum(s.courses_read for s in scores)),
+        "course_recall": matched / max(1, sum(s.courses_true for s in scores)),
+    }
+
+
+def _similarity(one: dict[str, Any], other: dict[str, Any], field: str) -> float:
+    return fuzz.ratio(_plain(one.get(field)), _plain(other.get(field)))
+
+
+def _plain(text: str | None) -> str:
+    return re.sub(r"[^a-z0-9 ]", "", (text or "").lower().replace("æ", "ae")).strip()
+
+
+def _natural(path: Path) -> list[str]:
+    """Sorts page 2 before page 10."""
+    return [part.zfill(8) if part.isdigit() else part for part in (*path.parts[:-1], path.stem)]
