@@ -50,11 +50,9 @@ def pages_of_book(wildcards):
 
 def previous_page(wildcards):
     page = the_page(wildcards)
-    before = RUN.previous_file(page)
-    if before is None:
-        return []
-    # A page that is settled stays so when the one before it is written again.
-    return before if RUN.wave_of(page) else ancient(before)
+    # A settled page stays so when the one before it is written again. (`ancient` would not do:
+    # it does not count while that file is missing.)
+    return [] if RUN.is_settled(page) else RUN.previous_file(page) or []
 
 
 def wave_of_page(wildcards):

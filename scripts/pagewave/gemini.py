@@ -1,9 +1,9 @@
 """Gemini's File and Batch services, as far as waves need them: a thin layer over google-genai.
 
-What the layer adds is care. Every call but one may be repeated, and is, with growing pauses. The
-one is `create`, which has no idempotency key: where its fate is unknown it raises `CreateUnknown`, and
-the caller looks for the batch by its display name before it asks again. All waits end when `stop`
-is set.
+What the layer adds is care. Every call but one is repeated if need be, with growing pauses; the
+other is `create`, which has no idempotency key: where its fate is unknown it raises
+`CreateUnknown`, and the caller looks for the batch by its display name first. All waits end when
+`stop` is set.
 """
 
 import contextlib

@@ -120,6 +120,10 @@ class Run:
         before = self.bench.dataset.previous(page)
         return self.page_file(before) if before else None
 
+    def is_settled(self, page: Page) -> bool:
+        """Is the page's answer there, and not to be read again by this run?"""
+        return page.key not in self.schedule and self.bench.page_file(page).exists()
+
     def wave_file(self, lane: int, wave: int) -> str:
         """Path of a wave's manifest."""
         return str(self.settings.paths.logs_dir / "waves" / self.id / f"lane{lane}-wave{wave}.json")

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .cleaning import plain_text
+
 LEADER = "..."
 """Stands in a line for the gap that leader dots filled."""
 
@@ -32,6 +34,7 @@ _OTHER_MATTER = re.compile(
     re.I,
 )
 _PERSON = re.compile(r"^(?:Mr|Miss|Mrs|Rev|Prof|Professor|Dr)\b\.?\s*[A-Z]", re.I)
+_PERSON_ALONE = re.compile(r"^(?:Mr|Miss|Mrs|Rev|Prof|Dr)\.? [A-Z][A-Z. ]+$")
 _PROSE = re.compile(
     r"\b(are|is|was|will|shall|may|must|has|have|who|which|throughout|by|every|each|not)\b"
 )
@@ -44,7 +47,7 @@ _POSSESSIVE = re.compile(
 _EXERCISES = re.compile(r"^(.+?), with (Exercises in (.+?)) \(([^()]+)\)$")
 _SCHOOLBOOK = re.compile(r"\b(Grammar|Reader|Arithmetic|Algebra|Geometry|Speller)$")
 _CLASSICS = frozenset(
-    ("xenophon", "homer", "æschylus", "aeschylus", "virgil", "cicero", "demosthenes", "horace")
+    {"xenophon", "homer", "æschylus", "virgil", "cicero", "demosthenes", "horace"}
 )
 _MAX_HEADING = 60
 _MAX_UNLABELLED = 110
@@ -112,7 +115,8 @@ def find_courses(lines: list[Line], carried: State | None = None) -> list[Course
     """
     paragraphs = _paragraphs(lines)
     parser = _Parser()
-    parser.carry_over(carried, [paragraph.text for paragraph in paragraphs])
+    if paragraphs:
+        parser.carry_over(carried, paragraphs[0].text)
     for paragraph in paragraphs:
         parser.take(paragraph.text)
     return parser.courses
@@ -144,20 +148,21 @@ class _Parser:
     active: bool = False
     courses: list[Course] = field(default_factory=list)
 
-    def carry_over(self, carried: State | None, texts: list[str]) -> None:
+    def carry_over(self, carried: State | None, first: str) -> None:
         """Start in the previous page's state when its list runs over to this page.
 
-        Where no previous page is known, only a labelled entry is taken for a list running over.
+        Where no previous page is known, only a labelled entry counts as a list running over.
         """
-        first = texts[0] if texts else ""
         runs_over = _looks_like_entry(first) if carried else _LABEL_DASH.match(first)
         if not runs_over or _is_heading(first):
             return
-        self.state, self.active = carried or State(), True
-        labels = [match[1] for text in texts if (match := _LABEL_DASH.match(text))]
-        # Labels in capitals are departments of a list; one misread label must not hide that.
-        described = labels and not any(label.isupper() or _is_term(label) for label in labels)
-        self.form = "department" if described and self.state.department else "list"
+        carried = carried or State()
+        self.state, self.active = carried, True
+        label = _LABEL_DASH.match(first)
+        self.form = "list"
+        described = carried.level is None or "ext-book" in first
+        if described and label and carried.department and not label[1].isupper():
+            self.form = "department"
 
     def take(self, text: str) -> None:
         """Read one paragraph."""
@@ -196,7 +201,8 @@ class _Parser:
             self.state = replace(self.state, term=_titled(term[1]))
         if self.form != "list":  # a year outside a department ends the department before it
             self.state = replace(self.state, department=None, instructors=())
-        self.form, self.active = self.form if self.form == "list" else "years", True
+            self.form = "years"
+        self.active = True
 
     def _table_row(self, text: str) -> None:
         """`Latin Grammar, ... Andrews and Stoddard.`"""
@@ -279,7 +285,7 @@ def _paragraphs(lines: list[Line]) -> list[_Paragraph]:
     """Hanging lines go to the entry above them; hyphens at the ends of lines are closed."""
     out: list[_Paragraph] = []
     for line in lines:
-        text = _plain(line.text)
+        text = plain_text(line.text)
         if not re.search(r"[A-Za-z]{2}", text):
             continue
         if out and _continues(out[-1], line, text):
@@ -310,7 +316,7 @@ def _is_heading(text: str) -> bool:
     letters = re.sub(r"[^A-Za-z]", "", re.sub(r"\(.*?\)", "", text))
     if len(text) > _MAX_HEADING or not letters or re.search(r";|—|\.\.\.", text):
         return False
-    if _DEPARTMENT.match(text):
+    if _DEPARTMENT.match(text) or _PERSON_ALONE.match(text):
         return True
     if len(_TERM.sub("", _LEVEL.sub("", text)).strip(" ,.;")) < 3:
         return True
@@ -324,11 +330,6 @@ def _looks_like_entry(text: str) -> bool:
     if LEADER in text or not text[:1].isupper() or _PROSE.search(text):
         return False
     return len(text) <= _MAX_UNLABELLED or text.count(";") > 1
-
-
-def _is_term(label: str) -> bool:
-    """Whether a label is a term: `First Term`."""
-    return _TERM.fullmatch(label.strip(" .")) is not None
 
 
 def _possessive(text: str) -> _Book | None:
@@ -345,12 +346,6 @@ def _book_by(text: str) -> _Book:
 def _described_level(level: re.Match[str] | None, text: str) -> str | None:
     """The level a description begins with; `in the first year` says how long, not for whom."""
     return level[1] if level and text.startswith(level[0]) else None
-
-
-def _plain(text: str) -> str:
-    """Straight apostrophes, long dashes, single spaces."""
-    plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u2013", "—")
-    return " ".join(plain.split())
 
 
 def _titled(text: str) -> str:

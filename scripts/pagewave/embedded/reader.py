@@ -7,6 +7,7 @@ import re
 import site
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,8 +22,6 @@ from .courses import LEADER, Course, Line, carried_state, find_courses
 # Pages are read side by side, one thread each; read once, when the library loads.
 os.environ["OMP_THREAD_LIMIT"] = "1"
 
-import itertools
-
 from tesserocr import PSM, RIL, PyTessBaseAPI, iterate_level
 
 LANGUAGE = "eng"
@@ -30,9 +29,11 @@ RESOLUTION = 200
 
 _NOISE_CONFIDENCE = 25
 _BLANK_CHARACTERS = 12
+_MAX_TITLE_LINES = 25
 _CAPITALS = 0.78
 _LARGE = 1.3
 _GAP_HEIGHTS, _GAP_PIXELS, _MAX_LINE = 2.0, 60, 60
+_PIECE_HEIGHTS = 5
 _HEAD_ZONE = 0.14
 _NUMBER_FIRST = re.compile(r"^(\d{1,3}|[ivxlc]+)[.,]?\s+(?:\.\.\.\s+)?([A-Z][A-Z .,'&-]{5,})$")
 _NUMBER_LAST = re.compile(r"^([A-Z][A-Z .,'&-]{5,}?[A-Z.,])\s+(?:\.\.\.\s+)?(\S{1,4})$")
@@ -119,7 +120,34 @@ def _collect(iterator: Any) -> list[Line]:
             rows.append((paragraph, []))
         if found := _word(word):
             rows[-1][1].append(found)
-    return [_line(words, paragraph) for paragraph, words in rows if words]
+    return _join_pieces([_line(words, paragraph) for paragraph, words in rows if words])
+
+
+def _join_pieces(lines: list[Line]) -> list[Line]:
+    """Put a line's end that was read a little later, for a wide space in it, back in its place."""
+    joined: list[Line] = []
+    for line in lines:
+        for index in range(len(joined) - 1, max(-1, len(joined) - 3), -1):
+            if _goes_on(joined[index], line):
+                joined[index] = _joined(joined[index], line)
+                break
+        else:
+            joined.append(line)
+    return joined
+
+
+def _goes_on(left: Line, right: Line) -> bool:
+    """Whether two pieces stand on one line, next to each other."""
+    height = max(left.height, right.height)
+    level = abs(left.top + left.bottom - right.top - right.bottom) / 2 < 0.45 * height
+    return level and 0 < right.left - left.right < _PIECE_HEIGHTS * height
+
+
+def _joined(left: Line, right: Line) -> Line:
+    """Two pieces of a line as one."""
+    top, bottom = min(left.top, right.top), max(left.bottom, right.bottom)
+    text = f"{left.text} {right.text}"
+    return Line(text, left.left, top, right.right, bottom, left.paragraph)
 
 
 def _word(word: Any) -> Word | None:
@@ -144,7 +172,7 @@ def _line(words: list[Word], paragraph: int) -> Line:
     height = max(20, median(b[3] - b[1] for b in boxes))
     wide = max(_GAP_PIXELS, _GAP_HEIGHTS * height)
     text = words[0][0]
-    for (_, before), (word, box) in itertools.pairwise(words):
+    for (_, before), (word, box) in pairwise(words):
         leader = box[0] - before[2] > wide and bottom - top < _MAX_LINE
         text += f" {LEADER} {word}" if leader else f" {word}"
     return Line(text, left, top, right, bottom, paragraph)
@@ -154,7 +182,7 @@ def _answer(lines: list[Line], size: tuple[int, int], prompt: str) -> dict[str, 
     """The whole answer for one page."""
     number, body = _without_head(lines, size[1])
     courses = find_courses(body, carried_state(prompt))
-    content_type = _content_type(lines, body, courses)
+    content_type = _content_type(lines, courses)
     text = "\n".join(line.text for line in lines)
     on_title = content_type == "title page"
     years = _YEAR.findall(text) if on_title else []
@@ -188,18 +216,19 @@ def _without_head(lines: list[Line], height: int) -> tuple[str | None, list[Line
             known = re.fullmatch(r"\d+|[ivxlc]+", number)
             if known or not number.isupper():  # letters of both cases: a misread number
                 return number if known else None, lines[:index] + lines[index + 1 :]
+        if index == 0 and _SCHOOL.search(line.text) and _is_capitals(line.text):
+            return None, lines[1:]  # its number was not read
     return None, lines
 
 
-def _content_type(lines: list[Line], body: list[Line], courses: list[Course]) -> str:
+def _content_type(lines: list[Line], courses: list[Course]) -> str:
     """What the page mainly holds."""
     text = "".join(line.text for line in lines)
     if len(text) < _BLANK_CHARACTERS:
         return "blank"
     if courses:
         return "courses"
-    no_head = len(body) == len(lines)
-    return "title page" if no_head and len(lines) <= 25 and _is_capitals(text) else "other"
+    return "title page" if len(lines) <= _MAX_TITLE_LINES and _is_capitals(text) else "other"
 
 
 def _school(lines: list[Line]) -> str | None:
