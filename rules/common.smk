@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
 from pagewave import snake
+from pagewave.errors import exit_on_error
 
 RUN = snake.load(config, workflow)
 
@@ -73,8 +74,8 @@ def waves_left(wildcards):
 
 
 def begin():
-    snake.exit_on_error(RUN.begin)
+    exit_on_error(RUN.begin)
 
 
 def end(outcome):
-    snake.exit_on_error(lambda: RUN.end(outcome))
+    exit_on_error(lambda: RUN.end(outcome))

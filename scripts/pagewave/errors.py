@@ -5,7 +5,11 @@ Anything else that reaches the top is a bug and keeps its traceback.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import sys
+from collections.abc import Callable
+from typing import ClassVar, Literal, TypeVar
+
+T = TypeVar("T")
 
 ErrorType = Literal[
     "APIError",
@@ -53,3 +57,12 @@ class ServiceError(PagewaveError):
     """Gemini refused for good: key, model name, quota. Repeating the call would not help."""
 
     exit_code = 5
+
+
+def exit_on_error(call: Callable[[], T]) -> T:
+    """Call, and turn a user's mistake into its message and exit code."""
+    try:
+        return call()
+    except PagewaveError as error:
+        print(f"pagewave: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

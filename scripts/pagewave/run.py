@@ -21,7 +21,7 @@ from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer
-from .errors import DataError, LedgerError, PagewaveError
+from .errors import DataError, LedgerError, PagewaveError, exit_on_error
 from .forecast import Forecast
 from .gemini import Stopped
 from .ledger import Ledger
@@ -86,6 +86,8 @@ class Run:
         if self._head_id:
             pages = self.bench.ledger.run_pages(self._head_id)
         else:
+            # Here, not in `begin`: a dry run finds them too. Snakemake would dress the error up.
+            exit_on_error(self._check_images)
             pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
         return Schedule(self.bench.ledger, self.id, pages)
 
@@ -196,9 +198,11 @@ class Run:
         """
         if self._head_id:
             return
+        if self.settings.execution.dry_run:
+            self._show_waves()
+            sys.exit(0)
         _log_to_terminal()
         self._take_lock()
-        self._check_images()
         self.bench.ledger.start_writing()
         self._use_service()
         settle_intents(self.bench)
@@ -224,6 +228,13 @@ class Run:
             self._server.close()
         print(self._summary(outcome), file=sys.stderr)
 
+    def _show_waves(self) -> None:
+        """All waves to come, for `execution.dry_run`."""
+        for lane, waves in self.schedule.waves().items():
+            for wave in range(1, waves + 1):
+                print(f"lane {lane} wave {wave}: {self.forecast.wave(lane, wave)}")
+        print("execution.dry_run is true: nothing was sent.")
+
     def _summary(self, outcome: str) -> str:
         read, free = self.bench.ledger.run_totals(self.id)
         lines = [
@@ -246,8 +257,13 @@ class Run:
     def _take_lock(self) -> None:
         """One head a ledger; the kernel releases the lock however the process ends."""
         path = self.settings.paths.state_dir / "lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_file = path.open("a+")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_file = path.open("a+")
+        except OSError as error:
+            raise LedgerError(
+                f"{path.parent} can't be written ({error}). Check paths.state_dir."
+            ) from error
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

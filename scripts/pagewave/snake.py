@@ -3,16 +3,14 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from .dataset import scan
 from .demand import Command
-from .errors import PagewaveError
+from .errors import PagewaveError, exit_on_error
 from .prompting import load_prompt
 from .run import Run
 from .settings import load_secrets, load_settings
-
-T = TypeVar("T")
 
 
 def load(config: Mapping[str, Any], workflow: Any) -> Run:
@@ -34,15 +32,6 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
         )
 
     return exit_on_error(build)
-
-
-def exit_on_error(call: Callable[[], T]) -> T:
-    """Call, and turn a user's mistake into its message and exit code."""
-    try:
-        return call()
-    except PagewaveError as error:
-        print(f"pagewave: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
 
 
 def job(call: Callable[..., None], *arguments: Any) -> None:
