@@ -328,3 +328,15 @@ def server_runs(library: Library) -> bool:
         except OSError:
             continue
     return False
+
+
+def test_a_batch_that_is_held_back_delays_no_other_lane(tmp_path: Path) -> None:
+    books = {f"Ohio/School {n}/1850": pages for n, pages in enumerate([3, 3, 2, 2])}
+    faults = {"faults": ["batch-hold:match=lane1-wave1-,seconds=10"]}
+    with Library(tmp_path, books, execution={"batch_size_limit": 2}, embedded=faults) as library:
+        library.run()
+        names = {entry["batch"]: entry["display_name"] for entry in library.events("create")}
+        ended = {names[entry["batch"]]: entry["t"] for entry in library.events("finish")}
+        held = next(t for name, t in ended.items() if "lane1-wave1-" in name)
+        assert max(t for name, t in ended.items() if "-lane2-" in name) < held
+        assert len(ended) == 5

@@ -26,6 +26,7 @@ Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _REPAIRS = (
+    (re.compile(r"(?<![\w.,;:)])[=_|~*]+(?=\w)"), ""),
     (re.compile(r"\bTern[nt]?\b"), "Term"),
     (re.compile(r"\bCa?esar\b"), "Cæsar"),
     (re.compile(r"\bA[ie]schylus\b"), "Æschylus"),

@@ -1,76 +1,34 @@
 """From the lines of a page to its courses: a few rules about how catalogs were set.
 
-Headings set the state (level, term, department, instructor) that the entries below them share.
-A demonstration, not a parser of all catalogs: it knows the usual forms of lists and tables.
+Headings set the state (level, term, department, instructor) that the entries below them share. A
+list that runs over from the page before goes on in that page's state. A demonstration, not a parser
+of all catalogs: it knows the usual forms of lists and tables.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from .cleaning import plain_text
+from .entries import Book, book_by, colon_label, labelled, read_description, read_entry, split_list
+from .headings import Heading, find_heading, is_heading, only_level, only_term, usual_capitals
+from .paragraphs import LEADER, Line, join_lines
+from .subjects import is_subject, mended_label, mended_name
 
-LEADER = "..."
-"""Stands in a line for the gap that leader dots filled."""
+Course = dict[str, Any]
 
-_TERM = re.compile(
-    r"\b((?:first|second|third|fall|winter|spring|summer|autumn)(?:\s+and\s+\w+)?"
-    r"\s+(?:term|session|semester)s?)\b",
-    re.I,
-)
-_LEVEL = re.compile(
-    r"\b((?:fresh?man|sophomore|junior|senior|middle|preparatory|sub-?freshman|first|second|third"
-    r"|fourth)\s+(?:year|class))\b",
-    re.I,
-)
-_DEPARTMENT = re.compile(r"^DEPARTMENT\s+OF\s+(.+?)\.?$|^(.+\bDEPARTMENT)\.?$", re.I)
-_TEXT_BOOKS = re.compile(r"^TEXT-?\s?BOOKS", re.I)
-_SECTION = re.compile(
-    r"courses? of (study|instruction|studies)|order of stud|departments? of study", re.I
-)
-_OTHER_MATTER = re.compile(
-    r"\b(expenses|calendar|admission|examinations?|faculty|terms\.|remarks|location|discipline"
-    r"|library|trustees|students)\b",
-    re.I,
-)
-_PERSON = re.compile(r"^(?:Mr|Miss|Mrs|Rev|Prof|Professor|Dr)\b\.?\s*[A-Z]", re.I)
-_PERSON_ALONE = re.compile(r"^(?:Mr|Miss|Mrs|Rev|Prof|Dr)\.? [A-Z][A-Z. ]+$")
-_PROSE = re.compile(
-    r"\b(are|is|was|will|shall|may|must|has|have|who|which|throughout|by|every|each|not)\b"
-)
-_LABEL = re.compile(r"^([A-Z][\w ,.&'-]{2,34}?)(?:[.,]?\s*[—-]{1,2}\s*|:\s+)(?=[A-Z])(.+)$")
-_LABEL_DASH = re.compile(r"^([A-Z][\w ,.&'-]{2,34}?)[.,]?\s*[—-]{1,2}\s*(?=[A-Z])(.+)$")
-_IN_BRACKETS = re.compile(r"^(.*?)\s*\(([A-Z][^()]*)\)?$")
-_POSSESSIVE = re.compile(
-    r"^((?:[A-Z][\w.]*\s+(?:and\s+)?)*[A-Z]\w*?)(?:'s|(?<=s)')\s+(?=[A-ZÆ])(.+)$"
-)
-_EXERCISES = re.compile(r"^(.+?), with (Exercises in (.+?)) \(([^()]+)\)$")
-_SCHOOLBOOK = re.compile(r"\b(Grammar|Reader|Arithmetic|Algebra|Geometry|Speller)$")
-_CLASSICS = frozenset(
-    {"xenophon", "homer", "æschylus", "virgil", "cicero", "demosthenes", "horace"}
-)
-_MAX_HEADING = 60
-_MAX_UNLABELLED = 110
-_INDENT = 8
-_SAME_EDGE = 12
-_SAME_COLUMN = 160
+Form = Literal["list", "described", "table"]
+"""How a list is set: entries; subjects with a description each; rows with leader dots."""
 
-
-@dataclass(frozen=True)
-class Line:
-    """A printed line: its words and its box in pixels."""
-
-    text: str
-    left: int
-    top: int
-    right: int
-    bottom: int
-    paragraph: int = 0
-
-    @property
-    def height(self) -> int:
-        """How high the box is."""
-        return self.bottom - self.top
+_SENTENCE = re.compile(
+    r"\b(?:are|is|was|were|will|shall|may|must|has|have|had|who|which|throughout|by|every|each|not"
+    r"|been|be|that|their|they|its)\b"
+)
+_STUDENT = re.compile(r"^[A-Z][a-z]+ (?:[A-Z]\.? )?[A-Z][a-z]+,? (?:\.\.\. )?[A-Z][a-z]+\.?$")
+_CARRIED = re.compile(r"\s*\d+\.\s(.*) \| department: (.*?) \| level: (.*?) \| term: (.*?)\s*$")
+_LONGEST_UNLABELLED = 110
+_LONGEST_CELL = 60
 
 
 @dataclass(frozen=True)
@@ -83,271 +41,209 @@ class State:
     instructors: tuple[str, ...] = ()
 
 
-@dataclass
-class _Paragraph:
-    """Lines that belong to one entry, joined."""
+@dataclass(frozen=True)
+class Carried:
+    """How the previous page ended: the state of its last course, and how its list was set."""
 
-    text: str
-    left: int
-    last: Line
-    lines: int = 1
+    state: State
+    form: Form | None = None
 
 
-@dataclass
-class _Book:
-    title: str | None
-    author: str | None
-
-    def as_json(self) -> dict[str, str | None]:
-        return {"title": self.title, "author": self.author}
-
-
-Course = dict[str, Any]
-
-
-def find_courses(lines: list[Line], carried: State | None = None) -> list[Course]:
+def find_courses(lines: Iterable[Line], carried: Carried | None = None) -> list[Course]:
     """The courses that the lines list, in their order, with the keys of the page's schema.
 
     Args:
         lines: the page's lines in reading order, without the running head.
-        carried: the state at the end of the previous page; it holds when this page's first entry
-            is a course and not a heading, that is, when a list runs over.
+        carried: how the previous page ended; it holds when this page begins with an entry and not
+            with a heading or prose, that is, when a list runs over.
     """
-    paragraphs = _paragraphs(lines)
+    texts = join_lines(lines)
     parser = _Parser()
-    if paragraphs:
-        parser.carry_over(carried, paragraphs[0].text)
-    for paragraph in paragraphs:
-        parser.take(paragraph.text)
+    if texts and not is_heading(texts[0]):
+        parser.carry_over(texts[0], carried)
+    for text in texts:
+        parser.take(text)
     return parser.courses
 
 
-def carried_state(prompt: str) -> State | None:
-    """The department, level and term of the last course of the previous page, if any is told."""
-    _, found, after = prompt.rpartition("LAST_3_COURSES:")
+def carried_over(prompt: str) -> Carried | None:
+    """How the previous page ended, from the context in a prompt; None when it tells no course.
+
+    The words of that page may hold anything, so its courses start at the last line that says so.
+    """
+    before, found, after = prompt.rpartition("\nLAST_3_COURSES:\n")
     if not found:
         return None
-    state = None
-    for line in after.lstrip("\n").splitlines():
-        match = re.match(
-            r"\s*\d+\.\s.*\| department: (.*?) \| level: (.*?) \| term: (.*?)\s*$", line
-        )
+    last = None
+    for line in after.splitlines():
+        match = _CARRIED.match(line)
         if not match:
             break
-        department, level, term = (None if value == "-" else value for value in match.groups())
-        state = State(department, level, term)
-    return state
+        last = [None if value == "-" else value for value in match.groups()]
+    if last is None:
+        return None
+    name, department, level, term = last
+    tail = before.rpartition("LAST_500_CHARS:")[2]
+    return Carried(State(department, level, term), _form_of(tail, name, department))
+
+
+def _form_of(tail: str, name: str | None, department: str | None) -> Form | None:
+    """How a page's last list was set, by what stands around its last course in its last words."""
+    words = plain_text(tail).lower()
+    if name and re.search(rf"{re.escape(name.lower())}[.,]? \.\.\. ", words):
+        return "table"
+    if name and re.search(rf"{re.escape(name.lower())}\.?\s?[—=-]", words):
+        return "described"
+    if department and re.search(rf"{re.escape(department.lower())}\.?\s?[—=-]", words):
+        return "list"
+    return None
 
 
 @dataclass
 class _Parser:
-    """Reads paragraph after paragraph; `form` is how the list at hand is set."""
+    """Reads paragraph after paragraph; `form` is None while no list is open."""
 
     state: State = field(default_factory=State)
-    form: str | None = None
-    active: bool = False
+    form: Form | None = None
     courses: list[Course] = field(default_factory=list)
 
-    def carry_over(self, carried: State | None, first: str) -> None:
-        """Start in the previous page's state when its list runs over to this page.
+    def carry_over(self, first: str, carried: Carried | None) -> None:
+        """Open the list of the previous page, when this page's first words go on with it.
 
-        Where no previous page is known, only a labelled entry counts as a list running over.
+        Where no previous page is known, only what can hardly be anything else counts as a list.
         """
-        runs_over = _looks_like_entry(first) if carried else _LABEL_DASH.match(first)
-        if not runs_over or _is_heading(first):
+        if carried and carried.form == "table" and LEADER in first:
+            self.state, self.form = carried.state, "table"
             return
-        carried = carried or State()
-        self.state, self.active = carried, True
-        label = _LABEL_DASH.match(first)
-        self.form = "list"
-        described = carried.level is None or "ext-book" in first
-        if described and label and carried.department and not label[1].isupper():
-            self.form = "department"
+        label = labelled(first)
+        unmistakable = label or (first.count(";") > 1 and "(" in first)
+        if not _looks_like_entry(first) or not (carried or unmistakable):
+            return
+        self.state = carried.state if carried else State()
+        form = carried.form if carried else None
+        self.form = form if form in ("list", "described") else "list"
+        if label and not form and self.state.department and _is_description(label[1]):
+            self.form = "described"
 
     def take(self, text: str) -> None:
         """Read one paragraph."""
-        if _is_heading(text):
-            self._heading(text)
-        elif self.active and self.form == "table":
-            self._table_row(text)
-        elif self.active and self.form == "department":
+        heading = find_heading(text)
+        if heading:
+            self._heading(heading)
+        elif self.form == "table":
+            self._row(text)
+        elif self.form == "described":
             self._described(text)
-        elif self.active:
+        elif self.form == "list":
             self._list(text)
 
-    def _heading(self, text: str) -> None:
-        bare = text.strip(" .")
-        department = _DEPARTMENT.match(bare)
-        if department:
-            name = _titled(department[1] or department[2])
-            self.state, self.active = State(name), True
-            self.form = "department" if department[1] else "list"
-        elif _LEVEL.search(text) or _TERM.search(text):
-            self._period(text)
-        elif _PERSON.match(text):
-            self.state = replace(self.state, instructors=(_titled(bare),))
-        elif _TEXT_BOOKS.search(text):
-            self.state, self.active, self.form = State(), True, "table"
-        elif _SECTION.search(text):
-            self.active = False
-        elif _OTHER_MATTER.search(text):
-            self.active, self.form = False, None
+    def _heading(self, heading: Heading) -> None:
+        match heading.kind:
+            case "department of" | "department":
+                self.state = State(mended_label(heading.department or ""))
+                self.form = "described" if heading.kind == "department of" else "list"
+            case "period":
+                self._period(heading)
+            case "person":
+                person = (heading.person,) if heading.person else ()
+                self.state = replace(self.state, instructors=person)
+            case "text-books":
+                self.state, self.form = State(), "table"
+            case "courses" | "other":
+                self.state, self.form = State(), None
+            case "plain":
+                pass
 
-    def _period(self, text: str) -> None:
-        level, term = _LEVEL.search(text), _TERM.search(text)
-        if level:
-            self.state = replace(self.state, level=_titled(level[1]), term=None)
-        if term:
-            self.state = replace(self.state, term=_titled(term[1]))
-        if self.form != "list":  # a year outside a department ends the department before it
+    def _period(self, heading: Heading) -> None:
+        """A new level ends the term before it; a list by departments keeps its department."""
+        if heading.level:
+            self.state = replace(self.state, level=heading.level, term=None)
+        if heading.term:
+            self.state = replace(self.state, term=heading.term)
+        if self.form in (None, "table"):
             self.state = replace(self.state, department=None, instructors=())
-            self.form = "years"
-        self.active = True
+        self.form = "list"
 
-    def _table_row(self, text: str) -> None:
+    def _row(self, text: str) -> None:
         """`Latin Grammar, ... Andrews and Stoddard.`"""
-        if LEADER not in text:
+        name, leader, authors = (part.strip(" .,") for part in text.partition(LEADER))
+        if leader is None or not authors or len(text) > 2 * _LONGEST_CELL:
             return
-        name, authors = (part.strip(" .,") for part in text.split(LEADER, 1))
-        books = [_book_by(author) for author in re.split(r"\s+and\s+", authors)]
-        self._add(name, self.state, books)
+        if re.search(r"[$\d]", authors):  # prices and dates
+            return
+        books = [book_by(author) for author in re.split(r"\s+and\s+", authors)]
+        self._add(mended_name(name), self.state, books)
 
     def _described(self, text: str) -> None:
         """`Botany.—Spring term. Text-book, Gray's Lessons in Botany.`"""
-        label = _LABEL_DASH.match(text)
+        label = labelled(text)
         if not label:
             return
-        books = []
-        for part in re.split(r"[;.]\s+|,\s+(?:and\s+)?(?=[A-Z])", label[2]):
-            book = _possessive(re.sub(r"^(and\s+)?Text-?books?,?\s*", "", part).strip(" .,"))
-            if book and book.title:
-                book.title = re.split(r",| is | are ", book.title)[0].strip(" .")
-                books.append(book)
-        term, level = _TERM.search(label[2]), _LEVEL.search(label[2])
-        state = replace(
-            self.state, term=term[1] if term else None, level=_described_level(level, label[2])
-        )
-        self._add(label[1], state, books, label[2].strip())
+        books, sentences = read_description(label[1])
+        term = next(filter(None, map(only_term, sentences)), None)
+        level = next(filter(None, map(only_level, sentences)), None)
+        told = ". ".join(s for s in sentences if s not in (term, level))
+        state = replace(self.state, term=term or self.state.term, level=level or self.state.level)
+        self._add(mended_name(label[0]), state, books, f"{told}." if told else None)
 
     def _list(self, text: str) -> None:
         """`LATIN.—Livy; Odes of Horace (Anthon).` or `First Term.—Algebra (Loomis); Botany.`"""
-        state = self.state
-        label = _LABEL.match(text) if text.split(":")[0].isupper() else _LABEL_DASH.match(text)
-        if label:
-            name, text = label[1].strip(" ."), label[2]
-            if _TERM.fullmatch(name):
-                state = self.state = replace(self.state, term=_titled(name))
-            else:
-                state = replace(self.state, department=_titled(name))
+        state, commas = self.state, False
+        if label := labelled(text):
+            state, text = self._under(label[0]), label[1]
+        elif (label := colon_label(text)) and _names_subjects(label[0]):
+            state, text, commas = self._under(label[0]), label[1], True
         elif not _looks_like_entry(text):
             return
-        for entry in re.split(r";\s*", text):
-            self._entry(entry.strip(" .,;"), state)
+        for part in split_list(text, commas=commas):
+            for entry in read_entry(part):
+                self._add(entry.name, state, entry.books, entry.description)
 
-    def _entry(self, entry: str, state: State) -> None:
-        if len(entry) < 3:
-            return
-        exercises = _EXERCISES.match(entry)
-        if exercises:
-            self._add(exercises[1], state, [])
-            self._add(exercises[3], state, [_Book(exercises[2], exercises[4])])
-            return
-        bracketed = _IN_BRACKETS.match(entry)
-        name, books = entry, []
-        if bracketed:
-            name, books = bracketed[1], [_book_by(bracketed[2].strip(" .,"))]
-        elif book := _possessive(entry):
-            if book.title and _SCHOOLBOOK.search(book.title):
-                name = book.title
-            if (book.author or "").lower() not in _CLASSICS:
-                books = [book]
-        name, _, rest = name.partition(", with ")
-        self._add(name, state, books, f"with {rest}" if rest else None)
+    def _under(self, label: str) -> State:
+        """The state of the entries after a label: a term, a level, or a department."""
+        if only_term(label):
+            self.state = replace(self.state, term=usual_capitals(label))
+            return self.state
+        if only_level(label):
+            self.state = replace(self.state, level=usual_capitals(label), term=None)
+            return self.state
+        return replace(self.state, department=mended_label(usual_capitals(label)))
 
     def _add(
-        self, name: str, state: State, books: list[_Book], description: str | None = None
+        self, name: str, state: State, books: Iterable[Book], description: str | None = None
     ) -> None:
         self.courses.append(
             {
-                "course_name": name.strip(" .,:;"),
+                "course_name": name,
                 "department": state.department,
                 "level": state.level,
                 "term": state.term,
                 "description": description,
                 "topics": None,
                 "instructors": list(state.instructors) or None,
-                "textbooks": [book.as_json() for book in books],
+                "textbooks": [{"title": book.title, "author": book.author} for book in books],
             }
         )
 
 
-def _paragraphs(lines: list[Line]) -> list[_Paragraph]:
-    """Hanging lines go to the entry above them; hyphens at the ends of lines are closed."""
-    out: list[_Paragraph] = []
-    for line in lines:
-        text = plain_text(line.text)
-        if not re.search(r"[A-Za-z]{2}", text):
-            continue
-        if out and _continues(out[-1], line, text):
-            above = out[-1]
-            hyphenated = above.text.endswith("-") and text[:1].islower()
-            above.text = above.text[:-1] + text if hyphenated else f"{above.text} {text}"
-            above.last, above.lines = line, above.lines + 1
-        else:
-            out.append(_Paragraph(text, line.left, line))
-    return out
-
-
-def _continues(above: _Paragraph, line: Line, text: str) -> bool:
-    """Whether a line goes on with the entry above it."""
-    drop = line.top - above.last.top
-    if _is_heading(text) or _is_heading(above.text) or not 0 < drop < 3.2 * line.height:
-        return False
-    shift = abs(line.left - above.last.left)
-    hanging = above.lines > 1 and line.left > above.left + _SAME_EDGE and shift < _SAME_EDGE
-    closed = above.text.endswith(".") or LEADER in text
-    indented = line.left > above.left + _INDENT
-    open_end = above.text.endswith(("-", ";", ",")) or above.lines > 1
-    return hanging or (shift < _SAME_COLUMN and not closed and (indented or open_end))
-
-
-def _is_heading(text: str) -> bool:
-    """Whether a line is a heading: in capitals, or nothing but a level, a term, a department."""
-    letters = re.sub(r"[^A-Za-z]", "", re.sub(r"\(.*?\)", "", text))
-    if len(text) > _MAX_HEADING or not letters or re.search(r";|—|\.\.\.", text):
-        return False
-    if _DEPARTMENT.match(text) or _PERSON_ALONE.match(text):
-        return True
-    if len(_TERM.sub("", _LEVEL.sub("", text)).strip(" ,.;")) < 3:
-        return True
-    return sum(letter.isupper() for letter in letters) / len(letters) > 0.78
-
-
 def _looks_like_entry(text: str) -> bool:
     """Whether a paragraph may list courses: labelled, or short and not a sentence."""
-    if _LABEL_DASH.match(text):
+    if labelled(text):
         return True
-    if LEADER in text or not text[:1].isupper() or _PROSE.search(text):
+    if LEADER in text or not re.match(r"\(?\d|[A-ZÆ]", text) or _STUDENT.match(text):
         return False
-    return len(text) <= _MAX_UNLABELLED or text.count(";") > 1
+    if _SENTENCE.search(text):
+        return False
+    return len(text) <= _LONGEST_UNLABELLED or text.count(";") > 1
 
 
-def _possessive(text: str) -> _Book | None:
-    """`Butler's Analogy` is a book with its author."""
-    match = _POSSESSIVE.match(text)
-    return _Book(match[2], match[1]) if match else None
+def _is_description(text: str) -> bool:
+    """Whether a label's text describes it, so that the label is the course."""
+    books, sentences = read_description(text)
+    return bool(_SENTENCE.search(text)) or "ext-book" in text or (not sentences and not books)
 
 
-def _book_by(text: str) -> _Book:
-    """What stands for a book: `Loomis`, or `Davies' Bourdon`."""
-    return _possessive(text) or _Book(None, text)
-
-
-def _described_level(level: re.Match[str] | None, text: str) -> str | None:
-    """The level a description begins with; `in the first year` says how long, not for whom."""
-    return level[1] if level and text.startswith(level[0]) else None
-
-
-def _titled(text: str) -> str:
-    """`NATURAL SCIENCE` as `Natural Science`."""
-    return re.sub(r"\b(Of|And|The|In)\b", lambda word: word[0].lower(), text.title())
+def _names_subjects(label: str) -> bool:
+    """Whether a label before a colon is a department: `ENGLISH`, and not `Horace`."""
+    words = [word for word in label.split() if word.lower() not in ("and", "&", "of")]
+    return label.isupper() or all(is_subject(word) for word in words)
