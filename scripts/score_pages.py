@@ -10,49 +10,72 @@ from rich.console import Console
 from rich.table import Table
 
 from pagewave.errors import PagewaveError
-from pagewave.scoring import PageScore, score_pages, totals
+from pagewave.scoring import FACTS, PageScore, Scores, score_pages, totals
+
+NOTHING_TO_SCORE = 2
+"""The exit code when there are no pages to score, or files that are no pages."""
 
 
 def main() -> int:
     """Parse the command line, score, print; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pages", type=Path, default=Path("results/pages"), help="answers")
-    parser.add_argument("--truth", type=Path, default=Path("resources/sample/truth"))
+    parser.add_argument(
+        "--pages", type=Path, default=Path("results/pages"), help="answers (%(default)s)"
+    )
+    parser.add_argument(
+        "--truth", type=Path, default=Path("resources/sample/truth"), help="truth (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     try:
         scores = score_pages(options.pages, options.truth)
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
-        return error.exit_code
+        return NOTHING_TO_SCORE
     if options.json:
-        print(json.dumps({"pages": [asdict(s) for s in scores], **totals(scores)}, indent=1))
+        pages = [asdict(score) | {"error_rate": score.error_rate} for score in scores.pages]
+        report = {"pages": pages, "unread": scores.unread, **totals(scores.pages)}
+        print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        console = Console()
-        console.print(_table(scores))
-        mean = totals(scores)
-        console.print(
-            f"Mean character error rate: {mean['mean_cer']:.2%} of a page, "
-            f"{mean['total_cer']:.2%} of all characters. "
-            f"Courses: precision {mean['course_precision']:.3f}, "
-            f"recall {mean['course_recall']:.3f}."
-        )
+        _print(scores)
     return 0
 
 
+def _print(scores: Scores) -> None:
+    """The table of the pages and a few lines of totals."""
+    console = Console()
+    console.print(_table(scores.pages))
+    mean = totals(scores.pages)
+    console.print(
+        f"Mean CER (character error rate): {mean['mean_cer']:.2%} a page, "
+        f"{mean['total_cer']:.2%} of all characters."
+    )
+    facts = ", ".join(f"{fact} {mean[f'{fact}_accuracy']:.3f}" for fact in FACTS)
+    console.print(
+        f"Courses: precision {mean['course_precision']:.3f}, recall {mean['course_recall']:.3f}; "
+        f"right in those found: {facts}."
+    )
+    if scores.unread:
+        names = ", ".join(map(_short, scores.unread))
+        console.print(f"Not counted, because not read yet ({len(scores.unread)}): {names}.")
+
+
 def _table(scores: list[PageScore]) -> Table:
-    table = Table("page", "characters", "error rate", "courses: true", "read", "matched")
+    """One row a page."""
+    table = Table("page", "characters", "CER", "courses: true", "read", "matched", *FACTS)
     for column in table.columns[1:]:
         column.justify = "right"
     for s in scores:
         counts = (s.courses_true, s.courses_read, s.courses_matched)
-        table.add_row(_short(s.name), str(s.characters), f"{s.error_rate:.2%}", *map(str, counts))
+        facts = [s.facts_right[fact] if s.courses_matched else "-" for fact in FACTS]
+        cells = (str(s.characters), f"{s.error_rate:.2%}", *map(str, counts), *map(str, facts))
+        table.add_row(_short(s.name), *cells)
     return table
 
 
 def _short(name: str) -> str:
     """`Ashgrove College 1852, 3` for `Massachusetts/Ashgrove College/1852/3`."""
-    *_, school, year, page = name.split("/")
+    *_, school, year, page = ("", "", *name.split("/"))
     return f"{school} {year}, {page}"
 
 

@@ -144,6 +144,7 @@ Ethics.—One term. Text-books, Wayland's Moral Science, and Butler's Analogy.
     assert facts(found[0]) == ("Mental and Moral Science", "Junior year", None)
     assert facts(found[1]) == ("Mental and Moral Science", None, None)
     assert books(found[1]) == [("Moral Science", "Wayland"), ("Analogy", "Butler")]
+    assert found[0]["instructors"] == ["Prof. Hale"]
     assert found[0]["description"] == "Examples are written weekly."
     assert found[1]["description"] is None
 
@@ -265,7 +266,7 @@ def test_a_list_that_runs_over_keeps_its_level_and_term_until_a_heading() -> Non
         ("Rhetoric", "Senior Year", "Second Term"),
         ("Rhetoric", "Senior Year", "Second Term"),
         ("Politics", "Senior Year", "Second Term"),
-        ("Politics", "Junior Year", None),
+        (None, "Junior Year", None),  # a department that was perhaps only a label ends here
     ]
 
 

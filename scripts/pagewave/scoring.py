@@ -3,14 +3,18 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from .errors import DataError
+
+Fact = Literal["level", "term", "department"]
+FACTS: tuple[Fact, ...] = ("level", "term", "department")
+"""What is compared of a course besides its name."""
 
 SAME_NAME_RATIO = 85.0
 """Two course names are the same from this similarity on (rapidfuzz ratio, 0 to 100)."""
@@ -26,6 +30,8 @@ class PageScore:
     courses_true: int
     courses_read: int
     courses_matched: int
+    facts_right: dict[Fact, int] = field(default_factory=dict)
+    """Matched courses by fact whose level, term or department is that of the truth."""
 
     @property
     def error_rate(self) -> float:
@@ -73,46 +79,79 @@ def score_page(name: str, truth: dict[str, Any], page: dict[str, Any]) -> PageSc
     true_text = normal_text(truth["text"])
     read_text = normal_text("\n".join(block["text"] for block in blocks if block["text"]))
     true_courses, read_courses = truth["courses"], page["courses"] or []
+    pairs = matched_courses(true_courses, read_courses)
     return PageScore(
         name=name,
         characters=len(true_text),
         errors=Levenshtein.distance(true_text, read_text),
         courses_true=len(true_courses),
         courses_read=len(read_courses),
-        courses_matched=len(matched_courses(true_courses, read_courses)),
+        courses_matched=len(pairs),
+        facts_right={fact: sum(_same(t, r, fact) for t, r in pairs) for fact in FACTS},
     )
 
 
-def score_pages(pages_dir: Path, truth_dir: Path) -> list[PageScore]:
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of all pages that were read, and the names of those that were not."""
+
+    pages: list[PageScore]
+    unread: list[str]
+
+
+def score_pages(pages_dir: Path, truth_dir: Path) -> Scores:
     """Score every page that has a truth file.
 
     Raises:
-        DataError: there is no such page.
+        DataError: there is no such page, or a file is not what it should be.
     """
-    scores = []
+    pages, unread = [], []
     for truth_file in sorted(truth_dir.rglob("*.json"), key=_natural):
-        name = truth_file.relative_to(truth_dir)
-        page_file = pages_dir / name
-        if page_file.is_file():
-            truth, page = json.loads(truth_file.read_text()), json.loads(page_file.read_text())
-            scores.append(score_page(str(name.with_suffix("")), truth, page))
-    if not scores:
+        file = truth_file.relative_to(truth_dir)
+        name = str(file.with_suffix(""))
+        if not (pages_dir / file).is_file():
+            unread.append(name)
+            continue
+        try:
+            pages.append(score_page(name, _load(truth_file), _load(pages_dir / file)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{pages_dir / file} cannot be compared with {truth_file}: "
+                f"{type(error).__name__}: {error}. Both must be pages of the prompt page_ocr."
+            ) from error
+    if not pages:
         raise DataError(
             f"No page in {pages_dir} has a truth file in {truth_dir}. Read the sample first: "
             "snakemake --profile profiles/local"
         )
-    return scores
+    return Scores(pages, unread)
 
 
 def totals(scores: Sequence[PageScore]) -> dict[str, float]:
-    """Mean error rate of the pages, of all characters together, and courses over all pages."""
+    """Over all pages, each number a share.
+
+    `mean_cer` is the mean of the pages' rates, `total_cer` that of all characters together. The
+    accuracies of level, term and department are shares of the matched courses.
+    """
     matched = sum(s.courses_matched for s in scores)
+    right = {fact: sum(s.facts_right.get(fact, 0) for s in scores) for fact in FACTS}
     return {
-        "mean_cer": sum(s.error_rate for s in scores) / len(scores),
+        "mean_cer": sum(s.error_rate for s in scores) / max(1, len(scores)),
         "total_cer": sum(s.errors for s in scores) / max(1, sum(s.characters for s in scores)),
         "course_precision": matched / max(1, sum(s.courses_read for s in scores)),
         "course_recall": matched / max(1, sum(s.courses_true for s in scores)),
+        **{f"{fact}_accuracy": right[fact] / max(1, matched) for fact in FACTS},
     }
+
+
+def _load(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return loaded
+
+
+def _same(one: dict[str, Any], other: dict[str, Any], fact: Fact) -> bool:
+    """Equal but for capitals and punctuation; null is equal to null only."""
+    return _plain(one.get(fact)) == _plain(other.get(fact))
 
 
 def _similarity(one: dict[str, Any], other: dict[str, Any], field: str) -> float:

@@ -4,8 +4,6 @@ Toned paper and rows of leader dots cost Tesseract one letter in ten; without th
 in fifty.
 """
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -24,15 +22,6 @@ _DARK = 0.55
 
 Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-
-_REPAIRS = (
-    (re.compile(r"(?<![\w.,;:)])[=_|~*]+(?=\w)"), ""),
-    (re.compile(r"\bTern[nt]?\b"), "Term"),
-    (re.compile(r"\bCa?esar\b"), "Cæsar"),
-    (re.compile(r"\bA[ie]schylus\b"), "Æschylus"),
-    (re.compile(r"\bAe?neid\b"), "Æneid"),
-)
-"""What Tesseract's English model often misreads in a catalog; it knows no ligatures."""
 
 
 def prepare(image: Image.Image) -> Image.Image:
@@ -100,11 +89,3 @@ def _around(y: int, x: int, radius: int) -> tuple[slice, slice]:
         slice(max(0, y - radius), y + radius + 1),
         slice(max(0, x - radius), x + radius + 1),
     )
-
-
-def plain_text(text: str) -> str:
-    """Straight apostrophes, long dashes, single spaces, usual misreadings repaired."""
-    plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u2013", "—")
-    for misread, meant in _REPAIRS:
-        plain = misread.sub(meant, plain)
-    return " ".join(plain.split())

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .cleaning import plain_text
 from .entries import Book, book_by, colon_label, labelled, read_description, read_entry, split_list
 from .headings import Heading, find_heading, is_heading, only_level, only_term, usual_capitals
 from .paragraphs import LEADER, Line, join_lines
-from .subjects import is_subject, mended_label, mended_name
+from .subjects import is_subject, mended_label, mended_name, plain_text
 
 Course = dict[str, Any]
 
@@ -101,10 +100,15 @@ def _form_of(tail: str, name: str | None, department: str | None) -> Form | None
 
 @dataclass
 class _Parser:
-    """Reads paragraph after paragraph; `form` is None while no list is open."""
+    """Reads paragraph after paragraph.
+
+    `form` is None while no list is open. `borrowed`: the department is that of the previous page's
+    last course, which may have been no more than that course's label.
+    """
 
     state: State = field(default_factory=State)
     form: Form | None = None
+    borrowed: bool = False
     courses: list[Course] = field(default_factory=list)
 
     def carry_over(self, first: str, carried: Carried | None) -> None:
@@ -119,7 +123,7 @@ class _Parser:
         unmistakable = label or (first.count(";") > 1 and "(" in first)
         if not _looks_like_entry(first) or not (carried or unmistakable):
             return
-        self.state = carried.state if carried else State()
+        self.state, self.borrowed = (carried.state, True) if carried else (State(), False)
         form = carried.form if carried else None
         self.form = form if form in ("list", "described") else "list"
         if label and not form and self.state.department and _is_description(label[1]):
@@ -140,6 +144,7 @@ class _Parser:
     def _heading(self, heading: Heading) -> None:
         match heading.kind:
             case "department of" | "department":
+                self.borrowed = False
                 self.state = State(mended_label(heading.department or ""))
                 self.form = "described" if heading.kind == "department of" else "list"
             case "period":
@@ -160,8 +165,9 @@ class _Parser:
             self.state = replace(self.state, level=heading.level, term=None)
         if heading.term:
             self.state = replace(self.state, term=heading.term)
-        if self.form in (None, "table"):
+        if self.form in (None, "table") or (self.borrowed and heading.level):
             self.state = replace(self.state, department=None, instructors=())
+            self.borrowed = False
         self.form = "list"
 
     def _row(self, text: str) -> None:

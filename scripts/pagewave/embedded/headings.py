@@ -30,7 +30,9 @@ _OTHER_MATTER = re.compile(
     re.I,
 )
 _PERSON = re.compile(r"^(?:Mr|Miss|Mrs|Rev|Prof|Professor|Dr)\b\.?\s*[A-Z]", re.I)
-_PERSON_ALONE = re.compile(r"^(?:Mr|Miss|Mrs|Rev|Prof|Dr)\.? [A-Z][A-Z. ]+$")
+_PERSON_ALONE = re.compile(
+    r"^(?:Mr|Miss|Mrs|Rev|Prof|Professor|Dr)\.? (?:[A-Z][A-Za-z]*[., ]{0,2}){1,3}$"
+)
 
 _LONGEST = 60
 _CAPITALS = 0.78

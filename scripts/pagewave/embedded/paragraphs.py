@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from .cleaning import plain_text
 from .headings import is_heading
+from .subjects import plain_text
 
 LEADER = "..."
 """Stands in a line for the gap that leader dots filled."""

@@ -5,6 +5,7 @@ Cleaning, Tesseract, then rules that find the page's facts and courses.
 
 import io
 import json
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -44,6 +45,9 @@ class Reader:
         head = running_head(lines)
         number = self._recognizer.corner_number(page, head.line) if head else None
         body = [line for line in lines if head is None or line is not head.line]
+        if head:  # no dots lead from a page's number to its head
+            plain = replace(head.line, text=head.line.text.replace(f" {LEADER} ", " "))
+            lines = [plain if line is head.line else line for line in lines]
         courses = find_courses(body, carried_over(prompt))
         facts = page_facts(lines, head, number, courses)
         height = page.height * REFERENCE_WIDTH / page.width

@@ -4,6 +4,7 @@ Small capitals and worn type make Tesseract take LOGIC for `Locic` and Optics fo
 that is nearly one of these is taken for it; a word of this list is never changed.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -28,10 +29,27 @@ sections social sociology solid spanish spelling spherical surveying syntax theo
 topography trigonometry virgil vocal writing zoology
 """
 _WORDS = frozenset(_WORD_LIST.split())
+_REPAIRS = (
+    (re.compile(r"(?<![\w.,;:)])[=_|~*]+(?=\w)"), ""),
+    (re.compile(r"\bTern[nt]?\b"), "Term"),
+    (re.compile(r"\bCa?esar\b"), "Cæsar"),
+    (re.compile(r"\bA[ie]schylus\b"), "Æschylus"),
+    (re.compile(r"\bAe?neid\b"), "Æneid"),
+)
+"""What Tesseract's English model often misreads in a catalog; it knows no ligatures."""
+
 _SHORTEST = 5
 _LABEL_LIKENESS = 0.74
 _CONFUSED = frozenset(map(frozenset, ("ce", "co", "eo", "ao", "nu", "il", "it", "hb", "ft", "mn")))
 """Pairs of letters that worn type makes alike; `Oratore` is no misread `Oratory`."""
+
+
+def plain_text(text: str) -> str:
+    """Straight apostrophes, long dashes, single spaces, usual misreadings repaired."""
+    plain = text.replace("\u2019", "'").replace("\u2018", "'").replace("\u2013", "—")
+    for misread, meant in _REPAIRS:
+        plain = misread.sub(meant, plain)
+    return " ".join(plain.split())
 
 
 def is_subject(word: str) -> bool:
