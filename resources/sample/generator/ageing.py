@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from sheet import Letters, Sheet
 from type_metrics import FONT_FILES, Style, find_font
-from typesetting import PAGE_HEIGHT, PAGE_WIDTH, Letters, Sheet
+from typesetting import PAGE_HEIGHT, PAGE_WIDTH
 
 Plane = npt.NDArray[np.float32]
 

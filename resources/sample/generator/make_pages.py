@@ -17,7 +17,8 @@ from typing import Any
 
 from books import BOOKS
 from printed import Catalog, PrintedPage
-from typesetting import Sheet, typeset
+from sheet import Sheet
+from typesetting import typeset
 
 SAMPLE = Path(__file__).resolve().parent.parent
 

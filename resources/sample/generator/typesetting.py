@@ -6,9 +6,7 @@ finished page, about 200 to the inch of an octavo leaf of 5.5 x 8.6 in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from printed import (
     Catalog,
@@ -22,6 +20,7 @@ from printed import (
     Rule,
     Space,
 )
+from sheet import Block, Letters, Piece, Sheet, Stroke, Word, as_read, words_of
 from type_metrics import Style, advance
 
 PAGE_WIDTH, PAGE_HEIGHT = 1100, 1720
@@ -55,55 +54,6 @@ PARAGRAPH_STYLES: dict[str, tuple[float, float, float, float]] = {
 _VOWELS = "aeiouy"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Letters of one style inside a word."""
-
-    text: str
-    style: Style
-    small_caps: bool = False
-
-
-Word = tuple[Piece, ...]
-
-
-@dataclass(frozen=True)
-class Letters:
-    """A run of letters of one size, set at `x` on the line `baseline`, each at its own place."""
-
-    places: tuple[float, ...]
-    baseline: float
-    text: str
-    style: Style
-    size: float
-
-
-@dataclass(frozen=True)
-class Stroke:
-    """A printed line or, with more than two points, a filled shape; `width` in pixels."""
-
-    points: tuple[tuple[float, float], ...]
-    width: float = 1.0
-
-
-@dataclass
-class Block:
-    """The lines of a heading, paragraph or table, in reading order."""
-
-    kind: str
-    lines: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Sheet:
-    """A page set in type; each item of `words` is a printed word."""
-
-    face: str
-    words: list[list[Letters]] = field(default_factory=list)
-    strokes: list[Stroke] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-
-
 def typeset(catalog: Catalog, page: PrintedPage) -> Sheet:
     """Fill the page: the largest type, then the widest leading, with which the words fit.
 
@@ -120,31 +70,6 @@ def typeset(catalog: Catalog, page: PrintedPage) -> Sheet:
         raise ValueError(f"{catalog.school}, page {page.number}: too many words for a page")
     stretch = next(stretch for stretch in STRETCHES if end(size, stretch) <= LOWEST + 20)
     return _Compositor(catalog, page, size, stretch).sheet
-
-
-def words_of(text: str) -> list[Word]:
-    """`*italic* [Small Capitals] roman` as words without their spaces."""
-    words: list[Word] = []
-    word: list[Piece] = []
-    italic = small_caps = False
-    for token in re.findall(r"\*|\[|\]|\s+|[^*\[\]\s]+", text):
-        if token == "*":
-            italic = not italic
-        elif token in "[]":
-            small_caps = token == "["
-        elif not token.isspace():
-            word.append(Piece(token, "italic" if italic else "roman", small_caps))
-        elif word:
-            words.append(tuple(word))
-            word = []
-    return [*words, tuple(word)] if word else words
-
-
-def as_read(words: Iterable[Word]) -> str:
-    """What a reader sees: small capitals are capitals."""
-    return " ".join(
-        "".join(p.text.upper() if p.small_caps else p.text for p in word) for word in words
-    )
 
 
 class _Compositor:
