@@ -7,7 +7,7 @@ import pytest
 
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, FailureRow, Ledger, MemberOutcome, PlannedPage, Record
-from pagewave.migrations import MIGRATIONS, migrate
+from pagewave.ledger.migrations import MIGRATIONS, migrate
 
 KEY = "Ohio:Elm School:1850:1"
 

@@ -1,0 +1,26 @@
+"""The ledger: the SQLite file that knows every batch, record, attempt, answer and failure.
+
+It is the truth about what was asked and paid for; what a run does next follows from it and the data
+set alone. One process writes it (Snakemake's head); others may read it at any time (WAL).
+"""
+
+from .answers import Answers, Attempt
+from .batches import Batch, Batches, Record
+from .failures import FailureCount, FailureRow, Failures
+from .files import Files
+from .runs import MemberOutcome, PlannedPage, Runs
+
+__all__ = [
+    "Attempt",
+    "Batch",
+    "FailureCount",
+    "FailureRow",
+    "Ledger",
+    "MemberOutcome",
+    "PlannedPage",
+    "Record",
+]
+
+
+class Ledger(Runs, Batches, Answers, Failures, Files):
+    """All that can be asked of the ledger, and written to it, by subject."""

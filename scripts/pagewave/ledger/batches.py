@@ -1,0 +1,163 @@
+"""Batches and their records: intent, creating, submitted, collected."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .connection import Connection
+
+OPEN_STATUSES = ("intent", "creating", "submitted")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One page in one batch: all that its request was made of."""
+
+    key: str
+    fingerprint: str
+    attempt_number: int
+    previous_context: str | None
+    generation_config: str
+    image: str
+    image_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch job as the ledger knows it; times are Unix seconds."""
+
+    id: int
+    display_name: str
+    name: str | None
+    engine: str
+    model: str
+    prompt_sha256: str
+    run_id: str
+    lane: int
+    wave: int
+    status: str
+    state: str | None
+    error: str | None
+    input_file: str | None
+    intent_at: float
+    creating_at: float | None
+    submitted_at: float | None
+    collected_at: float | None
+
+
+class Batches(Connection):
+    """What the ledger knows of batches."""
+
+    def add_intent(
+        self,
+        display_name: str,
+        engine: str,
+        model: str,
+        prompt_sha256: str,
+        run_id: str,
+        lane: int,
+        wave: int,
+        records: Sequence[Record],
+    ) -> Batch:
+        """Write down a batch before anything of it is sent."""
+        with self.transaction() as db:
+            batch_id = db.execute(
+                "INSERT INTO batch (display_name, engine, model, prompt_sha256, run_id, lane, wave,"
+                " status, intent_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'intent', ?)",
+                (display_name, engine, model, prompt_sha256, run_id, lane, wave, time.time()),
+            ).lastrowid
+            db.executemany(
+                "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        batch_id,
+                        r.key,
+                        r.fingerprint,
+                        r.attempt_number,
+                        r.previous_context,
+                        r.generation_config,
+                        r.image,
+                        r.image_sha256,
+                    )
+                    for r in records
+                ],
+            )
+            assert batch_id is not None
+        return self.batch(batch_id)
+
+    def mark_creating(self, batch_id: int, input_file: str) -> None:
+        """The create call is about to be sent: from now on the batch may exist."""
+        self._update_batch(
+            batch_id, status="creating", input_file=input_file, creating_at=time.time()
+        )
+
+    def mark_submitted(self, batch_id: int, name: str) -> None:
+        """The service has the batch under this name."""
+        self._update_batch(batch_id, status="submitted", name=name, submitted_at=time.time())
+
+    def mark_state(self, batch_id: int, state: str) -> None:
+        """The service's word for the batch's state, as last seen."""
+        self._update_batch(batch_id, state=state)
+
+    def mark_abandoned(self, batch_id: int, error: str) -> None:
+        """The batch never came to be; its records are free to be sent again."""
+        self._update_batch(batch_id, status="abandoned", error=error)
+
+    def _update_batch(self, batch_id: int, **values: Any) -> None:
+        names = ", ".join(f"{name} = ?" for name in values)
+        with self.transaction() as db:
+            db.execute(f"UPDATE batch SET {names} WHERE id = ?", (*values.values(), batch_id))
+
+    def batch(self, batch_id: int) -> Batch:
+        """One batch by its number in the ledger."""
+        return Batch(*self.query("SELECT * FROM batch WHERE id = ?", batch_id)[0])
+
+    def open_batches(self, engine: str) -> list[Batch]:
+        """Batches that were intended or sent and are not collected yet, oldest first."""
+        rows = self.query(
+            "SELECT * FROM batch WHERE engine = ? AND status IN (?, ?, ?) ORDER BY id",
+            engine,
+            *OPEN_STATUSES,
+        )
+        return [Batch(*row) for row in rows]
+
+    def records(self, batch_id: int) -> list[Record]:
+        """The records of a batch."""
+        rows = self.query(
+            "SELECT key, fingerprint, attempt_number, previous_context, generation_config, image,"
+            " image_sha256 FROM record WHERE batch_id = ? ORDER BY key",
+            batch_id,
+        )
+        return [Record(*row) for row in rows]
+
+    def open_batch_of(self, fingerprint: str, engine: str) -> int | None:
+        """The open batch that carries this very request, if there is one."""
+        rows = self.query(
+            "SELECT b.id FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.fingerprint = ?"
+            " AND b.engine = ? AND b.status IN (?, ?, ?) ORDER BY b.id LIMIT 1",
+            fingerprint,
+            engine,
+            *OPEN_STATUSES,
+        )
+        return int(rows[0][0]) if rows else None
+
+    def keys_in_flight(self, engine: str) -> set[str]:
+        """Keys of the records in open batches."""
+        rows = self.query(
+            "SELECT DISTINCT r.key FROM record r JOIN batch b ON b.id = r.batch_id"
+            " WHERE b.engine = ? AND b.status IN (?, ?, ?)",
+            engine,
+            *OPEN_STATUSES,
+        )
+        return {row[0] for row in rows}
+
+    def images_in_flight(self, engine: str) -> set[str]:
+        """Hashes of the images that open batches still need."""
+        rows = self.query(
+            "SELECT DISTINCT r.image_sha256 FROM record r JOIN batch b ON b.id = r.batch_id"
+            " WHERE b.engine = ? AND b.status IN (?, ?, ?)",
+            engine,
+            *OPEN_STATUSES,
+        )
+        return {row[0] for row in rows}

@@ -1,0 +1,137 @@
+"""Runs, what they are to read, and the waves that ended."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .connection import Connection
+from .failures import clear_failures
+
+
+class MemberOutcome(NamedTuple):
+    """What became of one member of a wave: read, failed (rides again) or dead."""
+
+    key: str
+    outcome: str
+    free: bool
+    attempt_id: int | None
+
+
+class PlannedPage(NamedTuple):
+    """A page that a run is to read: its lane, its chain in the run, its place in the chain."""
+
+    key: str
+    lane: int
+    chain: int
+    place: int
+
+
+class Runs(Connection):
+    """What the ledger knows of runs and waves."""
+
+    def start_run(
+        self,
+        run_id: str,
+        engine: str,
+        model: str,
+        pages: Sequence[PlannedPage],
+        forced: Iterable[str],
+    ) -> None:
+        """Write down what a run is to read, and which pages it was told to read again."""
+        now = time.time()
+        forced = list(forced)
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO run (id, started_at, engine, model) VALUES (?, ?, ?, ?)",
+                (run_id, now, engine, model),
+            )
+            db.executemany(
+                "INSERT INTO run_page VALUES (?, ?, ?, ?, ?)", [(run_id, *page) for page in pages]
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO rebuild VALUES (?, ?, ?)",
+                [(key, now, run_id) for key in forced],
+            )
+            clear_failures(db, forced, now)
+
+    def end_run(self, run_id: str, outcome: str) -> None:
+        """Write down that a run ended, as `ok`, `failed` or `stopped`."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?",
+                (time.time(), outcome, run_id),
+            )
+
+    def run_pages(self, run_id: str) -> list[PlannedPage]:
+        """What the run is to read, chain by chain."""
+        rows = self.query(
+            "SELECT key, lane, chain, place FROM run_page WHERE run_id = ? ORDER BY chain, place",
+            run_id,
+        )
+        return [PlannedPage(*row) for row in rows]
+
+    def rebuilds(self) -> dict[str, float]:
+        """Pages told to be read again and not yet written since: key to Unix seconds."""
+        return {row["key"]: row["since"] for row in self.query("SELECT key, since FROM rebuild")}
+
+    def latest_wave(self) -> int:
+        """A number that grows whenever a wave ends."""
+        return int(self.query("SELECT COALESCE(MAX(id), 0) FROM wave")[0][0])
+
+    def waves_since(self, run_id: str, wave_id: int) -> list[sqlite3.Row]:
+        """Waves of the run that ended after `wave_id`: id, lane, number; oldest first."""
+        return self.query(
+            "SELECT id, lane, number FROM wave WHERE run_id = ? AND id > ? ORDER BY id",
+            run_id,
+            wave_id,
+        )
+
+    def wave_outcomes(self, wave_id: int) -> list[MemberOutcome]:
+        """What became of the members of a finished wave."""
+        rows = self.query(
+            "SELECT key, outcome, free, attempt_id FROM wave_page WHERE wave_id = ?", wave_id
+        )
+        return [
+            MemberOutcome(r["key"], r["outcome"], bool(r["free"]), r["attempt_id"]) for r in rows
+        ]
+
+    def close_wave(
+        self,
+        run_id: str,
+        lane: int,
+        number: int,
+        started_at: float,
+        outcomes: Sequence[MemberOutcome],
+    ) -> None:
+        """End a wave: from here on the schedule counts with its outcomes."""
+        with self.transaction() as db:
+            wave_id = db.execute(
+                "INSERT INTO wave (run_id, lane, number, started_at, ended_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (run_id, lane, number, started_at, time.time()),
+            ).lastrowid
+            db.executemany(
+                "INSERT INTO wave_page VALUES (?, ?, ?, ?, ?)",
+                [(wave_id, *outcome) for outcome in outcomes],
+            )
+
+    def answer_in_run(self, run_id: str, key: str) -> int | None:
+        """The attempt that a run found for a page, if it did."""
+        rows = self.query(
+            "SELECT p.attempt_id FROM wave_page p JOIN wave w ON w.id = p.wave_id"
+            " WHERE w.run_id = ? AND p.key = ? AND p.outcome = 'read'",
+            run_id,
+            key,
+        )
+        return int(rows[0][0]) if rows else None
+
+    def run_totals(self, run_id: str) -> tuple[int, int]:
+        """Pages that a run read anew, and pages that it took from stored answers."""
+        row = self.query(
+            "SELECT COALESCE(SUM(p.outcome = 'read' AND NOT p.free), 0),"
+            " COALESCE(SUM(p.free), 0) FROM wave_page p JOIN wave w ON w.id = p.wave_id"
+            " WHERE w.run_id = ?",
+            run_id,
+        )[0]
+        return int(row[0]), int(row[1])
