@@ -32,8 +32,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        books=book_files,
-        pages=pages_behind_books,
+        book_files,
 
 
 onstart:

@@ -40,13 +40,8 @@ def book_files(wildcards):
     return [f"{BOOKS}/{book.id}/book.json" for book in RUN.bench.dataset.books]
 
 
-def pages_behind_books(wildcards):
-    return RUN.pages_behind_books()
-
-
 def pages_of_book(wildcards):
-    book = RUN.bench.dataset.book(f"{wildcards.state}/{wildcards.school}/{wildcards.year}")
-    return [RUN.page_file(page) for page in book.pages]
+    return RUN.pages_of_book(f"{wildcards.state}/{wildcards.school}/{wildcards.year}")
 
 
 def previous_page(wildcards):
@@ -54,6 +49,11 @@ def previous_page(wildcards):
     # A settled page stays so when the one before it is written again. (`ancient` would not do:
     # it does not count while that file is missing.)
     return [] if RUN.is_settled(page) else RUN.previous_file(page) or []
+
+
+def why_again(wildcards, input):
+    # Naming `input` keeps Snakemake from taking another reason for another parameter of the job.
+    return RUN.why_again(the_page(wildcards))
 
 
 def wave_of_page(wildcards):

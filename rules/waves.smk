@@ -19,9 +19,12 @@ rule page:
         previous=previous_page,
         wave=wave_of_page,
     output:
-        f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json",
+        # `update`: a page that dies when it is read again keeps the answer it had.
+        update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
+    params:
+        why=why_again,
     message:
-        "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}{params.why}"
     run:
         snake.job(RUN.write_page, the_page(wildcards))
 

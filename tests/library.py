@@ -1,9 +1,11 @@
 """A small library of books in a folder, and the real `snakemake` command run over it."""
 
+import contextlib
 import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -30,7 +32,8 @@ class Library:
     """Books of tiny pages, no two alike, under `root`; `root` is where runs take place.
 
     `books` maps "state/school/year" to a number of pages, or to their numbers. Further arguments
-    are sections of the configuration, laid over the ones that every test shares.
+    are sections of the configuration, laid over the ones that every test shares. `project` is the
+    workflow that runs, `environment` what its processes find beside the usual.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Library:
             "batch": {"poll_interval_seconds": 0.05},
             "embedded": {"reader": "echo"},
         }
+        self.project = REPO
+        self.environment: dict[str, str] = {}
         self._processes: list[Head] = []
         self.configure(**sections)
         for book, pages in books.items():
@@ -69,14 +74,18 @@ class Library:
         text = yaml.safe_dump(self.config, allow_unicode=True)
         (self.root / "config.yaml").write_text(text, encoding="utf-8")
 
-    def add_page(self, book: str, number: int) -> None:
-        """A label and an image whose noise no other page of any book has."""
+    def image(self, key: str) -> Path:
+        """The image of a page."""
+        return self.root / "images" / f"{_place(key)}.jpg"
+
+    def add_page(self, book: str, number: int, seed: str = "") -> None:
+        """A label and an image whose noise no other page of any book (or other seed) has."""
         label = self.root / "labels" / book / f"{number}.json"
         label.parent.mkdir(parents=True, exist_ok=True)
         label.write_text("{}")
         image = self.root / "images" / book / f"{number}.jpg"
         image.parent.mkdir(parents=True, exist_ok=True)
-        noise = random.Random(f"{book}/{number}").randbytes(16 * 16 * 3)
+        noise = random.Random(f"{seed}{book}/{number}").randbytes(16 * 16 * 3)
         data = BytesIO()
         Image.frombytes("RGB", (16, 16), noise).save(data, "JPEG", quality=95)
         image.write_bytes(data.getvalue())
@@ -85,14 +94,15 @@ class Library:
 
     def start(self, *arguments: str, profile: bool = True) -> "Head":
         """Starts the command and does not wait for it; it is killed when the library is left."""
-        profiles = REPO / "profiles"
+        profiles = self.project / "profiles"
         options = ("--workflow-profile", str(profiles / "default"))
         options += ("--profile", str(profiles / "local"))
-        command = [sys.executable, "-m", "snakemake", "-s", str(REPO / "Snakefile")]
+        command = [sys.executable, "-m", "snakemake", "-s", str(self.project / "Snakefile")]
         # Arguments first: a target after --configfile would be taken for a second such file.
         command += [*arguments, *(options if profile else NO_PROFILE)]
         command += ["--configfile", "config.yaml"]
-        self._processes.append(Head(command, self.root))
+        environment = _environment(self.root) | self.environment
+        self._processes.append(Head(command, self.root, environment))
         return self._processes[-1]
 
     def run(self, *arguments: str, code: int = 0, profile: bool = True) -> str:
@@ -111,9 +121,7 @@ class Library:
 
     def page_file(self, key: str) -> Path:
         """The file of a page's answer."""
-        state, rest = key.split(":", 1)
-        school, year, page = rest.rsplit(":", 2)
-        return self.root / "results/pages" / state / school / year / f"{page}.json"
+        return self.root / "results/pages" / f"{_place(key)}.json"
 
     def text(self, key: str) -> str:
         """What was read on a page."""
@@ -138,6 +146,11 @@ class Library:
         """How often each key was read at the server."""
         return Counter(entry["key"] for entry in self.events("inference"))
 
+    def ledger(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a query of the ledger brings."""
+        with contextlib.closing(sqlite3.connect(self.state / "ledger.sqlite")) as connection:
+            return connection.execute(sql).fetchall()
+
     def manifests(self) -> list[dict[str, Any]]:
         """The waves' manifests of all runs."""
         files = sorted((self.root / "logs/waves").rglob("*.json"))
@@ -147,7 +160,7 @@ class Library:
 class Head:
     """A running `snakemake`; all it prints goes to a file, so that no pipe can fill up."""
 
-    def __init__(self, command: Sequence[str], root: Path) -> None:
+    def __init__(self, command: Sequence[str], root: Path, environment: dict[str, str]) -> None:
         root.joinpath("output").mkdir(exist_ok=True)
         number = len(list(root.joinpath("output").iterdir()))
         self._output = root / "output" / f"{number}.txt"
@@ -158,7 +171,7 @@ class Head:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=_environment(root),
+                env=environment,
                 start_new_session=True,
             )
 
@@ -200,6 +213,13 @@ def _environment(root: Path) -> dict[str, str]:
     prefixes = ("PAGEWAVE_", "GEMINI_", "GOOGLE_", "BRAINTRUST_", "SNAKEMAKE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     return kept | {"PYTHONPATH": str(SCRIPTS), "XDG_CACHE_HOME": str(root / ".cache")}
+
+
+def _place(key: str) -> str:
+    """Where a page's files lie in every tree, without suffix."""
+    state, rest = key.split(":", 1)
+    school, year, page = rest.rsplit(":", 2)
+    return f"{state}/{school}/{year}/{page}"
 
 
 def _texts(value: Any) -> list[str]:

@@ -115,11 +115,18 @@ def test_a_written_page_ends_its_rebuild(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
     ledger.commit_results(batch_id, "SUCCEEDED", None, [attempt("{}")], [])
     ledger.start_run("r2", "embedded", "m", [], [KEY])
-    stored = ledger.stored_answer("f1")
-    assert stored
-    ledger.mark_written(KEY, stored)
+    older = ledger.stored_answer("f1")
+    assert older
+    ledger.mark_written(KEY, older)
+    assert set(ledger.rebuilds()) == {KEY}
+
+    batch = ledger.add_intent("b2", "embedded", "m", "p" * 64, "r2", 1, 1, [record()])
+    ledger.commit_results(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
+    newer = ledger.stored_answer("f1")
+    assert newer and newer != older
+    ledger.mark_written(KEY, newer)
     assert ledger.rebuilds() == {}
-    assert ledger.engines_of_pages() == {KEY: "embedded"}
+    assert ledger.origins_of_pages()[KEY].engine == "embedded"
 
 
 def test_a_transaction_that_fails_leaves_nothing(path: Path) -> None:

@@ -52,8 +52,7 @@ def make_request(**changes: Any) -> Request:
         "prompt": 'Read "this".\u2028Æ',
         "previous_context": None,
         "image": Path("14.jpg"),
-        "image_sha256": IMAGE_SHA256,
-        "mime_type": "image/jpeg",
+        "facts": ImageFacts(IMAGE_SHA256, 1100, 1720, "image/jpeg", 1, 0),
     }
     return Request(**{**fields, **changes})
 
@@ -430,7 +429,7 @@ def test_canonical_json() -> None:
 
 def test_a_request_is_built_from_page_prompt_and_image(folder: Path) -> None:
     page = Page("Ohio", "Ashgrove College", 1852, 14, Path("images/14.png"))
-    facts = ImageFacts(IMAGE_SHA256, 1100, 1720, "image/png", 1)
+    facts = ImageFacts(IMAGE_SHA256, 1100, 1720, "image/png", 1, 0)
     settings = make_settings(folder)
     request = build_request(page, PROMPT, "some words", settings, facts)
     schema = response_schema(PROMPT.page_model)
@@ -440,8 +439,7 @@ def test_a_request_is_built_from_page_prompt_and_image(folder: Path) -> None:
         prompt=PROMPT.render("some words"),
         previous_context="some words",
         image=Path("images/14.png"),
-        image_sha256=IMAGE_SHA256,
-        mime_type="image/png",
+        facts=facts,
     )
     assert build_request(page, PROMPT, None, settings, facts).fingerprint != request.fingerprint
 

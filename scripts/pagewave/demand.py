@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .dataset import Page
+from .image_changes import changed_images
 from .workbench import Workbench
 
 PAGE_RULES = frozenset({"page", "wave"})
 """Rules whose forced run means that pages are read again."""
+
+EMBEDDED_BEFORE = "the embedded engine read it before"
 
 
 @dataclass(frozen=True)
@@ -27,25 +30,34 @@ class Demand:
     """`chains`: keys to read, as runs of consecutive pages; `forced`: those asked for anew.
 
     `blocked` are keys that the command wants but that stand behind a dead letter or are one.
+    `reasons` says of pages that have an answer on file why they are read again.
     """
 
     chains: list[list[str]]
     forced: set[str]
     blocked: list[str]
+    reasons: dict[str, str]
+
+    @property
+    def keys(self) -> list[str]:
+        """All pages that the command has to see to, blocked ones included."""
+        return [key for chain in self.chains for key in chain] + self.blocked
 
 
 def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
     """The pages that a command has to read.
 
-    A page is settled when its file is there, unless it is to be read again or, with engine gemini,
-    was read by the embedded engine. Settled pages are left alone even where one before them is read
-    again: what their context was is on record, and reading them too is a decision that costs money.
+    A page is settled when its file is there, unless it is to be read again, its image was changed
+    or, with engine gemini, the embedded engine read it. Settled pages are left alone even where one
+    before them is read again: what their context was is on record, and reading them too is a
+    decision that costs money.
     """
     targets = {_normal(target) for target in command.targets}
     forced_files = {_normal(name) for name in command.forced}
     force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
     rebuilds = bench.ledger.rebuilds()
-    engines = bench.ledger.engines_of_pages()
+    origins = bench.ledger.origins_of_pages()
+    changed = changed_images(bench.ledger, bench.dataset.pages)
     files = {page.key: os.path.normpath(bench.page_file(page)) for page in bench.dataset.pages}
     page_targets = targets & set(files.values())
     book_targets = {
@@ -64,17 +76,24 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
             or (command.force_targets and path in page_targets)
         )
 
-    def is_settled(page: Page) -> bool:
-        if page.key in rebuilds or is_forced(page):
-            return False
-        if bench.engine == "gemini" and engines.get(page.key) == "embedded":
-            return False
-        return Path(files[page.key]).exists()
+    def reason_to_read(page: Page) -> str | None:
+        if not Path(files[page.key]).exists():
+            return ""
+        if is_forced(page):
+            return "forced"
+        if page.key in rebuilds:
+            return "forced by an earlier run"
+        if page.key in changed:
+            return "its image was changed"
+        if bench.engine == "gemini" and page.key in origins:
+            return EMBEDDED_BEFORE if origins[page.key].engine == "embedded" else None
+        return None
 
-    found = Demand([], set(), [])
+    found = Demand([], set(), [], {})
     for book in bench.dataset.books:
         for chain in book.chains:
-            pending = [not is_settled(page) for page in chain]
+            reasons = [reason_to_read(page) for page in chain]
+            pending = [reason is not None for reason in reasons]
             wanted = [everything or book.id in books] * len(chain)
             for place in range(len(chain) - 1, -1, -1):
                 # What a wanted page needs is the unsettled run of pages right before it.
@@ -82,6 +101,11 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
                 wanted[place] |= files[chain[place].key] in page_targets or followed
             pages = [page for page, p, w in zip(chain, pending, wanted, strict=True) if p and w]
             found.forced.update(page.key for page in pages if is_forced(page))
+            found.reasons.update(
+                (page.key, reason)
+                for page, reason, w in zip(chain, reasons, wanted, strict=True)
+                if w and reason
+            )
             _add_runs(found, pages, dead)
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,24 +46,29 @@ FORMATS = [
 """What is recognised at all, so that an error can name it: Pillow never tries its other parsers."""
 
 
+LONGEST_TAIL = 4096
+"""Bytes at a file's end in which its end mark is looked for: scanners put padding behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """An image file: SHA-256 of its bytes as hex, size in pixels and bytes."""
+    """An image file: SHA-256 (hex), size in pixels and in bytes, time of change (Unix ns)."""
 
     sha256: str
     width: int
     height: int
     mime_type: str
     size_bytes: int
+    modified_ns: int
 
 
 def inspect(path: Path) -> ImageFacts:
     """Hash a file and read its header; raises DataError when it is no image that Gemini reads."""
     with _opened(path) as file:
+        status = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
         mime_type, width, height = _header(path, file)
-    return ImageFacts(digest, width, height, mime_type, size)
+    return ImageFacts(digest, width, height, mime_type, status.st_size, status.st_mtime_ns)
 
 
 def dimensions(path: Path) -> tuple[int, int]:
@@ -104,7 +111,7 @@ def _opened(path: Path) -> Iterator[BufferedReader]:
 
 
 def _header(path: Path, file: BufferedReader) -> tuple[str, int, int]:
-    """Media type, width and height; Pillow opens lazily, so no pixel is decoded."""
+    """Media type, width and height; no pixel is decoded unless the file's end looks cut off."""
     file.seek(0)
     with Image.open(file, formats=FORMATS) as image:
         width, height = image.size
@@ -112,4 +119,18 @@ def _header(path: Path, file: BufferedReader) -> tuple[str, int, int]:
             raise DataError(
                 f"{path}: is {image.format}, which Gemini does not read; make it JPEG or PNG"
             )
-        return MIME_TYPES[image.format], width, height
+        mime_type = MIME_TYPES[image.format]
+        if not _ends_well(file, mime_type):
+            file.seek(0)
+            image.load()  # raises OSError where pixels are missing
+        return mime_type, width, height
+
+
+def _ends_well(file: BufferedReader, mime_type: str) -> bool:
+    """Is the mark that ends such a file where it should be? Cheap, as every image is looked at."""
+    size = file.seek(0, io.SEEK_END)
+    if mime_type == "image/webp":  # a RIFF file, which says its own length
+        file.seek(4)
+        return int.from_bytes(file.read(4), "little") + 8 <= size
+    file.seek(max(0, size - LONGEST_TAIL))
+    return (b"\xff\xd9" if mime_type == "image/jpeg" else b"IEND") in file.read()

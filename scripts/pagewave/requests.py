@@ -52,8 +52,7 @@ class Request:
     prompt: str
     previous_context: str | None
     image: Path
-    image_sha256: str
-    mime_type: str
+    facts: "ImageFacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,7 @@ def build_request(
         prompt=text,
         previous_context=previous_context,
         image=page.image,
-        image_sha256=facts.sha256,
-        mime_type=facts.mime_type,
+        facts=facts,
     )
 
 
@@ -155,7 +153,7 @@ def jsonl_line(
     # make every prefix unique.
     parts = [
         {"text": request.prompt},
-        {"fileData": {"mimeType": request.mime_type, "fileUri": image_uri}},
+        {"fileData": {"mimeType": request.facts.mime_type, "fileUri": image_uri}},
     ]
     line = {
         "key": request.key,

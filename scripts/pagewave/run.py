@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -25,6 +25,7 @@ from .errors import DataError, LedgerError, PagewaveError, exit_on_error
 from .forecast import Forecast
 from .gemini import Stopped
 from .ledger import Ledger
+from .notices import notices
 from .prompting import Prompt
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
@@ -51,6 +52,7 @@ class Run:
         prompt: Prompt,
         command: Callable[[], Command],
         is_dry: Callable[[], bool],
+        make_again: Callable[[Collection[str]], None],
     ) -> None:
         self.settings = settings
         self._secrets = secrets
@@ -60,6 +62,7 @@ class Run:
         self._head_id = os.environ.get(RUN_VARIABLE)
         self._started = False
         self._is_dry = is_dry
+        self._make_again = make_again
         path = settings.paths.state_dir / "ledger.sqlite"
         ledger = Ledger.open(path) if self._head_id else Ledger.peek(path)
         self.bench = Workbench(settings, dataset, ledger, prompt)
@@ -86,8 +89,11 @@ class Run:
         if self._head_id:
             pages = self.bench.ledger.run_pages(self._head_id)
         else:
-            # Here, not in `begin`: a dry run finds them too. Snakemake would dress the error up.
+            # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
             exit_on_error(self._check_images)
+            for notice in notices(self.bench, self.demand):
+                print(f"pagewave: {notice}", file=sys.stderr)
+            self._make_again(self._files_behind(self.demand.keys))
             pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
         return Schedule(self.bench.ledger, self.id, pages)
 
@@ -108,14 +114,20 @@ class Run:
         """Path of a page's answer."""
         return str(self.bench.page_file(page))
 
-    def pages_behind_books(self) -> list[str]:
-        """Answers to make although their book's file exists: Snakemake would not miss them."""
-        keys = [key for chain in self.demand.chains for key in chain] + self.demand.blocked
+    def _files_behind(self, keys: Iterable[str]) -> set[str]:
+        """The files of pages and of their books; those that exist, Snakemake would not miss."""
         pages = [self.bench.dataset.page(key) for key in keys]
-        with_file = {
-            book.id for book in self.bench.dataset.books if self.bench.book_files(book)[0].exists()
+        books = [self.bench.dataset.book(book_id) for book_id in {page.book_id for page in pages}]
+        return {self.page_file(page) for page in pages} | {
+            str(file) for book in books for file in self.bench.book_files(book)
         }
-        return [self.page_file(page) for page in pages if page.book_id in with_file]
+
+    def pages_of_book(self, book_id: str) -> list[str]:
+        """The answers that a book is put together from."""
+        book = self.bench.dataset.book(book_id)
+        if not self._head_id:
+            _ = self.schedule  # here at the latest it is settled which files are made again
+        return [self.page_file(page) for page in book.pages]
 
     def previous_file(self, page: Page) -> str | None:
         """The answer that this page's prompt draws on."""
@@ -124,7 +136,18 @@ class Run:
 
     def is_settled(self, page: Page) -> bool:
         """Is the page's answer there, and not to be read again by this run?"""
-        return page.key not in self.schedule and self.bench.page_file(page).exists()
+        if page.key in self.schedule or page.key in self._blocked:
+            return False
+        return self.bench.page_file(page).exists()
+
+    def why_again(self, page: Page) -> str:
+        """Why a page that has an answer is read again, in brackets; else nothing."""
+        reason = None if self._head_id else self.demand.reasons.get(page.key)
+        return f" ({reason})" if reason else ""
+
+    @cached_property
+    def _blocked(self) -> set[str]:
+        return set() if self._head_id else set(self.demand.blocked)
 
     def wave_file(self, lane: int, wave: int) -> str:
         """Path of a wave's manifest."""
@@ -166,12 +189,15 @@ class Run:
         Raises:
             PagewaveError: the page is a dead letter.
         """
-        attempt_id = self.bench.ledger.answer_in_run(self.id, page.key)
+        ledger = self.bench.ledger
+        attempt_id = ledger.answer_in_run(self.id, page.key)
+        if attempt_id is None and page.key not in dead_letters(self.bench):
+            # Snakemake may want a settled page again, such as for an edited rule: nothing is read.
+            attempt_id = ledger.answer_on_file(page.key)
         if attempt_id is None:
             raise PagewaveError(self._dead_letter(page))
-        answer = self.bench.ledger.attempt_page(attempt_id)
-        write_atomically(self.bench.page_file(page), answer + "\n")
-        self.bench.ledger.mark_written(page.key, attempt_id)
+        write_atomically(self.bench.page_file(page), ledger.attempt_page(attempt_id) + "\n")
+        ledger.mark_written(page.key, attempt_id)
 
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages."""
@@ -278,8 +304,8 @@ class Run:
 
     def _check_images(self) -> None:
         """Broken images are found before anything is sent."""
-        keys = [key for chain in self.demand.chains for key in chain]
-        broken = images.find_broken([self.bench.dataset.page(key).image for key in keys])
+        pages = [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
+        broken = images.find_broken([page.image for page in pages])
         if broken:
             listed = "\n".join(f"  {path}: {reason}" for path, reason in broken)
             raise DataError(

@@ -29,6 +29,8 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
             load_prompt(prompt.registry_dir, prompt.name, prompt.template_file),
             command=lambda: _command(workflow),
             is_dry=lambda: workflow.dryrun,
+            # What -R and -f fill: the one way to have files made again that are there.
+            make_again=lambda files: workflow.dag.forcefiles.update(files),
         )
 
     return exit_on_error(build)

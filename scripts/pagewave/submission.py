@@ -58,7 +58,7 @@ def intend(
                     generation_config(settings, s.attempt_number, s.last_error)
                 ),
                 image=str(s.request.image),
-                image_sha256=s.request.image_sha256,
+                image_sha256=s.request.facts.sha256,
             )
             for s in submissions
         ],
@@ -109,19 +109,19 @@ def _upload_images(bench: Workbench, requests: Sequence[Request]) -> dict[str, s
     missing: dict[str, Request] = {}
     for request in requests:
         uri = bench.ledger.upload(
-            bench.engine, request.image_sha256, time.time() + BATCH_LIFE_SECONDS
+            bench.engine, request.facts.sha256, time.time() + BATCH_LIFE_SECONDS
         )
         if uri:
-            uris[request.image_sha256] = uri
+            uris[request.facts.sha256] = uri
         else:
-            missing[request.image_sha256] = request
+            missing[request.facts.sha256] = request
 
     def upload(request: Request) -> RemoteFile:
         path = Path(request.image)
-        file = bench.gemini.upload(path, request.mime_type, request.image_sha256)
+        file = bench.gemini.upload(path, request.facts.mime_type, request.facts.sha256)
         file = bench.gemini.wait_until_active(file)
         bench.ledger.add_upload(
-            bench.engine, request.image_sha256, file.name, file.uri, file.expires_at
+            bench.engine, request.facts.sha256, file.name, file.uri, file.expires_at
         )
         return file
 
@@ -141,7 +141,7 @@ def _upload_requests(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for request in (s.request for s in submissions):
-            uri = uris[request.image_sha256]
+            uri = uris[request.facts.sha256]
             file.write(jsonl_line(request, uri, configs[request.key], schema))
     uploaded = bench.gemini.upload(path, "application/jsonl", batch.display_name)
     bench.gemini.wait_until_active(uploaded)

@@ -16,6 +16,7 @@ from pathlib import Path
 from . import images
 from .collection import collect
 from .dataset import Page
+from .image_changes import known_image
 from .ledger import MemberOutcome
 from .requests import Request, build_request
 from .submission import Submission, intend, send
@@ -44,6 +45,7 @@ def run_wave(
     name = f"lane {lane} wave {number}"
     requests = [build_request_for(bench, key) for key in keys]
     with bench.ledger.transaction():  # two lanes must not both send the same request
+        bench.ledger.add_images({str(r.image): known_image(r.facts) for r in requests})
         members = sort_members(bench, requests)
         submissions = _submissions(bench, members.new)
         batch = intend(bench, run_id, lane, number, submissions) if submissions else None

@@ -7,7 +7,7 @@ set alone. One process writes it (Snakemake's head); others may read it at any t
 from .answers import Answers, Attempt
 from .batches import Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures
-from .files import Files
+from .files import Files, KnownImage, Origin
 from .runs import MemberOutcome, PlannedPage, Runs
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "Batch",
     "FailureCount",
     "FailureRow",
+    "KnownImage",
     "Ledger",
     "MemberOutcome",
+    "Origin",
     "PlannedPage",
     "Record",
 ]

@@ -1,28 +1,71 @@
 """Page files, prompts, and files that the service still has."""
 
 import time
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from .connection import Connection
+
+
+class Origin(NamedTuple):
+    """Which attempt a page file holds, and what that attempt was made with."""
+
+    attempt_id: int
+    engine: str
+    model: str
+    prompt_sha256: str
+    image_sha256: str
+
+
+class KnownImage(NamedTuple):
+    """An image's content hash, valid while size and time of change (Unix ns) are the same."""
+
+    size_bytes: int
+    modified_ns: int
+    sha256: str
 
 
 class Files(Connection):
     """What the ledger knows of files."""
 
     def mark_written(self, key: str, attempt_id: int) -> None:
-        """A page's file now holds this attempt's answer; a rebuild of it is thereby done."""
+        """A page's file now holds this attempt's answer; a rebuild asked for before it is done."""
         with self.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO page VALUES (?, ?, ?)", (key, attempt_id, time.time())
             )
-            db.execute("DELETE FROM rebuild WHERE key = ?", (key,))
+            db.execute(
+                "DELETE FROM rebuild WHERE key = ?1"
+                " AND since <= (SELECT created_at FROM attempt WHERE id = ?2)",
+                (key, attempt_id),
+            )
 
-    def engines_of_pages(self) -> dict[str, str]:
-        """Which engine read the page that each page file holds."""
+    def origins_of_pages(self) -> dict[str, Origin]:
+        """Where the answer in each page file comes from, by key."""
         rows = self.query(
-            "SELECT p.key, b.engine FROM page p JOIN attempt a ON a.id = p.attempt_id"
-            " JOIN batch b ON b.id = a.batch_id"
+            "SELECT p.key, p.attempt_id, b.engine, b.model, b.prompt_sha256, r.image_sha256"
+            " FROM page p JOIN attempt a ON a.id = p.attempt_id JOIN batch b ON b.id = a.batch_id"
+            " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
         )
-        return {row[0]: row[1] for row in rows}
+        return {row["key"]: Origin(*row[1:]) for row in rows}
+
+    def answer_on_file(self, key: str) -> int | None:
+        """The attempt that the page's file was last written from."""
+        rows = self.query("SELECT attempt_id FROM page WHERE key = ?", key)
+        return int(rows[0][0]) if rows else None
+
+    def known_images(self) -> dict[str, KnownImage]:
+        """Images that were hashed before, by path."""
+        rows = self.query("SELECT path, size_bytes, modified_ns, sha256 FROM image")
+        return {row["path"]: KnownImage(*row[1:]) for row in rows}
+
+    def add_images(self, images: Mapping[str, KnownImage]) -> None:
+        """Remember the hashes of images, by path."""
+        with self.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)",
+                [(path, *image) for path, image in images.items()],
+            )
 
     def add_prompt(self, sha256: str, name: str, template_file: str, template: str) -> None:
         """Keep a template's text under its hash."""
@@ -31,6 +74,11 @@ class Files(Connection):
                 "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?, ?)",
                 (sha256, name, template_file, template, time.time()),
             )
+
+    def prompt_names(self) -> dict[str, str]:
+        """Name and file of every template ever used, such as `page_ocr/v1.jinja`, by its hash."""
+        rows = self.query("SELECT sha256, name, template_file FROM prompt")
+        return {row["sha256"]: f"{row['name']}/{row['template_file']}" for row in rows}
 
     def upload(self, engine: str, sha256: str, until: float) -> str | None:
         """URI of an uploaded file with this content that lives at least `until` (Unix seconds)."""

@@ -207,7 +207,17 @@ CREATE VIEW failure_logs AS
     LEFT JOIN prompt p ON p.sha256 = b.prompt_sha256;
 """
 
-MIGRATIONS = [LEDGER + SEED_VIEWS]
+IMAGES = """
+-- What is known of an image file as long as its size and time of change stay what they are.
+CREATE TABLE image (
+    path TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 
 
