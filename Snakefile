@@ -36,7 +36,7 @@ rule all:
 
 
 onstart:
-    begin()
+    snake.start(RUN, workflow)
 
 
 onsuccess:

@@ -15,6 +15,7 @@ rule book:
     output:
         book=f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json",
         text=f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt",
+    threads: threads_of_quick_job
     message:
         "book {wildcards.state}/{wildcards.school}/{wildcards.year}"
     run:

@@ -73,8 +73,8 @@ def waves_left(wildcards):
     return max(1, RUN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
 
 
-def begin():
-    exit_on_error(RUN.begin)
+def threads_of_quick_job(wildcards):
+    return snake.job_threads(workflow)
 
 
 def end(outcome):

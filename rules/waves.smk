@@ -21,6 +21,7 @@ rule page:
     output:
         # `update`: a page that dies when it is read again keeps the answer it had.
         update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
+    threads: threads_of_quick_job
     params:
         why=why_again,
     message:

@@ -340,6 +340,21 @@ def server_runs(library: Library) -> bool:
     return False
 
 
+def test_batches_in_flight_leave_room_for_pages(tmp_path: Path) -> None:
+    # Snakemake has threads for cores + 5 jobs: seven waves that wait would take all of them.
+    books = {f"Ohio/School {n:02}/1850": 3 if n == 1 else 1 for n in range(1, 13)}
+    faults = {"faults": ["batch-hold:match=lane[^1]-|lane1.-,seconds=8"]}
+    execution = {"batch_size_limit": 1, "max_concurrent_batches": 12}
+    with Library(tmp_path, books, execution=execution, embedded=faults) as library:
+        library.run()
+        created = library.events("create")
+        assert max(batch["active"] for batch in created) == 12
+        names = {batch["batch"]: batch["display_name"] for batch in created}
+        ended = {names[entry["batch"]]: entry["t"] for entry in library.events("finish")}
+        held = min(t for name, t in ended.items() if "-lane1-" not in name)
+        assert max(t for name, t in ended.items() if "-lane1-" in name) < held
+
+
 def test_a_batch_that_is_held_back_delays_no_other_lane(tmp_path: Path) -> None:
     books = {f"Ohio/School {n}/1850": pages for n, pages in enumerate([3, 3, 2, 2])}
     faults = {"faults": ["batch-hold:match=lane1-wave1-,seconds=10"]}

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,32 @@ def job(call: Callable[..., None], *arguments: Any) -> None:
         call(*arguments)
     except PagewaveError as error:
         raise WorkflowError(str(error)) from None
+
+
+def start(run: Run, workflow: Any) -> None:
+    """Begin the run, with a thread for every batch in flight.
+
+    Snakemake gives local jobs `cores` + 5 threads. Waves that wait for days would take them all,
+    and neither another wave nor a page could start.
+    """
+
+    def begin() -> None:
+        run.begin()
+        scheduler = workflow.scheduler
+        executor = scheduler._local_executor or scheduler._executor
+        executor.workers += workflow.global_resources["gemini_batches"].value
+        executor.pool = ThreadPoolExecutor(executor.workers)
+
+    exit_on_error(begin)
+
+
+def job_threads(workflow: Any) -> int:
+    """Threads of a job that takes milliseconds: none where all jobs are threads of one process.
+
+    Then Snakemake starts all that are ready at once. Two by two, it would look at all files of all
+    that are ready each time.
+    """
+    return 0 if workflow.execution_settings.use_threads else 1
 
 
 def _command(workflow: Any) -> Command:
