@@ -62,6 +62,12 @@ def test_clearing_nothing_in_particular_is_refused(tmp_path: Path) -> None:
         ("modle", {"name": "x"}, 2, "model"),
         ("execution", {"max_retries": "many"}, 2, "execution.max_retries"),
         ("prompt", {"registry_dir": str(REPO / "prompts"), "name": "poems"}, 2, "page_ocr"),
+        (
+            "prompt",
+            {"registry_dir": str(REPO / "prompts"), "template_file": "v9.jinja"},
+            2,
+            "v1.1.jinja",
+        ),
         ("filters", {"target_states": ["Ohoi"]}, 3, "Ohio"),
         ("engine", "gemini", 2, "GEMINI_API_KEY"),
     ],

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from embedded_process import SCRIPTS, EmbeddedProcess, client_of, result_lines, run_batch, wait_for
 from google import genai
@@ -418,11 +419,35 @@ def test_command_line_errors_are_clear(tmp_path: Path) -> None:
     state = ["--state", str(tmp_path)]
     wrong = command(*state, "--fault", "job-faild")
     assert (wrong.returncode, "did you mean 'job-failed'?" in wrong.stderr) == (2, True)
-    wrong = command(*state, token="")
-    assert (wrong.returncode, "PAGEWAVE_EMBEDDED_TOKEN" in wrong.stderr) == (2, True)
     wrong = command(*state, "--workers", "0")
     assert (wrong.returncode, "--workers" in wrong.stderr) == (2, True)
     assert "record-error" in command("--help").stdout
+
+
+def test_it_can_be_used_alone(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    environment.pop("PAGEWAVE_EMBEDDED_TOKEN", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pagewave.embedded", "--port", "0", "--reader", "echo"],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    try:
+        ready = json.loads(process.stdout.readline())
+        address = f"http://127.0.0.1:{ready['port']}/control/stats"
+        with httpx2.Client(trust_env=False) as client:
+            allowed = client.get(address, headers={"x-goog-api-key": ready["token"]})
+            refused = client.get(address, headers={"x-goog-api-key": "guess"})
+        assert (allowed.status_code, allowed.json()["batches"]) == (200, 0)
+        assert refused.status_code in (400, 401, 403)
+    finally:
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()
 
 
 def test_importing_the_server_imports_no_client_and_no_reader() -> None:

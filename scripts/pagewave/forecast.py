@@ -24,6 +24,7 @@ class WaveForecast:
     input_tokens: int
     output_tokens: int
     usd: float | None
+    engine: str
 
     def __str__(self) -> str:
         parts = [f"{_count(self.pages, 'page')} of {_count(self.books, 'book')}"]
@@ -32,7 +33,8 @@ class WaveForecast:
         if self.on_their_way:
             parts.append(f"{self.on_their_way} sent earlier")
         parts.append(f"about {self.input_tokens:,} tokens in, {self.output_tokens:,} out")
-        parts.append("price unknown" if self.usd is None else f"about {self.usd:.4f} USD")
+        price = "price unknown" if self.usd is None else f"about {self.usd:.4f} USD"
+        parts.append(f"free here ({price} at Gemini)" if self.engine == "embedded" else price)
         return ", ".join(parts)
 
 
@@ -58,6 +60,7 @@ class Forecast:
             on_their_way=sum(key in self._on_their_way for key in keys),
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            engine=settings.engine,
             usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
         )
 

@@ -1,10 +1,11 @@
-"""Starts the server: `python -m pagewave.embedded --state DIR`."""
+"""Starts the server: `python -m pagewave.embedded --port N`."""
 
 import argparse
 import fcntl
 import importlib.util
 import json
 import os
+import secrets
 import socket
 import sys
 import threading
@@ -27,7 +28,8 @@ from .store import Store
 ABOUT = """\
 A local stand-in for Gemini's File and Batch services. The unmodified google-genai client talks to
 it: give the client http://127.0.0.1:PORT as base_url and the token as its key. Serves this machine
-only. Prints one line of JSON when it listens: {"event": "ready", "port": ..., ...}.
+only. Prints one line of JSON when it listens: {"event": "ready", "port": ..., ...}; where the
+variable of the token is not set, it makes a token and says it in that line.
 
 Jobs, files and results are kept in the state folder: a batch outlives the server, even kill -9, and
 the next server goes on with it without reading again what was read. log.jsonl in that folder has a
@@ -82,7 +84,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.add_argument(option, help=what + shown, **options)
 
     seconds: dict[str, Any] = {"type": float, "metavar": "S"}
-    add("--state", "folder of all it must not forget", type=Path, required=True, metavar="DIR")
+    what = "folder of all it must not forget"
+    add("--state", what, type=Path, default=Path("embedded-state"), metavar="DIR")
     add("--port", "0 is any free port, and the default", type=int, default=0)
     add("--reader", "echo: pages that say their key", choices=("ocr", "echo"), default="ocr")
     add("--workers", "threads that read", type=int, default=pace.workers, metavar="N")
@@ -108,8 +111,6 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(str(error))
     if arguments.reader == "ocr" and importlib.util.find_spec("tesserocr") is None:
         parser.error("--reader ocr needs tesserocr: pip install -e '.[embedded]'")
-    if not os.environ.get(arguments.token_env):
-        parser.error(f"set {arguments.token_env} to the token that clients will send as their key")
     return arguments
 
 
@@ -175,6 +176,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "pid": os.getpid(),
         "token_env": arguments.token_env,
     }
+    token = os.environ.get(arguments.token_env)
+    if not token:
+        token = ready["token"] = secrets.token_hex(16)
     pace = Pace(**{name: getattr(arguments, name) for name in Pace.__dataclass_fields__})
     jobs = Jobs(
         Store(arguments.state),
@@ -183,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         make_reader(arguments.reader),
         pace,
     )
-    app = build_app(jobs, os.environ[arguments.token_env], lambda scope: server.cut(scope))
+    app = build_app(jobs, token, lambda scope: server.cut(scope))
     config = uvicorn.Config(
         app, http="h11", ws="none", log_level="error", access_log=False, timeout_keep_alive=3600
     )
