@@ -15,7 +15,8 @@ rule book:
     output:
         book=f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json",
         text=f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt",
-    threads: threads_of_quick_job
+    # As for pages: all that are ready start at once.
+    threads: 0
     message:
         "book {wildcards.state}/{wildcards.school}/{wildcards.year}"
     run:

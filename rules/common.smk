@@ -73,9 +73,5 @@ def waves_left(wildcards):
     return max(1, RUN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
 
 
-def threads_of_quick_job(wildcards):
-    return snake.job_threads(workflow)
-
-
 def end(outcome):
     exit_on_error(lambda: RUN.end(outcome))

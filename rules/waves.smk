@@ -21,7 +21,9 @@ rule page:
     output:
         # `update`: a page that dies when it is read again keeps the answer it had.
         update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
-    threads: threads_of_quick_job
+    # All that are ready start at once: with a thread each, Snakemake would look at the files of
+    # all of them again for every two that it starts.
+    threads: 0
     params:
         why=why_again,
     message:

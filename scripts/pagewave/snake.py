@@ -64,15 +64,6 @@ def start(run: Run, workflow: Any) -> None:
     exit_on_error(begin)
 
 
-def job_threads(workflow: Any) -> int:
-    """Threads of a job that takes milliseconds: none where all jobs are threads of one process.
-
-    Then Snakemake starts all that are ready at once. Two by two, it would look at all files of all
-    that are ready each time.
-    """
-    return 0 if workflow.execution_settings.use_threads else 1
-
-
 def _command(workflow: Any) -> Command:
     dag = workflow.dag_settings
     return Command(
