@@ -40,6 +40,11 @@ class Paths(Section):
         "not safe on a network file system.",
     )
 
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.state_dir / "ledger.sqlite"
+
 
 class TargetYears(Section):
     """An inclusive range of years."""

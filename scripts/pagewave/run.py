@@ -4,8 +4,6 @@ While Snakemake only looks (dry run, lint, report) nothing is written and nothin
 begins in `begin`, which Snakemake calls just before its first job.
 """
 
-import fcntl
-import logging
 import os
 import signal
 import sys
@@ -20,18 +18,19 @@ from . import images
 from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
-from .embedded.process import TOKEN_VARIABLE, EmbeddedServer
-from .errors import DataError, LedgerError, PagewaveError, exit_on_error
+from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
+from .errors import DataError, PagewaveError, exit_on_error
 from .forecast import Forecast
 from .gemini import Stopped
 from .ledger import Ledger
+from .lock import take_lock
 from .notices import notices
 from .prompting import Prompt
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
 from .submission import settle_intents
 from .wave import dead_letters, run_wave
-from .workbench import Workbench, log, write_atomically
+from .workbench import Workbench, log_to_terminal, write_atomically
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
@@ -63,7 +62,7 @@ class Run:
         self._started = False
         self._is_dry = is_dry
         self._make_again = make_again
-        path = settings.paths.state_dir / "ledger.sqlite"
+        path = settings.paths.ledger
         ledger = Ledger.open(path) if self._head_id else Ledger.peek(path)
         self.bench = Workbench(settings, dataset, ledger, prompt)
         if self._head_id:
@@ -227,8 +226,8 @@ class Run:
         if self.settings.execution.dry_run:
             self._show_waves()
             sys.exit(0)
-        _log_to_terminal()
-        self._take_lock()
+        log_to_terminal()
+        self._lock_file = take_lock(self.settings.paths.state_dir)
         self.bench.ledger.start_writing()
         self._use_service()
         settle_intents(self.bench)
@@ -280,28 +279,6 @@ class Run:
             )
         return "\n".join(lines)
 
-    def _take_lock(self) -> None:
-        """One head a ledger; the kernel releases the lock however the process ends."""
-        path = self.settings.paths.state_dir / "lock"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock_file = path.open("a+")
-        except OSError as error:
-            raise LedgerError(
-                f"{path.parent} can't be written ({error}). Check paths.state_dir."
-            ) from error
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_file.seek(0)
-            raise LedgerError(
-                f"Another run is using {path.parent} (process {self._lock_file.read().strip()}). "
-                "Wait for it or stop it; two runs must not share a ledger."
-            ) from None
-        self._lock_file.truncate(0)
-        self._lock_file.write(str(os.getpid()))
-        self._lock_file.flush()
-
     def _check_images(self) -> None:
         """Broken images are found before anything is sent."""
         pages = [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
@@ -319,13 +296,7 @@ class Run:
             self.bench.api_key = require_key(self.settings, self._secrets)
             return
         if ADDRESS_VARIABLE not in os.environ:
-            embedded = self.settings.embedded
-            arguments = ["--reader", embedded.reader, "--workers", str(embedded.workers)]
-            arguments += ["--batch-seconds", str(embedded.batch_seconds)]
-            for fault in embedded.faults:
-                arguments += ["--fault", fault]
-            state_dir = self.settings.paths.state_dir / "embedded"
-            self._server = EmbeddedServer(state_dir, arguments)
+            self._server = start_server(self.settings)
             os.environ[ADDRESS_VARIABLE] = self._server.base_url
             os.environ[TOKEN_VARIABLE] = self._server.token
         self.bench.base_url = os.environ[ADDRESS_VARIABLE]
@@ -342,11 +313,3 @@ class Run:
                     before(number, frame)
 
             signal.signal(number, stop)
-
-
-def _log_to_terminal() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False

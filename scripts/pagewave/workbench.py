@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,15 @@ from .prompting import PageModel, Prompt
 from .settings import Settings
 
 log = logging.getLogger("pagewave")
+
+
+def log_to_terminal() -> None:
+    """Show what the log says on the terminal, with the time of day."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
 
 
 @dataclass

@@ -1,17 +1,35 @@
 """Starts the embedded server as a process of its own, which ends with the one that started it."""
 
+import contextlib
 import json
 import os
 import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import ServiceError
 
+if TYPE_CHECKING:
+    from ..settings import Settings
+
 TOKEN_VARIABLE = "PAGEWAVE_EMBEDDED_TOKEN"
 """Where the server finds its token: everyone on the machine can see a command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a running server is found: kept in its state folder, for the eyes of its user only.
+
+    So operators' commands reach the server of a run. `owner` is the process that started it.
+    """
+
+    owner: int
+    base_url: str
+    token: str
 
 
 class EmbeddedServer:
@@ -46,16 +64,53 @@ class EmbeddedServer:
                 "the extra `embedded`: pip install -e '.[embedded]'"
             )
         self.base_url = f"http://127.0.0.1:{json.loads(ready)['port']}"
+        self._address_file = _address_file(state_dir)
+        self._leave_address()
 
     def close(self) -> None:
         """End the server; batches that are not finished go on at its next start."""
         assert self.process.stdin is not None
+        self._address_file.unlink(missing_ok=True)
         self.process.stdin.close()
         try:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def _leave_address(self) -> None:
+        address = Address(os.getpid(), self.base_url, self.token)
+        partial = self._address_file.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)  # before the token is in it
+        partial.write_text(json.dumps(asdict(address)))
+        partial.replace(self._address_file)
+
+
+def start_server(settings: "Settings") -> EmbeddedServer:
+    """Start the server that `embedded` in the configuration describes, over its jobs of before."""
+    embedded = settings.embedded
+    arguments = ["--reader", embedded.reader, "--workers", str(embedded.workers)]
+    arguments += ["--batch-seconds", str(embedded.batch_seconds)]
+    for fault in embedded.faults:
+        arguments += ["--fault", fault]
+    return EmbeddedServer(server_dir(settings), arguments)
+
+
+def running_server(settings: "Settings") -> Address | None:
+    """The address that a server started by somebody else left, if it did; it may be out of date."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Address(**json.loads(_address_file(server_dir(settings)).read_bytes()))
+    return None
+
+
+def server_dir(settings: "Settings") -> Path:
+    """Where the embedded server keeps its files and jobs."""
+    return settings.paths.state_dir / "embedded"
+
+
+def _address_file(state_dir: Path) -> Path:
+    return state_dir / "address.json"
 
 
 def _python_path() -> str:

@@ -1,0 +1,58 @@
+"""The lock on a state folder: one process at a time runs waves over it or remakes its ledger.
+
+It is `flock` on `state/lock`, which the kernel releases however its holder ends. The file says who
+holds it: the process id and what it does.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from .errors import LedgerError
+
+RUN = "another run"
+"""What the lock's file says of a run of the workflow."""
+
+
+class LockedError(LedgerError):
+    """Someone else holds the lock: process `holder`, 0 where it did not say."""
+
+    def __init__(self, state_dir: Path, holder: int, what: str) -> None:
+        super().__init__(
+            f"{what[:1].upper()}{what[1:]} is using {state_dir} (process {holder or 'unknown'}). "
+            "Wait for it or stop it; two must not share a ledger."
+        )
+        self.holder = holder
+        self.what = what
+
+
+def take_lock(state_dir: Path, what: str = RUN) -> IO[str]:
+    """Take the lock; it is held until the file returned is closed, or the process ends.
+
+    Args:
+        what: who takes it, for the message that the next one sees.
+
+    Raises:
+        LockedError: another process holds it.
+        LedgerError: the folder can't be written.
+    """
+    path = state_dir / "lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LedgerError(
+            f"{path.parent} can't be written ({error}). Check paths.state_dir."
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder, _, who = file.read().strip().partition(" ")
+        file.close()
+        raise LockedError(state_dir, int(holder) if holder.isdecimal() else 0, who or RUN) from None
+    file.truncate(0)
+    file.write(f"{os.getpid()} {what}")
+    file.flush()
+    return file
