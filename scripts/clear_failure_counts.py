@@ -1,77 +1,70 @@
-"""Forgive the failures of pages, so that dead letters are tried again by the next run."""
+"""Forgive the failures of pages, so that dead letters are tried again by the next run.
+
+Safe while a run is going on; that run still leaves alone what it has given up."""
 
 import argparse
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from pagewave.errors import PagewaveError
+from pagewave.forecast import count
 from pagewave.ledger import Ledger
+from pagewave.operators.console import (
+    add_ledger_option,
+    command_parser,
+    find_place,
+    print_json,
+    require_ledger,
+    run_command,
+)
+from pagewave.operators.failures import clearable
+from pagewave.operators.selection import EVERYTHING, add_selection, selection_of
 
-HELP = """examples:
+EXAMPLES = """examples:
   clear_failure_counts.py --key 'Ohio:Merrivale Female Seminary:1859:3'
   clear_failure_counts.py --states Ohio Vermont --year-start 1850 --year-end 1860 --dry-run
   clear_failure_counts.py --all"""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and clear what it names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = command_parser(__doc__, EXAMPLES)
+    parser.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        help="only this page, state:school:year:page; may be repeated",
     )
-    parser.add_argument("--key", action="append", default=[], help="a page: state:school:year:page")
+    add_selection(parser)
     parser.add_argument("--all", action="store_true", help="every page with failures")
-    parser.add_argument("--states", nargs="+", default=[], help="pages of these states")
-    parser.add_argument("--schools", nargs="+", default=[], help="pages of these schools")
-    parser.add_argument("--year-start", type=int, help="pages of this year or later")
-    parser.add_argument("--year-end", type=int, help="pages of this year or earlier")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be cleared")
-    parser.add_argument("--ledger", type=Path, default=Path("state/ledger.sqlite"))
-    options = parser.parse_args()
-    chosen = (options.key, options.states, options.schools, options.year_start, options.year_end)
-    if not options.all and not any(chosen):
+    add_ledger_option(parser)
+    options = parser.parse_args(arguments)
+    chosen = selection_of(options) != EVERYTHING
+    if chosen == options.all:
         parser.error(
-            "say which pages: --key, --states, --schools, --year-start/--year-end or --all"
+            "say which pages: --all, or some of --key, --states, --schools, --year-start and "
+            "--year-end"
         )
-    if not options.ledger.exists():
-        parser.error(
-            f"{options.ledger}: no ledger here; run this where snakemake runs, or --ledger"
-        )
-    try:
-        ledger = Ledger.peek(options.ledger) if options.dry_run else Ledger.open(options.ledger)
-        rows = ledger.query(
-            "SELECT key, SUM(counted) AS failures FROM failure WHERE cleared_at IS NULL"
-            " GROUP BY key ORDER BY key"
-        )
-        keys = [row["key"] for row in rows if options.all or _matches(row["key"], options)]
-        if not options.dry_run:
-            ledger.clear_failures(keys)
-    except PagewaveError as error:
-        print(f"pagewave: {error}", file=sys.stderr)
-        return error.exit_code
-    for key in keys:
-        print(key)
+    return run_command(lambda: _clear(options))
+
+
+def _clear(options: argparse.Namespace) -> int:
+    path = require_ledger(find_place(options).ledger)
+    ledger = Ledger.peek(path) if options.dry_run else Ledger.open(path)
+    rows = clearable(ledger, selection_of(options))
+    if not options.dry_run:
+        ledger.clear_failures(key for key, _, _ in rows)
+    ledger.close()
+    if options.json:
+        names = ("key", "failures", "failures_of_batches")
+        pages = [dict(zip(names, row, strict=True)) for row in rows]
+        print_json({"dry_run": options.dry_run, "pages": pages})
+        return 0
+    for key, own, of_batches in rows:
+        print(f"{key}  failures: {own}, of whole batches: {of_batches}")
     verb = "would be cleared" if options.dry_run else "cleared; run snakemake to try them again"
-    print(f"{len(keys)} pages {verb}.")
+    print(f"{count(len(rows), 'page')} {verb}.")
     return 0
-
-
-def _matches(key: str, options: argparse.Namespace) -> bool:
-    state, school, year, _ = _parts(key)
-    if options.key:
-        return key in options.key
-    return (
-        (not options.states or state in options.states)
-        and (not options.schools or school in options.schools)
-        and (options.year_start is None or year >= options.year_start)
-        and (options.year_end is None or year <= options.year_end)
-    )
-
-
-def _parts(key: str) -> tuple[str, str, int, str]:
-    """State, school, year and page of a key; a colon may be part of the school's name."""
-    state, rest = key.split(":", 1)
-    school, year, page = rest.rsplit(":", 2)
-    return state, school, int(year), page
 
 
 if __name__ == "__main__":

@@ -36,10 +36,11 @@ def collect(bench: Workbench, batch_id: int) -> None:
         records = bench.ledger.records(batch_id)
         lines: list[bytes] = []
         if remote and remote.result_file and state in STATES_WITH_RESULTS:
-            lines = _download(bench, batch, remote.result_file)
+            lines = download(bench, batch.display_name, remote.result_file)
             bench.ledger.store_lines(batch_id, [(key_of(line), line) for line in lines])
-        attempts, failures = _understand(bench, batch, state, error, records, lines)
+        attempts, failures = understand(bench, batch, state, error, records, lines)
         bench.ledger.commit_results(batch_id, state, error, attempts, failures)
+        bench.request_file(batch.display_name).unlink(missing_ok=True)
         _clean_up(bench, batch, records, attempts)
 
 
@@ -88,8 +89,9 @@ def _wait_until_ended(bench: Workbench, batch: Batch) -> tuple[str, str | None, 
         bench.gemini.pause(settings.poll_interval_seconds * random.uniform(0.8, 1.2))
 
 
-def _download(bench: Workbench, batch: Batch, result_file: str) -> list[bytes]:
-    path = bench.settings.paths.state_dir / "results" / f"{batch.display_name}.jsonl"
+def download(bench: Workbench, display_name: str, result_file: str) -> list[bytes]:
+    """The raw lines of a batch's results."""
+    path = bench.settings.paths.state_dir / "results" / f"{display_name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     bench.gemini.download(result_file, path)
     lines = split_lines(path.read_bytes())
@@ -97,7 +99,7 @@ def _download(bench: Workbench, batch: Batch, result_file: str) -> list[bytes]:
     return lines
 
 
-def _understand(
+def understand(
     bench: Workbench,
     batch: Batch,
     state: str,

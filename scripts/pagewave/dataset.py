@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from .config_types import unfit_for_snakemake
 from .errors import DataError
@@ -59,6 +60,22 @@ class Page:
     def name(self) -> str:
         """`state/school/year/stem`: where its files lie in every tree, without suffix."""
         return f"{self.book_id}/{self.stem}"
+
+
+class KeyParts(NamedTuple):
+    """What a key is made of."""
+
+    state: str
+    school: str
+    year: int
+    page: int
+
+
+def split_key(key: str) -> KeyParts:
+    """The parts of a key of ours; of several colons in front, the first ends the state's name."""
+    state, _, rest = key.partition(":")
+    school, year, page = rest.rsplit(":", 2)
+    return KeyParts(state, school, int(year), int(page))
 
 
 @dataclass(frozen=True)
@@ -170,10 +187,10 @@ def scan(settings: Settings) -> Dataset:
 def _walk(labels: Path, images: Path, filters: Filters) -> _Findings:
     """Collects the books that pass the filters; never looks into folders that don't."""
     found = _Findings()
-    wanted_states = {_nfc(name) for name in filters.target_states}
+    wanted_states = {nfc(name) for name in filters.target_states}
     for state in _folders(labels, found):
         found.states.append(state.name)
-        if wanted_states and _nfc(state.name) not in wanted_states:
+        if wanted_states and nfc(state.name) not in wanted_states:
             continue
         for school in _folders(Path(state), found):
             for year in _folders(Path(school), found):
@@ -269,13 +286,13 @@ def _clashes(pages: Iterable[Page]) -> list[str]:
 
 
 def _unknown_states(filters: Filters, states: list[str]) -> list[str]:
-    known = {_nfc(name): name for name in states}
+    known = {nfc(name): name for name in states}
     lower = {name.casefold(): name for name in known}
     problems = []
     for name in filters.target_states:
-        if _nfc(name) in known:
+        if nfc(name) in known:
             continue
-        near = difflib.get_close_matches(_nfc(name).casefold(), lower, n=1)
+        near = difflib.get_close_matches(nfc(name).casefold(), lower, n=1)
         hint = f"did you mean {lower[near[0]]!r}?" if near else f"there are {_few(states)}"
         problems.append(f"filters.target_states: no folder {name!r}; {hint}")
     return problems
@@ -321,6 +338,6 @@ def _is_number(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
-def _nfc(name: str) -> str:
+def nfc(name: str) -> str:
     """macOS stores é as two characters, a keyboard types one: compare both as one."""
     return unicodedata.normalize("NFC", name)

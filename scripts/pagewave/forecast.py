@@ -27,7 +27,7 @@ class WaveForecast:
     engine: str
 
     def __str__(self) -> str:
-        parts = [f"{_count(self.pages, 'page')} of {_count(self.books, 'book')}"]
+        parts = [f"{count(self.pages, 'page')} of {count(self.books, 'book')}"]
         if self.free:
             parts.append(f"{self.free} free (stored answers)")
         if self.on_their_way:
@@ -116,5 +116,6 @@ class Forecast:
         return free, on_their_way
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """`1 page`, `2 pages`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

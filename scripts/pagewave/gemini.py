@@ -43,6 +43,14 @@ class CreateUnknown(Exception):
     """The create call failed in a way that leaves open whether the batch exists."""
 
 
+class Refused(ServiceError):
+    """The service said no; `code` is the HTTP status, 403 or 404 for what it doesn't know."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class QuotaExceeded(Exception):
     """The service takes no further batch now (429): wait for minutes, then ask again."""
 
@@ -59,14 +67,19 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBatch:
-    """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED."""
+    """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
+
+    Times are Unix seconds; `model` has no `models/` in front.
+    """
 
     name: str
     display_name: str
+    model: str
     state: str
     result_file: str | None
     error: str | None
     created_at: float
+    ended_at: float | None
 
     @property
     def ended(self) -> bool:
@@ -279,10 +292,18 @@ class Gemini:
                 # The SDK warns of states it doesn't know; those are written to the ledger instead.
                 warnings.simplefilter("ignore", UserWarning)
                 return retrying(call)
-        except errors.ClientError as error:
-            if not refusals or error.code in TRANSIENT_CODES:
+        except Exception as error:
+            if not refusals:
                 raise
-            raise _refusal(error, doing) from error
+            if _is_transient(error):
+                raise ServiceError(
+                    f"{doing[0].upper()}{doing[1:]} failed again and again, at last with "
+                    f"{type(error).__name__}: {error}. Run the same command again later; what is "
+                    "at the service stays there."
+                ) from error
+            if isinstance(error, errors.ClientError):
+                raise _refusal(error, doing) from error
+            raise
 
     def _keep_batch_json(self, response: Any) -> None:
         """Remember a batch's raw JSON: the SDK drops its error and results under `response`."""
@@ -302,10 +323,12 @@ class Gemini:
         return RemoteBatch(
             name=str(job.name),
             display_name=job.display_name or "",
+            model=(job.model or "").removeprefix("models/"),
             state=state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_"),
             result_file=result or response.get("responsesFile") or response.get("responses_file"),
             error=json.dumps(error) if error else None,
             created_at=job.create_time.timestamp() if job.create_time else 0.0,
+            ended_at=job.end_time.timestamp() if job.end_time else None,
         )
 
 
@@ -329,7 +352,7 @@ def _is_transient(error: BaseException) -> bool:
     return isinstance(error, httpx2.TransportError | httpx2.StreamError | ValueError | KeyError)
 
 
-def _refusal(error: Any, doing: str) -> ServiceError:
+def _refusal(error: Any, doing: str) -> Refused:
     """A definite no, in words that help."""
     advice = {
         400: "The request itself is not accepted: check model.name and model.generation_config.",
@@ -337,4 +360,4 @@ def _refusal(error: Any, doing: str) -> ServiceError:
         403: "The key may not do this: check GEMINI_API_KEY and the project's billing.",
         404: "The service doesn't know it: check model.name.",
     }.get(error.code, "Nothing was paid for.")
-    return ServiceError(f"Gemini refused {doing}: {error.code} {error.message}. {advice}")
+    return Refused(f"Gemini refused {doing}: {error.code} {error.message}. {advice}", error.code)

@@ -94,17 +94,35 @@ def fingerprint(
     The generation config counts as configured: what a retry changes is not part of it, so an answer
     of the third attempt is as good as one of the first.
     """
-    determines = {
+    of_the_page = {"prompt": prompt_text, "image_sha256": image_sha256}
+    return _sha256(_common(settings, schema) | of_the_page)
+
+
+def recipe(settings: "Settings", prompt: Prompt) -> str:
+    """Eight hex digits of what all requests of a batch share: model, settings, schema, template.
+
+    They stand in the batch's display name: with them a batch can be told from one that was asked
+    in another way even where nothing else is left of it.
+    """
+    schema = response_schema(prompt.page_model)
+    return _sha256(_common(settings, schema) | {"template": prompt.sha256})[:8]
+
+
+def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:
+    """What determines the answers of all pages alike."""
+    determines: Json = {
         "engine": settings.engine,
         "model": settings.model.name,
         "generation_config": generation_config(settings, 1, None),
         "response_schema": schema,
-        "prompt": prompt_text,
-        "image_sha256": image_sha256,
     }
     if settings.engine == "embedded":
         determines["reader"] = settings.embedded.reader
-    return hashlib.sha256(canonical_json(determines).encode()).hexdigest()
+    return determines
+
+
+def _sha256(value: Json) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

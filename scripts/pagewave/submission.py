@@ -15,7 +15,14 @@ from pathlib import Path
 from .errors import ServiceError
 from .gemini import CreateUnknown, QuotaExceeded, RemoteBatch, RemoteFile
 from .ledger import Batch, Record
-from .requests import Request, canonical_json, generation_config, jsonl_line, response_schema
+from .requests import (
+    Request,
+    canonical_json,
+    generation_config,
+    jsonl_line,
+    recipe,
+    response_schema,
+)
 from .workbench import Workbench, log
 
 CREATE_ATTEMPTS = 5
@@ -41,7 +48,7 @@ def intend(
     prompt, settings = bench.prompt, bench.settings
     bench.ledger.add_prompt(prompt.sha256, prompt.name, prompt.template_file, prompt.source)
     return bench.ledger.add_intent(
-        display_name=_display_name(settings.batch.display_name_prefix, run_id, lane, wave),
+        display_name=_display_name(bench, run_id, lane, wave),
         engine=bench.engine,
         model=settings.model.name,
         prompt_sha256=prompt.sha256,
@@ -78,7 +85,7 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
         remote = _create(bench, batch, input_file)
     except Exception as error:
         if bench.ledger.batch(batch.id).status == "intent":
-            bench.ledger.mark_abandoned(batch.id, f"{type(error).__name__}: {error}")
+            abandon(bench, batch, f"{type(error).__name__}: {error}")
         raise
     bench.ledger.mark_submitted(batch.id, remote.name)
     return bench.ledger.batch(batch.id)
@@ -88,19 +95,27 @@ def settle_intents(bench: Workbench) -> None:
     """Find out what became of the batches that an earlier run was about to create."""
     for batch in bench.ledger.open_batches(bench.engine):
         if batch.status == "intent":
-            bench.ledger.mark_abandoned(batch.id, "the run ended before anything was created")
+            abandon(bench, batch, "the run ended before anything was created")
         elif batch.status == "creating":
             log.info("looking for batch %s of an earlier run", batch.display_name)
             remote = _find(bench, batch)
             if remote:
                 bench.ledger.mark_submitted(batch.id, remote.name)
             else:
-                bench.ledger.mark_abandoned(batch.id, "the service never had it")
+                abandon(bench, batch, "the service never had it")
 
 
-def _display_name(prefix: str, run_id: str, lane: int, wave: int) -> str:
+def abandon(bench: Workbench, batch: Batch, why: str) -> None:
+    """The batch never came to be: its records are free to be sent again."""
+    bench.ledger.mark_abandoned(batch.id, why)
+    bench.request_file(batch.display_name).unlink(missing_ok=True)
+
+
+def _display_name(bench: Workbench, run_id: str, lane: int, wave: int) -> str:
     """Unique, because a batch whose name was lost is found again by it."""
-    return f"{prefix}-{run_id}-lane{lane}-wave{wave}-{secrets.token_hex(4)}"
+    prefix = bench.settings.batch.display_name_prefix
+    place = f"{prefix}-{run_id}-lane{lane}-wave{wave}"
+    return f"{place}-{recipe(bench.settings, bench.prompt)}-{secrets.token_hex(4)}"
 
 
 def _upload_images(bench: Workbench, requests: Sequence[Request]) -> dict[str, str]:
@@ -137,7 +152,7 @@ def _upload_requests(
     """Upload the batch's requests as one JSONL file; returns the service's name for it."""
     configs = {r.key: json.loads(r.generation_config) for r in bench.ledger.records(batch.id)}
     schema = response_schema(bench.prompt.page_model)
-    path = bench.settings.paths.state_dir / "requests" / f"{batch.display_name}.jsonl"
+    path = bench.request_file(batch.display_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for request in (s.request for s in submissions):
@@ -145,7 +160,6 @@ def _upload_requests(
             file.write(jsonl_line(request, uri, configs[request.key], schema))
     uploaded = bench.gemini.upload(path, "application/jsonl", batch.display_name)
     bench.gemini.wait_until_active(uploaded)
-    path.unlink()
     return uploaded.name
 
 
@@ -172,9 +186,9 @@ def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch:
             if remote := _find(bench, batch):
                 return remote
         except ServiceError as error:
-            bench.ledger.mark_abandoned(batch.id, str(error))
+            abandon(bench, batch, str(error))
             raise
-    bench.ledger.mark_abandoned(batch.id, "create failed again and again")
+    abandon(bench, batch, "create failed again and again")
     raise ServiceError(
         f"The service did not create batch {batch.display_name} in {CREATE_ATTEMPTS} attempts. "
         "Run the same command again later; nothing was lost."

@@ -123,12 +123,7 @@ def _outcomes(
 def dead_letters(bench: Workbench) -> set[str]:
     """Keys that have used up their attempts: they are not sent until someone clears them."""
     limits = bench.settings.execution
-    return {
-        key
-        for key, failures in bench.ledger.failure_counts(bench.engine).items()
-        if failures.counted >= limits.max_retries
-        or failures.of_batches >= limits.max_batch_failures
-    }
+    return bench.ledger.dead_letters(bench.engine, limits.max_retries, limits.max_batch_failures)
 
 
 def _summary(outcomes: Sequence[MemberOutcome]) -> str:

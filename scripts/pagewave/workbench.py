@@ -22,7 +22,7 @@ def log_to_terminal() -> None:
     """Show what the log says on the terminal, with the time of day."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
-    log.addHandler(handler)
+    log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
 
@@ -94,6 +94,13 @@ class Workbench:
                 f"{path}: this page's answer can't be read ({error}). Delete the file, and the "
                 "same command makes it again, from the stored answer if there is one."
             ) from error
+
+    def request_file(self, display_name: str) -> Path:
+        """A batch's requests as they were sent; kept until the batch is collected.
+
+        So the pages of a batch in flight are known even without the ledger.
+        """
+        return self.settings.paths.state_dir / "requests" / f"{display_name}.jsonl"
 
     def book_files(self, book: Book) -> list[Path]:
         """The files that are written for a book."""

@@ -6,7 +6,7 @@ set alone. One process writes it (Snakemake's head); others may read it at any t
 
 from .answers import Answers, Attempt
 from .batches import Batch, Batches, Record
-from .failures import FailureCount, FailureRow, Failures
+from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin
 from .runs import MemberOutcome, PlannedPage, Runs
 
@@ -17,6 +17,7 @@ __all__ = [
     "FailureRow",
     "KnownImage",
     "Ledger",
+    "LoggedFailure",
     "MemberOutcome",
     "Origin",
     "PlannedPage",

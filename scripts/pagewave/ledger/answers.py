@@ -42,12 +42,14 @@ class Answers(Connection):
         error: str | None,
         attempts: Sequence[Attempt],
         failures: Sequence[FailureRow],
+        at: float | None = None,
     ) -> None:
         """Everything a batch brought, at once: attempts, failures, and that it is collected.
 
         A batch that is collected already stays as it is, so that collecting twice changes nothing.
+        `at`: when, in Unix seconds; None is now.
         """
-        now = time.time()
+        now = time.time() if at is None else at
         with self.transaction() as db:
             changed = db.execute(
                 "UPDATE batch SET status = 'collected', state = ?, error = ?, collected_at = ?"
@@ -115,6 +117,23 @@ class Answers(Connection):
     def attempt_page(self, attempt_id: int) -> str:
         """The validated page (JSON) of a good attempt."""
         return str(self.query("SELECT page FROM attempt WHERE id = ?", attempt_id)[0][0])
+
+    def answer_before(self, key: str, at: float) -> str | None:
+        """The newest good answer (JSON) that a page had at a time in Unix seconds."""
+        rows = self.query(
+            "SELECT page FROM attempt WHERE key = ? AND ok AND created_at <= ?"
+            " ORDER BY created_at DESC, id DESC LIMIT 1",
+            key,
+            at,
+        )
+        return str(rows[0][0]) if rows else None
+
+    def attempt_with(self, key: str, page: str) -> int | None:
+        """The newest good attempt of this page that brought this very answer (JSON)."""
+        rows = self.query(
+            "SELECT MAX(id) FROM attempt WHERE key = ? AND ok AND page = ?", key, page
+        )
+        return rows[0][0] if rows else None
 
     def attempted_keys(self) -> set[str]:
         """Keys with at least one good attempt, under whatever fingerprint."""

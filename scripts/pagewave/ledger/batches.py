@@ -45,6 +45,11 @@ class Batch:
     submitted_at: float | None
     collected_at: float | None
 
+    @property
+    def is_open(self) -> bool:
+        """Was it intended or sent, and is not collected yet?"""
+        return self.status in OPEN_STATUSES
+
 
 class Batches(Connection):
     """What the ledger knows of batches."""
@@ -96,6 +101,17 @@ class Batches(Connection):
         """The service has the batch under this name."""
         self._update_batch(batch_id, status="submitted", name=name, submitted_at=time.time())
 
+    def mark_found(self, batch_id: int, name: str, created_at: float) -> None:
+        """The service has had the batch under this name since `created_at` (Unix seconds)."""
+        self._update_batch(
+            batch_id,
+            status="submitted",
+            name=name,
+            intent_at=created_at,
+            creating_at=created_at,
+            submitted_at=created_at,
+        )
+
     def mark_state(self, batch_id: int, state: str) -> None:
         """The service's word for the batch's state, as last seen."""
         self._update_batch(batch_id, state=state)
@@ -121,6 +137,10 @@ class Batches(Connection):
             *OPEN_STATUSES,
         )
         return [Batch(*row) for row in rows]
+
+    def batches(self) -> list[Batch]:
+        """All batches of all engines, oldest first."""
+        return [Batch(*row) for row in self.query("SELECT * FROM batch ORDER BY id")]
 
     def records(self, batch_id: int) -> list[Record]:
         """The records of a batch."""

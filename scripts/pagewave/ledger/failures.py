@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .connection import Connection
 
@@ -39,6 +39,19 @@ def clear_failures(db: sqlite3.Connection, keys: Iterable[str], now: float) -> N
     )
 
 
+class LoggedFailure(NamedTuple):
+    """A failure as it is counted and grouped; times are Unix seconds."""
+
+    id: int
+    key: str
+    engine: str
+    error_type: str
+    message: str
+    counted: bool
+    created_at: float
+    cleared_at: float | None
+
+
 class Failures(Connection):
     """What the ledger knows of failures."""
 
@@ -52,6 +65,32 @@ class Failures(Connection):
         return defaultdict(
             lambda: FailureCount(0, 0), {row[0]: FailureCount(row[1], row[2]) for row in rows}
         )
+
+    def dead_letters(self, engine: str, max_retries: int, max_batch_failures: int) -> set[str]:
+        """Keys that failed so often, by themselves or with their batch, that they are given up."""
+        return {
+            key
+            for key, failures in self.failure_counts(engine).items()
+            if failures.counted >= max_retries or failures.of_batches >= max_batch_failures
+        }
+
+    def failures(self) -> list[LoggedFailure]:
+        """All failures there ever were, cleared ones too, oldest first."""
+        rows = self.query(
+            "SELECT id, key, engine, error_type, message, counted, created_at, cleared_at"
+            " FROM failure ORDER BY id"
+        )
+        return [LoggedFailure(*row) for row in rows]
+
+    def failure_in_full(self, failure_id: int) -> dict[str, Any]:
+        """All that is known of a failure: the columns of `failure_logs`, and what more there is."""
+        rows = self.query(
+            "SELECT l.*, f.engine, f.counted, f.cleared_at, r.previous_context"
+            " FROM failure_logs l JOIN failure f ON f.id = l.id"
+            " LEFT JOIN record r ON r.batch_id = f.batch_id AND r.key = f.key WHERE l.id = ?",
+            failure_id,
+        )
+        return dict(rows[0])
 
     def last_failure(self, key: str) -> sqlite3.Row | None:
         """The newest failure of a key that nothing has cleared yet."""

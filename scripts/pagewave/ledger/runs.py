@@ -55,6 +55,15 @@ class Runs(Connection):
             )
             clear_failures(db, forced, now)
 
+    def add_past_run(self, run_id: str, engine: str, model: str, started_at: float) -> None:
+        """A run that the ledger has lost, known by what it sent; one it knows stays as it is."""
+        with self.transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO run (id, started_at, ended_at, outcome, engine, model)"
+                " VALUES (?1, ?2, ?2, 'rebuilt', ?3, ?4)",
+                (run_id, started_at, engine, model),
+            )
+
     def end_run(self, run_id: str, outcome: str) -> None:
         """Write down that a run ended, as `ok`, `failed` or `stopped`."""
         with self.transaction() as db:

@@ -1,0 +1,108 @@
+"""Start anew with an empty ledger; the old one stays beside it under a dated name."""
+
+import contextlib
+import itertools
+import sqlite3
+import time
+from pathlib import Path
+
+from ..forecast import count
+from ..ledger import Ledger
+from ..ledger.connection import BUSY_TIMEOUT_SECONDS
+from ..settings import Settings
+from .batches import BatchView, open_views, total_usd
+from .console import dollars
+
+SIDE_FILES = ("-wal", "-shm")
+"""What SQLite keeps beside a ledger."""
+
+
+def contents(path: Path) -> dict[str, int | float | None]:
+    """What a ledger holds: numbers of rows, and USD spent (None: some prices are unknown)."""
+    ledger = Ledger.peek(path)
+    row = ledger.query(
+        "SELECT (SELECT COUNT(*) FROM run) AS runs, (SELECT COUNT(*) FROM batch) AS batches,"
+        " (SELECT COUNT(*) FROM attempt) AS attempts,"
+        " (SELECT COUNT(*) FROM attempt WHERE ok) AS answers,"
+        " (SELECT COUNT(*) FROM failure) AS failures,"
+        " (SELECT COUNT(*) FROM failure WHERE cleared_at IS NULL) AS uncleared_failures,"
+        " CASE WHEN EXISTS (SELECT 1 FROM attempt WHERE usd IS NULL) THEN NULL"
+        " ELSE (SELECT COALESCE(SUM(usd), 0.0) FROM attempt) END AS usd"
+    )[0]
+    ledger.close()
+    return dict(row)
+
+
+def in_flight(path: Path, settings: Settings) -> list[BatchView]:
+    """The batches that a ledger would forget while they are at the service."""
+    ledger = Ledger.peek(path)
+    views = open_views(ledger, settings)
+    ledger.close()
+    return views
+
+
+def cost_of(views: list[BatchView]) -> str:
+    """What batches in flight cost, in words."""
+    return (
+        f"{len(views)} {'batch is' if len(views) == 1 else 'batches are'} in flight with "
+        f"{count(sum(view.records for view in views), 'record')}, about "
+        f"{dollars(total_usd(view.usd for view in views))} USD"
+    )
+
+
+def nuke(path: Path, *, recreate_tables: bool) -> Path:
+    """Copy the ledger to a dated name, which is returned, and empty it; the caller holds the lock.
+
+    The file stays the same, so that whoever looks at it meanwhile comes to no harm.
+
+    Args:
+        recreate_tables: make the tables anew at once; else the next run does.
+    """
+    backup = backup_name(path)
+    partial = backup.with_name(f".{backup.name}.partial")
+    partial.unlink(missing_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+    with contextlib.closing(connection) as db:
+        db.execute("BEGIN IMMEDIATE")  # from here on nobody else writes: the copy is complete
+        source = sqlite3.connect(path)
+        with contextlib.closing(source), contextlib.closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+        partial.rename(backup)
+        # Views first, as they name tables; indexes go with their tables.
+        for kind in ("view", "table"):
+            names = db.execute(
+                "SELECT name FROM sqlite_master WHERE type = ? AND name NOT LIKE 'sqlite_%'",
+                (kind,),
+            ).fetchall()
+            for (name,) in names:
+                db.execute(f'DROP {kind} "{name}"')
+        db.execute("PRAGMA user_version = 0")
+        db.execute("COMMIT")
+        with contextlib.suppress(sqlite3.OperationalError):
+            db.execute("VACUUM")  # only for the space; somebody may be reading
+    if recreate_tables:
+        Ledger.open(path).close()
+    return backup
+
+
+def move_away(path: Path, *, recreate_tables: bool) -> Path:
+    """As `nuke`, for a ledger that can't be read: its files are renamed as they are."""
+    backup = backup_name(path)
+    path.rename(backup)
+    for suffix in SIDE_FILES:
+        side = Path(f"{path}{suffix}")
+        if side.exists():
+            side.rename(f"{backup}{suffix}")
+    if recreate_tables:
+        Ledger.open(path).close()
+    return backup
+
+
+def backup_name(path: Path) -> Path:
+    """A name that is not taken, such as ledger-20261007T120000Z.sqlite, in UTC."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for more in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        backup = path.with_name(f"{path.stem}-{stamp}{more}{path.suffix}")
+        if not backup.exists():
+            break
+    return backup
