@@ -24,7 +24,15 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.failures import Group, Summary, export_csv, group, history, summarize
+from pagewave.operators.failures import (
+    GROUPINGS,
+    Group,
+    Summary,
+    export_csv,
+    group,
+    history,
+    summarize,
+)
 from pagewave.operators.selection import add_selection, selection_of
 
 EXAMPLES = """examples:
@@ -47,16 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLES)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    parser.add_argument(
         "--summary", action="store_true", help="totals, kinds and dead letters (the default)"
     )
-    for by in ("error_type", "state", "school"):
-        option = f"--by-{by.replace('_', '-')}"
-        words = f"failures by {by.replace('_', ' ')}"
-        what.add_argument(option, dest="by", action="store_const", const=by, help=words)
-    what.add_argument("--record-key", metavar="KEY", help="all that is known of one page's")
-    what.add_argument("--export-csv", type=Path, metavar="FILE", help="write them to a file")
+    for by in GROUPINGS:
+        words = by.replace("_", " ")
+        parser.add_argument(
+            f"--by-{by.replace('_', '-')}", action="store_true", help=f"failures by {words}"
+        )
+    parser.add_argument("--record-key", metavar="KEY", help="all that is known of one page's")
+    parser.add_argument("--export-csv", type=Path, metavar="FILE", help="write them to a file")
     add_selection(parser)
     parser.add_argument(
         "--limit",
@@ -72,32 +80,46 @@ def _analyze(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
     limits, selection, limit = place.settings.execution, selection_of(options), options.limit
+    chosen = [by for by in GROUPINGS if getattr(options, f"by_{by}")]
+    report: dict[str, Any] = {}
+    if options.summary or not (chosen or options.record_key or options.export_csv):
+        report["summary"] = summarize(ledger, limits, selection)
+    for by in chosen:
+        report[f"by_{by}"] = group(ledger, limits, selection, by)
     if options.record_key:
         failures = history(ledger, options.record_key)
-        failures = failures[-limit:] if limit else failures
-        if options.json:
-            print_json({"failures": failures})
-        else:
-            _print_history(failures)
-    elif options.export_csv:
+        report["failures"] = failures[-limit:] if limit else failures
+    if options.export_csv:
         written = export_csv(ledger, selection, options.export_csv, limit)
-        if options.json:
-            print_json({"file": str(options.export_csv), "failures": written})
-        else:
-            print(f"{count(written, 'failure')} written to {options.export_csv}.")
-    elif options.by:
-        groups = group(ledger, limits, selection, options.by)
-        if options.json:
-            print_json({"by": options.by, "groups": [asdict(made) for made in groups[:limit]]})
-        else:
-            _print_groups(options.by.replace("_", " "), groups, limit)
+        report["export"] = {"file": str(options.export_csv), "failures": written}
+    if options.json:
+        print_json(_as_json(report, limit))
     else:
-        summary = summarize(ledger, limits, selection)
-        if options.json:
-            print_json(asdict(summary) | {"dead_letters": asdict(summary)["dead_letters"][:limit]})
-        else:
-            _print_summary(summary, limit)
+        _print(report, limit)
     return 0
+
+
+def _as_json(report: dict[str, Any], limit: int | None) -> dict[str, Any]:
+    made = dict(report)
+    for name, section in report.items():
+        if isinstance(section, Summary):
+            made[name] = asdict(section)
+            made[name]["dead_letters"] = made[name]["dead_letters"][:limit]
+        elif name.startswith("by_"):
+            made[name] = [asdict(row) for row in section[:limit]]
+    return made
+
+
+def _print(report: dict[str, Any], limit: int | None) -> None:
+    for name, section in report.items():
+        if name == "summary":
+            _print_summary(section, limit)
+        elif name == "failures":
+            _print_history(section)
+        elif name == "export":
+            print(f"{count(section['failures'], 'failure')} written to {section['file']}.")
+        else:
+            _print_groups(name.removeprefix("by_").replace("_", " "), section, limit)
 
 
 def _print_groups(by: str, groups: Sequence[Group], limit: int | None) -> None:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--recreate-tables",
         action="store_true",
-        help="make the empty tables at once, instead of by the next run",
+        help="drop the tables and make them anew, instead of emptying them",
     )
     parser.add_argument(
         "--force",

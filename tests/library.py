@@ -112,6 +112,25 @@ class Library:
         assert returned == code, f"exit code {returned}, not {code}:\n{output}"
         return output
 
+    def command(
+        self, script: str, *arguments: str, code: int = 0, answer: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs an operator's command over the library's configuration; checks its exit code."""
+        given = [] if "--ledger" in arguments else ["--configfile", "config.yaml"]
+        result = subprocess.run(
+            [sys.executable, str(SCRIPTS / script), *given, *arguments],
+            cwd=self.root,
+            env=_environment(self.root),
+            input=answer,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+        )
+        shown = f"{result.stdout}\n{result.stderr}"
+        assert result.returncode == code, f"exit code {result.returncode}, not {code}:\n{shown}"
+        assert "Traceback (most recent" not in result.stderr, shown
+        return result
+
     # Looking
 
     @property

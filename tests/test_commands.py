@@ -1,59 +1,9 @@
-"""What a person runs: mistakes end in one clear message, and cost nothing."""
+"""Mistakes in the configuration or the images end in one clear message, and cost nothing."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from library import REPO, Library
-
-from pagewave.ledger import FailureRow, Ledger, PlannedPage, Record
-
-KEY = "Ohio:Elm: School:1850:1"
-
-
-def failed_ledger(path: Path) -> None:
-    """A ledger with one failure of a page whose school has a colon in its name."""
-    ledger = Ledger.open(path)
-    ledger.start_run("r1", "embedded", "m", [PlannedPage(KEY, 1, 1, 0)], [])
-    ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
-    record = Record(KEY, "f", 1, None, "{}", "1.jpg", "a")
-    batch = ledger.add_intent("b1", "embedded", "m", "p", "r1", 1, 1, [record])
-    failures = [FailureRow(KEY, 1, True, "Truncated", "cut off")]
-    ledger.commit_results(batch.id, "SUCCEEDED", None, [], failures)
-    ledger.close()
-
-
-def clear(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run clear_failure_counts.py."""
-    command = [sys.executable, str(REPO / "scripts/clear_failure_counts.py"), "--ledger", str(path)]
-    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize(
-    ("options", "cleared"),
-    [
-        (("--all",), True),
-        (("--key", KEY), True),
-        (("--states", "Ohio", "--year-start", "1850", "--year-end", "1850"), True),
-        (("--schools", "Elm: School"), True),
-        (("--states", "Vermont"), False),
-        (("--year-start", "1851"), False),
-        (("--all", "--dry-run"), False),
-    ],
-)
-def test_failures_are_cleared(tmp_path: Path, options: tuple[str, ...], cleared: bool) -> None:
-    path = tmp_path / "ledger.sqlite"
-    failed_ledger(path)
-    result = clear(path, *options)
-    assert result.returncode == 0, result.stderr
-    assert (KEY not in Ledger.peek(path).failure_counts("embedded")) == cleared
-    assert (KEY in result.stdout) == (cleared or "--dry-run" in options)
-
-
-def test_clearing_nothing_in_particular_is_refused(tmp_path: Path) -> None:
-    assert clear(tmp_path / "none.sqlite", "--all").returncode == 2
-    assert "say which pages" in clear(tmp_path / "none.sqlite").stderr
 
 
 @pytest.mark.parametrize(

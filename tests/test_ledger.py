@@ -150,7 +150,8 @@ def test_the_views_of_the_prefect_application(path: Path) -> None:
         "v1.jinja",
         "m",
     )
-    assert ledger.query("SELECT * FROM active_batches") == []
+    assert ledger.query("SELECT status FROM active_batches")[0][0] == "completed"
+    assert ledger.query("SELECT * FROM inflight_records") == []
 
 
 def test_a_damaged_file_is_a_clear_error(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import IO
 
 from .errors import LedgerError
 
-RUN = "another run"
+RUN = "Another run"
 """What the lock's file says of a run of the workflow."""
 
 
@@ -20,7 +20,7 @@ class LockedError(LedgerError):
 
     def __init__(self, state_dir: Path, holder: int, what: str) -> None:
         super().__init__(
-            f"{what[:1].upper()}{what[1:]} is using {state_dir} (process {holder or 'unknown'}). "
+            f"{what} is using {state_dir} (process {holder or 'unknown'}). "
             "Wait for it or stop it; two must not share a ledger."
         )
         self.holder = holder

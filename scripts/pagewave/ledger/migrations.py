@@ -217,7 +217,53 @@ CREATE TABLE image (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES]
+# The same with times as that application's database has them (queries compare them as text), with
+# batches that ended, and with the column `extracted_text`, which is our raw text too.
+SEED_VIEWS_IN_FULL = """
+DROP VIEW inflight_records;
+DROP VIEW batch_record_keys;
+DROP VIEW active_batches;
+DROP VIEW failure_counts;
+DROP VIEW failure_logs;
+
+CREATE VIEW active_batches AS
+    SELECT COALESCE(name, display_name) AS batch_id,
+           strftime('%Y-%m-%d %H:%M:%f', intent_at, 'unixepoch') AS created_at,
+           strftime('%Y-%m-%d %H:%M:%f',
+                    COALESCE(collected_at, submitted_at, creating_at, intent_at),
+                    'unixepoch') AS updated_at,
+           CASE status WHEN 'collected' THEN 'completed' ELSE 'active' END AS status
+    FROM batch WHERE status != 'abandoned';
+
+CREATE VIEW batch_record_keys AS
+    SELECT COALESCE(b.name, b.display_name) AS batch_id, r.key AS record_key,
+           strftime('%Y-%m-%d %H:%M:%f', b.intent_at, 'unixepoch') AS created_at
+    FROM record r JOIN batch b ON b.id = r.batch_id
+    WHERE b.status IN ('intent', 'creating', 'submitted');
+
+CREATE VIEW inflight_records AS
+    SELECT record_key, batch_id, created_at FROM batch_record_keys;
+
+CREATE VIEW failure_counts AS
+    SELECT key AS record_key, SUM(counted) AS count,
+           strftime('%Y-%m-%d %H:%M:%f', MAX(created_at), 'unixepoch') AS last_updated
+    FROM failure WHERE cleared_at IS NULL GROUP BY key HAVING SUM(counted) > 0;
+
+CREATE VIEW failure_logs AS
+    SELECT f.id, f.key AS record_key, COALESCE(b.name, b.display_name) AS batch_id,
+           f.attempt_number, f.error_type, f.message AS error_message,
+           f.traceback AS error_traceback, f.raw_text AS raw_response_text,
+           f.raw_text AS extracted_text, f.raw_json AS raw_response_json,
+           b.model AS model_name, p.name AS prompt_name, p.template_file AS prompt_template,
+           r.generation_config,
+           strftime('%Y-%m-%d %H:%M:%f', f.created_at, 'unixepoch') AS created_at
+    FROM failure f
+    LEFT JOIN batch b ON b.id = f.batch_id
+    LEFT JOIN record r ON r.batch_id = f.batch_id AND r.key = f.key
+    LEFT JOIN prompt p ON p.sha256 = b.prompt_sha256;
+"""
+
+MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 
 

@@ -194,4 +194,9 @@ def _dead(
 
 def _full(ledger: Ledger, failure: LoggedFailure) -> dict[str, Any]:
     values = ledger.failure_in_full(failure.id)
-    return values | {"counted": failure.counted == 1, "cleared_at": moment(failure.cleared_at)}
+    del values["extracted_text"]  # the view has it for queries of old; it is the raw text
+    return values | {
+        "counted": failure.counted == 1,
+        "created_at": moment(failure.created_at),
+        "cleared_at": moment(failure.cleared_at),
+    }

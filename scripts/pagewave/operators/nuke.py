@@ -56,7 +56,7 @@ def nuke(path: Path, *, recreate_tables: bool) -> Path:
     The file stays the same, so that whoever looks at it meanwhile comes to no harm.
 
     Args:
-        recreate_tables: make the tables anew at once; else the next run does.
+        recreate_tables: drop the tables and make them anew, instead of emptying them.
     """
     backup = backup_name(path)
     partial = backup.with_name(f".{backup.name}.partial")
@@ -68,15 +68,16 @@ def nuke(path: Path, *, recreate_tables: bool) -> Path:
         with contextlib.closing(source), contextlib.closing(sqlite3.connect(partial)) as copy:
             source.backup(copy)
         partial.rename(backup)
-        # Views first, as they name tables; indexes go with their tables.
-        for kind in ("view", "table"):
-            names = db.execute(
-                "SELECT name FROM sqlite_master WHERE type = ? AND name NOT LIKE 'sqlite_%'",
-                (kind,),
-            ).fetchall()
-            for (name,) in names:
+        for kind, name in db.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
+            " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"  # views first: they name tables
+        ).fetchall():
+            if recreate_tables:
                 db.execute(f'DROP {kind} "{name}"')
-        db.execute("PRAGMA user_version = 0")
+            elif kind == "table":
+                db.execute(f'DELETE FROM "{name}"')
+        if recreate_tables:
+            db.execute("PRAGMA user_version = 0")
         db.execute("COMMIT")
         with contextlib.suppress(sqlite3.OperationalError):
             db.execute("VACUUM")  # only for the space; somebody may be reading
@@ -86,7 +87,10 @@ def nuke(path: Path, *, recreate_tables: bool) -> Path:
 
 
 def move_away(path: Path, *, recreate_tables: bool) -> Path:
-    """As `nuke`, for a ledger that can't be read: its files are renamed as they are."""
+    """As `nuke`, for a ledger that can't be read: its files are renamed as they are.
+
+    Without `recreate_tables` the next run makes a new one.
+    """
     backup = backup_name(path)
     path.rename(backup)
     for suffix in SIDE_FILES:

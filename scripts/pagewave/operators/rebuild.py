@@ -177,7 +177,7 @@ class _Adoption:
         try:
             context = self._context(page, remote.created_at)
             request = build_request_from(bench, page, context)
-        except DataError:  # the previous page or the image is gone
+        except (DataError, ValueError):  # the previous page or the image is gone, or the like
             return told.record if told else _record_of_unknown(page)
         if told:
             return replace(told.record, previous_context=context)

@@ -1,0 +1,45 @@
+"""Operators' commands called within the test, where no process of their own is needed."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from embedded_process import SCRIPTS
+
+COMMANDS = (
+    *("analyze_failures.py", "batches.py", "clear_failure_counts.py", "nuke_database.py"),
+    "rebuild_ledger.py",
+)
+
+
+def main_of(script: str) -> Callable[[list[str]], int]:
+    """The `main` of a command in scripts/."""
+    spec = importlib.util.spec_from_file_location(script.removesuffix(".py"), SCRIPTS / script)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    main: Callable[[list[str]], int] = module.main
+    return main
+
+
+class Operator:
+    """Calls commands over one ledger and returns what they print."""
+
+    def __init__(self, ledger: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.ledger = ledger
+        self._capture = capture
+
+    def run(self, script: str, *arguments: str, code: int = 0) -> str:
+        """What a command prints; with an exit code other than 0, its message as well."""
+        self._capture.readouterr()
+        returned = main_of(script)([*arguments, "--ledger", str(self.ledger)])
+        printed = self._capture.readouterr()
+        assert returned == code, printed
+        return printed.out + (printed.err if code else "")
+
+    def json(self, script: str, *arguments: str) -> Any:
+        """What a command prints with `--json`."""
+        return json.loads(self.run(script, *arguments, "--json"))
