@@ -76,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(options: argparse.Namespace) -> int:
-    place = find_place(options)
+    asks_service = bool(options.live or options.cancel or options.reconcile)
+    place = find_place(options, needs_config=asks_service)
     require_ledger(place.ledger)
     if options.reconcile:
         return _reconcile(place, options.json)
@@ -114,8 +115,14 @@ def _cancel(place: Place, ledger: Ledger, options: argparse.Namespace) -> int:
         return 0
     for name, state in cancelled:
         print(f"{name}: cancelled, now {state}.")
+    unconfirmed = sum(batch.name is None for batch in ledger.open_batches(bench.engine))
+    if unconfirmed:
+        print(
+            f"Not cancelled, because their creation is not confirmed: {unconfirmed}. While a run "
+            "is going on try again in a moment, else --reconcile first."
+        )
     if not cancelled:
-        print("No batch is open.")
+        print("No batch was cancelled.")
     elif run:
         print(
             f"A run is going on (process {run.holder}): it collects what was read by then and "
@@ -173,10 +180,10 @@ def _print_list(views: Sequence[BatchView], orphans: Sequence[Orphan], everythin
     else:
         console.print("There are no batches." if everything else "No batch is open.")
     if orphans:
-        rows = [(o.name, o.display_name, o.state, o.created_at, o.model) for o in orphans]
+        found = [(o.name, o.display_name, o.state, o.created_at, o.model) for o in orphans]
         title = "At the service, but not in this ledger (rebuild_ledger.py takes in what is ours)"
-        columns = ("batch", "display name", "state", "created", "model")
-        console.print(table(columns, rows, title))
+        found_columns = ("batch", "display name", "state", "created", "model")
+        console.print(table(found_columns, found, title))
 
 
 if __name__ == "__main__":

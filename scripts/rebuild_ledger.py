@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(options: argparse.Namespace) -> int:
-    place = find_place(options)
+    place = find_place(options, needs_config=True)
     log_to_terminal()
     with take_lock(place.state_dir, COMMAND), tempfile.TemporaryDirectory() as scratch:
         path = _copy(place, Path(scratch)) if options.dry_run else place.ledger

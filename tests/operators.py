@@ -1,6 +1,8 @@
-"""Operators' commands called within the test, where no process of their own is needed."""
+"""Operators' commands called within the test: a process of their own costs seconds for imports."""
 
+import contextlib
 import importlib.util
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 from embedded_process import SCRIPTS
+from library import Library
 
 COMMANDS = (
     *("analyze_failures.py", "batches.py", "clear_failure_counts.py", "nuke_database.py"),
@@ -23,6 +26,15 @@ def main_of(script: str) -> Callable[[list[str]], int]:
     spec.loader.exec_module(module)
     main: Callable[[list[str]], int] = module.main
     return main
+
+
+def said(library: Library, script: str, *arguments: str, code: int = 0) -> Any:
+    """What a command prints with `--json`, over a library's configuration."""
+    given = ["--configfile", "config.yaml", "--json", *arguments]
+    with contextlib.chdir(library.root), contextlib.redirect_stdout(io.StringIO()) as printed:
+        returned = main_of(script)(given)
+    assert returned == code, printed.getvalue()
+    return json.loads(printed.getvalue())
 
 
 class Operator:

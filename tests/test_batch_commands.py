@@ -1,14 +1,13 @@
 """batches.py and nuke_database.py: during a run, after a crash, and over ledgers made by hand."""
 
-import json
 import sqlite3
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
+from embedded_process import wait_for
 from library import Library
-from operators import Operator
+from operators import Operator, said
 from PIL import Image
 
 from pagewave.errors import LedgerError
@@ -23,11 +22,6 @@ HELD = ["batch-hold:match=-wave1-,seconds=60"]
 BATCHES, NUKE = "batches.py", "nuke_database.py"
 
 
-def said(library: Library, script: str, *arguments: str, code: int = 0) -> Any:
-    """What a command prints with `--json`."""
-    return json.loads(library.command(script, *arguments, "--json", code=code).stdout)
-
-
 # With real runs
 
 
@@ -36,6 +30,9 @@ def test_while_a_run_is_going_on(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, embedded=embedded) as library:
         head = library.start()
         head.wait_for_create(library)
+        address = library.state / "embedded/address.json"
+        assert address.stat().st_mode & 0o077 == 0
+        wait_for(lambda: said(library, BATCHES)["batches"][0]["status"] == "submitted")
         (batch,) = said(library, BATCHES, "--live")["batches"]
         assert (batch["status"], batch["state"], batch["records"]) == ("submitted", "RUNNING", 2)
         assert (batch["lane"], batch["wave"], batch["engine"]) == (1, 1, "embedded")
@@ -63,7 +60,7 @@ def test_while_a_run_is_going_on(tmp_path: Path) -> None:
         # What was read before the cancel was collected: two waves were enough.
         assert len(library.events("create")) == 2
         assert "No batch is open" in library.command(BATCHES).stdout
-        assert "No batch is open" in library.command(BATCHES, "--cancel", "all").stdout
+        assert said(library, BATCHES, "--cancel", "all")["cancelled"] == []
         everything = said(library, BATCHES, "--all")["batches"]
         assert [b["status"] for b in everything] == ["collected", "collected"]
         assert said(library, BATCHES, "--all", "--limit", "1")["batches"][0]["wave"] == 2
@@ -86,7 +83,9 @@ def test_after_a_crash(tmp_path: Path) -> None:
         before = said(library, BATCHES)["batches"]
         assert [b["status"] for b in before] == ["creating", "intent"]
         assert before[0]["name"] is None
-        assert library.command(BATCHES, "--cancel", "all").stdout == "No batch is open.\n"
+        shown = library.command(BATCHES, "--cancel", "all").stdout
+        assert "creation is not confirmed: 2" in shown
+        assert "No batch was cancelled" in shown
 
         refused = library.command(NUKE, "--confirm", code=4).stderr
         assert "2 batches are in flight with 2 records, about 0.0000 USD" in refused
@@ -252,6 +251,9 @@ def test_trouble_with_the_configuration_is_one_message(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Ashgrove/1852": 1}) as library:
         library.state.mkdir()
         ledger_in_flight(library.state / "ledger.sqlite").close()
+        with take_lock(library.state, NUKE):
+            refused = library.command(BATCHES, "--live", code=4).stderr
+            assert "(nuke_database.py) is using state, and its embedded server can't be" in refused
         library.config["engine"] = "gemini"
         library.configure()
         assert "GEMINI_API_KEY" in library.command(BATCHES, "--live", code=2).stderr

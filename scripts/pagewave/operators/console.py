@@ -62,17 +62,16 @@ def positive(text: str) -> int:
     return number
 
 
-def find_place(options: argparse.Namespace) -> Place:
+def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place:
     """What a command's options and the working directory say.
 
     Where a ledger is named, or the working directory has no configuration, a command without
-    `--configfile` goes by the defaults.
+    `--configfile` goes by the defaults, unless it `needs_config` to find the service.
 
     Raises:
         ConfigError: the configuration can't be read or is wrong.
     """
     ledger: Path | None = getattr(options, "ledger", None)
-    needs_config = "ledger" not in options
     file: Path = options.configfile or DEFAULT_CONFIG
     if options.configfile is None and (ledger or not (needs_config or file.exists())):
         here = Path()

@@ -96,6 +96,7 @@ class _Adoption:
         for remote in sorted(self._bench.gemini.list_batches(), key=lambda b: b.created_at):
             match = self._name.fullmatch(remote.display_name)
             if match and remote.display_name not in known:
+                known.add(remote.display_name)  # of twins the earliest is ours
                 self._adopt(remote.name, match)
 
     def _adopt(self, name: str, match: re.Match[str]) -> None:
