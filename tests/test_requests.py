@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from pagewave.requests import (
     generation_config,
     image_tokens,
     jsonl_line,
+    recipe,
     response_schema,
     usd,
 )
@@ -416,6 +418,17 @@ def test_the_two_embedded_readers_have_fingerprints_of_their_own(folder: Path) -
         for reader in ("ocr", "echo")
     }
     assert len(fingerprints) == 2
+
+
+def test_the_recipe_stands_for_what_all_pages_share(folder: Path) -> None:
+    settings = make_settings(folder, **SAME)
+    older = load_prompt(Path(__file__).parent.parent / "prompts", "page_ocr", "v1.jinja")
+    other_model = make_settings(folder, **SAME | {"model": {"name": "gemini-2.5-pro"}})
+    other_ladder = make_settings(folder, **SAME, retry={"generation_config": []})
+    one = recipe(settings, PROMPT)
+    assert re.fullmatch(r"[0-9a-f]{8}", one)
+    assert recipe(other_ladder, PROMPT) == one
+    assert len({one, recipe(settings, older), recipe(other_model, PROMPT)}) == 3
 
 
 def test_canonical_json() -> None:

@@ -6,15 +6,18 @@ each request is made again from what its previous page said at that time, and ge
 it had.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from .. import images
 from ..collection import download, understand
 from ..dataset import Page
 from ..errors import DataError
 from ..gemini import STATES_WITH_RESULTS, Refused, RemoteBatch
-from ..ledger import Record
+from ..image_changes import known_image
+from ..ledger import KnownImage, Record
 from ..requests import canonical_json, generation_config, recipe
 from ..responses import key_of, split_lines
 from ..wave import build_request_for, build_request_from
@@ -194,7 +197,7 @@ class _Adoption:
             previous_context=context,
             generation_config=canonical_json(config),
             image=str(page.image),
-            image_sha256=request.image_sha256,
+            image_sha256=request.facts.sha256,
         )
 
     def _context(self, page: Page, at: float) -> str | None:
@@ -220,14 +223,25 @@ class _Adoption:
 
 
 def _record_of_unknown(page: Page) -> Record:
-    """A record of a page that was asked nobody can tell how."""
-    return Record(page.key, UNKNOWN, 1, None, "{}", str(page.image), "")
+    """A record of a page that was asked nobody can tell how, of its image as it is now."""
+    known = _image(page)
+    return Record(
+        page.key, UNKNOWN, 1, None, "{}", str(page.image), known.sha256 if known else UNKNOWN
+    )
+
+
+def _image(page: Page) -> KnownImage | None:
+    with contextlib.suppress(DataError):
+        return known_image(images.inspect(page.image))
+    return None
 
 
 def _mark_pages(bench: Workbench, found: Rebuilt) -> None:
-    """Write down which answer each page file holds."""
+    """Write down which answer each page file holds, and the images as they are now."""
     ledger = bench.ledger
-    rebuilds = ledger.rebuilds()
+    known = ledger.known_images()
+    missing = [page for page in bench.dataset.pages if str(page.image) not in known]
+    ledger.add_images({str(p.image): image for p in missing if (image := _image(p))})
     marked = {
         row["key"]: str(row["page"])
         for row in ledger.query(
@@ -236,7 +250,7 @@ def _mark_pages(bench: Workbench, found: Rebuilt) -> None:
     }
     for page in bench.dataset.pages:
         file = bench.page_file(page)
-        if page.key in rebuilds or not file.exists():
+        if not file.exists():
             continue
         content = file.read_text(encoding="utf-8").strip()
         if marked.get(page.key) == content:
