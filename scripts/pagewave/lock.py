@@ -56,3 +56,17 @@ def take_lock(state_dir: Path, what: str = RUN) -> IO[str]:
     file.write(f"{os.getpid()} {what}")
     file.flush()
     return file
+
+
+def holder(state_dir: Path) -> int | None:
+    """The process that holds the lock (0: it did not say which), or None; takes nothing."""
+    try:
+        with (state_dir / "lock").open("r", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                process = file.read().partition(" ")[0]
+                return int(process) if process.isdecimal() else 0
+    except OSError:
+        pass
+    return None

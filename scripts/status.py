@@ -1,0 +1,74 @@
+"""How the newest run stands: pages, lanes, batches at the service, money, time left.
+
+Only looks: safe at any time, from another terminal while a run is going on, and after a crash."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.live import Live
+
+from pagewave.ledger import Ledger
+from pagewave.lock import holder
+from pagewave.operators.console import (
+    Place,
+    add_ledger_option,
+    command_parser,
+    find_place,
+    print_json,
+    printer,
+    require_ledger,
+    run_command,
+)
+from pagewave.operators.status import RunStatus, Watch
+from pagewave.operators.status_view import view
+
+EXAMPLES = """examples:
+  status.py                 the newest run, once
+  status.py --watch         again every two seconds, until the run ends or Ctrl-C
+  status.py --watch 30
+  status.py --json"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and show the run; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    parser.add_argument(
+        "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS", help="look again (2)"
+    )
+    add_ledger_option(parser)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _show(options))
+
+
+def _show(options: argparse.Namespace) -> int:
+    place = find_place(options)
+    ledger = Ledger.peek(require_ledger(place.ledger))
+    watch = Watch(ledger, place.settings.execution.max_concurrent_batches)
+    status = watch.look()
+    if status is None:
+        print_json(None) if options.json else print("No run yet.")
+        return 0
+    if options.json:
+        print_json(asdict(status) | {"process": holder(place.state_dir)})
+    elif options.watch:
+        _follow(watch, status, place, options.watch)
+    else:
+        printer().print(view(status, holder(place.state_dir)))
+    return 0
+
+
+def _follow(watch: Watch, status: RunStatus, place: Place, seconds: float) -> None:
+    process = holder(place.state_dir)
+    with Live(view(status, process), console=printer(), auto_refresh=False) as live:
+        while process and not status.ended_at:
+            time.sleep(seconds)
+            process = holder(place.state_dir)
+            status = watch.look() or status
+            live.update(view(status, process), refresh=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
