@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,8 @@ class Library:
 
     `books` maps "state/school/year" to a number of pages, or to their numbers. Further arguments
     are sections of the configuration, laid over the ones that every test shares. `project` is the
-    workflow that runs, `environment` what its processes find beside the usual.
+    workflow that runs, `environment` what its processes find beside the usual; `before_start` is
+    called in each of its processes before it starts.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Library:
         }
         self.project = REPO
         self.environment: dict[str, str] = {}
+        self.before_start: Callable[[], object] | None = None
         self._processes: list[Head] = []
         self.configure(**sections)
         for book, pages in books.items():
@@ -102,7 +104,7 @@ class Library:
         command += [*arguments, *(options if profile else NO_PROFILE)]
         command += ["--configfile", "config.yaml"]
         environment = _environment(self.root) | self.environment
-        self._processes.append(Head(command, self.root, environment))
+        self._processes.append(Head(command, self.root, environment, self.before_start))
         return self._processes[-1]
 
     def run(self, *arguments: str, code: int = 0, profile: bool = True) -> str:
@@ -179,7 +181,13 @@ class Library:
 class Head:
     """A running `snakemake`; all it prints goes to a file, so that no pipe can fill up."""
 
-    def __init__(self, command: Sequence[str], root: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        root: Path,
+        environment: Mapping[str, str],
+        before_start: Callable[[], object] | None,
+    ) -> None:
         root.joinpath("output").mkdir(exist_ok=True)
         number = len(list(root.joinpath("output").iterdir()))
         self._output = root / "output" / f"{number}.txt"
@@ -191,6 +199,7 @@ class Head:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                preexec_fn=before_start,
                 start_new_session=True,
             )
 

@@ -50,7 +50,7 @@ def test_a_look_creates_nothing(path: Path) -> None:
 
 def test_a_look_cannot_write(path: Path) -> None:
     Ledger.open(path).close()
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(LedgerError, match="readonly"):
         Ledger.peek(path).add_prompt("s", "n", "f", "t")
 
 

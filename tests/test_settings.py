@@ -352,7 +352,7 @@ def test_output_that_cannot_be_made(folder: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_output_without_permission(folder: Path) -> None:
     (folder / "locked").mkdir(mode=0o500)
-    (found,) = problems(folder, paths_yaml(state_dir="locked/state"))
+    (found,) = problems(folder, paths_yaml(books_dir="locked/books"))
     assert "no permission in" in found
 
 

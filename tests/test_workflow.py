@@ -269,7 +269,7 @@ def test_of_two_heads_the_second_leaves(tmp_path: Path) -> None:
         first = library.start()
         first.wait_for_create(library)
         code, output = library.start().wait()
-        assert code != 0
+        assert code == 4
         assert f"Another run is using {library.state}" in output or (
             "Another run is using state" in output
         )

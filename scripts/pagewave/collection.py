@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .errors import ServiceError
 from .gemini import STATES_WITH_RESULTS, RemoteBatch
-from .ledger import Attempt, Batch, FailureRow, Record
+from .ledger import Attempt, Batch, FailureRow, Record, explained
 from .requests import usd
 from .responses import BATCH_ERROR_TYPES, Answer, Failure, Usage, key_of, parse_line, split_lines
 from .workbench import Workbench, log
@@ -92,10 +92,11 @@ def _wait_until_ended(bench: Workbench, batch: Batch) -> tuple[str, str | None, 
 def download(bench: Workbench, display_name: str, result_file: str) -> list[bytes]:
     """The raw lines of a batch's results."""
     path = bench.settings.paths.state_dir / "results" / f"{display_name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    bench.gemini.download(result_file, path)
-    lines = split_lines(path.read_bytes())
-    path.unlink()
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        bench.gemini.download(result_file, path)
+        lines = split_lines(path.read_bytes())
+        path.unlink()
     return lines
 
 

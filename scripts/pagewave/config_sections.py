@@ -100,6 +100,10 @@ class Execution(Section):
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
     )
+    allow_network_state: bool = Field(
+        default=False,
+        description="true: `paths.state_dir` may be on a network file system, at your own risk.",
+    )
 
 
 class GenerationOverrides(Section):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import LedgerError
+from .ledger import explained
 
 RUN = "Another run"
 """What the lock's file says of a run of the workflow."""
@@ -38,24 +39,21 @@ def take_lock(state_dir: Path, what: str = RUN) -> IO[str]:
         LedgerError: the folder can't be written.
     """
     path = state_dir / "lock"
-    try:
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise LedgerError(
-            f"{path.parent} can't be written ({error}). Check paths.state_dir."
-        ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder, _, who = file.read().strip().partition(" ")
-        file.close()
-        raise LockedError(state_dir, int(holder) if holder.isdecimal() else 0, who or RUN) from None
-    file.truncate(0)
-    file.write(f"{os.getpid()} {what}")
-    file.flush()
-    return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder, _, who = file.read().strip().partition(" ")
+            file.close()
+            process = int(holder) if holder.isdecimal() else 0
+            raise LockedError(state_dir, process, who or RUN) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()} {what}")
+        file.flush()
+        return file
 
 
 def holder(state_dir: Path) -> int | None:

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -19,10 +20,10 @@ from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
-from .errors import DataError, PagewaveError, exit_on_error
+from .errors import DataError, LedgerError, PagewaveError, exit_on_error
 from .forecast import Forecast
 from .gemini import Stopped
-from .ledger import Ledger
+from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
 from .prompting import Prompt
@@ -60,11 +61,10 @@ class Run:
         self._server: EmbeddedServer | None = None
         self._head_id = os.environ.get(RUN_VARIABLE)
         self._started = False
+        self._trouble: LedgerError | None = None
         self._is_dry = is_dry
         self._make_again = make_again
-        path = settings.paths.ledger
-        ledger = Ledger.open(path) if self._head_id else Ledger.peek(path)
-        self.bench = Workbench(settings, dataset, ledger, prompt)
+        self.bench = Workbench(settings, dataset, self._open_ledger(), prompt)
         if self._head_id:
             self._use_service()
 
@@ -173,14 +173,15 @@ class Run:
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
-        keys = self.schedule.members(lane, wave)
-        try:
-            run_wave(self.bench, self.id, lane, wave, keys, Path(manifest))
-        except Stopped:
-            raise PagewaveError(
-                f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the same "
-                "command collects it."
-            ) from None
+        with self._while_ledger_works():
+            keys = self.schedule.members(lane, wave)
+            try:
+                run_wave(self.bench, self.id, lane, wave, keys, Path(manifest))
+            except Stopped:
+                raise PagewaveError(
+                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
+                    "same command collects it."
+                ) from None
 
     def write_page(self, page: Page) -> None:
         """Write a page's answer from the ledger to its file.
@@ -189,18 +190,33 @@ class Run:
             PagewaveError: the page is a dead letter.
         """
         ledger = self.bench.ledger
-        attempt_id = ledger.answer_in_run(self.id, page.key)
-        if attempt_id is None and page.key not in dead_letters(self.bench):
-            # Snakemake may want a settled page again, such as for an edited rule: nothing is read.
-            attempt_id = ledger.answer_on_file(page.key)
-        if attempt_id is None:
-            raise PagewaveError(self._dead_letter(page))
-        write_atomically(self.bench.page_file(page), ledger.attempt_page(attempt_id) + "\n")
-        ledger.mark_written(page.key, attempt_id)
+        with self._while_ledger_works():
+            attempt_id = ledger.answer_in_run(self.id, page.key)
+            if attempt_id is None and page.key not in dead_letters(self.bench):
+                # Snakemake may want a settled page again, such as for an edited rule: nothing is
+                # read.
+                attempt_id = ledger.answer_on_file(page.key)
+            if attempt_id is None:
+                raise PagewaveError(self._dead_letter(page))
+            write_atomically(self.bench.page_file(page), ledger.attempt_page(attempt_id) + "\n")
+            ledger.mark_written(page.key, attempt_id)
 
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages."""
-        write_book(self.bench, self.bench.dataset.book(f"{state}/{school}/{year}"))
+        with self._while_ledger_works():
+            write_book(self.bench, self.bench.dataset.book(f"{state}/{school}/{year}"))
+
+    @contextmanager
+    def _while_ledger_works(self) -> Iterator[None]:
+        """No further job is begun, and no wave waits on, once the ledger can't be written."""
+        if self._trouble:
+            raise LedgerError("Not begun, because the ledger can't be written any more.")
+        try:
+            yield
+        except LedgerError as error:
+            self._trouble = self._trouble or error
+            self.bench.stop.set()
+            raise
 
     def _dead_letter(self, page: Page) -> str:
         last = self.bench.ledger.last_failure(page.key)
@@ -214,6 +230,17 @@ class Run:
         )
 
     # Beginning and end
+
+    def _open_ledger(self) -> Ledger:
+        """The ledger: only looked at, until the run begins; written to in a job of its own."""
+        path = self.settings.paths.ledger
+        if self._head_id:
+            return Ledger.open(path)
+        if not self.settings.execution.allow_network_state:
+            refuse_network(path.parent)
+        ledger = Ledger.peek(path)
+        ledger.check()  # what a run plans and pays follows from it
+        return ledger
 
     def begin(self) -> None:
         """Make the run real: called once, before the first job.
@@ -243,15 +270,25 @@ class Run:
         self._stop_on_signals()
 
     def end(self, outcome: str) -> None:
-        """Close the run, and say what it brought and what is left to do."""
+        """Close the run, and say what it brought and what is left to do.
+
+        Raises:
+            LedgerError: the ledger can't be written, now or earlier in the run.
+        """
         if not self._started:
             return
-        if self.bench.stop.is_set():
+        if self.bench.stop.is_set() and not self._trouble:
             outcome = "stopped"
-        self.bench.ledger.end_run(self.id, outcome)
-        if self._server:
-            self._server.close()
-        print(self._summary(outcome), file=sys.stderr)
+        try:
+            print(self._summary(outcome), file=sys.stderr)
+            self.bench.ledger.end_run(self.id, outcome)
+        except LedgerError as error:
+            self._trouble = self._trouble or error
+        finally:
+            if self._server:
+                self._server.close()
+        if self._trouble:
+            raise self._trouble
 
     def _show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""

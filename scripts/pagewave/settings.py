@@ -205,6 +205,7 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
         nearest = next(p for p in (target, *target.parents) if p.exists())
         if not nearest.is_dir():
             problems.append(f"paths.{name}: {path} cannot be made, {nearest} is a file")
-        elif not os.access(nearest, os.W_OK | os.X_OK):
+        # The ledger tells for itself, when it is written to: a dry run only looks.
+        elif name != "state_dir" and not os.access(nearest, os.W_OK | os.X_OK):
             problems.append(f"paths.{name}: {path} cannot be written, no permission in {nearest}")
     return problems

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import ServiceError
 from .gemini import CreateUnknown, QuotaExceeded, RemoteBatch, RemoteFile
-from .ledger import Batch, Record
+from .ledger import Batch, Record, explained
 from .requests import (
     Request,
     canonical_json,
@@ -153,11 +153,12 @@ def _upload_requests(
     configs = {r.key: json.loads(r.generation_config) for r in bench.ledger.records(batch.id)}
     schema = response_schema(bench.prompt.page_model)
     path = bench.request_file(batch.display_name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        for request in (s.request for s in submissions):
-            uri = uris[request.facts.sha256]
-            file.write(jsonl_line(request, uri, configs[request.key], schema))
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            for request in (s.request for s in submissions):
+                uri = uris[request.facts.sha256]
+                file.write(jsonl_line(request, uri, configs[request.key], schema))
     uploaded = bench.gemini.upload(path, "application/jsonl", batch.display_name)
     bench.gemini.wait_until_active(uploaded)
     return uploaded.name

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from .dataset import Book, Dataset, Page
-from .errors import DataError
+from .errors import DataError, PagewaveError
 from .gemini import Gemini
 from .ledger import Ledger
 from .prompting import PageModel, Prompt
@@ -39,7 +39,7 @@ class Workbench:
     ledger: Ledger
     prompt: Prompt
     stop: threading.Event = field(default_factory=threading.Event)
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
     base_url: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _batch_locks: dict[int, threading.Lock] = field(default_factory=dict)
@@ -109,11 +109,21 @@ class Workbench:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a crash leaves the old one, the new one or none: never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file so that a crash leaves the old one, the new one or none: never half of one.
+
+    Raises:
+        PagewaveError: the disk is full, or something else is in the way.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise PagewaveError(
+            f"{path} can't be written: {error.strerror}. Check the disk's space and the folder's "
+            "permissions, then run the same command again: what was read is in the ledger."
+        ) from error

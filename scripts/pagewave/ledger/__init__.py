@@ -8,7 +8,9 @@ from .answers import Answers, Attempt
 from .batches import Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin
+from .location import refuse_network
 from .runs import MemberOutcome, PlannedPage, Runs
+from .trouble import explained
 
 __all__ = [
     "Attempt",
@@ -22,6 +24,8 @@ __all__ = [
     "Origin",
     "PlannedPage",
     "Record",
+    "explained",
+    "refuse_network",
 ]
 
 

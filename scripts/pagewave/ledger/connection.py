@@ -3,12 +3,15 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from ..errors import LedgerError
+from .backups import back_up
 from .migrations import MIGRATIONS, migrate, version
+from .soundness import check_content, check_files
+from .trouble import DAMAGED, explained
 
 BUSY_TIMEOUT_SECONDS = 30.0
 
@@ -17,13 +20,15 @@ class Connection:
     """An open ledger, shared by the threads of its process.
 
     Raises:
-        LedgerError: the file is damaged, can't be written, or was made by a newer pagewave.
+        LedgerError: the file is damaged, can't be written, or was made by a newer pagewave; so do
+            all methods.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
         self._lock = threading.RLock()
+        self._in_transaction = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -49,6 +54,14 @@ class Connection:
                 raise LedgerError(
                     "Another run ended while this one began. Run the same command again."
                 )
+            with self.transaction() as db:
+                # A real write: a full disk or a file without permission is noticed only by one.
+                db.execute(f"PRAGMA user_version = {version(db)}")
+
+    def check(self) -> None:
+        """Read all of it, to be sure that it is whole: once a run, not in each of its jobs."""
+        with self._lock, explained(self._path):
+            check_content(self._connection, self._path)
 
     def close(self) -> None:
         """Close the connection; the ledger can't be used afterwards."""
@@ -57,23 +70,22 @@ class Connection:
 
     def query(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of one statement."""
-        with self._lock:
+        with self._lock, explained(self._path):
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; other threads of this process wait. Nested use joins the outer one."""
         with self._lock:
-            if self._connection.in_transaction:
+            if self._in_transaction:
                 yield self._connection
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._in_transaction = True
             try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+                with explained(self._path), _transaction(self._connection):
+                    yield self._connection
+            finally:
+                self._in_transaction = False
 
     def _latest_change(self) -> int:
         return int(self.query("SELECT COALESCE(MAX(id), 0) FROM wave")[0][0])
@@ -84,40 +96,69 @@ def _quoted(path: Path) -> str:
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _connect_to_write(path: Path) -> sqlite3.Connection:
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
     try:
+        yield
+        # Most of what a full disk refuses, it refuses here.
+        connection.execute("COMMIT")
+    except BaseException:
+        # After some errors SQLite has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect_to_write(path: Path) -> sqlite3.Connection:
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_files(path)
+        if not path.exists():
+            _create(path)
         connection = _connect(f"file:{_quoted(path)}", path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        # FULL: what is about to cost money must survive a power cut, not only a crash.
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        migrate(connection)
-    except (OSError, sqlite3.Error) as error:
-        raise LedgerError(
-            f"{path}: the ledger can't be opened for writing ({error}). Check the folder's "
-            "permissions and free space; if the file is damaged, move it away and restore a copy."
-        ) from error
+        try:
+            if version(connection) < len(MIGRATIONS):
+                back_up(connection, path, f"v{version(connection)}")
+                migrate(connection)
+            # Kept in the file: readers and the one writer don't wait for each other.
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: what is about to cost money must survive a power cut, not only a crash.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
+def _create(path: Path) -> None:
+    """Make an empty ledger under another name first: so a file without content is a damaged one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    connection = sqlite3.connect(partial, isolation_level=None)
     try:
+        migrate(connection)
+        connection.close()
+        partial.replace(path)
+    finally:
+        connection.close()
+        partial.unlink(missing_ok=True)
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    with explained(path):
+        check_files(path)
         if not path.exists():
             connection = _connect(":memory:", path)
             migrate(connection)
             return connection
         connection = _connect(f"file:{_quoted(path)}?mode=ro", path)
         if version(connection) < len(MIGRATIONS):
-            older, connection = connection, _connect(":memory:", path)
-            older.backup(connection)
-            older.close()
+            with closing(connection) as older:
+                connection = _connect(":memory:", path)
+                older.backup(connection)
             migrate(connection)
-    except sqlite3.Error as error:
-        raise LedgerError(
-            f"{path}: the ledger can't be read ({error}). If the file is damaged, move it away and "
-            "restore a copy."
-        ) from error
     return connection
 
 
@@ -130,9 +171,16 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
         timeout=BUSY_TIMEOUT_SECONDS,
     )
     connection.row_factory = sqlite3.Row
-    if version(connection) > len(MIGRATIONS):
-        raise LedgerError(
-            f"{path}: this ledger was written by a newer pagewave. Update pagewave, or use another "
-            "paths.state_dir."
-        )
+    try:
+        found = version(connection)
+        if found > len(MIGRATIONS):
+            raise LedgerError(
+                f"{path}: this ledger was written by a newer pagewave. Update pagewave, or use "
+                "another paths.state_dir."
+            )
+        if found == 0 and address != ":memory:":
+            raise LedgerError(f"{path}: this database is no ledger of pagewave. {DAMAGED}")
+    except BaseException:
+        connection.close()
+        raise
     return connection

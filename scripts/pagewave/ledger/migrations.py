@@ -275,8 +275,23 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Take the steps that are missing, each in a transaction of its own."""
+    """Take the steps that are missing, each in a transaction of its own.
+
+    Foreign keys must not be enforced meanwhile (SQLite's default), so that a step can rebuild a
+    table; they are checked before a step is kept.
+
+    Raises:
+        sqlite3.Error: a step failed; the ledger is as it was before that step.
+    """
     for number in range(version(connection), len(MIGRATIONS)):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-        )
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1};"
+            )
+            if connection.execute("PRAGMA foreign_key_check").fetchone():
+                raise sqlite3.IntegrityError(f"step {number + 1} left rows without their parents")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,51 @@
+"""What can go wrong with the ledger's file, in words: what it means and what to do next."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import LedgerError
+
+DAMAGED = (
+    "Move it away, together with the files of the same name and -wal or -shm, and put a good copy "
+    "in its place (copies are in the folder backups beside it), or make it anew with "
+    "scripts/rebuild_ledger.py. Without a ledger, batches in flight would be paid again."
+)
+AGAIN = "Then run the same command again: nothing is lost, and nothing is asked twice."
+NO_PERMISSION = (
+    f"Check the permissions of the file, of those beside it (-wal, -shm) and of the folder. {AGAIN}"
+)
+
+# SQLite's primary result codes (sqlite.org/rescode.html).
+ADVICE = {
+    sqlite3.SQLITE_FULL: f"Free some space. {AGAIN}",
+    sqlite3.SQLITE_IOERR: f"Check the disk: its space, your quota, its health. {AGAIN}",
+    sqlite3.SQLITE_READONLY: NO_PERMISSION,
+    sqlite3.SQLITE_CANTOPEN: NO_PERMISSION,
+    sqlite3.SQLITE_PERM: NO_PERMISSION,
+    sqlite3.SQLITE_BUSY: f"Another program holds it: close that one. {AGAIN}",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+}
+UNEXPECTED = "This is not supposed to happen: please report it. Nothing of the change was kept."
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite or the disk over a file into one that helps.
+
+    Raises:
+        LedgerError: instead of `sqlite3.Error` and `OSError`.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        # Extended codes keep the primary one in their lowest byte. Python's own errors have none.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        raise LedgerError(f"{path}: {error}. {ADVICE.get(code, UNEXPECTED)}") from error
+    except OSError as error:
+        raise LedgerError(
+            f"{error.filename or path}: {error.strerror or error}. Check the disk's space, and the "
+            f"permissions of the file and its folder. {AGAIN}"
+        ) from error
