@@ -2,14 +2,18 @@
 
 The label tree is the allow-list: a page exists when `{state}/{school}/{year}/{page}.json` does. Its
 image lies at the same place of the image tree, under the same stem.
+
+Links are followed, also out of the trees: what belongs to a tree is its owner's choice. Names can't
+lead anywhere, as each is one entry of a folder, and none of an answer's words becomes a path.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -222,7 +226,7 @@ def _folders(folder: Path, found: _Findings) -> list[os.DirEntry[str]]:
     """Sub-folders by name; anything else, and what is hidden, goes to `found.ignored`."""
     folders = []
     for entry in _entries(folder):
-        if entry.is_dir() and not entry.name.startswith("."):
+        if not entry.name.startswith(".") and _leads_to(entry, entry.is_dir):
             folders.append(entry)
         else:
             found.ignored.append(Path(entry))
@@ -234,7 +238,7 @@ def _label_stems(folder: os.DirEntry[str], found: _Findings) -> list[str]:
     stems = []
     for entry in _entries(Path(folder)):
         stem = entry.name.removesuffix(".json")
-        if stem != entry.name and _is_number(stem) and entry.is_file():
+        if stem != entry.name and _is_number(stem) and _leads_to(entry, entry.is_file):
             stems.append(stem)
         else:
             found.ignored.append(Path(entry))
@@ -245,7 +249,7 @@ def _file_names(folder: Path) -> set[str]:
     """Names of the files in a folder of images; none when it does not exist."""
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
+            return {entry.name for entry in entries if _leads_to(entry, entry.is_file)}
     except (FileNotFoundError, NotADirectoryError):
         return set()
     except OSError as error:
@@ -258,6 +262,16 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror}.") from None
+
+
+def _leads_to(entry: os.DirEntry[str], is_kind: Callable[[], bool]) -> bool:
+    """Is it a folder (or a file), maybe through links? A link in a circle leads nowhere."""
+    try:
+        return is_kind()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise DataError(f"{entry.path} cannot be read: {error.strerror}.") from None
 
 
 def _unfit_place(place: Path) -> str | None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import ClassVar, Literal, TypeVar
 
+from .redaction import hide_keys, traceback_without_keys
+
 T = TypeVar("T")
 
 ErrorType = Literal[
@@ -33,6 +35,10 @@ class PagewaveError(Exception):
     """Base of all errors meant for the user; `exit_code` is what a command ends with."""
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        # A service may repeat the key in what it says.
+        return hide_keys(super().__str__())
 
 
 class ConfigError(PagewaveError):
@@ -66,3 +72,8 @@ def exit_on_error(call: Callable[[], T]) -> T:
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception:
+        if hidden := traceback_without_keys():
+            print(hidden, file=sys.stderr)
+            sys.exit(PagewaveError.exit_code)
+        raise

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ServiceError
+from .redaction import hide_keys, hide_keys_in_bytes
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -180,7 +181,7 @@ class Gemini:
 
         def fetch() -> None:
             # In one piece: a truncated body raises before anything is kept.
-            partial.write_bytes(self._client.files.download(file=name))
+            partial.write_bytes(hide_keys_in_bytes(self._client.files.download(file=name)))
 
         self._repeat(fetch, f"downloading {name}")
         partial.replace(path)
@@ -326,7 +327,7 @@ class Gemini:
             model=(job.model or "").removeprefix("models/"),
             state=state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_"),
             result_file=result or response.get("responsesFile") or response.get("responses_file"),
-            error=json.dumps(error) if error else None,
+            error=hide_keys(json.dumps(error)) if error else None,
             created_at=job.create_time.timestamp() if job.create_time else 0.0,
             ended_at=job.end_time.timestamp() if job.end_time else None,
         )

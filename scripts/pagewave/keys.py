@@ -10,6 +10,9 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from .errors import ConfigError
+from .redaction import remember_key
+
+KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "BRAINTRUST_API_KEY")
 
 
 class Secrets(BaseModel):
@@ -23,7 +26,10 @@ class Secrets(BaseModel):
 
 
 def load_secrets(folder: Path) -> Secrets:
-    """Keys from the environment, then from `.env` in `folder`; `os.environ` stays as it is."""
+    """Keys from the environment, then from `.env` in `folder`; `os.environ` stays as it is.
+
+    From then on all of them are hidden, those that are not used as well.
+    """
     file = folder / ".env"
     try:
         # No interpolation: a key may hold a `$`. utf-8-sig: Windows editors write a mark in front.
@@ -32,6 +38,10 @@ def load_secrets(folder: Path) -> Secrets:
         raise ConfigError(
             f"{file} cannot be read: {error}. Compare it with .env.example."
         ) from None
+
+    for source in (os.environ, stored):
+        for name in KEY_VARIABLES:
+            remember_key((source.get(name) or "").strip())
 
     def find(*names: str) -> str | None:
         for name in names:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import IO
+from urllib.parse import urlsplit
 
 from . import images
 from .books.rollup import write_book
@@ -31,11 +32,14 @@ from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
 from .submission import settle_intents
 from .wave import dead_letters, run_wave
-from .workbench import Workbench, log_to_terminal, write_atomically
+from .workbench import Workbench, log, log_to_terminal, write_atomically
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
 """What a head leaves in the environment for jobs that are processes of their own."""
+
+GEMINI_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
+"""Where google-genai sends what is meant for Gemini, if it is set (its _base_url.py)."""
 
 NOT_STARTED = "next"
 """Stands for the run's name where there is none yet, in a dry run."""
@@ -331,6 +335,9 @@ class Run:
         """Point the client at Google, or at an embedded server that lives as long as the run."""
         if self.settings.engine == "gemini":
             self.bench.api_key = require_key(self.settings, self._secrets)
+            if address := os.environ.get(GEMINI_ADDRESS_VARIABLE):
+                host = urlsplit(address).hostname
+                log.warning("%s is set: pages and key go to %s", GEMINI_ADDRESS_VARIABLE, host)
             return
         if ADDRESS_VARIABLE not in os.environ:
             self._server = start_server(self.settings)

@@ -10,6 +10,7 @@ from .dataset import scan
 from .demand import Command
 from .errors import PagewaveError, exit_on_error
 from .prompting import load_prompt
+from .redaction import traceback_without_keys
 from .run import Run
 from .settings import load_secrets, load_settings
 
@@ -18,6 +19,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
     """The run that a Snakefile serves; a user's mistake ends the process with its message."""
 
     def build() -> Run:
+        secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
         for warning in settings.warnings:
             print(f"pagewave: {warning}", file=sys.stderr)
@@ -25,7 +27,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
         prompt = settings.prompt
         return Run(
             settings,
-            load_secrets(Path.cwd()),
+            secrets,
             dataset,
             load_prompt(prompt.registry_dir, prompt.name, prompt.template_file),
             command=lambda: _command(workflow),
@@ -45,6 +47,10 @@ def job(call: Callable[..., None], *arguments: Any) -> None:
         call(*arguments)
     except PagewaveError as error:
         raise WorkflowError(str(error)) from None
+    except Exception:
+        if hidden := traceback_without_keys():
+            raise WorkflowError(hidden) from None
+        raise
 
 
 def start(run: Run, workflow: Any) -> None:

@@ -13,15 +13,21 @@ from .errors import DataError, PagewaveError
 from .gemini import Gemini
 from .ledger import Ledger
 from .prompting import PageModel, Prompt
+from .redaction import hide_keys
 from .settings import Settings
 
 log = logging.getLogger("pagewave")
 
 
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_keys(super().format(record))
+
+
 def log_to_terminal() -> None:
     """Show what the log says on the terminal, with the time of day."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

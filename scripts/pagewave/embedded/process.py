@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ServiceError
+from ..keys import KEY_VARIABLES
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -47,10 +48,12 @@ class EmbeddedServer:
         self.token = secrets.token_hex(16)
         state_dir.mkdir(parents=True, exist_ok=True)
         log_file = state_dir / "server.log"
+        # What others' keys are, it need not know.
+        environment = {k: v for k, v in os.environ.items() if k not in KEY_VARIABLES}
         with log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pagewave.embedded", "--state", str(state_dir), *arguments],
-                env=os.environ | {TOKEN_VARIABLE: self.token, "PYTHONPATH": _python_path()},
+                env=environment | {TOKEN_VARIABLE: self.token, "PYTHONPATH": _python_path()},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

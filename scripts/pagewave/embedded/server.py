@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .batch_calls import BatchCalls
 from .calls import Call, Cut, Handler
@@ -32,6 +35,24 @@ class _Version(Convertor[str]):
 
 
 register_url_convertor("api", _Version())
+
+OWN_HOSTS = ["127.0.0.1", "localhost"]
+"""A web page whose name was made to point at this machine calls us by another (DNS rebinding)."""
+BROWSER_HEADERS = frozenset((b"origin", b"sec-fetch-site", b"sec-fetch-mode"))
+
+
+class NoBrowsers:
+    """Refuses what a browser sends, from whatever page: only programs have business here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and BROWSER_HEADERS & {name for name, _ in scope["headers"]}:
+            refusal = ApiError(403, "Requests from browsers are not served here.")
+            await JSONResponse(refusal.body(), refusal.code)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 class ControlCalls:
@@ -106,4 +127,9 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
         jobs.resume()
         yield
 
-    return Starlette(routes=routes, exception_handlers={HTTPException: unknown}, lifespan=lifespan)
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(TrustedHostMiddleware, OWN_HOSTS), Middleware(NoBrowsers)],
+        exception_handlers={HTTPException: unknown},
+        lifespan=lifespan,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..redaction import hide_keys
 from .connection import Connection
 
 OPEN_STATUSES = ("intent", "creating", "submitted")
@@ -118,7 +119,7 @@ class Batches(Connection):
 
     def mark_abandoned(self, batch_id: int, error: str) -> None:
         """The batch never came to be; its records are free to be sent again."""
-        self._update_batch(batch_id, status="abandoned", error=error)
+        self._update_batch(batch_id, status="abandoned", error=hide_keys(error))
 
     def _update_batch(self, batch_id: int, **values: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
