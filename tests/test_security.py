@@ -100,7 +100,8 @@ def test_keys_show_nowhere_after_answers_failures_and_a_crash(tmp_path: Path) ->
         head.kill()
         assert_no_key(tmp_path, head.output)
         output = library.run()
-        assert_no_key(tmp_path, head.output, output)
+        report = library.run("--report", "report.html")
+        assert_no_key(tmp_path, head.output, output, report)
         assert "GOOGLE_GEMINI_BASE_URL is set: pages and key go to 127.0.0.1" in output
         assert library.inferences() == EVERY_PAGE
         # The canaries were really sent back, and were hidden where they would have stayed.
@@ -325,6 +326,25 @@ PIECES = st.sampled_from([*HOSTILE[:-1], "<", ">", "<<<", ">>>", "PREVIOUS_PAGE"
 @settings(max_examples=60, deadline=None)
 def test_no_words_leave_their_place(words: str) -> None:
     assert_in_its_place("v1.1.jinja", words or "-")
+
+
+def test_a_page_cannot_fill_the_prompt_of_the_next() -> None:
+    page_model = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja").page_model
+    long = "word " * 20_000
+    names = ("course_name", "department", "level", "term")
+    course = dict.fromkeys(names, long) | {"description": long, "topics": [long] * 9}
+    page = {
+        "raw_ocr": {
+            "text_blocks": [{"block_id": 1, "position": "", "text": long, "font_style": ""}],
+            "layout_description": long,
+        },
+        "page_info": {"page_number": None, "is_complete_page": True, "content_type": "courses"},
+        "school_name": long,
+        "catalog_year": None,
+        "academic_year": None,
+        "courses": [course | {"instructors": None, "textbooks": []}] * 50,
+    }
+    assert len(page_model.model_validate(page).context()) < 500 + 3 * 4 * 200 + 200
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -10,6 +10,7 @@ from pagewave.prompting import PageModel
 
 CONTEXT_CHARS = 500
 CONTEXT_COURSES = 3
+CONTEXT_VALUE_CHARS = 200  # of a course's name, department, level or term
 
 
 class Part(BaseModel):
@@ -136,5 +137,6 @@ def _summary(course: Course) -> str:
 
 
 def _one_line(value: str | None) -> str:
-    """A value that cannot be taken for the end of its field; `-` for null."""
-    return " ".join((value or "").replace("|", "/").split()) or "-"
+    """A value that cannot be taken for the end of its field, nor fill the prompt; `-` for null."""
+    words = " ".join((value or "").replace("|", "/").split())
+    return words[:CONTEXT_VALUE_CHARS] or "-"
