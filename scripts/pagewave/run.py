@@ -289,6 +289,7 @@ class Run:
         except LedgerError as error:
             self._trouble = self._trouble or error
         finally:
+            self.bench.ledger.close()
             if self._server:
                 self._server.close()
         if self._trouble:
