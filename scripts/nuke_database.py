@@ -5,7 +5,6 @@ spent. Page files, books and the embedded server's jobs stay. Asks before it doe
 refuses while a run is going on or batches are in flight."""
 
 import argparse
-import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -110,8 +109,8 @@ def _look(place: Place) -> tuple[dict[str, Any] | None, list[BatchView], str | N
     """What the ledger holds, what is in flight, and why neither can be told."""
     try:
         return contents(place.ledger), in_flight(place.ledger, place.settings), None
-    except (LedgerError, sqlite3.DatabaseError) as error:
-        return None, [], f"{place.ledger}: {error}."
+    except LedgerError as error:
+        return None, [], str(error)
 
 
 def _tell(place: Place, held: dict[str, Any] | None, damage: str | None) -> None:

@@ -53,7 +53,9 @@ def _carry_out(options: argparse.Namespace) -> int:
     log_to_terminal()
     with take_lock(place.state_dir, COMMAND), tempfile.TemporaryDirectory() as scratch:
         path = _copy(place, Path(scratch)) if options.dry_run else place.ledger
-        bench = workbench(place.settings, scan(place.settings), Ledger.open(path))
+        ledger = Ledger.open(path)
+        ledger.check()
+        bench = workbench(place.settings, scan(place.settings), ledger)
         with nullcontext() if options.files_only else serving(bench):
             found = rebuild(bench, ask_service=not options.files_only)
         bench.ledger.close()

@@ -17,6 +17,7 @@ from small_disk import BLOCK, SmallDisk, files_up_to, obey_permissions
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, Ledger, PlannedPage, Record
 from pagewave.ledger.location import MOUNTS, network_type, refuse_network
+from pagewave.operators.nuke import contents
 
 PAGE_BYTES = 4096
 LINE_BYTES = 800  # of a result that the echo reader makes
@@ -156,7 +157,7 @@ def test_a_damaged_ledger_is_refused_and_left_as_it_is(path: Path, what: str) ->
     message = str(raised.value)
     assert path.name in message
     assert "\n" not in message
-    assert "backups" in message or what == "a folder"
+    assert "scripts/rebuild_ledger.py" in message or what == "a folder"
     after = files_in(path.parent)
     assert after == before or after == before | {wal_of(path).name: b""}
 
@@ -171,14 +172,20 @@ def test_a_damaged_ledger_is_not_written_to_either(path: Path, what: str) -> Non
     assert files_in(path.parent) == before
 
 
+def test_a_damaged_ledger_is_not_taken_for_one_that_can_be_emptied(path: Path) -> None:
+    overwrite_table(path)
+    with pytest.raises(LedgerError, match="is damaged"):
+        contents(path)
+
+
 def test_damage_in_the_middle_of_a_run_is_told_in_words(ledger: Ledger, tmp_path: Path) -> None:
     ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ledger._connection.execute("PRAGMA cache_size = 0")
     size = (tmp_path / "ledger.sqlite").stat().st_size
     overwrite(tmp_path / "ledger.sqlite", PAGE_BYTES, size - PAGE_BYTES)
-    with pytest.raises(LedgerError, match=r"malformed\. Move it away"):
+    with pytest.raises(LedgerError, match=r"malformed\. The ledger is damaged"):
         ledger.attempted_keys()
-    with pytest.raises(LedgerError, match=r"malformed\. Move it away"):
+    with pytest.raises(LedgerError, match=r"malformed\. The ledger is damaged"):
         write_batch(ledger, "b2")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_disk import files_up_to
 
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
@@ -110,7 +111,7 @@ def assert_kept(before: Rows, after: Rows) -> None:
 
 def backups_of(path: Path) -> list[Path]:
     """The copies made beside a ledger."""
-    return sorted(path.parent.glob("backups/*"))
+    return sorted(path.parent.glob("ledger-*.sqlite*"))
 
 
 @pytest.mark.parametrize("with_next_step", [False, True])
@@ -190,7 +191,7 @@ def test_without_a_backup_no_step_is_taken(path: Path, steps: list[str]) -> None
     before = build(path, len(steps))
     schema = schema_of(path)
     steps.append(NEXT_STEP)
-    (path.parent / "backups").write_text("a file where the folder should be")
-    with pytest.raises(LedgerError, match="backups"):
+    with files_up_to(path.stat().st_size // 2), pytest.raises(LedgerError, match="disk"):
         Ledger.open(path)
     assert (rows_of(path), schema_of(path)) == (before, schema)
+    assert list(path.parent.glob("*partial*")) == backups_of(path) == []

@@ -1,29 +1,39 @@
 """Copies of the ledger, made before something changes it for good."""
 
+import itertools
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
-FOLDER = "backups"
 
-
-def back_up(connection: sqlite3.Connection, path: Path, reason: str) -> Path:
-    """Copy the ledger at `path` as `connection` sees it, WAL included.
-
-    Returns the copy: backups/ledger-<UTC time>-<reason>.sqlite beside the ledger.
+def back_up(path: Path, reason: str = "") -> Path:
+    """Copy the ledger at `path` as it was last committed, WAL included; returns the copy.
 
     Raises:
         sqlite3.Error, OSError: it could not be made; no half of one is left under its name.
     """
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    copy = path.parent / FOLDER / f"{path.stem}-{stamp}-{reason}{path.suffix}"
-    copy.parent.mkdir(exist_ok=True)
-    partial = copy.with_name(copy.name + ".partial")
+    copy = backup_name(path, reason)
+    partial = copy.with_name(f".{copy.name}.partial")
     partial.unlink(missing_ok=True)
-    target = sqlite3.connect(partial)
     try:
-        connection.backup(target)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
+            source.backup(target)
+        partial.rename(copy)
     finally:
-        target.close()
-    partial.replace(copy)
+        partial.unlink(missing_ok=True)
     return copy
+
+
+def backup_name(path: Path, reason: str = "") -> Path:
+    """A name beside the ledger that is not taken, such as ledger-20261007T120000Z.sqlite, in UTC.
+
+    Args:
+        reason: goes behind the time, such as `-v1`.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for more in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
+        backup = path.with_name(f"{path.stem}-{stamp}{reason}{more}{path.suffix}")
+        if not backup.exists():
+            break
+    return backup

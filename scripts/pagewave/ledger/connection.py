@@ -118,8 +118,10 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
             _create(path)
         connection = _connect(f"file:{_quoted(path)}", path)
         try:
-            if version(connection) < len(MIGRATIONS):
-                back_up(connection, path, f"v{version(connection)}")
+            found = version(connection)
+            if found < len(MIGRATIONS):
+                if found:
+                    back_up(path, f"-v{found}")
                 migrate(connection)
             # Kept in the file: readers and the one writer don't wait for each other.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -178,7 +180,7 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
                 f"{path}: this ledger was written by a newer pagewave. Update pagewave, or use "
                 "another paths.state_dir."
             )
-        if found == 0 and address != ":memory:":
+        if found == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise LedgerError(f"{path}: this database is no ledger of pagewave. {DAMAGED}")
     except BaseException:
         connection.close()

@@ -8,9 +8,9 @@ from pathlib import Path
 from ..errors import LedgerError
 
 DAMAGED = (
-    "Move it away, together with the files of the same name and -wal or -shm, and put a good copy "
-    "in its place (copies are in the folder backups beside it), or make it anew with "
-    "scripts/rebuild_ledger.py. Without a ledger, batches in flight would be paid again."
+    "Move it away with `python scripts/nuke_database.py --force`, put a good copy in its place if "
+    "there is one, and run scripts/rebuild_ledger.py before the next run: without it, batches in "
+    "flight would be paid for again (docs/operators.md)."
 )
 AGAIN = "Then run the same command again: nothing is lost, and nothing is asked twice."
 NO_PERMISSION = (
@@ -25,8 +25,8 @@ ADVICE = {
     sqlite3.SQLITE_CANTOPEN: NO_PERMISSION,
     sqlite3.SQLITE_PERM: NO_PERMISSION,
     sqlite3.SQLITE_BUSY: f"Another program holds it: close that one. {AGAIN}",
-    sqlite3.SQLITE_CORRUPT: DAMAGED,
-    sqlite3.SQLITE_NOTADB: DAMAGED,
+    sqlite3.SQLITE_CORRUPT: f"The ledger is damaged. {DAMAGED}",
+    sqlite3.SQLITE_NOTADB: f"The ledger is damaged. {DAMAGED}",
 }
 UNEXPECTED = "This is not supposed to happen: please report it. Nothing of the change was kept."
 

@@ -1,13 +1,12 @@
 """Start anew with an empty ledger; the old one stays beside it under a dated name."""
 
 import contextlib
-import itertools
 import sqlite3
-import time
 from pathlib import Path
 
 from ..forecast import count
 from ..ledger import Ledger
+from ..ledger.backups import back_up, backup_name
 from ..ledger.connection import BUSY_TIMEOUT_SECONDS
 from ..settings import Settings
 from .batches import BatchView, open_views, total_usd
@@ -20,6 +19,7 @@ SIDE_FILES = ("-wal", "-shm")
 def contents(path: Path) -> dict[str, int | float | None]:
     """What a ledger holds: numbers of rows, and USD spent (None: some prices are unknown)."""
     ledger = Ledger.peek(path)
+    ledger.check()
     row = ledger.query(
         "SELECT (SELECT COUNT(*) FROM run) AS runs, (SELECT COUNT(*) FROM batch) AS batches,"
         " (SELECT COUNT(*) FROM attempt) AS attempts,"
@@ -58,16 +58,10 @@ def nuke(path: Path, *, recreate_tables: bool) -> Path:
     Args:
         recreate_tables: drop the tables and make them anew, instead of emptying them.
     """
-    backup = backup_name(path)
-    partial = backup.with_name(f".{backup.name}.partial")
-    partial.unlink(missing_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
     with contextlib.closing(connection) as db:
         db.execute("BEGIN IMMEDIATE")  # from here on nobody else writes: the copy is complete
-        source = sqlite3.connect(path)
-        with contextlib.closing(source), contextlib.closing(sqlite3.connect(partial)) as copy:
-            source.backup(copy)
-        partial.rename(backup)
+        backup = back_up(path)
         for kind, name in db.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
             " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"  # views first: they name tables
@@ -99,14 +93,4 @@ def move_away(path: Path, *, recreate_tables: bool) -> Path:
             side.rename(f"{backup}{suffix}")
     if recreate_tables:
         Ledger.open(path).close()
-    return backup
-
-
-def backup_name(path: Path) -> Path:
-    """A name that is not taken, such as ledger-20261007T120000Z.sqlite, in UTC."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for more in itertools.chain([""], (f"-{number}" for number in itertools.count(2))):
-        backup = path.with_name(f"{path.stem}-{stamp}{more}{path.suffix}")
-        if not backup.exists():
-            break
     return backup
