@@ -33,6 +33,7 @@ rule all:
     default_target: True
     input:
         book_files,
+        pages_that_may_die,
 
 
 onstart:

@@ -97,6 +97,11 @@ class Execution(Section):
         description="Batches that failed, expired or were cancelled as a whole before their page "
         "is a dead letter; these do not count as attempts.",
     )
+    on_dead_letter: Literal["block", "continue"] = Field(
+        default="block",
+        description="block: the pages behind a dead letter, and its book, wait for it. continue: "
+        "they go on without it, and the book lists what is missing.",
+    )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
     )

@@ -1,4 +1,8 @@
-"""Rolls the pages of a book up into book.json (everything, with provenance) and text.txt."""
+"""Rolls the pages of a book up into book.json (everything, with provenance) and text.txt.
+
+Where dead letters do not block, a book is written without them, or with the answers they had
+before; both files name what is missing.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -15,14 +19,19 @@ def write_book(bench: Workbench, book: Book) -> None:
     Raises:
         DataError: a page's file is missing or not what the page model says.
     """
-    pages, texts = [], []
+    pages, missing, texts = [], [], []
     for page in book.pages:
-        answer = bench.read_page(page)
+        place = {"number": page.number, "key": page.key, "image": str(page.image)}
+        reason = bench.why_dead(page.key) if bench.is_lost(page) else None
+        answer = bench.earlier_answer(page) if reason else bench.read_page(page)
+        if reason:
+            missing.append({**place, "reason": reason, "earlier_answer": answer is not None})
+        if answer is None:
+            texts.append(f"[page {page.number}]\n[missing: not read, after {reason}]\n")
+            continue
         pages.append(
             {
-                "number": page.number,
-                "key": page.key,
-                "image": str(page.image),
+                **place,
                 "provenance": provenance(bench.ledger, page),
                 "page": answer.model_dump(mode="json"),
             }
@@ -33,6 +42,7 @@ def write_book(bench: Workbench, book: Book) -> None:
         "school": book.school,
         "year": book.year,
         "page_count": len(pages),
+        "missing": missing,
         "pages": pages,
     }
     book_file, text_file = bench.book_files(book)
