@@ -543,24 +543,6 @@ def test_no_sample_page_is_a_loop(sample: Path) -> None:
     assert find_loop(sample.read_text(encoding="utf-8")) is None
 
 
-def test_a_loop_that_was_closed_is_a_repetition() -> None:
-    looped = page("FRESHMAN YEAR.", "Livy, " * 300, "14")
-    failure = failed(parse(response(json.dumps(looped))), "Repetition")
-    assert "repeats 'Livy, ' 300 times" in failure.message
-
-
-def test_a_loop_over_blocks_is_a_repetition() -> None:
-    failed(parse(response(json.dumps(page(*["Latin Grammar."] * 100)))), "Repetition")
-
-
-def test_a_loop_of_courses_is_a_repetition() -> None:
-    empty = dict.fromkeys(("department", "level", "term", "description", "topics", "instructors"))
-    courses: list[Any] = [{"course_name": "Livy", **empty, "textbooks": []}] * 60
-    failed(parse(response(json.dumps(page("x", courses=courses)))), "Repetition")
-    few = page("x", courses=courses[:12])
-    answered(parse(response(json.dumps(few))))
-
-
 def test_a_truncated_loop_is_a_repetition() -> None:
     text = json.dumps(page("FRESHMAN YEAR. " + "Livy, " * 3000))[:9000]
     failed(parse(response(text, finishReason="MAX_TOKENS")), "Repetition")

@@ -13,7 +13,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .config_types import ConfigPath, DisplayPrefix, FileName, Float, Int, ModelName, Section
+from .config_types import (
+    ConfigPath,
+    DisplayPrefix,
+    FileName,
+    Float,
+    GuardAction,
+    Int,
+    ModelName,
+    Section,
+)
 from .errors import ErrorType
 
 
@@ -253,6 +262,24 @@ class Retry(Section):
             "Recitation": GenerationOverrides(temperature=1.0),
         },
         description="Changes after a certain error, on top of the above.",
+    )
+
+
+class Quality(Section):
+    """What becomes of an answer that is valid but may not be what the page says."""
+
+    repetition: GuardAction = Field(
+        default="fail", description="The same words over and over, filling half a page."
+    )
+    echo: GuardAction = Field(
+        default="fail",
+        description="Mostly what the prompt quoted of the page before, or the page's key.",
+    )
+    empty_on_ink: GuardAction = Field(
+        default="fail", description="No text, though the image has print."
+    )
+    text_on_blank: GuardAction = Field(
+        default="flag", description="Text, though the image is blank paper."
     )
 
 

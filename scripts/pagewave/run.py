@@ -295,6 +295,9 @@ class Run:
             f"Books: {self.settings.paths.books_dir}  pages: {self.settings.paths.output_dir}"
             f"  waves: {self.settings.paths.logs_dir / 'waves' / self.id}",
         ]
+        if flagged := self.bench.ledger.flagged_in_run(self.id):
+            guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
+            lines.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
         lines += [
             f"Dead letter: {self._dead_letter(self.bench.dataset.page(key))}"
             for key in sorted(self.bench.dead_letters() & {p.key for p in self.bench.dataset.pages})

@@ -158,6 +158,14 @@ def _write_manifest(
             }
             for row in rows
         ],
-        "pages": [{"key": o.key, "outcome": o.outcome, "free": o.free} for o in outcomes],
+        "pages": [
+            {
+                "key": o.key,
+                "outcome": o.outcome,
+                "free": o.free,
+                "flags": [flag._asdict() for flag in bench.ledger.flags_of(o.attempt_id)],
+            }
+            for o in outcomes
+        ],
     }
     write_atomically(manifest, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

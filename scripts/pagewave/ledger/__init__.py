@@ -8,6 +8,7 @@ from .answers import Answers, Attempt
 from .batches import Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin
+from .flags import Flag, FlaggedPage, Flags
 from .runs import MemberOutcome, PlannedPage, Runs
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Batch",
     "FailureCount",
     "FailureRow",
+    "Flag",
+    "FlaggedPage",
     "KnownImage",
     "Ledger",
     "LoggedFailure",
@@ -25,5 +28,5 @@ __all__ = [
 ]
 
 
-class Ledger(Runs, Batches, Answers, Failures, Files):
+class Ledger(Runs, Batches, Answers, Flags, Failures, Files):
     """All that can be asked of the ledger, and written to it, by subject."""
