@@ -34,6 +34,8 @@ rule all:
     input:
         book_files,
         pages_that_may_die,
+    message:
+        "all books"
 
 
 onstart:

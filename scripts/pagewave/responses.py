@@ -290,6 +290,9 @@ def _page(
         ) from error
     try:
         page = page_model.model_validate(content)
+        # Later steps ask for these, and would stop where one raises.
+        page.context()
+        page.declared()
         return page, page.text(), page.model_dump_json()
     except Exception as error:  # page models are the user's; theirs may raise anything
         raise _Refused("ValidationError", _problems(error)) from error
