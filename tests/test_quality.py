@@ -1,8 +1,9 @@
 """Answers that are valid and in doubt: each guard, and what only looks like its business."""
 
+import contextlib
 import json
+import re
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from library import REPO, Library
+from operators import main_of, said
 from PIL import Image, ImageDraw, ImageFilter
 
 from pagewave.errors import DataError
@@ -395,7 +397,9 @@ def test_what_a_guard_fails_is_read_again(tmp_path: Path) -> None:
         assert "Flagged pages" not in output
 
 
-def test_what_a_guard_flags_is_kept_and_shown(blank: Path, tmp_path: Path) -> None:
+def test_what_a_guard_flags_is_kept_and_shown(
+    blank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     faults = [
         f"echo-key:match={FIRST}$",
         f"invented-text:match={SECOND}$",
@@ -435,16 +439,21 @@ def test_what_a_guard_flags_is_kept_and_shown(blank: Path, tmp_path: Path) -> No
         )
         assert attempts == [(key, what, 1) for key, what in sorted(expected.items())]
 
-        command = [sys.executable, str(REPO / "scripts/flags.py")]
-        listed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert f"{SECOND}\n  text_on_blank: The answer holds" in listed.stdout
-        assert "pages flagged: 3" in listed.stdout
-        as_json = subprocess.run(
-            [*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-        assert {flag["key"]: flag["what"] for flag in json.loads(as_json.stdout)} == expected
+        with contextlib.chdir(tmp_path):
+            assert main_of("flags.py")(["--configfile", "config.yaml"]) == 0
+        listed = capsys.readouterr().out
+        assert re.search(f"{SECOND} +. text_on_blank +. The answer holds", listed)
+        assert "3 pages flagged." in listed
+        assert {flag["key"]: flag["what"] for flag in said(library, "flags.py")} == expected
+        [flag] = said(library, "flags.py", "--states", "Vermont")
+        assert flag["key"] == FIFTH
 
         # A stored answer keeps its flag.
         library.page_file(SECOND).unlink()
         assert "Flagged pages (text_on_blank: 1)" in library.run()
         assert library.inferences()[SECOND] == 1
+
+        # So does an answer that a new ledger learns of.
+        (library.state / "ledger.sqlite").rename(tmp_path / "lost.sqlite")
+        said(library, "rebuild_ledger.py")
+        assert {flag["key"]: flag["what"] for flag in said(library, "flags.py")} == expected
