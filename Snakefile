@@ -33,6 +33,9 @@ rule all:
     default_target: True
     input:
         book_files,
+        pages_that_may_die,
+    message:
+        "all books"
 
 
 onstart:

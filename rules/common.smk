@@ -40,6 +40,10 @@ def book_files(wildcards):
     return [f"{BOOKS}/{book.id}/book.json" for book in RUN.bench.dataset.books]
 
 
+def pages_that_may_die(wildcards):
+    return RUN.pages_that_may_die()
+
+
 def pages_of_book(wildcards):
     return RUN.pages_of_book(f"{wildcards.state}/{wildcards.school}/{wildcards.year}")
 

@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
-    watch = Watch(ledger, place.settings.execution.max_concurrent_batches)
+    execution = place.settings.execution
+    goes_on = execution.on_dead_letter == "continue"
+    watch = Watch(ledger, execution.max_concurrent_batches, goes_on)
     status = watch.look()
     if status is None:
         print_json(None) if options.json else print("No run yet.")

@@ -144,6 +144,23 @@ def test_a_dead_letter_ends_its_chain_in_its_wave(ledger: Ledger) -> None:
     assert [schedule.wave_of(key) for key in A + B] == [1, 2, 2, 1, 3]
 
 
+def test_a_dead_letter_that_does_not_block_is_passed(ledger: Ledger) -> None:
+    pages = plan([A, B], 2)
+    ledger.start_run(RUN, "embedded", "gemini-2.5-flash", pages, [])
+    schedule = Schedule(ledger, RUN, pages, goes_on=True)
+    end_wave(ledger, 1, 1, a1="read", b1="failed")
+    end_wave(ledger, 1, 2, a2="dead", b1="dead")
+    assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
+    assert schedule.members(1, 3) == ["a3", "b2"]
+    assert schedule.waves() == {1: 1}
+    assert [schedule.last_of_chain(key) for key in ("a1", "a3", "b1")] == ["a3", "a3", "b2"]
+    end_wave(ledger, 1, 3, a3="dead", b2="read")
+    assert schedule.waves() == {1: 0}
+    assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
+    later = Schedule(ledger, RUN, ledger.run_pages(RUN), goes_on=True)
+    assert [later.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
+
+
 def test_lanes_advance_on_their_own(ledger: Ledger) -> None:
     schedule = schedule_of(ledger, 1, A, B)
     end_wave(ledger, 2, 1, b1="failed")
@@ -192,6 +209,8 @@ def test_the_forecast_holds_as_long_as_nothing_fails(data: st.DataObject) -> Non
         chains = [[f"{book}:{n}" for n in range(length)] for book, length in enumerate(lengths)]
         lane_size = data.draw(st.integers(1, 3))
         schedule = schedule_of(ledger, lane_size, *chains)
+        if goes_on := data.draw(st.booleans()):
+            schedule = Schedule(ledger, RUN, schedule.pages, goes_on)
         forecast = {key: schedule.wave_of(key) for chain in chains for key in chain}
         carried: dict[str, list[int]] = {key: [] for key in forecast}
         fails = data.draw(st.booleans())
@@ -208,6 +227,8 @@ def test_the_forecast_holds_as_long_as_nothing_fails(data: st.DataObject) -> Non
         for chain in chains:
             rides = [wave for key in chain for wave in carried[key]]
             assert rides == [*range(1, len(rides) + 1)]
+            if goes_on:
+                assert all(carried[key] for key in chain)
         if not fails:
             assert carried == {key: [wave] for key, wave in forecast.items()}
         assert set(schedule.waves().values()) == {0}

@@ -219,6 +219,8 @@ def test_a_dead_letter_ends_its_chain_alone_until_it_is_cleared(tmp_path: Path) 
         assert not library.page_file(DEAD).exists()
 
         before = sent()
+        notice = f"1 page not sent again, dead letters: {DEAD}. 1 page behind them waits."
+        assert notice in library.run("-n")
         assert f"{DEAD} is a dead letter" in library.run(code=1)
         assert sent() == before
 

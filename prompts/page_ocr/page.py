@@ -4,6 +4,8 @@ The class docstrings and field descriptions travel with every request as part of
 schema: they are words to the model, and changing them changes every fingerprint.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from pagewave.prompting import PageModel
@@ -126,6 +128,13 @@ class Page(PageModel):
             f"LAST_{CONTEXT_CHARS}_CHARS:\n{self.text()[-CONTEXT_CHARS:]}\n\n"
             f"LAST_{CONTEXT_COURSES}_COURSES:\n" + ("\n".join(courses) or "(none)")
         )
+
+    def declared(self) -> Literal["blank", "unreadable"] | None:
+        """The content type, when it is one of the two that mean that there is nothing to read."""
+        words = self.page_info.content_type.casefold()
+        if "unreadable" in words:
+            return "unreadable"
+        return "blank" if "blank" in words else None
 
 
 def _summary(course: Course) -> str:

@@ -8,10 +8,13 @@ import random
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
-from .errors import ServiceError
+from .errors import DataError, ServiceError
 from .gemini import STATES_WITH_RESULTS, RemoteBatch
 from .ledger import Attempt, Batch, FailureRow, Record, explained
+from .quality import Evidence, judge
 from .requests import usd
 from .responses import BATCH_ERROR_TYPES, Answer, Failure, Usage, key_of, parse_line, split_lines
 from .workbench import Workbench, log
@@ -19,6 +22,8 @@ from .workbench import Workbench, log
 POLLS_FOR_LATE_RESULTS = 5
 """A batch may say SUCCEEDED a little before its result file can be named."""
 CANCEL_PATIENCE_SECONDS = 3600.0
+NEIGHBOURS = 8
+"""Pages on either side of one that may be blank, to whose images its own is compared."""
 NO_USAGE = Usage(0, 0, 0, 0, 0)
 
 
@@ -110,13 +115,15 @@ def understand(
 ) -> tuple[list[Attempt], list[FailureRow]]:
     """Join lines to records by key; of several answers for one key the first valid one counts."""
     results: dict[str, Answer | Failure] = {}
-    wanted = {record.key for record in records}
+    by_key = {record.key: record for record in records}
     for line in lines:
         key = key_of(line)
-        if key not in wanted:
+        if key not in by_key:
             log.warning("%s: a line for %r, which was not asked for", batch.name, key)
         elif not isinstance(results.get(key), Answer):
             parsed = parse_line(line, bench.prompt.page_model)
+            if isinstance(parsed, Answer):
+                parsed = _judged(bench, by_key[key], parsed, line)
             if key not in results or isinstance(parsed, Answer):
                 results[key] = parsed
     if results and len(results) < len(records):
@@ -130,9 +137,10 @@ def understand(
             if failure.counted:
                 attempts.append(_attempt(bench, batch, record, None, NO_USAGE, None))
         elif isinstance(result, Answer):
-            attempts.append(
-                _attempt(bench, batch, record, result.page_json, result.usage, result.finish_reason)
+            attempt = _attempt(
+                bench, batch, record, result.page_json, result.usage, result.finish_reason
             )
+            attempts.append(replace(attempt, flags=result.flags))
         else:
             attempts.append(
                 _attempt(bench, batch, record, None, result.usage or NO_USAGE, result.error_type)
@@ -150,6 +158,41 @@ def understand(
                 )
             )
     return attempts, failures
+
+
+def _judged(bench: Workbench, record: Record, answer: Answer, line: bytes) -> Answer | Failure:
+    """The answer, unless a guard refuses it."""
+    evidence = Evidence(
+        key=record.key,
+        context=record.previous_context,
+        image=Path(record.image),
+        page_before=lambda: _page_before(bench, record.key),
+        neighbours=lambda: _neighbours(bench, record.key),
+    )
+    judged = judge(answer, evidence, bench.settings.quality)
+    if isinstance(judged, Failure):
+        return replace(judged, raw_json=line.decode("utf-8", "backslashreplace"))
+    return judged
+
+
+def _page_before(bench: Workbench, key: str) -> str:
+    """The text of the page before; none where its file, or the page itself, is gone by now."""
+    try:
+        before = bench.dataset.previous(bench.dataset.page(key))
+        return bench.read_page(before).text() if before else ""
+    except DataError:
+        return ""
+
+
+def _neighbours(bench: Workbench, key: str) -> list[Path]:
+    """Images of the pages around one, itself left out."""
+    try:
+        page = bench.dataset.page(key)
+    except DataError:
+        return []
+    near = range(page.number - NEIGHBOURS, page.number + NEIGHBOURS + 1)
+    pages = bench.dataset.book(page.book_id).pages
+    return [other.image for other in pages if other.number in near and other != page]
 
 
 def _unanswered(record: Record, state: str, error: str | None) -> FailureRow:

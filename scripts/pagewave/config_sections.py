@@ -13,7 +13,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from .config_types import ConfigPath, DisplayPrefix, FileName, Float, Int, ModelName, Section
+from .config_types import (
+    ConfigPath,
+    DisplayPrefix,
+    FileName,
+    Float,
+    GuardAction,
+    Int,
+    ModelName,
+    Section,
+)
 from .errors import ErrorType
 
 
@@ -96,6 +105,11 @@ class Execution(Section):
         le=1000,
         description="Batches that failed, expired or were cancelled as a whole before their page "
         "is a dead letter; these do not count as attempts.",
+    )
+    on_dead_letter: Literal["block", "continue"] = Field(
+        default="block",
+        description="block: the pages behind a dead letter, and its book, wait for it. continue: "
+        "they go on without it, and the book lists what is missing.",
     )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
@@ -252,6 +266,24 @@ class Retry(Section):
             "Recitation": GenerationOverrides(temperature=1.0),
         },
         description="Changes after a certain error, on top of the above.",
+    )
+
+
+class Quality(Section):
+    """What becomes of an answer that is valid but may not be what the page says."""
+
+    repetition: GuardAction = Field(
+        default="fail", description="The same words over and over, filling half a page."
+    )
+    echo: GuardAction = Field(
+        default="fail",
+        description="Mostly what the prompt quoted of the page before, or the page's key.",
+    )
+    empty_on_ink: GuardAction = Field(
+        default="fail", description="No text, though the image has print."
+    )
+    text_on_blank: GuardAction = Field(
+        default="flag", description="Text, though the image is blank paper."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
@@ -78,6 +78,14 @@ ConfigPath = Annotated[Path, BeforeValidator(_no_empty_path), AfterValidator(_pl
 ModelName = Annotated[str, AfterValidator(_model_name)]
 DisplayPrefix = Annotated[str, AfterValidator(_display_prefix)]
 FileName = Annotated[str, AfterValidator(_file_name)]
+
+
+def _off(value: object) -> object:
+    # YAML's `off` is False.
+    return "off" if value is False else value
+
+
+GuardAction = Annotated[Literal["fail", "flag", "off"], BeforeValidator(_off)]
 
 
 class Section(BaseModel):

@@ -29,8 +29,8 @@ class Command:
 class Demand:
     """`chains`: keys to read, as runs of consecutive pages; `forced`: those asked for anew.
 
-    `blocked` are keys that the command wants but that stand behind a dead letter or are one.
-    `reasons` says of pages that have an answer on file why they are read again.
+    `blocked` are keys that the command wants but that are dead letters or, where those block, stand
+    behind one. `reasons` says of pages that have an answer on file why they are read again.
     """
 
     chains: list[list[str]]
@@ -76,6 +76,9 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
             or (command.force_targets and path in page_targets)
         )
 
+    def is_dead(page: Page) -> bool:
+        return page.key in dead and not is_forced(page)
+
     def reason_to_read(page: Page) -> str | None:
         if not Path(files[page.key]).exists():
             return ""
@@ -94,10 +97,13 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
         for chain in book.chains:
             reasons = [reason_to_read(page) for page in chain]
             pending = [reason is not None for reason in reasons]
+            # Nothing needs a page that will not come, and it needs nothing itself.
+            lost = [bench.goes_on and is_dead(page) for page in chain]
             wanted = [everything or book.id in books] * len(chain)
             for place in range(len(chain) - 1, -1, -1):
                 # What a wanted page needs is the unsettled run of pages right before it.
                 followed = place + 1 < len(chain) and wanted[place + 1] and pending[place + 1]
+                followed = followed and not lost[place] and not lost[place + 1]
                 wanted[place] |= files[chain[place].key] in page_targets or followed
             pages = [page for page, p, w in zip(chain, pending, wanted, strict=True) if p and w]
             found.forced.update(page.key for page in pages if is_forced(page))
@@ -106,21 +112,24 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
                 for page, reason, w in zip(chain, reasons, wanted, strict=True)
                 if w and reason
             )
-            _add_runs(found, pages, dead)
+            _add_runs(found, pages, {page.key for page in pages if is_dead(page)}, bench.goes_on)
     return found
 
 
-def _add_runs(found: Demand, pages: list[Page], dead: Collection[str]) -> None:
-    """Cut pages into runs of consecutive numbers; a dead letter ends its run."""
+def _add_runs(found: Demand, pages: list[Page], dead: set[str], goes_on: bool) -> None:
+    """Cut pages into runs of consecutive numbers; a dead letter ends its run.
+
+    What is behind it is blocked or, if `goes_on`, a run of its own.
+    """
     run: list[str] = []
     last: int | None = None
     blocked = False
     for page in pages:
-        if last is None or page.number != last + 1:
+        if last is None or page.number != last + 1 or (blocked and goes_on):
             run, blocked = [], False
             found.chains.append(run)
         last = page.number
-        blocked = blocked or (page.key in dead and page.key not in found.forced)
+        blocked = blocked or page.key in dead
         (found.blocked if blocked else run).append(page.key)
     found.chains[:] = [chain for chain in found.chains if chain]
 

@@ -64,7 +64,7 @@ class ImageFacts:
 
 def inspect(path: Path) -> ImageFacts:
     """Hash a file and read its header; raises DataError when it is no image that Gemini reads."""
-    with _opened(path) as file:
+    with opened(path) as file:
         status = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         mime_type, width, height = _header(path, file)
@@ -73,7 +73,7 @@ def inspect(path: Path) -> ImageFacts:
 
 def dimensions(path: Path) -> tuple[int, int]:
     """Width and height in pixels, from the header alone; raises DataError as `inspect` does."""
-    with _opened(path) as file:
+    with opened(path) as file:
         _, width, height = _header(path, file)
     return width, height
 
@@ -90,7 +90,7 @@ def find_broken(paths: Iterable[Path]) -> list[tuple[Path, str]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader]:
+def opened(path: Path) -> Iterator[BufferedReader]:
     """The file, and every way in which it is no image as a DataError that names it."""
     try:
         with path.open("rb") as file:

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import jinja2
 from jinja2 import nodes
@@ -50,6 +51,10 @@ class PageModel(BaseModel, ABC):
     @abstractmethod
     def context(self) -> str:
         """What the prompt of the next page is told about this one."""
+
+    def declared(self) -> Literal["blank", "unreadable"] | None:
+        """What the answer calls its page, where it says that there is nothing to read."""
+        return None
 
 
 @dataclass(frozen=True)

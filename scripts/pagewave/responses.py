@@ -11,9 +11,10 @@ from typing import NoReturn
 
 import pydantic
 
+from .ledger import Flag
 from .loose_json import Json, as_object, count, decode, get, load_object, object_in, storable
 from .prompting import PageModel
-from .repetition import MIN_CHARS_WITHOUT_LETTERS, Loop, find_loop, find_loop_in_json
+from .repetition import Loop, find_loop_in_json
 
 ERROR_TYPES = frozenset(
     {
@@ -26,6 +27,9 @@ ERROR_TYPES = frozenset(
         "Recitation",  # the answer was taken for a recited text
         "Truncated",  # the answer reached max_output_tokens
         "Repetition",  # the model wrote the same words over and over
+        "Echo",  # the answer is what the prompt quoted, not what the page says
+        "EmptyOnInk",  # no text, of a page that has print
+        "TextOnBlank",  # text, of a page that has none
         "EmptyAnswer",  # no text at all
         "JSONDecodeError",  # text, but no JSON object
         "ValidationError",  # JSON, but not what the page model says
@@ -87,13 +91,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page that was read: `page_json` is its validated JSON, on one line."""
+    """A page that was read: `page_json` is its validated JSON, on one line, `text` its words."""
 
     key: str
     page: PageModel
+    text: str
     page_json: str
     usage: Usage
     finish_reason: str
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +159,8 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
         raw_text = _text(candidate)
         finish_reason = str(get(candidate, "finishReason") or "UNSPECIFIED").upper()
         _refuse_stopped(candidate, finish_reason)
-        page, page_json = _page(raw_text, finish_reason, usage, page_model)
-        return Answer(key, page, page_json, usage or Usage(0, 0, 0, 0, 0), finish_reason)
+        page, text, page_json = _page(raw_text, finish_reason, usage, page_model)
+        return Answer(key, page, text, page_json, usage or Usage(0, 0, 0, 0, 0), finish_reason)
     except _Refused as refusal:
         return Failure(
             key=key,
@@ -255,8 +261,8 @@ def _usage(response: Json) -> Usage | None:
 
 def _page(
     text: str, finish_reason: str, usage: Usage | None, page_model: type[PageModel]
-) -> tuple[PageModel, str]:
-    """The validated page in an answer's text, and its JSON.
+) -> tuple[PageModel, str, str]:
+    """The validated page in an answer's text, its words, and its JSON.
 
     An answer that reached its limit is taken if it is whole all the same: the object is closed and
     no field is missing, so a second purchase could not bring more.
@@ -273,7 +279,8 @@ def _page(
     try:
         content = object_in(text)
     except ValueError as error:
-        _refuse_loop(find_loop_in_json(text))
+        if loop := find_loop_in_json(text):
+            raise _Refused("Repetition", loop_message(loop)) from error
         if truncated:
             raise _Refused(
                 "Truncated", f"The answer reached max_output_tokens after {len(text)} characters."
@@ -283,19 +290,18 @@ def _page(
         ) from error
     try:
         page = page_model.model_validate(content)
-        words, page_json = page.text(), page.model_dump_json()
+        # Later steps ask for these, and would stop where one raises.
+        page.context()
+        page.declared()
+        return page, page.text(), page.model_dump_json()
     except Exception as error:  # page models are the user's; theirs may raise anything
         raise _Refused("ValidationError", _problems(error)) from error
-    _refuse_loop(find_loop(words))
-    # Like courses may follow each other, so outside of the text it takes more to be a loop.
-    _refuse_loop(find_loop_in_json(page_json, MIN_CHARS_WITHOUT_LETTERS))
-    return page, page_json
 
 
-def _refuse_loop(loop: Loop | None) -> None:
-    if loop:
-        shown = loop.unit if len(loop.unit) <= SHOWN_CHARS else f"{loop.unit[:SHOWN_CHARS]}…"
-        raise _Refused("Repetition", f"The answer repeats {shown!r} {loop.repeats} times.")
+def loop_message(loop: Loop) -> str:
+    """What a loop repeats, and how often."""
+    shown = loop.unit if len(loop.unit) <= SHOWN_CHARS else f"{loop.unit[:SHOWN_CHARS]}…"
+    return f"The answer repeats {shown!r} {loop.repeats} times."
 
 
 def _problems(error: Exception) -> str:

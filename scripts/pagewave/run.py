@@ -31,7 +31,7 @@ from .prompting import Prompt
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
 from .submission import settle_intents
-from .wave import dead_letters, run_wave
+from .wave import run_wave
 from .workbench import Workbench, log, log_to_terminal, write_atomically
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
@@ -84,7 +84,7 @@ class Run:
     @cached_property
     def demand(self) -> Demand:
         """What the command asks for; known only once Snakemake has read its targets."""
-        return demand(self.bench, self._command(), dead_letters(self.bench))
+        return demand(self.bench, self._command(), self.bench.dead_letters())
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -98,7 +98,7 @@ class Run:
                 print(f"pagewave: {notice}", file=sys.stderr)
             self._make_again(self._files_behind(self.demand.keys))
             pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
-        return Schedule(self.bench.ledger, self.id, pages)
+        return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
 
     @cached_property
     def forecast(self) -> Forecast:
@@ -126,16 +126,34 @@ class Run:
         }
 
     def pages_of_book(self, book_id: str) -> list[str]:
-        """The answers that a book is put together from."""
+        """The answers that a book is put together from.
+
+        Where dead letters do not block, it waits for the last wave of each chain too: Snakemake
+        asks again what a job needs only when a wave that it waits for has ended.
+        """
         book = self.bench.dataset.book(book_id)
         if not self._head_id:
             _ = self.schedule  # here at the latest it is settled which files are made again
-        return [self.page_file(page) for page in book.pages]
+        files = [self.page_file(page) for page in book.pages if not self.bench.is_lost(page)]
+        if self.bench.goes_on:
+            read = [page.key for page in book.pages if page.key in self.schedule]
+            for key in sorted({self.schedule.last_of_chain(key) for key in read}):
+                files.append(self.wave_file(self.schedule.lane_of(key), self.schedule.wave_of(key)))
+        return files
+
+    def pages_that_may_die(self) -> list[str]:
+        """Pages that the default target names beside the books.
+
+        A book that does without a dead letter does not ask for it; its job has to fail all the
+        same, so that the run does.
+        """
+        keys = self.demand.keys if self.bench.goes_on else []
+        return [self.page_file(self.bench.dataset.page(key)) for key in keys]
 
     def previous_file(self, page: Page) -> str | None:
         """The answer that this page's prompt draws on."""
         before = self.bench.dataset.previous(page)
-        return self.page_file(before) if before else None
+        return self.page_file(before) if before and not self.bench.is_lost(before) else None
 
     def is_settled(self, page: Page) -> bool:
         """Is the page's answer there, and not to be read again by this run?"""
@@ -171,7 +189,8 @@ class Run:
         if not self.schedule.is_next(lane, wave):
             return [self.wave_file(lane, wave - 1)]
         before = [self.schedule.previous(key) for key in self.schedule.members(lane, wave)]
-        return [self.page_file(self.bench.dataset.page(key)) for key in before if key]
+        pages = [self.bench.dataset.page(key) for key in before if key]
+        return [self.page_file(page) for page in pages if not self.bench.is_lost(page)]
 
     # What the rules do
 
@@ -196,7 +215,7 @@ class Run:
         ledger = self.bench.ledger
         with self._while_ledger_works():
             attempt_id = ledger.answer_in_run(self.id, page.key)
-            if attempt_id is None and page.key not in dead_letters(self.bench):
+            if attempt_id is None and page.key not in self.bench.dead_letters():
                 # Snakemake may want a settled page again, such as for an edited rule: nothing is
                 # read.
                 attempt_id = ledger.answer_on_file(page.key)
@@ -223,13 +242,11 @@ class Run:
             raise
 
     def _dead_letter(self, page: Page) -> str:
-        last = self.bench.ledger.last_failure(page.key)
-        if last is None:
+        reason = self.bench.why_dead(page.key)
+        if reason is None:
             return f"{page.key}: no wave of this run read this page. Run the same command again."
-        counts = self.bench.ledger.failure_counts(self.settings.engine)[page.key]
         return (
-            f"{page.key} is a dead letter after {counts.counted + counts.of_batches} failures, the "
-            f"last one {last['error_type']}: {last['message']}. To try it again: python "
+            f"{page.key} is a dead letter after {reason}. To try it again: python "
             f"scripts/clear_failure_counts.py --key '{page.key}', then the same command."
         )
 
@@ -278,12 +295,20 @@ class Run:
 
         Raises:
             LedgerError: the ledger can't be written, now or earlier in the run.
+            PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
+                asked for their pages any more.
         """
         if not self._started:
             return
-        if self.bench.stop.is_set() and not self._trouble:
-            outcome = "stopped"
+        lost: set[str] = set()
         try:
+            if outcome == "ok":
+                wanted = {page.key for page in self.schedule.pages} | set(self.demand.blocked)
+                lost = wanted & self.bench.dead_letters()
+            if lost:
+                outcome = "failed"
+            if self.bench.stop.is_set() and not self._trouble:
+                outcome = "stopped"
             print(self._summary(outcome), file=sys.stderr)
             self.bench.ledger.end_run(self.id, outcome)
         except LedgerError as error:
@@ -294,6 +319,8 @@ class Run:
                 self._server.close()
         if self._trouble:
             raise self._trouble
+        if lost:
+            raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
 
     def _show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""
@@ -309,9 +336,12 @@ class Run:
             f"Books: {self.settings.paths.books_dir}  pages: {self.settings.paths.output_dir}"
             f"  waves: {self.settings.paths.logs_dir / 'waves' / self.id}",
         ]
+        if flagged := self.bench.ledger.flagged_in_run(self.id):
+            guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
+            lines.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
         lines += [
             f"Dead letter: {self._dead_letter(self.bench.dataset.page(key))}"
-            for key in sorted(dead_letters(self.bench) & {p.key for p in self.bench.dataset.pages})
+            for key in sorted(self.bench.dead_letters() & {p.key for p in self.bench.dataset.pages})
         ]
         open_batches = self.bench.ledger.open_batches(self.settings.engine)
         if open_batches:

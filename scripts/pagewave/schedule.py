@@ -4,7 +4,8 @@ Chains of like length share a lane. A lane's waves follow one another; each carr
 every chain of the lane. As long as nothing fails, a page rides in the lane's next wave plus its
 place among the pages that its chain still has to read: so every wave of a run can be named before
 the first one starts. A failed page rides again in the next wave, and the rest of its chain follows
-it; a page that became a dead letter stays with the wave it died in, and its chain ends there.
+it; a page that became a dead letter stays with the wave it died in, and its chain ends there or,
+where dead letters do not block, goes on behind it.
 """
 
 import threading
@@ -32,19 +33,25 @@ def plan(chains: Sequence[Sequence[str]], lane_size: int) -> list[PlannedPage]:
 class _Chain:
     lane: int
     keys: list[str] = field(default_factory=list)
-    read: int = 0
+    passed: int = 0
     died_in_wave: int | None = None
 
     @property
     def pages_left(self) -> int:
-        return 0 if self.died_in_wave else len(self.keys) - self.read
+        return 0 if self.died_in_wave else len(self.keys) - self.passed
 
 
 class Schedule:
-    """The waves of one run; each answer takes in what the ledger gained since the last one."""
+    """The waves of one run; each answer takes in what the ledger gained since the last one.
 
-    def __init__(self, ledger: Ledger, run_id: str, pages: Sequence[PlannedPage]) -> None:
+    `goes_on`: a dead letter does not end its chain.
+    """
+
+    def __init__(
+        self, ledger: Ledger, run_id: str, pages: Sequence[PlannedPage], goes_on: bool = False
+    ) -> None:
         self.pages = pages
+        self._goes_on = goes_on
         self._ledger = ledger
         self._run_id = run_id
         self._chain_of: dict[str, _Chain] = {}
@@ -85,11 +92,11 @@ class Schedule:
         """The number of the wave that the page's answer is expected from, or came from."""
         self._look()
         chain, place = self._chain_of[key], self._place[key]
-        if place < chain.read:
+        if place < chain.passed:
             return self._carried[key]
         if chain.died_in_wave:
             return chain.died_in_wave
-        return self._next_wave[chain.lane] + place - chain.read
+        return self._next_wave[chain.lane] + place - chain.passed
 
     def is_next(self, lane: int, wave: int) -> bool:
         """Is this wave the next one of its lane to run?"""
@@ -103,10 +110,14 @@ class Schedule:
         if ahead < 0:
             return []
         return [
-            chain.keys[chain.read + ahead]
+            chain.keys[chain.passed + ahead]
             for chain in self._lanes[lane]
             if ahead < chain.pages_left
         ]
+
+    def last_of_chain(self, key: str) -> str:
+        """The last page that the run reads in the page's chain."""
+        return self._chain_of[key].keys[-1]
 
     def previous(self, key: str) -> str | None:
         """The page before this one, where the run reads that too."""
@@ -133,10 +144,11 @@ class Schedule:
             for wave_id, lane, number in self._ledger.waves_since(self._run_id, self._latest_wave):
                 for outcome in self._ledger.wave_outcomes(wave_id):
                     chain = self._chain_of[outcome.key]
-                    if outcome.outcome == "read":
+                    dead = outcome.outcome == "dead"
+                    if outcome.outcome == "read" or (dead and self._goes_on):
                         self._carried[outcome.key] = number
-                        chain.read += 1
-                    elif outcome.outcome == "dead":
+                        chain.passed += 1
+                    elif dead:
                         chain.died_in_wave = number
                 self._next_wave[lane] = number + 1
             self._latest_wave = latest

@@ -27,6 +27,7 @@ from .config_sections import (
     Price,
     Pricing,
     PromptChoice,
+    Quality,
     Retry,
     TargetYears,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Price",
     "Pricing",
     "PromptChoice",
+    "Quality",
     "Retry",
     "Secrets",
     "Settings",
@@ -84,6 +86,9 @@ class Settings(Section):
     files: Files = Field(default=Files(), description="How files are uploaded.")
     prompt: PromptChoice = Field(default=PromptChoice(), description="Which prompt is sent.")
     retry: Retry = Field(default=Retry(), description="What a further attempt does differently.")
+    quality: Quality = Field(
+        default=Quality(), description="What becomes of answers that are in doubt."
+    )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     _warnings: tuple[str, ...] = PrivateAttr(default=())

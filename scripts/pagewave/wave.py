@@ -110,7 +110,7 @@ def _submissions(bench: Workbench, requests: Sequence[Request]) -> list[Submissi
 def _outcomes(
     bench: Workbench, requests: Sequence[Request], free: Sequence[Request]
 ) -> list[MemberOutcome]:
-    rebuilds, dead = bench.ledger.rebuilds(), dead_letters(bench)
+    rebuilds, dead = bench.ledger.rebuilds(), bench.dead_letters()
     outcomes = []
     for request in requests:
         since = rebuilds.get(request.key, 0.0)
@@ -118,12 +118,6 @@ def _outcomes(
         outcome = "read" if attempt_id else "dead" if request.key in dead else "failed"
         outcomes.append(MemberOutcome(request.key, outcome, request in free, attempt_id))
     return outcomes
-
-
-def dead_letters(bench: Workbench) -> set[str]:
-    """Keys that have used up their attempts: they are not sent until someone clears them."""
-    limits = bench.settings.execution
-    return bench.ledger.dead_letters(bench.engine, limits.max_retries, limits.max_batch_failures)
 
 
 def _summary(outcomes: Sequence[MemberOutcome]) -> str:
@@ -164,6 +158,14 @@ def _write_manifest(
             }
             for row in rows
         ],
-        "pages": [{"key": o.key, "outcome": o.outcome, "free": o.free} for o in outcomes],
+        "pages": [
+            {
+                "key": o.key,
+                "outcome": o.outcome,
+                "free": o.free,
+                "flags": [flag._asdict() for flag in bench.ledger.flags_of(o.attempt_id)],
+            }
+            for o in outcomes
+        ],
     }
     write_atomically(manifest, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

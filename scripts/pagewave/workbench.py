@@ -79,10 +79,44 @@ class Workbench:
         """Where a page's answer is written."""
         return self.settings.paths.output_dir / page.book_id / f"{page.stem}.json"
 
+    @property
+    def goes_on(self) -> bool:
+        """Do chains go on behind a dead letter?"""
+        return self.settings.execution.on_dead_letter == "continue"
+
+    def dead_letters(self) -> set[str]:
+        """Keys that have used up their attempts: they are not sent until someone clears them."""
+        limits = self.settings.execution
+        return self.ledger.dead_letters(self.engine, limits.max_retries, limits.max_batch_failures)
+
+    def why_dead(self, key: str) -> str | None:
+        """`3 failures, the last one APIError: …`; None for a page without failures."""
+        last = self.ledger.last_failure(key)
+        if last is None:
+            return None
+        failures = sum(self.ledger.failure_count(key, self.engine))
+        # Whoever quotes it ends the sentence.
+        message = last["message"].rstrip(". ")
+        many = "" if failures == 1 else "s"
+        return f"{failures} failure{many}, the last one {last['error_type']}: {message}"
+
+    def is_lost(self, page: Page) -> bool:
+        """Is this a dead letter that its book and the page behind it do without?
+
+        It may have an earlier answer; a file that pagewave did not write is a person's remedy.
+        """
+        if not self.goes_on:
+            return False
+        limits = self.settings.execution
+        failures = self.ledger.failure_count(page.key, self.engine)
+        if not failures.are_too_many(limits.max_retries, limits.max_batch_failures):
+            return False
+        return self.ledger.answer_on_file(page.key) is not None or not self.page_file(page).exists()
+
     def previous_context(self, page: Page) -> str | None:
-        """What the page before tells this one; None at the start of a chain."""
+        """What the page before tells this one; None at a chain's start, or when that is lost."""
         before = self.dataset.previous(page)
-        if before is None:
+        if before is None or self.is_lost(before):
             return None
         return self.read_page(before).context()
 
@@ -107,6 +141,16 @@ class Workbench:
         So the pages of a batch in flight are known even without the ledger.
         """
         return self.settings.paths.state_dir / "requests" / f"{display_name}.jsonl"
+
+    def earlier_answer(self, page: Page) -> PageModel | None:
+        """The answer that a dead letter had before, from the ledger: its file may be in use."""
+        attempt_id = self.ledger.answer_on_file(page.key)
+        if attempt_id is None:
+            return None
+        try:
+            return self.prompt.page_model.model_validate_json(self.ledger.attempt_page(attempt_id))
+        except ValueError:  # another prompt's
+            return None
 
     def book_files(self, book: Book) -> list[Path]:
         """The files that are written for a book."""

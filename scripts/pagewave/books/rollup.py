@@ -1,4 +1,8 @@
-"""Rolls the pages of a book up into book.json (everything, with provenance) and text.txt."""
+"""Rolls the pages of a book up into book.json (everything, with provenance) and text.txt.
+
+Where dead letters do not block, a book is written without them, or with the answers they had
+before; both files name what is missing.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -15,14 +19,19 @@ def write_book(bench: Workbench, book: Book) -> None:
     Raises:
         DataError: a page's file is missing or not what the page model says.
     """
-    pages, texts = [], []
+    pages, missing, texts = [], [], []
     for page in book.pages:
-        answer = bench.read_page(page)
+        place = {"number": page.number, "key": page.key, "image": str(page.image)}
+        reason = bench.why_dead(page.key) if bench.is_lost(page) else None
+        answer = bench.earlier_answer(page) if reason else bench.read_page(page)
+        if reason:
+            missing.append({**place, "reason": reason, "earlier_answer": answer is not None})
+        if answer is None:
+            texts.append(f"[page {page.number}]\n[missing: not read, after {reason}]\n")
+            continue
         pages.append(
             {
-                "number": page.number,
-                "key": page.key,
-                "image": str(page.image),
+                **place,
                 "provenance": provenance(bench.ledger, page),
                 "page": answer.model_dump(mode="json"),
             }
@@ -33,6 +42,7 @@ def write_book(bench: Workbench, book: Book) -> None:
         "school": book.school,
         "year": book.year,
         "page_count": len(pages),
+        "missing": missing,
         "pages": pages,
     }
     book_file, text_file = bench.book_files(book)
@@ -43,7 +53,7 @@ def write_book(bench: Workbench, book: Book) -> None:
 def provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
     """How a page's answer came about; None where its file was not written by pagewave."""
     rows = ledger.query(
-        "SELECT a.number AS attempt, a.fingerprint, a.prompt_tokens, a.output_tokens,"
+        "SELECT a.id, a.number AS attempt, a.fingerprint, a.prompt_tokens, a.output_tokens,"
         " a.thoughts_tokens, a.cached_tokens, a.usd, a.created_at, b.name AS batch, b.engine,"
         " b.model, p.name AS prompt_name, p.template_file AS prompt_template,"
         " p.sha256 AS prompt_sha256, r.generation_config, r.image_sha256"
@@ -55,6 +65,7 @@ def provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
     if not rows:
         return None
     row = dict(rows[0])
+    row["flags"] = [flag._asdict() for flag in ledger.flags_of(row.pop("id"))]
     row["generation_config"] = json.loads(row["generation_config"])
     row["prompt_version"] = row["prompt_template"].removesuffix(".jinja")
     row["read_at"] = datetime.fromtimestamp(row.pop("created_at"), UTC).isoformat()

@@ -15,7 +15,13 @@ from .wire import INTERNAL, Json, dumps, pick
 Read = Callable[[str, bytes, str], str]
 """A reader: (record key, image, prompt) -> the JSON text of a page."""
 
+# As in pagewave.prompting, whose import would delay the start of the server.
+CONTEXT_BEGIN, CONTEXT_END = "<<<PREVIOUS_PAGE", "PREVIOUS_PAGE>>>"
+
 LOOP = "Course of study, first term, "
+INVENTED = (
+    "FRESHMAN YEAR.\nLivy; Xenophon's Anabasis; Loomis's Algebra.\nSOPHOMORE YEAR.\nHorace; Homer."
+)
 
 
 class Refused(Exception):
@@ -95,6 +101,7 @@ def respond(
     blocked, recited = "blocked" in names, "recitation" in names
     try:
         text = "" if blocked or recited else read(key, images[0] if images else b"", prompt)
+        text = _misread(text, faults, key, prompt) if text else ""
         text, reason = _damage(text, faults) if text else ("", "STOP")
     except Exception as error:
         raise Refused(INTERNAL, f"the reader failed: {type(error).__name__}: {error}") from error
@@ -113,6 +120,22 @@ def respond(
     response["modelVersion"] = model.removeprefix("models/")
     response["responseId"] = hashlib.sha256(f"{key}\n{prompt}".encode()).hexdigest()[:22]
     return response
+
+
+def _misread(text: str, faults: Sequence[Fault], key: str, prompt: str) -> str:
+    """A page (JSON text) that is valid and not what the image shows."""
+    for fault in faults:
+        match fault.name:
+            case "echo-key":
+                text = _with_text(text, key)
+            case "echo-context" if CONTEXT_BEGIN in prompt:
+                quoted = prompt.rpartition(CONTEXT_BEGIN)[2].partition(CONTEXT_END)[0]
+                text = _with_text(text, quoted.strip())
+            case "empty-text":
+                text = _with_text(text, "", fault.declared)
+            case "invented-text":
+                text = _with_text(text, INVENTED)
+    return text
 
 
 def _damage(text: str, faults: Sequence[Fault]) -> tuple[str, str]:
@@ -136,6 +159,16 @@ def _damage(text: str, faults: Sequence[Fault]) -> tuple[str, str]:
             case "line-separator":
                 text = _with_first_text(text, "before\u2028after")
     return text, reason
+
+
+def _with_text(text: str, words: str, content_type: str = "other") -> str:
+    """A page (JSON text) with these words alone; without words, it has no block."""
+    page = json.loads(text)
+    block = {"block_id": 1, "position": "top", "text": words, "font_style": "regular"}
+    page["raw_ocr"]["text_blocks"] = [block] if words else []
+    page["page_info"]["content_type"] = content_type
+    page["courses"] = []
+    return dumps(page)
 
 
 def _with_first_text(text: str, words: str) -> str:

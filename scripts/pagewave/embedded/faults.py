@@ -79,6 +79,10 @@ KINDS: Final[dict[str, Kind]] = {
     "fenced-json": Kind("record", "JSON in a code fence"),
     "text-around-json": Kind("record", "chatter before and after the JSON"),
     "invalid-schema": Kind("record", "JSON of the wrong schema"),
+    "echo-key": Kind("record", "the text is the record's key"),
+    "echo-context": Kind("record", "the text is what the prompt quotes of the page before"),
+    "empty-text": Kind("record", "no text; content_type as declared", {"declared": "courses"}),
+    "invented-text": Kind("record", "the text is a made-up list of studies"),
     "line-separator": Kind("record", "U+2028 inside a string"),
 }
 COMMON: Final = {"match": "", "times": FOREVER, "skip": 0, "probability": 1.0, "seed": 0}
@@ -101,6 +105,7 @@ class Fault:
     share: float = 0.0
     acted: bool = False
     closed: bool = False
+    declared: str = ""
 
     @property
     def number(self) -> float:
@@ -259,4 +264,5 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "share": _share,
     "acted": _yes,
     "closed": _yes,
+    "declared": str,
 }

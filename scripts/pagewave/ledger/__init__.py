@@ -8,6 +8,7 @@ from .answers import Answers, Attempt
 from .batches import Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin
+from .flags import Flag, FlaggedPage, Flags
 from .location import refuse_network
 from .runs import MemberOutcome, PlannedPage, Runs
 from .trouble import explained
@@ -17,6 +18,8 @@ __all__ = [
     "Batch",
     "FailureCount",
     "FailureRow",
+    "Flag",
+    "FlaggedPage",
     "KnownImage",
     "Ledger",
     "LoggedFailure",
@@ -29,5 +32,5 @@ __all__ = [
 ]
 
 
-class Ledger(Runs, Batches, Answers, Failures, Files):
+class Ledger(Runs, Batches, Answers, Flags, Failures, Files):
     """All that can be asked of the ledger, and written to it, by subject."""

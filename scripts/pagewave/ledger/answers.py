@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from .connection import Connection
 from .failures import FailureRow, clear_failures
+from .flags import Flag, add_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Attempt:
     thoughts_tokens: int
     cached_tokens: int
     usd: float | None
+    flags: Sequence[Flag] = ()
 
 
 class Answers(Connection):
@@ -44,7 +46,7 @@ class Answers(Connection):
         failures: Sequence[FailureRow],
         at: float | None = None,
     ) -> None:
-        """Everything a batch brought, at once: attempts, failures, and that it is collected.
+        """Everything a batch brought, at once: attempts, flags, failures, and that it is collected.
 
         A batch that is collected already stays as it is, so that collecting twice changes nothing.
         `at`: when, in Unix seconds; None is now.
@@ -81,6 +83,7 @@ class Answers(Connection):
                     for a in attempts
                 ],
             )
+            add_flags(db, batch_id, {a.key: a.flags for a in attempts}, now)
             clear_failures(db, [a.key for a in attempts if a.page is not None], now)
             engine = db.execute("SELECT engine FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
             db.executemany(

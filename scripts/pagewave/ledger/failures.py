@@ -30,6 +30,10 @@ class FailureCount(NamedTuple):
     counted: int
     of_batches: int
 
+    def are_too_many(self, max_retries: int, max_batch_failures: int) -> bool:
+        """Is the page given up?"""
+        return self.counted >= max_retries or self.of_batches >= max_batch_failures
+
 
 def clear_failures(db: sqlite3.Connection, keys: Iterable[str], now: float) -> None:
     """Forgive the failures of these keys, inside of a transaction."""
@@ -71,7 +75,7 @@ class Failures(Connection):
         return {
             key
             for key, failures in self.failure_counts(engine).items()
-            if failures.counted >= max_retries or failures.of_batches >= max_batch_failures
+            if failures.are_too_many(max_retries, max_batch_failures)
         }
 
     def failures(self) -> list[LoggedFailure]:
@@ -91,6 +95,16 @@ class Failures(Connection):
             failure_id,
         )
         return dict(rows[0])
+
+    def failure_count(self, key: str, engine: str) -> FailureCount:
+        """Failures of one key that nothing has cleared yet."""
+        rows = self.query(
+            "SELECT COALESCE(SUM(counted), 0), COALESCE(SUM(1 - counted), 0) FROM failure"
+            " WHERE cleared_at IS NULL AND key = ? AND engine = ?",
+            key,
+            engine,
+        )
+        return FailureCount(*rows[0])
 
     def last_failure(self, key: str) -> sqlite3.Row | None:
         """The newest failure of a key that nothing has cleared yet."""

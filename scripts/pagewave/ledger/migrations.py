@@ -263,7 +263,20 @@ CREATE VIEW failure_logs AS
     LEFT JOIN prompt p ON p.sha256 = b.prompt_sha256;
 """
 
-MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL]
+FLAGS = """
+-- Doubts about an answer that was taken: what is the guard that found it.
+CREATE TABLE flag (
+    id INTEGER PRIMARY KEY,
+    attempt_id INTEGER NOT NULL REFERENCES attempt(id),
+    key TEXT NOT NULL,
+    what TEXT NOT NULL,
+    message TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE INDEX flag_attempt ON flag(attempt_id);
+"""
+
+MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL, FLAGS]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..ledger import Attempt, Record
+from ..ledger import Attempt, Flag, Record
 from ..prompting import load_prompt, versions
 from ..requests import canonical_json
 from ..workbench import Workbench
@@ -127,4 +127,5 @@ def _attempt(answer: PastAnswer) -> Attempt:
         thoughts_tokens=told["thoughts_tokens"],
         cached_tokens=told["cached_tokens"],
         usd=told["usd"],
+        flags=[Flag(**flag) for flag in told.get("flags", [])],
     )

@@ -89,12 +89,14 @@ class RunStatus:
 class Watch:
     """Looks at the newest run of a ledger, again and again.
 
-    `slots` is how many batches may be in flight at once, which the time left depends on.
+    `slots` is how many batches may be in flight at once, which the time left depends on; `goes_on`
+    says that dead letters do not block.
     """
 
-    def __init__(self, ledger: Ledger, slots: int) -> None:
+    def __init__(self, ledger: Ledger, slots: int, goes_on: bool = False) -> None:
         self._ledger = ledger
         self._slots = slots
+        self._goes_on = goes_on
         self._schedule: Schedule | None = None
         self._run_id = ""
 
@@ -133,7 +135,8 @@ class Watch:
 
     def _schedule_of(self, run_id: str) -> Schedule:
         if self._schedule is None or self._run_id != run_id:
-            self._schedule = Schedule(self._ledger, run_id, self._ledger.run_pages(run_id))
+            pages = self._ledger.run_pages(run_id)
+            self._schedule = Schedule(self._ledger, run_id, pages, self._goes_on)
             self._run_id = run_id
         return self._schedule
 
@@ -165,16 +168,27 @@ class Watch:
             LaneStatus(
                 lane=lane,
                 chains=len(of_lane),
-                chains_blocked=sum(bool(_behind_a_dead_letter(c, outcomes)) for c in of_lane),
+                chains_blocked=sum(bool(self._waiting(chain, outcomes)) for chain in of_lane),
                 waves_ended=ended[lane],
                 waves_left=waves_left[lane],
-                pages_left=sum(_pages_left(chain, outcomes) for chain in of_lane),
+                pages_left=sum(self._pages_left(chain, outcomes) for chain in of_lane),
             )
             for lane, of_lane in chains.items()
         ]
 
     def _blocked(self, schedule: Schedule, outcomes: dict[str, str]) -> int:
-        return sum(len(_behind_a_dead_letter(chain, outcomes)) for chain in schedule.chains)
+        return sum(len(self._waiting(chain, outcomes)) for chain in schedule.chains)
+
+    def _waiting(self, chain: list[str], outcomes: dict[str, str]) -> list[str]:
+        """The pages of a chain that wait for a dead letter, and so for a person."""
+        for place, key in enumerate(chain):
+            if outcomes.get(key) == "dead" and not self._goes_on:
+                return [after for after in chain[place + 1 :] if after not in outcomes]
+        return []
+
+    def _pages_left(self, chain: list[str], outcomes: dict[str, str]) -> int:
+        done = sum(outcomes.get(key) in ("read", "free", "dead") for key in chain)
+        return len(chain) - done - len(self._waiting(chain, outcomes))
 
     def _records(self, run_id: str) -> RecordCounts:
         sent = self._ledger.query(
@@ -239,16 +253,3 @@ class Watch:
             return None
         left = [lane.waves_left for lane in lanes]
         return seconds * max(max(left, default=0), sum(left) / self._slots)
-
-
-def _behind_a_dead_letter(chain: list[str], outcomes: dict[str, str]) -> list[str]:
-    """The pages of a chain that wait for a dead letter, and so for a person."""
-    for place, key in enumerate(chain):
-        if outcomes.get(key) == "dead":
-            return [after for after in chain[place + 1 :] if after not in outcomes]
-    return []
-
-
-def _pages_left(chain: list[str], outcomes: dict[str, str]) -> int:
-    done = sum(outcomes.get(key) in ("read", "free", "dead") for key in chain)
-    return len(chain) - done - len(_behind_a_dead_letter(chain, outcomes))
