@@ -50,6 +50,7 @@ OPTIONS = {
     "nuke_database.py": "--dry-run --confirm --recreate-tables --force --ledger",
     "batches.py": "--all --live --cancel --reconcile --limit --ledger",
     "rebuild_ledger.py": "--dry-run --files-only",
+    "status.py": "--watch --ledger",
 }
 
 
