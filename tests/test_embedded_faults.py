@@ -12,7 +12,7 @@ from embedded_process import EmbeddedProcess, client_of, result_lines, run_batch
 from google import genai
 from google.genai import errors, types
 
-from pagewave.embedded.faults import KINDS, FaultError, Faults, describe, parse
+from pagewave.embedded.faults import GARBAGE, KINDS, FaultError, Faults, describe, parse
 
 KEY = "a:b:1900:1"
 RECORD = {
@@ -455,3 +455,57 @@ def test_faults_are_logged(server: EmbeddedProcess, client: genai.Client) -> Non
     read_with(server, client, "blocked")
     event = server.log("fault")[-1]
     assert (event["fault"], event["subject"]) == ("blocked", KEY)
+
+
+# ---- ways in which the service misleads
+
+
+@pytest.mark.parametrize("body", ["html", "json", "empty", "binary"])
+def test_garbage_of_all_sorts(server: EmbeddedProcess, body: str) -> None:
+    server.set_faults([f"garbage-200:call=list,body={body}"])
+    reply = server.request("GET", "/v1beta/batches")
+    assert (reply.status_code, reply.content) == (200, GARBAGE[body])
+
+
+def test_an_active_file_may_be_taken_for_one_that_is_not(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    file = upload(client)
+    server.set_faults(["not-active-yet:times=1"])
+    with pytest.raises(errors.ClientError, match="not in an ACTIVE state") as raised:
+        client.batches.create(model="m", src=file.name or "")
+    assert (raised.value.code, raised.value.status) == (400, "FAILED_PRECONDITION")
+    assert client.batches.create(model="m", src=file.name or "").name
+
+
+def test_a_download_may_be_short_and_a_list_empty_without_an_error(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    records = [RECORD | {"key": f"a:b:1900:{page}"} for page in range(4)]
+    batch = run_batch(client, records, "short")
+    server.set_faults(["short-download:times=1", "list-empty:times=1"])
+    assert [len(result_lines(client, batch)) for _ in range(2)] == [2, 4]
+    assert client.batches.list(config={"page_size": 5}).page == []
+    assert len(client.batches.list(config={"page_size": 5}).page) > 0
+
+
+def test_a_cancel_may_be_ignored(server: EmbeddedProcess, client: genai.Client) -> None:
+    server.set_faults(["cancel-ignored", "job-pending:seconds=0.3"])
+    batch = run_batch(client, [RECORD], "ignored", wait=False)
+    client.batches.cancel(name=batch.name or "")
+    wait_for(lambda: client.batches.get(name=batch.name or "").end_time)
+    state = client.batches.get(name=batch.name or "").state
+    assert state == types.JobState.JOB_STATE_SUCCEEDED
+
+
+@pytest.mark.parametrize("fault", ["job-failed", "job-expired", "job-cancelled"])
+def test_a_batch_that_ends_badly_may_hold_answers(
+    server: EmbeddedProcess, client: genai.Client, fault: str
+) -> None:
+    before = server.stats()["inferences"]
+    server.set_faults([f"{fault}:share=0.5"])
+    records = [RECORD | {"key": f"a:b:1900:{page}"} for page in range(4)]
+    batch = run_batch(client, records, "half")
+    assert batch.state and batch.state.value == fault.upper().replace("-", "_STATE_")
+    assert len(result_lines(client, batch)) == 2
+    assert server.stats()["inferences"] == before + 2

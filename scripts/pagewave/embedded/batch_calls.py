@@ -38,7 +38,7 @@ class BatchCalls:
                 f"You do not have permission to access the File {file_id} or it may not exist."
             )
             raise ApiError(403, message)
-        if file.state != "ACTIVE":
+        if file.state != "ACTIVE" or "not-active-yet" in request.state.faults:
             message = f"The File {file_id} is not in an ACTIVE state and usage is not allowed."
             raise ApiError(400, message, "FAILED_PRECONDITION")
         active = self.store.count_active()
@@ -79,7 +79,8 @@ class BatchCalls:
     async def list_batches(self, request: Request) -> Response:
         """batches.list, newest first"""
         faults = request.state.faults
-        if "list-empty-without-page-size" in faults and "pageSize" not in request.query_params:
+        without_size = "pageSize" not in request.query_params
+        if "list-empty" in faults or ("list-empty-without-page-size" in faults and without_size):
             return JSONResponse({})
 
         def fetch(before: int, limit: int) -> list[tuple[int, Json | None]]:
@@ -104,6 +105,8 @@ class BatchCalls:
         """batches.cancel; without effect on a job that has ended"""
         batch = self._batch(request)
         self.log.write("cancel", batch=batch.name)
+        if "cancel-ignored" in request.state.faults:
+            return JSONResponse({})
         await self.jobs.cancel(batch)
         if fault := request.state.faults.get("quota-held"):
             self._quota_held_until = time.time() + fault.seconds

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from .faults import Fault
+from .faults import GARBAGE, Fault
 from .jobs import Jobs
 from .wire import ApiError, Json
 
@@ -82,7 +82,7 @@ class Call:
                 message = f"Injected fault {fault.code}."
                 response = self._refusal(request, ApiError(fault.code, message))
             case "garbage-200":
-                response = Response("<html>It works!</html>", 200, media_type="text/html")
+                response = Response(GARBAGE[fault.body], 200, media_type="text/html")
             case "slow":
                 await asyncio.sleep(fault.seconds)
                 return False

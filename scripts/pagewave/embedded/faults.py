@@ -48,10 +48,16 @@ KINDS: Final[dict[str, Kind]] = {
     "cut-after": Kind("call", "done, then connection cut", _CALL),
     "slow": Kind("call", "a late reply", _CALL | {"seconds": 1.0, "acted": True}),
     "hang": Kind("call", "no reply, ever", _CALL | {"acted": False}),
-    "garbage-200": Kind("call", "200 with a page of HTML", _CALL | {"acted": True}),
+    "garbage-200": Kind("call", "200 with nonsense", _CALL | {"acted": True, "body": "html"}),
+    "not-active-yet": Kind(
+        "call", "create takes an ACTIVE file for a PROCESSING one", {}, "create"
+    ),
     "truncated-download": Kind("call", "half the file, then connection cut", {}, "download"),
+    "short-download": Kind("call", "half the lines, as if that were all", {}, "download"),
+    "list-empty": Kind("call", "{}, whatever there is", {}, "list"),
     "list-empty-without-page-size": Kind("call", "{} unless pageSize is given", {}, "list"),
     "list-empty-later-page": Kind("call", "an empty page before each later one", {}, "list"),
+    "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
     "file-failed": Kind("file", "FAILED once it was processed"),
@@ -59,9 +65,9 @@ KINDS: Final[dict[str, Kind]] = {
     "list-delay": Kind("job", "a new job is not listed at first", {"seconds": 5.0}),
     "job-pending": Kind("job", "PENDING, for so long", {"seconds": FOREVER}),
     "job-unknown-state": Kind("job", "a state nobody knows", {"seconds": FOREVER}),
-    "job-failed": Kind("job", "ends FAILED, nothing read"),
-    "job-expired": Kind("job", "ends EXPIRED, nothing read"),
-    "job-cancelled": Kind("job", "ends CANCELLED, nothing read"),
+    "job-failed": Kind("job", "ends FAILED, this share read", {"share": 0.0}),
+    "job-expired": Kind("job", "ends EXPIRED, this share read", {"share": 0.0}),
+    "job-cancelled": Kind("job", "ends CANCELLED, this share read", {"share": 0.0}),
     "job-partial": Kind("job", "ends PARTIALLY_SUCCEEDED, a share read", {"share": 0.5}),
     "no-result-file": Kind("job", "SUCCEEDED without output, for so long", {"seconds": FOREVER}),
     "response-only": Kind("job", "output under `response`, not in metadata"),
@@ -85,6 +91,12 @@ KINDS: Final[dict[str, Kind]] = {
     "invented-text": Kind("record", "the text is a made-up list of studies"),
     "line-separator": Kind("record", "U+2028 inside a string"),
 }
+GARBAGE: Final = {
+    "html": b"<html>It works!</html>",
+    "json": b"{}",
+    "empty": b"",
+    "binary": b"\xff\xfe\x00",
+}
 COMMON: Final = {"match": "", "times": FOREVER, "skip": 0, "probability": 1.0, "seed": 0}
 
 
@@ -103,6 +115,7 @@ class Fault:
     code: int = 0
     seconds: float = 0.0
     share: float = 0.0
+    body: str = "html"
     acted: bool = False
     closed: bool = False
     declared: str = ""
@@ -110,7 +123,7 @@ class Fault:
     @property
     def number(self) -> float:
         """What a job remembers of its fault: the seconds or the share."""
-        return self.share if self.name == "job-partial" else self.seconds
+        return self.share if "share" in KINDS[self.name].options else self.seconds
 
     @property
     def after_acting(self) -> bool:
@@ -210,6 +223,7 @@ def describe() -> str:
             *lines,
             "",
             f"call={calls}|any",
+            f"body={'|'.join(GARBAGE)}",
             "acted=yes: only after the call took effect",
         ]
     )
@@ -252,6 +266,12 @@ def _call(text: str) -> str:
     return text
 
 
+def _body(text: str) -> str:
+    if text not in GARBAGE:
+        raise ValueError(f"must be one of {', '.join(GARBAGE)}{_nearest(text, GARBAGE)}")
+    return text
+
+
 _READ: Final[dict[str, Callable[[str], Any]]] = {
     "match": re.compile,
     "times": _amount,
@@ -262,6 +282,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "code": int,
     "seconds": _amount,
     "share": _share,
+    "body": _body,
     "acted": _yes,
     "closed": _yes,
     "declared": str,

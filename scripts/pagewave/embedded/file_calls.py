@@ -134,6 +134,9 @@ class FileCalls:
             raise ApiError(400, message, "FAILED_PRECONDITION")
         self.log.write("download", file=f"files/{file.id}", size=file.size)
         data = self.store.path(file.id).read_bytes()
+        if "short-download" in request.state.faults:
+            lines = data.splitlines(keepends=True)
+            data = b"".join(lines[: len(lines) // 2])
         return Response(data, media_type="application/octet-stream")
 
     def _file(self, request: Request) -> File:

@@ -125,16 +125,18 @@ class Jobs:
                 await _until(batch.created + quirks["job-unknown-state"])
                 self.store.set_state(batch.id, "RUNNING")
             due = batch.created + max(self.pace.batch_seconds, quirks.get("batch-hold", 0.0))
+            records = self._records(batch) if records is None else records
             for name in ("failed", "expired", "cancelled"):
                 if f"job-{name}" in quirks:
+                    todo = _share(records, quirks[f"job-{name}"])
+                    await self._read_all(batch, todo)
                     await _until(due)
                     error = (INTERNAL, f"The batch ended {name}.")
-                    self._finish(batch, name.upper(), error=error)
+                    self._finish(batch, name.upper(), todo or None, error=error)
                     return
-            records = self._records(batch) if records is None else records
             todo, rest, state = records, None, "SUCCEEDED"
             if "job-partial" in quirks:
-                todo = records[: math.ceil(len(records) * quirks["job-partial"])]
+                todo = _share(records, quirks["job-partial"])
                 rest, state = (INTERNAL, "Not processed."), "PARTIALLY_SUCCEEDED"
             await self._read_all(batch, todo)
             await _until(due)
@@ -233,6 +235,11 @@ class Jobs:
 
     def _log_inference(self, batch: Batch, line: int, key: str, sha256: str) -> None:
         self.log.write("inference", batch=batch.name, key=key, line=line, sha256=sha256)
+
+
+def _share(records: list[Record], share: float) -> list[Record]:
+    """The first records, as many as this share of all."""
+    return records[: math.ceil(len(records) * share)]
 
 
 async def _until(when: float) -> None:
