@@ -107,10 +107,16 @@ class Library:
         self._processes.append(Head(command, self.root, environment, self.before_start))
         return self._processes[-1]
 
-    def run(self, *arguments: str, code: int = 0, profile: bool = True) -> str:
+    def run(
+        self,
+        *arguments: str,
+        code: int = 0,
+        profile: bool = True,
+        seconds: float = RUN_SECONDS,
+    ) -> str:
         """Runs the command to its end, checks its exit code, and returns all it printed."""
         head = self.start(*arguments, profile=profile)
-        returned, output = head.wait()
+        returned, output = head.wait(seconds)
         assert returned == code, f"exit code {returned}, not {code}:\n{output}"
         return output
 
@@ -153,6 +159,10 @@ class Library:
         """A book's book.json."""
         path = self.root / "results/books" / book / "book.json"
         return dict(json.loads(path.read_text(encoding="utf-8")))
+
+    def has_book(self, book: str) -> bool:
+        """Was the book written?"""
+        return (self.root / "results/books" / book / "book.json").exists()
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """The embedded server's events of one kind, oldest first; none where no server ran."""

@@ -268,7 +268,7 @@ def test_what_gemini_cannot_express_is_named(model: type[PageModel], said: str) 
 
 def test_the_first_attempt_is_as_configured(folder: Path) -> None:
     settings = make_settings(folder)
-    assert generation_config(settings, 1, None) == {
+    assert generation_config(settings, 1, []) == {
         "temperature": 0.1,
         "maxOutputTokens": 8192,
         "responseMimeType": "application/json",
@@ -286,7 +286,7 @@ def test_every_setting_has_its_name_on_the_wire(folder: Path) -> None:
         "media_resolution": "MEDIA_RESOLUTION_HIGH",
     }
     settings = make_settings(folder, model={"generation_config": configured})
-    config = generation_config(settings, 1, None)
+    config = generation_config(settings, 1, [])
     assert config == {
         "maxOutputTokens": 100,
         "topP": 0.5,
@@ -303,7 +303,7 @@ def test_every_setting_has_its_name_on_the_wire(folder: Path) -> None:
 def test_a_retry_climbs_the_ladder(folder: Path) -> None:
     retry = {"generation_config": [{"temperature": 0.4}, {"temperature": 0.8, "top_p": 0.9}]}
     settings = make_settings(folder, retry=retry)
-    configs = [generation_config(settings, attempt, "APIError") for attempt in (1, 2, 3, 4, 9)]
+    configs = [generation_config(settings, attempt, ["APIError"]) for attempt in (1, 2, 3, 4, 9)]
     assert [config["temperature"] for config in configs] == [0.1, 0.4, 0.8, 0.8, 0.8]
     assert [config.get("topP") for config in configs] == [None, None, 0.9, 0.9, 0.9]
 
@@ -317,16 +317,19 @@ def test_the_last_error_goes_over_the_ladder(folder: Path) -> None:
         },
     }
     settings = make_settings(folder, retry=retry)
-    truncated = generation_config(settings, 2, "Truncated")
+    truncated = generation_config(settings, 2, ["Truncated"])
     assert (truncated["temperature"], truncated["maxOutputTokens"]) == (0.4, 20000)
-    assert generation_config(settings, 2, "Recitation")["temperature"] == 1.0
-    assert generation_config(settings, 2, "Blocked")["temperature"] == 0.4
-    assert generation_config(settings, 3, None)["maxOutputTokens"] == 8192
+    assert generation_config(settings, 2, ["Recitation"])["temperature"] == 1.0
+    assert generation_config(settings, 2, ["Blocked"])["temperature"] == 0.4
+    assert generation_config(settings, 3, [])["maxOutputTokens"] == 8192
+    # The newest error has the last word; an older one stays in force beside it.
+    both = generation_config(settings, 3, ["Truncated", "Recitation"])
+    assert (both["maxOutputTokens"], both["temperature"]) == (20000, 1.0)
 
 
 def test_without_a_ladder_a_retry_repeats(folder: Path) -> None:
     settings = make_settings(folder, retry={"generation_config": [], "after": {}})
-    assert generation_config(settings, 3, "Truncated") == generation_config(settings, 1, None)
+    assert generation_config(settings, 3, ["Truncated"]) == generation_config(settings, 1, [])
 
 
 # The fingerprint
@@ -495,7 +498,7 @@ def test_the_sdk_knows_every_field_of_a_line(folder: Path) -> None:
         "media_resolution": "MEDIA_RESOLUTION_HIGH",
     }
     settings = make_settings(folder, model={"generation_config": generation})
-    config = generation_config(settings, 1, None)
+    config = generation_config(settings, 1, [])
     line = jsonl_line(make_request(), "files/abc", config, response_schema(PROMPT.page_model))
     request = json.loads(line)["request"]
     (content,) = [types.Content.model_validate(content) for content in request["contents"]]

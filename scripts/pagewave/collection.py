@@ -2,121 +2,211 @@
 
 Raw lines are stored before they are understood, results join their records by key alone, and all
 that a batch brought is committed at once. Collecting a batch twice changes nothing.
+
+A batch that is lost, stuck or without results is given up only after several looks; its records may
+be sent again then, and should it turn up later, `recovery` takes in what it brings.
 """
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import DataError, ServiceError
-from .gemini import STATES_WITH_RESULTS, RemoteBatch
-from .ledger import Attempt, Batch, FailureRow, Record, explained
+from .gemini import GOING_STATES, SUCCESSFUL_STATES, RemoteBatch
+from .ledger import LOST, NO_RESULTS, STUCK, Attempt, Batch, FailureRow, Record, explained
 from .quality import Evidence, judge
 from .requests import usd
 from .responses import BATCH_ERROR_TYPES, Answer, Failure, Usage, key_of, parse_line, split_lines
 from .workbench import Workbench, log
 
-POLLS_FOR_LATE_RESULTS = 5
-"""A batch may say SUCCEEDED a little before its result file can be named."""
-CANCEL_PATIENCE_SECONDS = 3600.0
+DOWNLOADS_OF_SHORT_RESULTS = 3
+SENDING_SECONDS = 24 * 3600.0
+"""Long enough to upload the images of any batch; whoever sends it is not at it any more."""
 NEIGHBOURS = 8
 """Pages on either side of one that may be blank, to whose images its own is compared."""
 NO_USAGE = Usage(0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words."""
+
+    state: str
+    error: str | None
+    lines: Sequence[bytes] = ()
 
 
 def collect(bench: Workbench, batch_id: int) -> None:
     """Wait for a batch to end and take in what it brought; at once if that was done already.
 
     Raises:
+        ServiceError: the service is not there; the batch stays open for the next run.
         Stopped: the run was told to stop; the batch stays at the service.
     """
     with bench.batch_lock(batch_id):
         batch = _wait_until_submitted(bench, batch_id)
         if batch.status in ("collected", "abandoned"):
             return
-        state, error, remote = _wait_until_ended(bench, batch)
         records = bench.ledger.records(batch_id)
-        lines: list[bytes] = []
-        if remote and remote.result_file and state in STATES_WITH_RESULTS:
-            lines = download(bench, batch.display_name, remote.result_file)
-            bench.ledger.store_lines(batch_id, [(key_of(line), line) for line in lines])
-        attempts, failures = understand(bench, batch, state, error, records, lines)
-        bench.ledger.commit_results(batch_id, state, error, attempts, failures)
-        bench.request_file(batch.display_name).unlink(missing_ok=True)
-        _clean_up(bench, batch, records, attempts)
+        ended = _wait_until_ended(bench, batch, records)
+        if ended.state in (LOST, STUCK, NO_RESULTS):
+            log.warning("%s: given up as %s (%s)", batch.name, ended.state, ended.error)
+            attempts, failures = understand(bench, batch, ended, records)
+            bench.ledger.give_up(batch_id, ended.state, ended.error, attempts, failures)
+        else:
+            _take_in(bench, batch, records, ended)
+
+
+def collect_late(bench: Workbench, batch_id: int, remote: RemoteBatch) -> bool:
+    """Take in what a batch brought that was given up on and has ended; False: nothing so far.
+
+    That it failed as a whole was held against its records when it was given up, not again now.
+    """
+    with bench.batch_lock(batch_id):
+        batch = bench.ledger.batch(batch_id)
+        if batch.status != "abandoned":
+            return False
+        records = bench.ledger.records(batch_id)
+        lines = _results(bench, batch, remote, records)
+        if lines is None and remote.state in SUCCESSFUL_STATES:
+            return False
+        _take_in(bench, batch, records, Ended(remote.state, remote.error, lines or ()), late=True)
+        return True
+
+
+def _take_in(
+    bench: Workbench, batch: Batch, records: Sequence[Record], ended: Ended, late: bool = False
+) -> None:
+    bench.ledger.store_lines(batch.id, [(key_of(line), line) for line in ended.lines])
+    attempts, failures = understand(bench, batch, ended, records)
+    if late:
+        failures = [failure for failure in failures if failure.counted]
+    bench.ledger.commit_results(batch.id, ended.state, ended.error, attempts, failures)
+    bench.request_file(batch.display_name).unlink(missing_ok=True)
+    _compare(bench, batch)
+    _clean_up(bench, batch, records, attempts, failures)
 
 
 def _wait_until_submitted(bench: Workbench, batch_id: int) -> Batch:
     """The batch once it is no longer about to be sent: another lane may still be at that."""
-    settings = bench.settings.batch
-    deadline = time.time() + settings.outage_seconds + settings.reconcile_seconds
+    pause = min(1.0, bench.settings.batch.poll_interval_seconds)
     while (batch := bench.ledger.batch(batch_id)).status in ("intent", "creating"):
-        if time.time() > deadline:
+        # Each wait for quota renews `creating_at`.
+        if time.time() > max(batch.intent_at, batch.creating_at or 0.0) + SENDING_SECONDS:
             raise ServiceError(
                 f"Batch {batch.display_name} was never created. Run the same command again."
             )
-        bench.gemini.pause(min(1.0, settings.poll_interval_seconds))
+        bench.gemini.pause(pause)
     return batch
 
 
-def _wait_until_ended(bench: Workbench, batch: Batch) -> tuple[str, str | None, RemoteBatch | None]:
-    """Poll until the batch has ended: its state, the service's error, the batch itself."""
+def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record]) -> Ended:
+    """Poll until the batch has ended, and fetch its results."""
     assert batch.name, "only a submitted batch can be waited for"
     settings = bench.settings.batch
     submitted_at = batch.submitted_at or batch.intent_at
     deadline = submitted_at + settings.poll_interval_seconds * settings.max_poll_attempts
-    cancelled_at: float | None = None
-    last_state, late_polls = batch.state, 0
+    cancelled_at, asked_at = 0.0, 0.0
+    last_state = batch.state
     while True:
-        remote = bench.gemini.get(batch.name)
+        remote = bench.gemini.get(batch.name) or _look_again(bench, batch.name)
         if remote is None:
-            return "LOST", "the service doesn't know this batch any more", None
+            return Ended(LOST, "the service knows this batch no longer")
         if remote.state != last_state:
+            if not remote.ended and remote.state not in GOING_STATES:
+                log.warning("%s: unknown state %s, waiting on", batch.name, remote.state)
             bench.ledger.mark_state(batch.id, remote.state)
             last_state = remote.state
         if remote.ended:
-            if remote.state != "SUCCEEDED" or remote.result_file:
-                return remote.state, remote.error, remote
-            late_polls += 1
-            if late_polls > POLLS_FOR_LATE_RESULTS:
-                return "NO_RESULTS", "SUCCEEDED without a result file", remote
+            return _fetch(bench, batch, remote, records)
         now = time.time()
-        if cancelled_at and now > cancelled_at + CANCEL_PATIENCE_SECONDS:
-            return "STUCK", f"still {remote.state} an hour after it was cancelled", remote
-        if not cancelled_at and not remote.ended and now > deadline:
+        if cancelled_at and now > cancelled_at + settings.cancel_seconds:
+            waited = f"{settings.cancel_seconds:.0f} s after it was cancelled"
+            return Ended(STUCK, f"still {remote.state} {waited}")
+        if now > deadline and now > asked_at + settings.reconcile_seconds:
+            # Asked again now and then: the service may have said yes and done nothing.
             log.warning("%s: %s beyond its deadline, cancelling", batch.name, remote.state)
             bench.gemini.cancel(batch.name)
-            cancelled_at = now
+            asked_at = now
+            cancelled_at = cancelled_at or now
         # Jitter keeps many lanes from polling in step.
         bench.gemini.pause(settings.poll_interval_seconds * random.uniform(0.8, 1.2))
 
 
-def download(bench: Workbench, display_name: str, result_file: str) -> list[bytes]:
-    """The raw lines of a batch's results."""
+def download(bench: Workbench, display_name: str, result_file: str) -> list[bytes] | None:
+    """The raw lines of a batch's results; None where the service has no such file (yet)."""
     path = bench.settings.paths.state_dir / "results" / f"{display_name}.jsonl"
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        bench.gemini.download(result_file, path)
+        if not bench.gemini.download(result_file, path):
+            return None
         lines = split_lines(path.read_bytes())
         path.unlink()
     return lines
 
 
+def _look_again(bench: Workbench, name: str) -> RemoteBatch | None:
+    """A batch that the service said it doesn't know: neither by name nor in its list?"""
+    for _ in bench.looks(time.time()):
+        listed = [batch for batch in bench.gemini.list_batches() if batch.name == name]
+        if remote := bench.gemini.get(name) or next(iter(listed), None):
+            return remote
+    return None
+
+
+def _fetch(bench: Workbench, batch: Batch, remote: RemoteBatch, records: Sequence[Record]) -> Ended:
+    """The results of a batch that has ended, whatever its state: what there is was paid for."""
+    for _ in bench.looks(time.time()):
+        lines = _results(bench, batch, remote, records)
+        # A batch may say SUCCEEDED a little before its results can be had.
+        has_results = remote.state in SUCCESSFUL_STATES or remote.result_file
+        if lines is not None or not has_results:
+            return Ended(remote.state, remote.error, lines or ())
+        remote = bench.gemini.get(remote.name) or remote
+    return Ended(NO_RESULTS, f"{remote.state} without results")
+
+
+def _results(
+    bench: Workbench, batch: Batch, remote: RemoteBatch, records: Sequence[Record]
+) -> list[bytes] | None:
+    """The lines of a batch's result file; None where there is none (yet).
+
+    A file without a line for each record is fetched again before that is believed: to send those
+    records once more costs money.
+    """
+    if not remote.result_file:
+        return None
+    wanted = {record.key for record in records}
+    best: list[bytes] | None = None
+    most = -1
+    for _ in range(DOWNLOADS_OF_SHORT_RESULTS):
+        lines = download(bench, batch.display_name, remote.result_file)
+        answered = -1 if lines is None else len(wanted & {key_of(line) for line in lines})
+        if answered > most:
+            best, most = lines, answered
+        if most == len(wanted):
+            break
+        bench.gemini.pause(min(1.0, bench.settings.batch.poll_interval_seconds))
+    return best
+
+
 def understand(
     bench: Workbench,
     batch: Batch,
-    state: str,
-    error: str | None,
+    ended: Ended,
     records: Sequence[Record],
-    lines: Iterable[bytes],
 ) -> tuple[list[Attempt], list[FailureRow]]:
-    """Join lines to records by key; of several answers for one key the first valid one counts."""
+    """What a batch brought, its lines joined to its records by key.
+
+    Of several answers for one key the first valid one counts. An attempt is what the model ran for:
+    an error line is a failure without one.
+    """
     results: dict[str, Answer | Failure] = {}
     by_key = {record.key: record for record in records}
-    for line in lines:
+    for line in ended.lines:
         key = key_of(line)
         if key not in by_key:
             log.warning("%s: a line for %r, which was not asked for", batch.name, key)
@@ -126,15 +216,14 @@ def understand(
                 parsed = _judged(bench, by_key[key], parsed, line)
             if key not in results or isinstance(parsed, Answer):
                 results[key] = parsed
-    if results and len(results) < len(records):
-        log.warning("%s: %d of %d records answered", batch.name, len(results), len(records))
     attempts, failures = [], []
     for record in records:
         result = results.get(record.key)
         if result is None:
-            failure = _unanswered(record, state, error)
+            failure = _unanswered(record, ended)
             failures.append(failure)
-            if failure.counted:
+            # Where the batch succeeded the record was read in all likelihood, and is paid for.
+            if failure.counted or ended.state == NO_RESULTS:
                 attempts.append(_attempt(bench, batch, record, None, NO_USAGE, None))
         elif isinstance(result, Answer):
             attempt = _attempt(
@@ -142,9 +231,9 @@ def understand(
             )
             attempts.append(replace(attempt, flags=result.flags))
         else:
-            attempts.append(
-                _attempt(bench, batch, record, None, result.usage or NO_USAGE, result.error_type)
-            )
+            if result.inferred:
+                usage = result.usage or NO_USAGE
+                attempts.append(_attempt(bench, batch, record, None, usage, result.error_type))
             failures.append(
                 FailureRow(
                     key=record.key,
@@ -195,15 +284,15 @@ def _neighbours(bench: Workbench, key: str) -> list[Path]:
     return [other.image for other in pages if other.number in near and other != page]
 
 
-def _unanswered(record: Record, state: str, error: str | None) -> FailureRow:
+def _unanswered(record: Record, ended: Ended) -> FailureRow:
     """Why a record has no line: only a batch that succeeded can be said to have tried it."""
-    if state in ("SUCCEEDED", "PARTIALLY_SUCCEEDED"):
+    if ended.state in SUCCESSFUL_STATES:
         error_type, message = "MissingResponse", "the batch's results hold no line for this record"
     else:
         error_type = {"EXPIRED": "BatchExpired", "CANCELLED": "BatchCancelled"}.get(
-            state, "BatchFailed"
+            ended.state, "BatchFailed"
         )
-        message = f"the batch ended as {state}" + (f": {error}" if error else "")
+        message = f"the batch ended as {ended.state}" + (f": {ended.error}" if ended.error else "")
     return FailureRow(
         key=record.key,
         attempt_number=record.attempt_number,
@@ -237,18 +326,41 @@ def _attempt(
     )
 
 
+def _compare(bench: Workbench, batch: Batch) -> None:
+    """Say so when a batch brought more or fewer answers than it was asked for."""
+    totals = bench.ledger.batch_totals(batch.id)
+    if totals["records_answered"] != totals["records_sent"] or totals["lines_unexpected"]:
+        log.warning(
+            "%s: %d of %d records answered, %d lines that nobody asked for",
+            batch.name,
+            totals["records_answered"],
+            totals["records_sent"],
+            totals["lines_unexpected"],
+        )
+
+
 def _clean_up(
-    bench: Workbench, batch: Batch, records: Sequence[Record], attempts: Sequence[Attempt]
+    bench: Workbench,
+    batch: Batch,
+    records: Sequence[Record],
+    attempts: Sequence[Attempt],
+    failures: Sequence[FailureRow],
 ) -> None:
-    """Delete at the service what no batch needs; images of failed records stay for later."""
-    read = {attempt.key for attempt in attempts if attempt.page is not None}
-    needed = bench.ledger.images_in_flight(bench.engine)
+    """Delete at the service what no batch needs.
+
+    Images of failed records stay for the next attempt, but not after an error line: the uploaded
+    file itself may be the trouble.
+    """
+    keys = {attempt.key for attempt in attempts if attempt.page is not None}
+    keys |= {failure.key for failure in failures if failure.error_type == "APIError"}
+    done = {record.image_sha256 for record in records if record.key in keys}
     names = [batch.input_file] if batch.input_file else []
-    for sha256 in {record.image_sha256 for record in records if record.key in read} - needed:
-        if name := bench.ledger.forget_upload(bench.engine, sha256):
-            names.append(name)
+    with bench.ledger.transaction():  # no other lane may come to need one of them meanwhile
+        for sha256 in done - bench.ledger.images_in_flight(bench.engine):
+            if name := bench.ledger.forget_upload(bench.engine, sha256):
+                names.append(name)
     with ThreadPoolExecutor(bench.settings.files.upload_concurrency) as pool:
-        for done in [pool.submit(bench.gemini.delete_file, name) for name in names]:
-            if error := done.exception():
+        for deleted in [pool.submit(bench.gemini.delete_file, name) for name in names]:
+            if error := deleted.exception():
                 # They expire by themselves after two days; no wave fails for that.
                 log.warning("%s: an uploaded file could not be deleted (%s)", batch.name, error)

@@ -103,8 +103,9 @@ class Execution(Section):
         default=5,
         ge=1,
         le=1000,
-        description="Batches that failed, expired or were cancelled as a whole before their page "
-        "is a dead letter; these do not count as attempts.",
+        description="Failures that are not the page's own before it is a dead letter: batches that "
+        "failed, expired or were cancelled as a whole, uploads, a missing image. They do not count "
+        "as attempts.",
     )
     on_dead_letter: Literal["block", "continue"] = Field(
         default="block",
@@ -206,8 +207,29 @@ class Batch(Section):
         default=300.0,
         ge=0,
         le=86_400,
-        description="Seconds for which a batch of unknown fate is looked for before it is sent "
-        "again.",
+        description="Seconds for which a batch, or its results, that the service does not show "
+        "are looked for before its pages are sent again.",
+    )
+    retry_pause_seconds: Float = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description="Seconds to wait when the quota is used up (429) or a whole batch failed; "
+        "each further time doubles them, up to 15 times as long. 0.2 with engine: embedded.",
+    )
+    quota_seconds: Float = Field(
+        default=604_800.0,
+        ge=0,
+        le=2_592_000,
+        description="Seconds for which a used-up quota is waited for before the run ends; "
+        "cancelled batches were seen to hold it for days.",
+    )
+    cancel_seconds: Float = Field(
+        default=86_400.0,
+        ge=0,
+        le=604_800,
+        description="Seconds for which the end of a cancelled batch is awaited before its pages "
+        "are sent again. Should it end later, what it brings is kept.",
     )
     outage_seconds: Float = Field(
         default=3600.0,
@@ -225,13 +247,23 @@ class Files(Section):
     """How images and requests are uploaded."""
 
     upload_retry_attempts: Int = Field(
-        default=5, ge=1, le=100, description="Tries for one upload, the first included."
+        default=5,
+        ge=1,
+        le=100,
+        description="Tries for one upload, the first included. An outage of the whole service "
+        "uses up none: it is waited out.",
     )
     upload_retry_backoff_seconds: Float = Field(
         default=2.0,
         ge=0,
         le=600,
         description="Seconds before the second try; each further one doubles it.",
+    )
+    processing_seconds: Float = Field(
+        default=600.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which the service may process an upload before it is sent anew.",
     )
     upload_concurrency: Int = Field(default=4, ge=1, le=64, description="Uploads at the same time.")
     timeout_seconds: Float = Field(
@@ -265,7 +297,8 @@ class Retry(Section):
             "Truncated": GenerationOverrides(max_output_tokens=65_536),
             "Recitation": GenerationOverrides(temperature=1.0),
         },
-        description="Changes after a certain error, on top of the above.",
+        description="Changes after a certain error, on top of the above; they stay for all "
+        "further attempts.",
     )
 
 
@@ -352,5 +385,7 @@ class Embedded(Section):
         description="Least seconds a batch takes, to act like the service.",
     )
     faults: list[str] = Field(
-        default=[], description="Failures to play, for trying things out and tests."
+        default=[],
+        description="Failures to play, for trying things out and tests; `python -m "
+        "pagewave.embedded --help` lists them.",
     )

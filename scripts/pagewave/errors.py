@@ -29,6 +29,7 @@ ErrorType = Literal[
     "Repetition",
     "TextOnBlank",
     "Truncated",
+    "UploadFailed",
     "ValidationError",
 ]
 """Why an attempt may fail; a retry can change the model's settings by it."""

@@ -10,46 +10,66 @@ import contextlib
 import json
 import threading
 import time
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from .errors import ServiceError
 from .redaction import hide_keys, hide_keys_in_bytes
+from .repeating import (
+    REFUSALS,
+    NoSuccess,
+    PassingTrouble,
+    Refused,
+    Repeating,
+    Stopped,
+    is_about_key,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from google.genai import types
 
-T = TypeVar("T")
+__all__ = [
+    "CreateRefused",
+    "CreateUnknown",
+    "Gemini",
+    "NotReady",
+    "QuotaExceeded",
+    "Refused",
+    "RemoteBatch",
+    "RemoteFile",
+    "Stopped",
+    "UploadFailed",
+]
 
 TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
 """Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
-STATES_WITH_RESULTS = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "CANCELLED"})
-"""A batch that was cancelled after it started may still hold answers, which are paid for."""
+SUCCESSFUL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED"})
+GOING_STATES = frozenset(
+    {"UNSPECIFIED", "QUEUED", "PENDING", "RUNNING", "PAUSED", "UPDATING", "CANCELLING"}
+)
 
-TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
-LONGEST_PAUSE_SECONDS = 60.0
+ABSENT = (403, 404)  # how the service says that there is no such file; (404,) for batches
+BAD_FILE = (400, 413)
 LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
 UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
-
-
-class Stopped(Exception):
-    """The run was told to stop; what is at the service stays there and is collected later."""
 
 
 class CreateUnknown(Exception):
     """The create call failed in a way that leaves open whether the batch exists."""
 
 
-class Refused(ServiceError):
-    """The service said no; `code` is the HTTP status, 403 or 404 for what it doesn't know."""
+class CreateRefused(Refused):
+    """The service said no to a create call: the batch does not exist."""
 
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
+
+class NotReady(CreateRefused):
+    """It said no for now: FAILED_PRECONDITION, such as a file that is not ACTIVE yet."""
+
+
+class UploadFailed(Exception):
+    """The service is there, but does not take this file, however often it is sent."""
 
 
 class QuotaExceeded(Exception):
@@ -109,10 +129,8 @@ class Gemini:
     ) -> None:
         from google import genai
 
-        self._stop = stop
         self._attempts = attempts
-        self._backoff_seconds = backoff_seconds
-        self._outage_seconds = outage_seconds
+        self._calls = Repeating(stop, backoff_seconds, outage_seconds)
         self._raw = threading.local()
         client_args: dict[str, Any] = {"event_hooks": {"response": [self._keep_batch_json]}}
         if base_url:
@@ -130,61 +148,94 @@ class Gemini:
 
     # Files
 
-    def upload(self, path: Path, mime_type: str, display_name: str) -> RemoteFile:
-        """Upload a file; raises ServiceError when the service refuses it."""
+    def upload(
+        self, path: Path, mime_type: str, display_name: str, processing_seconds: float
+    ) -> RemoteFile:
+        """Upload a file and wait until the service has digested it: batches want it ACTIVE.
+
+        A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew.
+
+        Raises:
+            OSError: the file cannot be read.
+            UploadFailed: as many tries as are allowed failed, with the service up.
+            ServiceError: the service refuses it, or is not there at all.
+        """
+        from google.genai import errors
 
         def send() -> RemoteFile:
             # As a stream: a path's name would travel in a header, which non-ASCII letters break.
             with path.open("rb") as stream:
-                file = self._client.files.upload(
-                    file=stream, config={"mime_type": mime_type, "display_name": display_name}
-                )
-            return _remote_file(file)
+                try:
+                    file = self._client.files.upload(
+                        file=stream, config={"mime_type": mime_type, "display_name": display_name}
+                    )
+                except errors.ClientError as error:
+                    if error.code not in BAD_FILE or is_about_key(error):
+                        raise
+                    raise UploadFailed(f"uploading {path}: {error}") from error
+            return self._digested(_remote_file(file), processing_seconds)
 
-        return self._repeat(send, f"uploading {path}", attempts=self._attempts)
+        try:
+            # An outage of the whole service is waited out between two tries, and uses up none.
+            return self._calls.repeat(
+                send, f"uploading {path}", tries=self._attempts, between=self._reach
+            )
+        except NoSuccess as error:
+            raise UploadFailed(str(error)) from error
 
-    def wait_until_active(self, file: RemoteFile, patience_seconds: float = 600.0) -> RemoteFile:
-        """Wait until the service has digested an uploaded file; it refuses batches before that."""
-        deadline = time.monotonic() + patience_seconds
-        pause = 0.2
+    def _reach(self) -> None:
+        """Return as soon as the service answers at all."""
+        self._calls.repeat(
+            lambda: self._client.batches.list(config={"page_size": 1}), "reaching the service"
+        )
+
+    def _digested(self, file: RemoteFile, processing_seconds: float) -> RemoteFile:
+        """The file once it is ACTIVE; raises PassingTrouble when it won't be."""
+        deadline = time.monotonic() + processing_seconds
+        pause = 0.05
         while file.state != "ACTIVE":
             if file.state == "FAILED" or time.monotonic() > deadline:
-                raise ServiceError(
-                    f"The service could not process the uploaded file {file.name} "
-                    f"(state {file.state}). Run the same command again to upload it anew."
-                )
+                with contextlib.suppress(NoSuccess):
+                    self.delete_file(file.name)
+                raise PassingTrouble(f"{file.name} stayed {file.state}")
             self.pause(pause)
             pause = min(pause * 1.5, 10.0)
-            file = self._look_at_file(file.name)
+            file = self.file(file.name) or RemoteFile(file.name, file.uri, "FAILED", 0.0)
         return file
 
-    def _look_at_file(self, name: str) -> RemoteFile:
-        return self._repeat(
-            lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
+    def file(self, name: str) -> RemoteFile | None:
+        """An uploaded file as it is now; None when the service has it no longer."""
+        return self._calls.repeat_unless(
+            ABSENT, lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
         )
 
     def delete_file(self, name: str) -> None:
-        """Delete a file; one that is gone already, or can't be deleted, is left to expire."""
-        from google.genai import errors
+        """Delete a file; that it is gone already, or can't be deleted, is no error.
 
-        with contextlib.suppress(errors.ClientError):
-            self._repeat(
-                lambda: self._client.files.delete(name=name),
-                f"deleting {name}",
-                attempts=self._attempts,
-                refusals=False,
-            )
+        Raises:
+            NoSuccess: the service had as many chances as an upload has.
+        """
+        self._calls.repeat_unless(
+            REFUSALS,
+            lambda: self._client.files.delete(name=name),
+            f"deleting {name}",
+            tries=self._attempts,
+        )
 
-    def download(self, name: str, path: Path) -> None:
-        """Download a result file to `path`; a cut-off download never counts as one."""
+    def download(self, name: str, path: Path) -> bool:
+        """Download a result file to `path`; False when the service has no such file (yet).
+
+        A download that is cut off never counts as one.
+        """
         partial = path.with_name(path.name + ".partial")
 
-        def fetch() -> None:
+        def fetch() -> bool:
             # In one piece: a truncated body raises before anything is kept.
             partial.write_bytes(hide_keys_in_bytes(self._client.files.download(file=name)))
+            partial.replace(path)
+            return True
 
-        self._repeat(fetch, f"downloading {name}")
-        partial.replace(path)
+        return bool(self._calls.repeat_unless(ABSENT, fetch, f"downloading {name}"))
 
     # Batches
 
@@ -194,10 +245,12 @@ class Gemini:
         Raises:
             CreateUnknown: it may or may not exist now; look for its display name.
             QuotaExceeded: it does not exist; the quota is used up for now.
-            ServiceError: it does not exist; the service refuses it for good.
+            CreateRefused: it does not exist; the service refuses it.
+            Stopped: it does not exist; the run was told to stop.
         """
         from google.genai import errors
 
+        self.pause(0)
         try:
             job = self._client.batches.create(
                 model=model, src=input_file, config={"display_name": display_name}
@@ -207,7 +260,9 @@ class Gemini:
             if error.code == 429:
                 raise QuotaExceeded(str(error)) from error
             if 400 <= error.code < 500 and error.code != 408:
-                raise _refusal(error, f"creating the batch for model {model}") from error
+                kind = NotReady if error.status == "FAILED_PRECONDITION" else CreateRefused
+                said = refusal(error, f"creating the batch for model {model}")
+                raise kind(str(said), said.code) from error
             raise CreateUnknown(str(error)) from error
         except Exception as error:
             # Whatever broke, the request may have arrived: only a look at the service can tell.
@@ -230,81 +285,32 @@ class Gemini:
                 batches += [self._remote_batch(job, raw=False) for job in pager.page]
             return batches
 
-        return self._repeat(read, "listing the batches")
+        return self._calls.repeat(read, "listing the batches")
 
     def get(self, name: str) -> RemoteBatch | None:
         """A batch's state now; None when the service says that it doesn't exist."""
-        from google.genai import errors
-
-        def read() -> RemoteBatch | None:
-            try:
-                return self._remote_batch(self._client.batches.get(name=name))
-            except errors.ClientError as error:
-                if error.code == 404:
-                    return None
-                raise
-
-        return self._repeat(read, f"looking at {name}")
+        return self._calls.repeat_unless(
+            (404,),
+            lambda: self._remote_batch(self._client.batches.get(name=name)),
+            f"looking at {name}",
+        )
 
     def cancel(self, name: str) -> None:
-        """Ask the service to cancel a batch; it may end as SUCCEEDED all the same."""
-        self._repeat(lambda: self._client.batches.cancel(name=name), f"cancelling {name}")
+        """Ask the service to cancel a batch; it may end as SUCCEEDED all the same.
+
+        That it has ended by now, or is not there, is no error: a look at it will tell.
+        """
+        self._calls.repeat_unless(
+            REFUSALS, lambda: self._client.batches.cancel(name=name), f"cancelling {name}"
+        )
 
     def delete_batch(self, name: str) -> None:
         """Remove a finished batch from the service's list."""
-        self._repeat(lambda: self._client.batches.delete(name=name), f"deleting {name}")
-
-    # Waiting
+        self._calls.repeat(lambda: self._client.batches.delete(name=name), f"deleting {name}")
 
     def pause(self, seconds: float) -> None:
-        """Sleep, unless the run is told to stop.
-
-        Raises:
-            Stopped: it was.
-        """
-        if self._stop.wait(seconds):
-            raise Stopped
-
-    def _repeat(
-        self, call: Callable[[], T], doing: str, attempts: int | None = None, refusals: bool = True
-    ) -> T:
-        """Call until it succeeds, as long as the errors are of the passing kind."""
-        import tenacity
-        from google.genai import errors
-
-        give_up = (
-            tenacity.stop_after_attempt(attempts)
-            if attempts
-            else tenacity.stop_after_delay(self._outage_seconds)
-        )
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_transient),
-            wait=tenacity.wait_exponential_jitter(
-                initial=self._backoff_seconds,
-                max=LONGEST_PAUSE_SECONDS,
-                jitter=self._backoff_seconds,
-            ),
-            stop=give_up,
-            sleep=self.pause,
-            reraise=True,
-        )
-        try:
-            with warnings.catch_warnings():
-                # The SDK warns of states it doesn't know; those are written to the ledger instead.
-                warnings.simplefilter("ignore", UserWarning)
-                return retrying(call)
-        except Exception as error:
-            if not refusals:
-                raise
-            if _is_transient(error):
-                raise ServiceError(
-                    f"{doing[0].upper()}{doing[1:]} failed again and again, at last with "
-                    f"{type(error).__name__}: {error}. Run the same command again later; what is "
-                    "at the service stays there."
-                ) from error
-            if isinstance(error, errors.ClientError):
-                raise _refusal(error, doing) from error
-            raise
+        """Sleep, unless the run is told to stop: then raises Stopped."""
+        self._calls.pause(seconds)
 
     def _keep_batch_json(self, response: Any) -> None:
         """Remember a batch's raw JSON: the SDK drops its error and results under `response`."""
@@ -315,6 +321,8 @@ class Gemini:
                 self._raw.operation = json.loads(response.content)
 
     def _remote_batch(self, job: "types.BatchJob", raw: bool = True) -> RemoteBatch:
+        if not job.name:
+            raise PassingTrouble("the answer names no batch")
         operation = getattr(self._raw, "operation", None) if raw else None
         operation = operation if isinstance(operation, dict) else {}
         result = job.dest.file_name if job.dest else None
@@ -322,7 +330,7 @@ class Gemini:
         state = str(getattr(job.state, "value", job.state) or "UNSPECIFIED")
         error = operation.get("error")
         return RemoteBatch(
-            name=str(job.name),
+            name=job.name,
             display_name=job.display_name or "",
             model=(job.model or "").removeprefix("models/"),
             state=state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_"),
@@ -334,31 +342,10 @@ class Gemini:
 
 
 def _remote_file(file: "types.File") -> RemoteFile:
+    if not file.name or not file.uri:
+        raise PassingTrouble("the answer names no file")
     state = str(getattr(file.state, "value", file.state) or "ACTIVE")
     lives_until = time.time() + UPLOAD_LIFE_SECONDS
     if file.expiration_time:
         lives_until = min(lives_until, file.expiration_time.timestamp())
-    return RemoteFile(str(file.name), str(file.uri), state, lives_until)
-
-
-def _is_transient(error: BaseException) -> bool:
-    """May the same call succeed a little later?"""
-    import httpx2
-    from google.genai import errors
-
-    if isinstance(error, errors.APIError):
-        return error.code in TRANSIENT_CODES
-    # Garbage in a 200 answer ends as a ValueError (JSON, Unicode, "not finalized") or a KeyError
-    # (a missing upload header) inside the SDK.
-    return isinstance(error, httpx2.TransportError | httpx2.StreamError | ValueError | KeyError)
-
-
-def _refusal(error: Any, doing: str) -> Refused:
-    """A definite no, in words that help."""
-    advice = {
-        400: "The request itself is not accepted: check model.name and model.generation_config.",
-        401: "Check GEMINI_API_KEY in the environment or in .env.",
-        403: "The key may not do this: check GEMINI_API_KEY and the project's billing.",
-        404: "The service doesn't know it: check model.name.",
-    }.get(error.code, "Nothing was paid for.")
-    return Refused(f"Gemini refused {doing}: {error.code} {error.message}. {advice}", error.code)
+    return RemoteFile(file.name, file.uri, state, lives_until)

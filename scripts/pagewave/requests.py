@@ -7,7 +7,7 @@ says which requests ask for the same thing, so that no answer is paid for twice.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -113,7 +113,7 @@ def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:
     determines: Json = {
         "engine": settings.engine,
         "model": settings.model.name,
-        "generation_config": generation_config(settings, 1, None),
+        "generation_config": generation_config(settings, 1, ()),
         "response_schema": schema,
     }
     if settings.engine == "embedded":
@@ -130,24 +130,26 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def generation_config(settings: "Settings", attempt: int, last_error: str | None) -> Json:
+def generation_config(settings: "Settings", attempt: int, errors: Iterable[str]) -> Json:
     """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt.
 
     A retry changes something: the second attempt takes the first entry of
     `retry.generation_config`, the third the second, and so on; the last entry repeats. What
-    `retry.after` says for the error of the attempt before goes over that.
+    `retry.after` says for the errors so far goes over that: a page that was once too long for its
+    answer stays so, whatever else befalls it.
 
     Args:
         attempt: 1 for the first.
-        last_error: the error type of the attempt before, if there was one.
+        errors: the error types of the attempts before, oldest first.
     """
     values: Json = settings.model.generation_config.model_dump(exclude_none=True)
     ladder = settings.retry.generation_config
     if attempt > 1 and ladder:
         values |= ladder[min(attempt - 2, len(ladder) - 1)].model_dump(exclude_none=True)
-    for error_type, overrides in settings.retry.after.items():
-        if error_type == last_error:
-            values |= overrides.model_dump(exclude_none=True)
+    after = {str(name): overrides for name, overrides in settings.retry.after.items()}
+    for error_type in errors:
+        if error_type in after:
+            values |= after[error_type].model_dump(exclude_none=True)
     config = {wire: values[name] for name, wire in WIRE_NAMES.items() if name in values}
     if "thinkingBudget" in config:
         config["thinkingConfig"] = {"thinkingBudget": config.pop("thinkingBudget")}

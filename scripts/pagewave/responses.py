@@ -33,13 +33,16 @@ ERROR_TYPES = frozenset(
         "EmptyAnswer",  # no text at all
         "JSONDecodeError",  # text, but no JSON object
         "ValidationError",  # JSON, but not what the page model says
-        "FileNotFound",  # the page's image is gone
+        "UploadFailed",  # the service did not take the page's image, or the batch's requests
+        "FileNotFound",  # the page's image, or the answer of the page before, is gone or broken
     }
 )
 """Why a record may have failed."""
 
-BATCH_ERROR_TYPES = frozenset({"BatchFailed", "BatchExpired", "BatchCancelled"})
-"""Failures that say nothing about the record itself: they don't use up its attempts."""
+BATCH_ERROR_TYPES = frozenset(
+    {"BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"}
+)
+"""Failures before or outside of the reading of the record: they don't use up its attempts."""
 
 BLOCKING_FINISH_REASONS = frozenset(
     {
@@ -106,7 +109,8 @@ class Answer:
 class Failure:
     """Why a line is no answer; `raw_text` is what the model wrote, `raw_json` the whole line.
 
-    `usage` is None where the service counted no tokens.
+    `usage` is None where the service counted no tokens; `inferred` says whether the model ran at
+    all: error lines say that it did not, and are not paid for.
     """
 
     key: str
@@ -116,6 +120,7 @@ class Failure:
     raw_text: str | None
     raw_json: str | None
     usage: Usage | None
+    inferred: bool = True
 
 
 class _Refused(Exception):
@@ -152,6 +157,7 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     key = key_of(line) or ""
     raw_text: str | None = None
     usage: Usage | None = None
+    response: Json | None = None
     try:
         response = _response(_entry(line))
         usage = _usage(response)
@@ -170,6 +176,7 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
             raw_text=storable(raw_text) if raw_text else None,
             raw_json=line.decode("utf-8", "backslashreplace"),
             usage=usage,
+            inferred=response is not None,
         )
 
 

@@ -28,9 +28,9 @@ from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
 from .prompting import Prompt
+from .recovery import recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
-from .submission import settle_intents
 from .wave import run_wave
 from .workbench import Workbench, log, log_to_terminal, write_atomically
 
@@ -278,7 +278,7 @@ class Run:
         self._lock_file = take_lock(self.settings.paths.state_dir)
         self.bench.ledger.start_writing()
         self._use_service()
-        settle_intents(self.bench)
+        recover(self.bench)
         self.bench.ledger.start_run(
             self.id,
             self.settings.engine,

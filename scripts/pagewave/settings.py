@@ -61,7 +61,11 @@ __all__ = [
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
 
-EMBEDDED_POLLING = {"poll_interval_seconds": 0.2, "max_poll_attempts": 864_000}
+EMBEDDED_PACE = {
+    "poll_interval_seconds": 0.2,
+    "max_poll_attempts": 864_000,
+    "retry_pause_seconds": 0.2,
+}
 """Defaults for `engine: embedded`: a local batch takes seconds, and is looked at for 48 hours too.
 
 They follow from the engine, so that changing the engine alone never asks Google 5 times a second.
@@ -110,7 +114,7 @@ def load_settings(config: object, folder: Path) -> Settings:
         )
     given, warnings = _without_foreign_keys(config)
     if given.get("engine") == "embedded" and isinstance(given.setdefault("batch", {}), Mapping):
-        given["batch"] = {**EMBEDDED_POLLING, **given["batch"]}
+        given["batch"] = {**EMBEDDED_PACE, **given["batch"]}
     problems: list[str] = []
     wrong: set[str | int] = set()
     try:

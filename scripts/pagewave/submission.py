@@ -1,44 +1,42 @@
 """From requests to a batch at the service: intent, uploads, create; and intents left by a crash.
 
 Nothing is sent before the ledger knows of it, and no batch is created twice: when the fate of a
-create call is unknown, the service's own list decides.
+create call is unknown, the service's own list decides. Each create call has a display name of its
+own, so that a batch which turns up after all can be told from the one that took its place.
 """
 
-import json
+import contextlib
 import secrets
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from .errors import ServiceError
-from .gemini import CreateUnknown, QuotaExceeded, RemoteBatch, RemoteFile
-from .ledger import Batch, Record, explained
-from .requests import (
-    Request,
-    canonical_json,
-    generation_config,
-    jsonl_line,
-    recipe,
-    response_schema,
+from .gemini import (
+    CreateRefused,
+    CreateUnknown,
+    NotReady,
+    QuotaExceeded,
+    RemoteBatch,
+    Stopped,
+    UploadFailed,
 )
+from .ledger import UNKNOWN, Batch, FailureRow, Record
+from .requests import Request, canonical_json, generation_config, recipe
+from .uploads import upload_images, upload_requests
 from .workbench import Workbench, log
 
-CREATE_ATTEMPTS = 5
-FIRST_QUOTA_PAUSE_SECONDS = 60.0
-LONGEST_QUOTA_PAUSE_SECONDS = 900.0
-BATCH_LIFE_SECONDS = 24 * 3600.0
-"""An image uploaded earlier is used again only if it outlives the service's target for a batch."""
+UPLOADS_FRESH_SECONDS = 12 * 3600.0
+"""After so long a wait for quota, uploads are looked at anew: the service keeps them for 48 h."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request and how often it was tried: what the next attempt changes depends on both."""
+    """A request and what befell it so far: what the next attempt changes depends on that."""
 
     request: Request
     attempt_number: int
-    last_error: str | None
+    errors: Sequence[str]
 
 
 def intend(
@@ -62,7 +60,7 @@ def intend(
                 attempt_number=s.attempt_number,
                 previous_context=s.request.previous_context,
                 generation_config=canonical_json(
-                    generation_config(settings, s.attempt_number, s.last_error)
+                    generation_config(settings, s.attempt_number, s.errors)
                 ),
                 image=str(s.request.image),
                 image_sha256=s.request.facts.sha256,
@@ -73,22 +71,90 @@ def intend(
 
 
 def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> Batch:
-    """Send an intended batch.
+    """Send an intended batch, and see to it that it is created once, however often that takes.
+
+    Returns the batch that came of it: submitted, or abandoned where nothing of it could be
+    uploaded; then its records carry the failure.
 
     Raises:
-        ServiceError: the service refuses it; nothing was created.
+        ServiceError: the service refuses it, or is not there; nothing was created.
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
+    requests = [submission.request for submission in submissions]
+    patience = _Patience(bench)
+    input_file, uploaded_at = None, 0.0
     try:
-        uris = _upload_images(bench, [s.request for s in submissions])
-        input_file = _upload_requests(bench, batch, submissions, uris)
-        remote = _create(bench, batch, input_file)
+        while True:
+            if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
+                input_file, uploaded_at = _upload(bench, batch, requests), time.time()
+                if input_file is None:
+                    return bench.ledger.batch(batch.id)
+            try:
+                remote = _create(bench, batch, input_file)
+            except QuotaExceeded as error:
+                patience.wait_for_quota(batch, error)
+            except CreateRefused as error:
+                patience.wait_for_file(batch, input_file, error)
+                input_file = None
+            else:
+                if remote:
+                    bench.ledger.mark_submitted(batch.id, remote.name)
+                    return bench.ledger.batch(batch.id)
+                patience.wait_for_service(batch)
+                batch = _renew(bench, batch)
     except Exception as error:
         if bench.ledger.batch(batch.id).status == "intent":
             abandon(bench, batch, f"{type(error).__name__}: {error}")
         raise
-    bench.ledger.mark_submitted(batch.id, remote.name)
-    return bench.ledger.batch(batch.id)
+
+
+@dataclass
+class _Patience:
+    """How long one submission has tried, and how long it may."""
+
+    bench: Workbench
+    started_at: float = field(default_factory=time.time)
+    refused_by_quota: int = 0
+    refused_for_file: int = 0
+
+    def wait_for_quota(self, batch: Batch, error: QuotaExceeded) -> None:
+        """Wait for minutes; raises ServiceError when the quota was used up for too long."""
+        settings = self.bench.settings.batch
+        if time.time() > self.started_at + settings.quota_seconds:
+            raise ServiceError(
+                f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
+                " Look at the project's limits, cancel batches that nobody needs, and run the same "
+                "command again; batch.quota_seconds says how long a run waits."
+            ) from error
+        self.refused_by_quota += 1
+        pause = self.bench.retry_pause(self.refused_by_quota)
+        log.warning(
+            "%s: quota used up, asking again in %.0f s (%s)", batch.display_name, pause, error
+        )
+        self.bench.gemini.pause(pause)
+
+    def wait_for_file(self, batch: Batch, input_file: str, error: CreateRefused) -> None:
+        """Wait a little where the refusal is about the uploaded requests; else raise it."""
+        self.refused_for_file += 1
+        too_often = self.refused_for_file >= self.bench.settings.files.upload_retry_attempts
+        file = None if too_often else self.bench.gemini.file(input_file)
+        is_there = file is not None and file.state == "ACTIVE"
+        if too_often or (is_there and not isinstance(error, NotReady)):
+            raise error
+        log.warning("%s: its requests are sent anew (%s)", batch.display_name, error)
+        self.bench.gemini.pause(self.bench.retry_pause(self.refused_for_file))
+
+    def wait_for_service(self, batch: Batch) -> None:
+        """Raise ServiceError when create calls have got lost for too long."""
+        settings = self.bench.settings.batch
+        if time.time() > self.started_at + settings.outage_seconds:
+            abandon(self.bench, batch, "it did not turn up", UNKNOWN)
+            raise ServiceError(
+                f"The service has not created a batch for {settings.outage_seconds:.0f} s (last "
+                f"tried: {batch.display_name}). Run the same command again later: should one of "
+                "them turn up, it is used."
+            )
+        self.bench.gemini.pause(min(1.0, settings.poll_interval_seconds))
 
 
 def settle_intents(bench: Workbench) -> None:
@@ -102,12 +168,15 @@ def settle_intents(bench: Workbench) -> None:
             if remote:
                 bench.ledger.mark_submitted(batch.id, remote.name)
             else:
-                abandon(bench, batch, "the service never had it")
+                abandon(bench, batch, "the service does not show it", UNKNOWN)
 
 
-def abandon(bench: Workbench, batch: Batch, why: str) -> None:
-    """The batch never came to be: its records are free to be sent again."""
-    bench.ledger.mark_abandoned(batch.id, why)
+def abandon(bench: Workbench, batch: Batch, why: str, state: str | None = None) -> None:
+    """The batch never came to be: its records are free to be sent again.
+
+    With the state UNKNOWN that is likely, not certain: it is looked for again later.
+    """
+    bench.ledger.mark_abandoned(batch.id, why, state)
     bench.request_file(batch.display_name).unlink(missing_ok=True)
 
 
@@ -118,100 +187,75 @@ def _display_name(bench: Workbench, run_id: str, lane: int, wave: int) -> str:
     return f"{place}-{recipe(bench.settings, bench.prompt)}-{secrets.token_hex(4)}"
 
 
-def _upload_images(bench: Workbench, requests: Sequence[Request]) -> dict[str, str]:
-    """URIs of the requests' images by content hash; what the service has is not sent again."""
-    uris: dict[str, str] = {}
-    missing: dict[str, Request] = {}
-    for request in requests:
-        uri = bench.ledger.upload(
-            bench.engine, request.facts.sha256, time.time() + BATCH_LIFE_SECONDS
-        )
-        if uri:
-            uris[request.facts.sha256] = uri
-        else:
-            missing[request.facts.sha256] = request
-
-    def upload(request: Request) -> RemoteFile:
-        path = Path(request.image)
-        file = bench.gemini.upload(path, request.facts.mime_type, request.facts.sha256)
-        file = bench.gemini.wait_until_active(file)
-        bench.ledger.add_upload(
-            bench.engine, request.facts.sha256, file.name, file.uri, file.expires_at
-        )
-        return file
-
-    with ThreadPoolExecutor(bench.settings.files.upload_concurrency) as pool:
-        for sha256, file in zip(missing, pool.map(upload, missing.values()), strict=True):
-            uris[sha256] = file.uri
-    return uris
+def _renew(bench: Workbench, batch: Batch) -> Batch:
+    """The same requests, to be created under another display name."""
+    name = _display_name(bench, batch.run_id, batch.lane, batch.wave)
+    with contextlib.suppress(FileNotFoundError):
+        bench.request_file(batch.display_name).rename(bench.request_file(name))
+    return bench.ledger.renew_intent(batch.id, name)
 
 
-def _upload_requests(
-    bench: Workbench, batch: Batch, submissions: Sequence[Submission], uris: dict[str, str]
-) -> str:
-    """Upload the batch's requests as one JSONL file; returns the service's name for it."""
-    configs = {r.key: json.loads(r.generation_config) for r in bench.ledger.records(batch.id)}
-    schema = response_schema(bench.prompt.page_model)
-    path = bench.request_file(batch.display_name)
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            for request in (s.request for s in submissions):
-                uri = uris[request.facts.sha256]
-                file.write(jsonl_line(request, uri, configs[request.key], schema))
-    uploaded = bench.gemini.upload(path, "application/jsonl", batch.display_name)
-    bench.gemini.wait_until_active(uploaded)
-    return uploaded.name
+def _upload(bench: Workbench, batch: Batch, requests: Sequence[Request]) -> str | None:
+    """Upload images and requests; returns the name of the requests' file, None without any.
 
-
-def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch:
-    """Create the batch once, however often that takes."""
-    quota_pause = FIRST_QUOTA_PAUSE_SECONDS
-    attempts = 0
-    while attempts < CREATE_ATTEMPTS:
-        bench.ledger.mark_creating(batch.id, input_file)
-        try:
-            return bench.gemini.create(batch.model, input_file, batch.display_name)
-        except QuotaExceeded as error:
-            log.warning(
-                "%s: quota used up, asking again in %.0f s (%s)",
-                batch.display_name,
-                quota_pause,
-                error,
-            )
-            bench.gemini.pause(quota_pause)
-            quota_pause = min(2 * quota_pause, LONGEST_QUOTA_PAUSE_SECONDS)
-        except CreateUnknown as error:
-            log.warning("%s: create may have failed, looking (%s)", batch.display_name, error)
-            attempts += 1
-            if remote := _find(bench, batch):
-                return remote
-        except ServiceError as error:
-            abandon(bench, batch, str(error))
-            raise
-    abandon(bench, batch, "create failed again and again")
-    raise ServiceError(
-        f"The service did not create batch {batch.display_name} in {CREATE_ATTEMPTS} attempts. "
-        "Run the same command again later; nothing was lost."
+    Records whose image can't be sent leave the batch: each has failed, the others go on.
+    """
+    records = {record.key: record for record in bench.ledger.records(batch.id)}
+    requests = [request for request in requests if request.key in records]
+    uris, problems = upload_images(bench, requests)
+    failed = [request for request in requests if request.facts.sha256 in problems]
+    ready = [request for request in requests if request.facts.sha256 in uris]
+    bench.ledger.leave_out(
+        batch.id,
+        [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed],
     )
+    try:
+        if ready:
+            return upload_requests(bench, batch, ready, uris)
+    except UploadFailed as problem:
+        log.warning("%s: %s", batch.display_name, problem)
+        bench.ledger.leave_out(batch.id, [_not_sent(records[r.key], problem) for r in ready])
+    abandon(bench, batch, "nothing of it could be uploaded")
+    return None
+
+
+def _not_sent(record: Record, problem: Exception) -> FailureRow:
+    gone = isinstance(problem, OSError)
+    return FailureRow(
+        key=record.key,
+        attempt_number=record.attempt_number,
+        counted=False,
+        error_type="FileNotFound" if gone else "UploadFailed",
+        message=f"{record.image}: {problem}" if gone else str(problem),
+    )
+
+
+def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch | None:
+    """One create call; None when it is unknown what became of it and no batch is to be found."""
+    bench.ledger.mark_creating(batch.id, input_file)
+    try:
+        return bench.gemini.create(batch.model, input_file, batch.display_name)
+    except CreateUnknown as error:
+        log.warning("%s: create may have failed, looking (%s)", batch.display_name, error)
+        return _find(bench, batch)
+    except (CreateRefused, QuotaExceeded, Stopped):
+        bench.ledger.mark_not_created(batch.id)
+        raise
 
 
 def _find(bench: Workbench, batch: Batch) -> RemoteBatch | None:
     """Look for a batch whose create call may or may not have arrived.
 
-    New batches may be listed late, so it counts as absent only `batch.reconcile_seconds` after the
-    call. Should there be several, the earliest is adopted and the others are cancelled.
+    New batches may be listed late, so it is looked for during `batch.reconcile_seconds`. Should
+    there be several, the earliest is adopted; the others are cancelled, what they bring is kept.
     """
-    patience = bench.settings.batch.reconcile_seconds
-    created_at = bench.ledger.batch(batch.id).creating_at or batch.intent_at
-    while True:
-        absent_for = time.time() - created_at
+    since = bench.ledger.batch(batch.id).creating_at or batch.intent_at
+    for _ in bench.looks(since):
         found = bench.gemini.find_batches(batch.display_name)
         for twin in found[1:]:
-            if not twin.ended:
-                bench.gemini.cancel(twin.name)
+            log.warning("%s: created twice, cancelling %s", batch.display_name, twin.name)
+            bench.ledger.add_twin(batch.id, twin.name)
+            bench.gemini.cancel(twin.name)
         if found:
             return found[0]
-        if absent_for > patience:
-            return None
-        bench.gemini.pause(min(10.0, max(0.1, patience / 10)))
+    return None

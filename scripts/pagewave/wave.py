@@ -5,6 +5,8 @@
 
 What was answered once is not asked again, what is on its way is waited for, and only the rest is
 sent. The steps that send and fetch live in `submission` and `collection`.
+
+A page whose image or previous page can't be read fails alone, before anything is sent for it.
 """
 
 import json
@@ -16,8 +18,10 @@ from pathlib import Path
 from . import images
 from .collection import collect
 from .dataset import Page
+from .errors import DataError
 from .image_changes import known_image
-from .ledger import MemberOutcome
+from .ledger import FailureRow, MemberOutcome
+from .recovery import look_for_doubtful
 from .requests import Request, build_request
 from .submission import Submission, intend, send
 from .workbench import Workbench, log, write_atomically
@@ -43,7 +47,8 @@ def run_wave(
     """
     started_at = time.time()
     name = f"lane {lane} wave {number}"
-    requests = [build_request_for(bench, key) for key in keys]
+    look_for_doubtful(bench)
+    requests = _build_requests(bench, keys)
     with bench.ledger.transaction():  # two lanes must not both send the same request
         bench.ledger.add_images({str(r.image): known_image(r.facts) for r in requests})
         members = sort_members(bench, requests)
@@ -52,15 +57,40 @@ def run_wave(
     for batch_id in members.waiting:
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:
+        _pause_after_failed_batches(bench, name, submissions)
         batch = send(bench, batch, submissions)
-        log.info("%s: %d pages sent as %s", name, len(submissions), batch.name)
+        if batch.name:
+            sent = len(bench.ledger.records(batch.id))
+            log.info("%s: %d pages sent as %s", name, sent, batch.name)
     batches = [*members.waiting, *([batch.id] if batch else [])]
     for batch_id in batches:
         collect(bench, batch_id)
-    outcomes = _outcomes(bench, requests, members.free)
+    outcomes = _outcomes(bench, keys, requests, members.free)
     bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     _write_manifest(bench, run_id, lane, number, started_at, batches, outcomes, manifest)
     log.info("%s: %s", name, _summary(outcomes))
+
+
+def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
+    """The requests for these pages; those that can't be made are failures in the ledger."""
+    requests, failures = [], []
+    counts = bench.ledger.failure_counts(bench.engine)
+    for key in keys:
+        try:
+            requests.append(build_request_for(bench, key))
+        except DataError as error:
+            log.warning("%s: %s", key, error)
+            failures.append(
+                FailureRow(
+                    key=key,
+                    attempt_number=1 + counts[key].counted,
+                    counted=False,
+                    error_type="FileNotFound",
+                    message=str(error),
+                )
+            )
+    bench.ledger.add_failures(bench.engine, failures)
+    return requests
 
 
 def build_request_for(bench: Workbench, key: str) -> Request:
@@ -98,25 +128,38 @@ def _submissions(bench: Workbench, requests: Sequence[Request]) -> list[Submissi
     for request in requests:
         if request.fingerprint in submissions:
             continue
-        last = bench.ledger.last_failure(request.key)
         submissions[request.fingerprint] = Submission(
             request,
             attempt_number=1 + failures[request.key].counted,
-            last_error=last["error_type"] if last else None,
+            errors=bench.ledger.error_types(request.key, bench.engine),
         )
     return list(submissions.values())
 
 
+def _pause_after_failed_batches(
+    bench: Workbench, name: str, submissions: Sequence[Submission]
+) -> None:
+    """Give a service that fails whole batches time to recover, before their records are spent."""
+    counts = bench.ledger.failure_counts(bench.engine)
+    if failed := min(counts[submission.request.key].of_batches for submission in submissions):
+        pause = bench.retry_pause(failed)
+        log.warning("%s: %d batches failed before it, sending in %.0f s", name, failed, pause)
+        bench.gemini.pause(pause)
+
+
 def _outcomes(
-    bench: Workbench, requests: Sequence[Request], free: Sequence[Request]
+    bench: Workbench, keys: Sequence[str], requests: Sequence[Request], free: Sequence[Request]
 ) -> list[MemberOutcome]:
     rebuilds, dead = bench.ledger.rebuilds(), bench.dead_letters()
+    fingerprints = {request.key: request.fingerprint for request in requests}
+    free_keys = {request.key for request in free}
     outcomes = []
-    for request in requests:
-        since = rebuilds.get(request.key, 0.0)
-        attempt_id = bench.ledger.stored_answer(request.fingerprint, since)
-        outcome = "read" if attempt_id else "dead" if request.key in dead else "failed"
-        outcomes.append(MemberOutcome(request.key, outcome, request in free, attempt_id))
+    for key in keys:
+        attempt_id = None
+        if key in fingerprints:
+            attempt_id = bench.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0.0))
+        outcome = "read" if attempt_id else "dead" if key in dead else "failed"
+        outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))
     return outcomes
 
 
@@ -153,7 +196,6 @@ def _write_manifest(
                 "name": row.name,
                 "display_name": row.display_name,
                 "state": row.state,
-                "records_sent": len(bench.ledger.records(row.id)),
                 **bench.ledger.batch_totals(row.id),
             }
             for row in rows

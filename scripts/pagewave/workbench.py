@@ -4,8 +4,11 @@ import logging
 import os
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from .dataset import Book, Dataset, Page
@@ -17,6 +20,12 @@ from .redaction import hide_keys
 from .settings import Settings
 
 log = logging.getLogger("pagewave")
+
+LONGEST_RETRY_PAUSE = 15
+"""A pause before a retry grows up to so many times `batch.retry_pause_seconds`."""
+
+FEWEST_LOOKS = 3
+LONGEST_LOOK_PAUSE_SECONDS = 10.0
 
 
 class _Formatter(logging.Formatter):
@@ -47,6 +56,8 @@ class Workbench:
     stop: threading.Event = field(default_factory=threading.Event)
     api_key: str = field(default="", repr=False)
     base_url: str | None = None
+    looked_at: float = 0.0
+    """When doubtful batches were last looked for (Unix seconds)."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _batch_locks: dict[int, threading.Lock] = field(default_factory=dict)
 
@@ -74,6 +85,26 @@ class Workbench:
         """Held by the one thread that collects this batch."""
         with self._lock:
             return self._batch_locks.setdefault(batch_id, threading.Lock())
+
+    def looks(self, since: float) -> Iterator[int]:
+        """Numbers the looks for something that the service does not show, with pauses in between.
+
+        One missing answer proves nothing: it is gone when none of these looks found it. They go
+        on until `batch.reconcile_seconds` after `since` (Unix seconds), and are three at least.
+        """
+        patience = self.settings.batch.reconcile_seconds
+        pause = min(LONGEST_LOOK_PAUSE_SECONDS, patience / 10)
+        for number in count(1):
+            is_last = number >= FEWEST_LOOKS and time.time() > since + patience
+            yield number
+            if is_last:
+                return
+            self.gemini.pause(pause)
+
+    def retry_pause(self, times: int) -> float:
+        """Seconds to wait before trying again what failed so often: doubled each time."""
+        first = self.settings.batch.retry_pause_seconds
+        return float(min(first * 2 ** max(0, times - 1), first * LONGEST_RETRY_PAUSE))
 
     def page_file(self, page: Page) -> Path:
         """Where a page's answer is written."""

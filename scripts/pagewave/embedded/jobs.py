@@ -230,7 +230,8 @@ class Jobs:
         """The faults that fire now, logged."""
         faults = self.faults.draw(scope, subject, call)
         for fault in faults:
-            self.log.write("fault", fault=fault.name, subject=subject)
+            where = {"call": call} if call else {}
+            self.log.write("fault", fault=fault.name, subject=subject, **where)
         return faults
 
     def _log_inference(self, batch: Batch, line: int, key: str, sha256: str) -> None:

@@ -5,7 +5,7 @@ set alone. One process writes it (Snakemake's head); others may read it at any t
 """
 
 from .answers import Answers, Attempt
-from .batches import Batch, Batches, Record
+from .batches import LOST, NO_RESULTS, STUCK, UNKNOWN, Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin
 from .flags import Flag, FlaggedPage, Flags
@@ -14,6 +14,10 @@ from .runs import MemberOutcome, PlannedPage, Runs
 from .trouble import explained
 
 __all__ = [
+    "LOST",
+    "NO_RESULTS",
+    "STUCK",
+    "UNKNOWN",
     "Attempt",
     "Batch",
     "FailureCount",

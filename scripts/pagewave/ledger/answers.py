@@ -1,11 +1,12 @@
 """What batches brought: raw lines, attempts, stored answers."""
 
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .connection import Connection
-from .failures import FailureRow, clear_failures
+from .failures import FailureRow, clear_failures, insert_failures
 from .flags import Flag, add_flags
 
 
@@ -24,6 +25,43 @@ class Attempt:
     cached_tokens: int
     usd: float | None
     flags: Sequence[Flag] = ()
+
+
+def insert_attempts(
+    db: sqlite3.Connection, batch_id: int, attempts: Iterable[Attempt], now: float
+) -> None:
+    """Write attempts down, inside of a transaction.
+
+    What was taken for an attempt without an answer may get one when the batch's results turn up.
+    """
+    db.executemany(
+        "INSERT INTO attempt (batch_id, key, number, fingerprint, ok, page, finish_reason,"
+        " prompt_tokens, output_tokens, thoughts_tokens, cached_tokens, usd, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (batch_id, key) DO UPDATE SET ok = excluded.ok, page = excluded.page,"
+        " finish_reason = excluded.finish_reason, prompt_tokens = excluded.prompt_tokens,"
+        " output_tokens = excluded.output_tokens, thoughts_tokens = excluded.thoughts_tokens,"
+        " cached_tokens = excluded.cached_tokens, usd = excluded.usd,"
+        " created_at = excluded.created_at",
+        [
+            (
+                batch_id,
+                a.key,
+                a.number,
+                a.fingerprint,
+                a.page is not None,
+                a.page,
+                a.finish_reason,
+                a.prompt_tokens,
+                a.output_tokens,
+                a.thoughts_tokens,
+                a.cached_tokens,
+                a.usd,
+                now,
+            )
+            for a in attempts
+        ],
+    )
 
 
 class Answers(Connection):
@@ -60,53 +98,47 @@ class Answers(Connection):
             ).rowcount
             if not changed:
                 return
-            db.executemany(
-                "INSERT INTO attempt (batch_id, key, number, fingerprint, ok, page, finish_reason,"
-                " prompt_tokens, output_tokens, thoughts_tokens, cached_tokens, usd, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        batch_id,
-                        a.key,
-                        a.number,
-                        a.fingerprint,
-                        a.page is not None,
-                        a.page,
-                        a.finish_reason,
-                        a.prompt_tokens,
-                        a.output_tokens,
-                        a.thoughts_tokens,
-                        a.cached_tokens,
-                        a.usd,
-                        now,
-                    )
-                    for a in attempts
-                ],
-            )
+            insert_attempts(db, batch_id, attempts, now)
             add_flags(db, batch_id, {a.key: a.flags for a in attempts}, now)
             clear_failures(db, [a.key for a in attempts if a.page is not None], now)
-            engine = db.execute("SELECT engine FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
-            db.executemany(
-                "INSERT INTO failure (key, batch_id, attempt_number, engine, counted, error_type,"
-                " message, traceback, raw_text, raw_json, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        f.key,
-                        batch_id,
-                        f.attempt_number,
-                        engine,
-                        f.counted,
-                        f.error_type,
-                        f.message,
-                        f.traceback,
-                        f.raw_text,
-                        f.raw_json,
-                        now,
-                    )
-                    for f in failures
-                ],
-            )
+            engine, intent_at = db.execute(
+                "SELECT engine, intent_at FROM batch WHERE id = ?", (batch_id,)
+            ).fetchone()
+            # A batch may come late, when another one has answered already.
+            answered = {
+                row[0]
+                for row in db.execute(
+                    "SELECT key FROM attempt WHERE ok AND created_at >= ? AND fingerprint IN"
+                    " (SELECT fingerprint FROM record WHERE batch_id = ?)",
+                    (intent_at, batch_id),
+                )
+            }
+            insert_failures(db, engine, batch_id, failures, now, forgiven=answered)
+
+    def give_up(
+        self,
+        batch_id: int,
+        state: str,
+        error: str | None,
+        attempts: Sequence[Attempt],
+        failures: Sequence[FailureRow],
+    ) -> None:
+        """Wait no longer for a batch: its records may be sent again, and it is looked for later.
+
+        Args:
+            state: one of the doubtful states of `batches`.
+            attempts: what is paid for in all likelihood.
+        """
+        now = time.time()
+        with self.transaction() as db:
+            rows = db.execute(
+                "UPDATE batch SET status = 'abandoned', state = ?, error = ?"
+                " WHERE id = ? AND status = 'submitted' RETURNING engine",
+                (state, error, batch_id),
+            ).fetchall()
+            if rows:
+                insert_attempts(db, batch_id, attempts, now)
+                insert_failures(db, rows[0]["engine"], batch_id, failures, now)
 
     def stored_answer(self, fingerprint: str, since: float = 0.0) -> int | None:
         """The newest good attempt with this fingerprint, not older than `since` (Unix seconds)."""
@@ -144,13 +176,5 @@ class Answers(Connection):
 
     def batch_totals(self, batch_id: int) -> dict[str, int | float | None]:
         """What a collected batch brought: answers, good ones, tokens, USD (None: price unknown)."""
-        rows = self.query(
-            "SELECT (SELECT COUNT(*) FROM response WHERE batch_id = ?1) AS lines_received,"
-            " COUNT(*) AS records_attempted, COALESCE(SUM(ok), 0) AS records_valid,"
-            " COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens,"
-            " COALESCE(SUM(output_tokens), 0) AS output_tokens,"
-            " COALESCE(SUM(thoughts_tokens), 0) AS thoughts_tokens, SUM(usd) AS usd"
-            " FROM attempt WHERE batch_id = ?1",
-            batch_id,
-        )
-        return dict(rows[0])
+        rows = self.query("SELECT * FROM batch_totals WHERE batch_id = ?", batch_id)
+        return {name: rows[0][name] for name in rows[0].keys() if name != "batch_id"}  # noqa: SIM118

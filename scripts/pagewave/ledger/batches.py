@@ -9,6 +9,10 @@ from ..redaction import hide_keys
 from .connection import Connection
 
 OPEN_STATUSES = ("intent", "creating", "submitted")
+UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN = "UNKNOWN", "LOST", "STUCK", "NO_RESULTS", "TWIN"
+DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN)
+"""States of an abandoned batch that may turn up all the same, paid for: it was never listed, was
+listed and then not, did not end, ended without results, or was created beside the wanted one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class Batches(Connection):
             batch_id, status="creating", input_file=input_file, creating_at=time.time()
         )
 
+    def mark_not_created(self, batch_id: int) -> None:
+        """The service said no to the create call: the batch is an intent as before."""
+        self._update_batch(batch_id, status="intent")
+
     def mark_submitted(self, batch_id: int, name: str) -> None:
         """The service has the batch under this name."""
         self._update_batch(batch_id, status="submitted", name=name, submitted_at=time.time())
@@ -117,9 +125,55 @@ class Batches(Connection):
         """The service's word for the batch's state, as last seen."""
         self._update_batch(batch_id, state=state)
 
-    def mark_abandoned(self, batch_id: int, error: str) -> None:
-        """The batch never came to be; its records are free to be sent again."""
-        self._update_batch(batch_id, status="abandoned", error=hide_keys(error))
+    def mark_abandoned(self, batch_id: int, error: str, state: str | None = None) -> None:
+        """The batch never came to be; its records are free to be sent again.
+
+        With a doubtful state that is likely, not certain: it is looked for again later.
+        """
+        self._update_batch(batch_id, status="abandoned", error=hide_keys(error), state=state)
+
+    def mark_seen(self, batch_id: int, name: str) -> None:
+        """A doubtful batch turned up at the service, under this name."""
+        self._update_batch(batch_id, name=name)
+
+    def renew_intent(self, batch_id: int, display_name: str) -> Batch:
+        """The same records in a new batch; the old one's fate stays unknown.
+
+        Each create call has a display name of its own, so that each batch can be told from others.
+        """
+        with self.transaction():
+            old = self.batch(batch_id)
+            self.mark_abandoned(batch_id, "it did not turn up; sent again", UNKNOWN)
+            return self.add_intent(
+                display_name,
+                old.engine,
+                old.model,
+                old.prompt_sha256,
+                old.run_id,
+                old.lane,
+                old.wave,
+                self.records(batch_id),
+            )
+
+    def add_twin(self, batch_id: int, name: str) -> None:
+        """A second batch came of the one create call: what it brings is taken in later."""
+        twin = f"{self.batch(batch_id).display_name} twin {name}"
+        with self.transaction() as db:
+            known = db.execute("SELECT 1 FROM batch WHERE name = ?", (name,)).fetchone()
+            if known:
+                return
+            twin_id = db.execute(
+                "INSERT INTO batch (display_name, name, engine, model, prompt_sha256, run_id, lane,"
+                " wave, status, state, input_file, intent_at, creating_at) SELECT ?, ?, engine,"
+                " model, prompt_sha256, run_id, lane, wave, 'abandoned', ?, input_file, intent_at,"
+                " creating_at FROM batch WHERE id = ?",
+                (twin, name, TWIN, batch_id),
+            ).lastrowid
+            db.execute(
+                "INSERT INTO record SELECT ?, key, fingerprint, attempt_number, previous_context,"
+                " generation_config, image, image_sha256 FROM record WHERE batch_id = ?",
+                (twin_id, batch_id),
+            )
 
     def _update_batch(self, batch_id: int, **values: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
@@ -142,6 +196,18 @@ class Batches(Connection):
     def batches(self) -> list[Batch]:
         """All batches of all engines, oldest first."""
         return [Batch(*row) for row in self.query("SELECT * FROM batch ORDER BY id")]
+
+    def doubtful_batches(self, engine: str, since: float) -> list[Batch]:
+        """Batches intended since then that were given up on but may exist, oldest first."""
+        marks = ", ".join("?" * len(DOUBTFUL_STATES))
+        rows = self.query(
+            f"SELECT * FROM batch WHERE engine = ? AND status = 'abandoned' AND state IN ({marks})"
+            " AND intent_at >= ? ORDER BY id",
+            engine,
+            *DOUBTFUL_STATES,
+            since,
+        )
+        return [Batch(*row) for row in rows]
 
     def records(self, batch_id: int) -> list[Record]:
         """The records of a batch."""

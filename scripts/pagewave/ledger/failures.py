@@ -3,16 +3,17 @@
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..redaction import hide_keys
 from .connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """Why a record failed; `counted` failures use up its attempts, those of a whole batch don't."""
+    """Why a record failed; `counted` failures use up its attempts, those not its own don't."""
 
     key: str
     attempt_number: int
@@ -56,8 +57,56 @@ class LoggedFailure(NamedTuple):
     cleared_at: float | None
 
 
+def insert_failures(
+    db: sqlite3.Connection,
+    engine: str,
+    batch_id: int | None,
+    failures: Iterable[FailureRow],
+    now: float,
+    forgiven: Container[str] = (),
+) -> None:
+    """Write failures down, inside of a transaction; those of the keys in `forgiven` as cleared."""
+    db.executemany(
+        "INSERT INTO failure (key, batch_id, attempt_number, engine, counted, error_type,"
+        " message, traceback, raw_text, raw_json, created_at, cleared_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                f.key,
+                batch_id,
+                f.attempt_number,
+                engine,
+                f.counted,
+                f.error_type,
+                hide_keys(f.message),
+                f.traceback,
+                f.raw_text,
+                f.raw_json,
+                now,
+                now if f.key in forgiven else None,
+            )
+            for f in failures
+        ],
+    )
+
+
 class Failures(Connection):
     """What the ledger knows of failures."""
+
+    def add_failures(self, engine: str, failures: Iterable[FailureRow]) -> None:
+        """Failures of records that were never put into a batch."""
+        with self.transaction() as db:
+            insert_failures(db, engine, None, failures, time.time())
+
+    def leave_out(self, batch_id: int, failures: Sequence[FailureRow]) -> None:
+        """Take records out of a batch that is not sent yet: they failed before they could be."""
+        with self.transaction() as db:
+            engine = db.execute("SELECT engine FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
+            db.executemany(
+                "DELETE FROM record WHERE batch_id = ? AND key = ?",
+                [(batch_id, failure.key) for failure in failures],
+            )
+            insert_failures(db, engine, batch_id, failures, time.time())
 
     def failure_counts(self, engine: str) -> dict[str, FailureCount]:
         """Failures that nothing has cleared yet, by key."""
@@ -105,6 +154,16 @@ class Failures(Connection):
             engine,
         )
         return FailureCount(*rows[0])
+
+    def error_types(self, key: str, engine: str) -> list[str]:
+        """What went wrong with a key since someone last forgave it, oldest first."""
+        rows = self.query(
+            "SELECT error_type FROM failure WHERE key = ? AND engine = ? AND cleared_at IS NULL"
+            " ORDER BY id",
+            key,
+            engine,
+        )
+        return [row[0] for row in rows]
 
     def last_failure(self, key: str) -> sqlite3.Row | None:
         """The newest failure of a key that nothing has cleared yet."""

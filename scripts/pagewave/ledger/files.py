@@ -80,15 +80,15 @@ class Files(Connection):
         rows = self.query("SELECT sha256, name, template_file FROM prompt")
         return {row["sha256"]: f"{row['name']}/{row['template_file']}" for row in rows}
 
-    def upload(self, engine: str, sha256: str, until: float) -> str | None:
-        """URI of an uploaded file with this content that lives at least `until` (Unix seconds)."""
+    def upload(self, engine: str, sha256: str, until: float) -> tuple[str, str] | None:
+        """Name and URI of an upload with this content that lives until then (Unix seconds)."""
         rows = self.query(
-            "SELECT uri FROM upload WHERE engine = ? AND sha256 = ? AND expires_at > ?",
+            "SELECT name, uri FROM upload WHERE engine = ? AND sha256 = ? AND expires_at > ?",
             engine,
             sha256,
             until,
         )
-        return str(rows[0][0]) if rows else None
+        return (rows[0]["name"], rows[0]["uri"]) if rows else None
 
     def add_upload(self, engine: str, sha256: str, name: str, uri: str, expires_at: float) -> None:
         """The service has this content under `name` until `expires_at` (Unix seconds)."""

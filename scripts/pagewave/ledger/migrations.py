@@ -276,7 +276,26 @@ CREATE TABLE flag (
 CREATE INDEX flag_attempt ON flag(attempt_id);
 """
 
-MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL, FLAGS]
+# Does a batch hold an answer for each record, and only those? `records_answered` counts records
+# with at least one line, `lines_unexpected` lines that no record asked for.
+BATCH_TOTALS = """
+CREATE VIEW batch_totals AS
+    SELECT b.id AS batch_id,
+           (SELECT COUNT(*) FROM record r WHERE r.batch_id = b.id) AS records_sent,
+           (SELECT COUNT(DISTINCT s.key) FROM response s JOIN record r
+                ON r.batch_id = b.id AND r.key = s.key WHERE s.batch_id = b.id) AS records_answered,
+           (SELECT COUNT(*) FROM response s WHERE s.batch_id = b.id) AS lines_received,
+           (SELECT COUNT(*) FROM response s LEFT JOIN record r
+                ON r.batch_id = b.id AND r.key = s.key
+                WHERE s.batch_id = b.id AND r.key IS NULL) AS lines_unexpected,
+           COUNT(a.id) AS attempts, COALESCE(SUM(a.ok), 0) AS records_valid,
+           COALESCE(SUM(a.prompt_tokens), 0) AS prompt_tokens,
+           COALESCE(SUM(a.output_tokens), 0) AS output_tokens,
+           COALESCE(SUM(a.thoughts_tokens), 0) AS thoughts_tokens, SUM(a.usd) AS usd
+    FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id GROUP BY b.id;
+"""
+
+MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL, FLAGS, BATCH_TOTALS]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from .. import images
-from ..collection import download, understand
+from ..collection import Ended, download, understand
 from ..dataset import Page
 from ..errors import DataError
-from ..gemini import STATES_WITH_RESULTS, Refused, RemoteBatch
+from ..gemini import RemoteBatch
 from ..image_changes import known_image
 from ..ledger import KnownImage, Record
 from ..requests import canonical_json, generation_config, recipe
@@ -127,14 +127,9 @@ class _Adoption:
 
     def _results(self, remote: RemoteBatch) -> list[bytes]:
         """The lines of an ended batch; none where the service deleted its results."""
-        if not remote.ended or not remote.result_file or remote.state not in STATES_WITH_RESULTS:
+        if not remote.ended or not remote.result_file:
             return []
-        try:
-            return download(self._bench, remote.display_name, remote.result_file)
-        except Refused as error:
-            if error.code in (403, 404):
-                return []
-            raise
+        return download(self._bench, remote.display_name, remote.result_file) or []
 
     def _take_in(
         self, remote: RemoteBatch, match: re.Match[str], keys: list[str], lines: list[bytes]
@@ -161,9 +156,8 @@ class _Adoption:
                 return
             batch = ledger.batch(batch.id)
             ledger.store_lines(batch.id, [(key_of(line), line) for line in lines])
-            attempts, failures = understand(
-                bench, batch, remote.state, remote.error, records, lines
-            )
+            ended = Ended(remote.state, remote.error, lines)
+            attempts, failures = understand(bench, batch, ended, records)
             at = remote.ended_at or remote.created_at
             ledger.commit_results(batch.id, remote.state, remote.error, attempts, failures, at)
         bench.request_file(remote.display_name).unlink(missing_ok=True)
@@ -188,8 +182,8 @@ class _Adoption:
         if not asked_as_today:
             return _record_of_unknown(page)
         number = 1 + bench.ledger.failure_counts(bench.engine)[key].counted
-        last = bench.ledger.last_failure(key)
-        config = generation_config(bench.settings, number, last["error_type"] if last else None)
+        errors = bench.ledger.error_types(key, bench.engine)
+        config = generation_config(bench.settings, number, errors)
         return Record(
             key=key,
             fingerprint=request.fingerprint,
