@@ -196,13 +196,16 @@ class Watch:
             " WHERE b.run_id = ? AND b.status IN ('submitted', 'collected')",
             run_id,
         )
+        # Not attempts: an error line is an answer too, though the model never ran for it.
         answered = self._ledger.query(
-            "SELECT COUNT(*), COALESCE(SUM(a.ok), 0) FROM attempt a"
-            " JOIN batch b ON b.id = a.batch_id WHERE b.run_id = ?",
+            "SELECT COUNT(*), COALESCE(SUM(a.ok), 0) FROM record r JOIN batch b ON b.id = r.batch_id"
+            " LEFT JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
+            " WHERE b.run_id = ? AND EXISTS"
+            " (SELECT 1 FROM response s WHERE s.batch_id = r.batch_id AND s.key = r.key)",
             run_id,
         )
-        attempts, valid = answered[0]
-        return RecordCounts(sent[0][0], attempts, valid, attempts - valid)
+        lines, valid = answered[0]
+        return RecordCounts(sent[0][0], lines, valid, lines - valid)
 
     def _batches(self, engine: str) -> list[BatchStatus]:
         now = time.time()
