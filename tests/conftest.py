@@ -4,6 +4,21 @@ from collections.abc import Iterator
 
 import pytest
 from embedded_process import EmbeddedProcess
+from hypothesis import HealthCheck, Phase, settings
+
+# The same random cases in every run; `--hypothesis-profile=long` for others, and more of them.
+settings.register_profile(
+    "usual",
+    max_examples=200,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+    print_blob=True,
+)
+usual = settings.get_profile("usual")
+settings.register_profile("long", usual, max_examples=2000, derandomize=False)
+settings.load_profile("usual")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ import yaml
 from embedded_process import SCRIPTS, wait_for
 from PIL import Image
 
+from pagewave import crash
+
 REPO = Path(__file__).parents[1]
 RUN_SECONDS = 60.0
 NO_PROFILE = (
@@ -138,6 +140,12 @@ class Library:
         assert result.returncode == code, f"exit code {result.returncode}, not {code}:\n{shown}"
         assert "Traceback (most recent" not in result.stderr, shown
         return result
+
+    def crash(self, place: str, *arguments: str) -> None:
+        """Runs the command, which dies at a crash point (pagewave/crash.py)."""
+        self.environment[crash.VARIABLE] = place
+        self.run(*arguments, code=crash.EXIT_CODE)
+        del self.environment[crash.VARIABLE]
 
     # Looking
 

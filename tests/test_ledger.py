@@ -86,7 +86,7 @@ def test_an_open_batch_is_found_by_fingerprint_until_it_is_collected(path: Path)
     stored = ledger.stored_answer("f1")
     assert stored is not None
     assert ledger.attempt_page(stored) == '{"page": 1}'
-    assert ledger.stored_answer("f1", since=4e9) is None
+    assert ledger.stored_answer("f1", after_batch=batch_id) is None
 
 
 def test_collecting_twice_changes_nothing(path: Path) -> None:

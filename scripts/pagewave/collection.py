@@ -10,16 +10,17 @@ be sent again then, and should it turn up later, `recovery` takes in what it bri
 import random
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from . import crash
 from .errors import DataError, ServiceError
-from .gemini import GOING_STATES, SUCCESSFUL_STATES, RemoteBatch
+from .gemini import GOING_STATES, SUCCESSFUL_STATES, TERMINAL_STATES, RemoteBatch
 from .ledger import LOST, NO_RESULTS, STUCK, Attempt, Batch, FailureRow, Record, explained
 from .quality import Evidence, judge
 from .requests import usd
 from .responses import BATCH_ERROR_TYPES, Answer, Failure, Usage, key_of, parse_line, split_lines
+from .service_files import delete_files_of
 from .workbench import Workbench, log
 
 DOWNLOADS_OF_SHORT_RESULTS = 3
@@ -51,7 +52,7 @@ def collect(bench: Workbench, batch_id: int) -> None:
         if batch.status in ("collected", "abandoned"):
             return
         records = bench.ledger.records(batch_id)
-        ended = _wait_until_ended(bench, batch, records)
+        ended = _ended_before(bench, batch) or _wait_until_ended(bench, batch, records)
         if ended.state in (LOST, STUCK, NO_RESULTS):
             log.warning("%s: given up as %s (%s)", batch.name, ended.state, ended.error)
             attempts, failures = understand(bench, batch, ended, records)
@@ -81,13 +82,25 @@ def _take_in(
     bench: Workbench, batch: Batch, records: Sequence[Record], ended: Ended, late: bool = False
 ) -> None:
     bench.ledger.store_lines(batch.id, [(key_of(line), line) for line in ended.lines])
+    crash.point("raw-stored")
     attempts, failures = understand(bench, batch, ended, records)
+    crash.point("parsed")
     if late:
         failures = [failure for failure in failures if failure.counted]
     bench.ledger.commit_results(batch.id, ended.state, ended.error, attempts, failures)
+    crash.point("committed")
     bench.request_file(batch.display_name).unlink(missing_ok=True)
     _compare(bench, batch)
-    _clean_up(bench, batch, records, attempts, failures)
+    delete_files_of(bench, batch.id)
+    crash.point("cleaned-up")
+
+
+def _ended_before(bench: Workbench, batch: Batch) -> Ended | None:
+    """How a batch ended whose lines were stored just before a crash; the service may be without."""
+    lines = bench.ledger.lines(batch.id)
+    if lines and batch.state in TERMINAL_STATES:
+        return Ended(batch.state, None, lines)
+    return None
 
 
 def _wait_until_submitted(bench: Workbench, batch_id: int) -> Batch:
@@ -113,6 +126,7 @@ def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record])
     last_state = batch.state
     while True:
         remote = bench.gemini.get(batch.name) or _look_again(bench, batch.name)
+        crash.point("polling")
         if remote is None:
             return Ended(LOST, "the service knows this batch no longer")
         if remote.state != last_state:
@@ -143,6 +157,7 @@ def download(bench: Workbench, display_name: str, result_file: str) -> list[byte
         path.parent.mkdir(parents=True, exist_ok=True)
         if not bench.gemini.download(result_file, path):
             return None
+        crash.point("downloading")
         lines = split_lines(path.read_bytes())
         path.unlink()
     return lines
@@ -337,30 +352,3 @@ def _compare(bench: Workbench, batch: Batch) -> None:
             totals["records_sent"],
             totals["lines_unexpected"],
         )
-
-
-def _clean_up(
-    bench: Workbench,
-    batch: Batch,
-    records: Sequence[Record],
-    attempts: Sequence[Attempt],
-    failures: Sequence[FailureRow],
-) -> None:
-    """Delete at the service what no batch needs.
-
-    Images of failed records stay for the next attempt, but not after an error line: the uploaded
-    file itself may be the trouble.
-    """
-    keys = {attempt.key for attempt in attempts if attempt.page is not None}
-    keys |= {failure.key for failure in failures if failure.error_type == "APIError"}
-    done = {record.image_sha256 for record in records if record.key in keys}
-    names = [batch.input_file] if batch.input_file else []
-    with bench.ledger.transaction():  # no other lane may come to need one of them meanwhile
-        for sha256 in done - bench.ledger.images_in_flight(bench.engine):
-            if name := bench.ledger.forget_upload(bench.engine, sha256):
-                names.append(name)
-    with ThreadPoolExecutor(bench.settings.files.upload_concurrency) as pool:
-        for deleted in [pool.submit(bench.gemini.delete_file, name) for name in names]:
-            if error := deleted.exception():
-                # They expire by themselves after two days; no wave fails for that.
-                log.warning("%s: an uploaded file could not be deleted (%s)", batch.name, error)

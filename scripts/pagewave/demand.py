@@ -58,12 +58,10 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
     rebuilds = bench.ledger.rebuilds()
     origins = bench.ledger.origins_of_pages()
     changed = changed_images(bench.ledger, bench.dataset.pages)
-    files = {page.key: os.path.normpath(bench.page_file(page)) for page in bench.dataset.pages}
+    files = {page.key: _normal(bench.page_file(page)) for page in bench.dataset.pages}
     page_targets = targets & set(files.values())
     book_targets = {
-        os.path.normpath(path): book.id
-        for book in bench.dataset.books
-        for path in bench.book_files(book)
+        _normal(path): book.id for book in bench.dataset.books for path in bench.book_files(book)
     }
     books = {book_targets[target] for target in targets if target in book_targets}
     everything = not targets or not targets <= page_targets | set(book_targets)
@@ -134,6 +132,6 @@ def _add_runs(found: Demand, pages: list[Page], dead: set[str], goes_on: bool) -
     found.chains[:] = [chain for chain in found.chains if chain]
 
 
-def _normal(name: str) -> str:
+def _normal(name: str | Path) -> str:
     """A target as it would look if typed the shortest way."""
-    return os.path.normpath(os.path.relpath(name) if Path(name).is_absolute() else name)
+    return os.path.abspath(name)  # noqa: PTH100  (Path.absolute leaves `..` and `.` in it)

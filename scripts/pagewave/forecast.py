@@ -105,9 +105,10 @@ class Forecast:
                 if place == 0:
                     context = bench.previous_context(page)
                 request = build_request_from(bench, page, context)
-                answer = bench.ledger.stored_answer(request.fingerprint, rebuilds.get(key, 0.0))
+                after = rebuilds.get(key, 0)
+                answer = bench.ledger.stored_answer(request.fingerprint, after)
                 if not answer:
-                    if bench.ledger.open_batch_of(request.fingerprint, bench.engine):
+                    if bench.ledger.open_batch_of(request.fingerprint, bench.engine, after):
                         on_their_way.add(key)
                     break
                 free.add(key)

@@ -10,10 +10,12 @@ import contextlib
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import crash
 from .redaction import hide_keys, hide_keys_in_bytes
 from .repeating import (
     REFUSALS,
@@ -149,11 +151,19 @@ class Gemini:
     # Files
 
     def upload(
-        self, path: Path, mime_type: str, display_name: str, processing_seconds: float
+        self,
+        path: Path,
+        mime_type: str,
+        display_name: str,
+        processing_seconds: float,
+        new_name: Callable[[], str],
     ) -> RemoteFile:
         """Upload a file and wait until the service has digested it: batches want it ACTIVE.
 
         A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew.
+
+        Args:
+            new_name: gives the file's name, such as `files/abc`; asked before each try.
 
         Raises:
             OSError: the file cannot be read.
@@ -163,12 +173,15 @@ class Gemini:
         from google.genai import errors
 
         def send() -> RemoteFile:
+            config: types.UploadFileConfigDict = {
+                "name": new_name(),
+                "mime_type": mime_type,
+                "display_name": display_name,
+            }
             # As a stream: a path's name would travel in a header, which non-ASCII letters break.
             with path.open("rb") as stream:
                 try:
-                    file = self._client.files.upload(
-                        file=stream, config={"mime_type": mime_type, "display_name": display_name}
-                    )
+                    file = self._client.files.upload(file=stream, config=config)
                 except errors.ClientError as error:
                     if error.code not in BAD_FILE or is_about_key(error):
                         raise
@@ -255,6 +268,7 @@ class Gemini:
             job = self._client.batches.create(
                 model=model, src=input_file, config={"display_name": display_name}
             )
+            crash.point("create-sent")
             return self._remote_batch(job)
         except errors.APIError as error:
             if error.code == 429:
@@ -287,12 +301,16 @@ class Gemini:
 
         return self._calls.repeat(read, "listing the batches")
 
-    def get(self, name: str) -> RemoteBatch | None:
-        """A batch's state now; None when the service says that it doesn't exist."""
+    def get(self, name: str, tries: int | None = None) -> RemoteBatch | None:
+        """A batch's state now; None when the service says that it doesn't exist.
+
+        With `tries` no outage is waited out; raises NoSuccess when all of them failed.
+        """
         return self._calls.repeat_unless(
             (404,),
             lambda: self._remote_batch(self._client.batches.get(name=name)),
             f"looking at {name}",
+            tries=tries,
         )
 
     def cancel(self, name: str) -> None:

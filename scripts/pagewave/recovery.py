@@ -1,4 +1,4 @@
-"""Batches of the past: what an earlier run left behind, and what was given up on and turns up.
+"""What earlier runs left behind: batches, files, and what was given up on and turns up after all.
 
 A batch that the service did not show when it was looked for may exist all the same, and costs money
 if it does. So it is looked for again: when a run starts, and now and then before a wave. What it
@@ -11,9 +11,13 @@ from .collection import collect, collect_late
 from .errors import ServiceError
 from .gemini import SUCCESSFUL_STATES, RemoteBatch
 from .ledger import STUCK, Batch
+from .repeating import NoSuccess
+from .service_files import delete_unneeded_files
 from .submission import settle_intents
-from .workbench import Workbench, log
+from .workbench import Workbench, log, remove_partial_files
 
+TRIES_AT_THE_END = 3
+"""A run that is over does not wait for a service that is away."""
 DOUBT_SECONDS = 7 * 24 * 3600.0
 """A batch expires after 48 hours at the service, its results two days later; with some room."""
 
@@ -26,8 +30,24 @@ def recover(bench: Workbench) -> None:
         Stopped: the run was told to stop.
     """
     settle_intents(bench)
+    _remove_leftover_files(bench)
+    _note_written_pages(bench)
     _collect_ended(bench)
     look_for_doubtful(bench)
+
+
+def clear_up(bench: Workbench) -> None:
+    """After the last wave: take in what ended meanwhile, and delete what nobody needs any more.
+
+    A batch may be left that no wave asked for: a forced rebuild does so, a narrower target, or a
+    label that was taken away.
+    """
+    try:
+        _collect_ended(bench, tries=TRIES_AT_THE_END)
+    except NoSuccess as error:
+        log.warning("the service is not there, batches are left for the next run (%s)", error)
+    else:
+        delete_unneeded_files(bench)
 
 
 def look_for_doubtful(bench: Workbench) -> None:
@@ -54,10 +74,34 @@ def look_for_doubtful(bench: Workbench) -> None:
             _settle(bench, batch, found[0])
 
 
-def _collect_ended(bench: Workbench) -> None:
+def _remove_leftover_files(bench: Workbench) -> None:
+    """Remove files that only the run which died had a use for."""
+    paths = bench.settings.paths
+    remove_partial_files(paths.logs_dir / "waves")
+    for results in (paths.state_dir / "results").glob("*.jsonl*"):
+        results.unlink()
+    settled = bench.ledger.settled_batches()
+    for requests in (paths.state_dir / "requests").glob("*.jsonl"):
+        # Those of batches that this ledger doesn't know are what it can be rebuilt from.
+        if requests.stem in settled:
+            requests.unlink()
+
+
+def _note_written_pages(bench: Workbench) -> None:
+    """Tell the ledger of page files that were written just before a crash."""
+    answers = bench.ledger.unwritten_answers()
+    for page in bench.dataset.pages:
+        path = bench.page_file(page)
+        if page.key in answers and path.exists():
+            text = bench.page_text(answers[page.key])
+            if path.read_bytes() == text.encode():
+                bench.ledger.mark_written(page.key, answers[page.key])
+
+
+def _collect_ended(bench: Workbench, tries: int | None = None) -> None:
     """Take in what ended while no run was there, even if no page of this run asks for it."""
     for batch in bench.ledger.open_batches(bench.engine):
-        remote = bench.gemini.get(batch.name) if batch.name else None
+        remote = bench.gemini.get(batch.name, tries) if batch.name else None
         # SUCCEEDED without results: a wave has the time to wait for them.
         if (
             remote
@@ -97,7 +141,7 @@ def _is_needed(bench: Workbench, batch: Batch) -> bool:
     """Does a record of this batch have neither an answer nor another batch that carries it?"""
     rebuilds = bench.ledger.rebuilds()
     return any(
-        not bench.ledger.stored_answer(record.fingerprint, rebuilds.get(record.key, 0.0))
+        not bench.ledger.stored_answer(record.fingerprint, rebuilds.get(record.key, 0))
         and not bench.ledger.open_batch_of(record.fingerprint, bench.engine)
         for record in bench.ledger.records(batch.id)
     )

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import IO
 from urllib.parse import urlsplit
 
-from . import images
+from . import crash, images
 from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
@@ -28,7 +28,7 @@ from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
 from .prompting import Prompt
-from .recovery import recover
+from .recovery import clear_up, recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
 from .wave import run_wave
@@ -216,18 +216,21 @@ class Run:
         with self._while_ledger_works():
             attempt_id = ledger.answer_in_run(self.id, page.key)
             if attempt_id is None and page.key not in self.bench.dead_letters():
-                # Snakemake may want a settled page again, such as for an edited rule: nothing is
-                # read.
-                attempt_id = ledger.answer_on_file(page.key)
+                # Snakemake may want a settled page again, as for an edited rule, or because a crash
+                # came between the page and Snakemake's own note of it: nothing is read.
+                attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
             if attempt_id is None:
                 raise PagewaveError(self._dead_letter(page))
-            write_atomically(self.bench.page_file(page), ledger.attempt_page(attempt_id) + "\n")
+            write_atomically(self.bench.page_file(page), self.bench.page_text(attempt_id))
+            crash.point("page-written")
             ledger.mark_written(page.key, attempt_id)
+            crash.point("page-marked")
 
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages."""
         with self._while_ledger_works():
             write_book(self.bench, self.bench.dataset.book(f"{state}/{school}/{year}"))
+            crash.point("book-written")
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:
@@ -287,6 +290,7 @@ class Run:
             self.demand.forced,
         )
         self._started = True
+        crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
         self._stop_on_signals()
 
@@ -309,8 +313,11 @@ class Run:
                 outcome = "failed"
             if self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
+            if not self.bench.stop.is_set():
+                clear_up(self.bench)
             print(self._summary(outcome), file=sys.stderr)
             self.bench.ledger.end_run(self.id, outcome)
+            crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error
         finally:

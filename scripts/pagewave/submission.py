@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from . import crash
 from .errors import ServiceError
 from .gemini import (
     CreateRefused,
@@ -89,6 +90,7 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
                 input_file, uploaded_at = _upload(bench, batch, requests), time.time()
                 if input_file is None:
                     return bench.ledger.batch(batch.id)
+                crash.point("requests-uploaded")
             try:
                 remote = _create(bench, batch, input_file)
             except QuotaExceeded as error:
@@ -99,6 +101,7 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
             else:
                 if remote:
                     bench.ledger.mark_submitted(batch.id, remote.name)
+                    crash.point("name-stored")
                     return bench.ledger.batch(batch.id)
                 patience.wait_for_service(batch)
                 batch = _renew(bench, batch)
@@ -203,6 +206,7 @@ def _upload(bench: Workbench, batch: Batch, requests: Sequence[Request]) -> str 
     records = {record.key: record for record in bench.ledger.records(batch.id)}
     requests = [request for request in requests if request.key in records]
     uris, problems = upload_images(bench, requests)
+    crash.point("images-uploaded")
     failed = [request for request in requests if request.facts.sha256 in problems]
     ready = [request for request in requests if request.facts.sha256 in uris]
     bench.ledger.leave_out(
@@ -233,6 +237,7 @@ def _not_sent(record: Record, problem: Exception) -> FailureRow:
 def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch | None:
     """One create call; None when it is unknown what became of it and no batch is to be found."""
     bench.ledger.mark_creating(batch.id, input_file)
+    crash.point("creating")
     try:
         return bench.gemini.create(batch.model, input_file, batch.display_name)
     except CreateUnknown as error:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .gemini import UploadFailed
 from .ledger import Batch, explained
 from .requests import Request, jsonl_line, response_schema
+from .service_files import upload
 from .workbench import Workbench, log
 
 LIFE_LEFT_SECONDS = 36 * 3600.0
@@ -30,7 +31,7 @@ def upload_images(
     problems: dict[str, Exception] = {}
     distinct = {request.facts.sha256: request for request in requests}
 
-    def upload(request: Request) -> None:
+    def send(request: Request) -> None:
         bench.gemini.pause(0)  # ends a long queue at once when the run is told to stop
         sha256 = request.facts.sha256
         try:
@@ -40,7 +41,7 @@ def upload_images(
             problems[sha256] = problem
 
     with ThreadPoolExecutor(bench.settings.files.upload_concurrency) as pool:
-        uploads = [pool.submit(upload, request) for request in distinct.values()]
+        uploads = [pool.submit(send, request) for request in distinct.values()]
         try:
             for done in uploads:
                 done.result()
@@ -68,32 +69,24 @@ def upload_requests(
             for request in requests:
                 uri = uris[request.facts.sha256]
                 file.write(jsonl_line(request, uri, configs[request.key], schema))
-    return bench.gemini.upload(
-        path, "application/jsonl", batch.display_name, bench.settings.files.processing_seconds
-    ).name
+    return upload(bench, path, "application/jsonl", batch.display_name, batch_id=batch.id).name
 
 
 def _reusable(bench: Workbench, sha256: str) -> str | None:
     """URI of an image that the service still has: it is asked, as files may go early."""
-    known = bench.ledger.upload(bench.engine, sha256, time.time() + LIFE_LEFT_SECONDS)
+    known = bench.ledger.uploaded_image(bench.engine, sha256, time.time() + LIFE_LEFT_SECONDS)
     if not known:
         return None
     name, uri = known
     file = bench.gemini.file(name)
     if file and file.state == "ACTIVE":
         return uri
-    bench.ledger.forget_upload(bench.engine, sha256)
+    bench.ledger.forget_files(bench.engine, [name])
     return None
 
 
 def _upload(bench: Workbench, request: Request) -> str:
-    file = bench.gemini.upload(
-        request.image,
-        request.facts.mime_type,
-        request.facts.sha256,
-        bench.settings.files.processing_seconds,
-    )
-    bench.ledger.add_upload(
-        bench.engine, request.facts.sha256, file.name, file.uri, file.expires_at
-    )
-    return file.uri
+    facts = request.facts
+    return upload(
+        bench, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
+    ).uri

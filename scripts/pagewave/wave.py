@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import images
+from . import crash, images
 from .collection import collect
 from .dataset import Page
 from .errors import DataError
@@ -57,6 +57,7 @@ def run_wave(
     for batch_id in members.waiting:
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:
+        crash.point("intent-written")
         _pause_after_failed_batches(bench, name, submissions)
         batch = send(bench, batch, submissions)
         if batch.name:
@@ -66,8 +67,11 @@ def run_wave(
     for batch_id in batches:
         collect(bench, batch_id)
     outcomes = _outcomes(bench, keys, requests, members.free)
-    bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
+    # The manifest first: a closed wave is never looked at again.
     _write_manifest(bench, run_id, lane, number, started_at, batches, outcomes, manifest)
+    crash.point("manifest-written")
+    bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
+    crash.point("wave-closed")
     log.info("%s: %s", name, _summary(outcomes))
 
 
@@ -110,11 +114,11 @@ def sort_members(bench: Workbench, requests: Sequence[Request]) -> Members:
     members = Members()
     rebuilds = bench.ledger.rebuilds()
     for request in requests:
-        in_flight = bench.ledger.open_batch_of(request.fingerprint, bench.engine)
-        since = rebuilds.get(request.key, 0.0)
-        if bench.ledger.stored_answer(request.fingerprint, since):
+        after = rebuilds.get(request.key, 0)
+        in_flight = bench.ledger.open_batch_of(request.fingerprint, bench.engine, after)
+        if bench.ledger.stored_answer(request.fingerprint, after):
             members.free.append(request)
-        elif in_flight and bench.ledger.batch(in_flight).intent_at >= since:
+        elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
         else:
             members.new.append(request)
@@ -157,7 +161,7 @@ def _outcomes(
     for key in keys:
         attempt_id = None
         if key in fingerprints:
-            attempt_id = bench.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0.0))
+            attempt_id = bench.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0))
         outcome = "read" if attempt_id else "dead" if key in dead else "failed"
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))
     return outcomes

@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
+from . import crash
 from .dataset import Book, Dataset, Page
 from .errors import DataError, PagewaveError
 from .gemini import Gemini
@@ -20,6 +21,9 @@ from .redaction import hide_keys
 from .settings import Settings
 
 log = logging.getLogger("pagewave")
+
+PARTIAL = ".partial"
+"""Ends the name of a file that is being written."""
 
 LONGEST_RETRY_PAUSE = 15
 """A pause before a retry grows up to so many times `batch.retry_pause_seconds`."""
@@ -144,6 +148,10 @@ class Workbench:
             return False
         return self.ledger.answer_on_file(page.key) is not None or not self.page_file(page).exists()
 
+    def page_text(self, attempt_id: int) -> str:
+        """What a page's file holds after this attempt."""
+        return self.ledger.attempt_page(attempt_id) + "\n"
+
     def previous_context(self, page: Page) -> str | None:
         """What the page before tells this one; None at a chain's start, or when that is lost."""
         before = self.dataset.previous(page)
@@ -195,16 +203,23 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         PagewaveError: the disk is full, or something else is in the way.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}{PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        crash.point("file-half-written")
         partial.replace(path)
     except OSError as error:
         raise PagewaveError(
             f"{path} can't be written: {error.strerror}. Check the disk's space and the folder's "
             "permissions, then run the same command again: what was read is in the ledger."
         ) from error
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what crashes left of files in subfolders that nobody writes again."""
+    for partial in folder.glob(f"*/.*{PARTIAL}"):
+        partial.unlink(missing_ok=True)

@@ -75,6 +75,13 @@ class Answers(Connection):
                 [(batch_id, number, key, line) for number, (key, line) in enumerate(lines)],
             )
 
+    def lines(self, batch_id: int) -> list[bytes]:
+        """The raw lines of a batch's result as they were stored: all or none."""
+        rows = self.query(
+            "SELECT line FROM response WHERE batch_id = ? ORDER BY line_number", batch_id
+        )
+        return [row[0] for row in rows]
+
     def commit_results(
         self,
         batch_id: int,
@@ -140,12 +147,12 @@ class Answers(Connection):
                 insert_attempts(db, batch_id, attempts, now)
                 insert_failures(db, rows[0]["engine"], batch_id, failures, now)
 
-    def stored_answer(self, fingerprint: str, since: float = 0.0) -> int | None:
-        """The newest good attempt with this fingerprint, not older than `since` (Unix seconds)."""
+    def stored_answer(self, fingerprint: str, after_batch: int = 0) -> int | None:
+        """The newest good attempt with this fingerprint, of a batch after `after_batch`."""
         rows = self.query(
-            "SELECT MAX(id) FROM attempt WHERE fingerprint = ? AND ok AND created_at >= ?",
+            "SELECT MAX(id) FROM attempt WHERE fingerprint = ? AND ok AND batch_id > ?",
             fingerprint,
-            since,
+            after_batch,
         )
         return rows[0][0] if rows else None
 

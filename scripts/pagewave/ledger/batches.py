@@ -209,6 +209,13 @@ class Batches(Connection):
         )
         return [Batch(*row) for row in rows]
 
+    def settled_batches(self) -> set[str]:
+        """Display names of the batches that are over, or never came to be."""
+        rows = self.query(
+            "SELECT display_name FROM batch WHERE status NOT IN (?, ?, ?)", *OPEN_STATUSES
+        )
+        return {row[0] for row in rows}
+
     def records(self, batch_id: int) -> list[Record]:
         """The records of a batch."""
         rows = self.query(
@@ -218,13 +225,14 @@ class Batches(Connection):
         )
         return [Record(*row) for row in rows]
 
-    def open_batch_of(self, fingerprint: str, engine: str) -> int | None:
-        """The open batch that carries this very request, if there is one."""
+    def open_batch_of(self, fingerprint: str, engine: str, after_batch: int = 0) -> int | None:
+        """The first open batch after `after_batch` that carries this very request, if any."""
         rows = self.query(
             "SELECT b.id FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.fingerprint = ?"
-            " AND b.engine = ? AND b.status IN (?, ?, ?) ORDER BY b.id LIMIT 1",
+            " AND b.engine = ? AND b.id > ? AND b.status IN (?, ?, ?) ORDER BY b.id LIMIT 1",
             fingerprint,
             engine,
+            after_batch,
             *OPEN_STATUSES,
         )
         return int(rows[0][0]) if rows else None
@@ -233,16 +241,6 @@ class Batches(Connection):
         """Keys of the records in open batches."""
         rows = self.query(
             "SELECT DISTINCT r.key FROM record r JOIN batch b ON b.id = r.batch_id"
-            " WHERE b.engine = ? AND b.status IN (?, ?, ?)",
-            engine,
-            *OPEN_STATUSES,
-        )
-        return {row[0] for row in rows}
-
-    def images_in_flight(self, engine: str) -> set[str]:
-        """Hashes of the images that open batches still need."""
-        rows = self.query(
-            "SELECT DISTINCT r.image_sha256 FROM record r JOIN batch b ON b.id = r.batch_id"
             " WHERE b.engine = ? AND b.status IN (?, ?, ?)",
             engine,
             *OPEN_STATUSES,

@@ -1,10 +1,28 @@
 """Page files, prompts, and files that the service still has."""
 
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from .connection import Connection
+
+# No open batch needs the file `f`, as an image or as its requests.
+_NEEDED_BY_NOBODY = """
+NOT EXISTS (SELECT 1 FROM record ir JOIN batch ib ON ib.id = ir.batch_id
+    WHERE ir.image_sha256 = f.sha256 AND ib.engine = f.engine
+    AND ib.status IN ('intent', 'creating', 'submitted'))
+AND NOT EXISTS (SELECT 1 FROM batch ib WHERE ib.status IN ('intent', 'creating', 'submitted')
+    AND (ib.id = f.batch_id OR (ib.input_file = f.name AND ib.engine = f.engine)))"""
+
+
+# The file `f` was sent for batch ?1, as its requests or as the image of a record that is done.
+_SERVED_IN_BATCH = """
+(f.batch_id = ?1 OR (f.engine, f.name) = (SELECT engine, input_file FROM batch WHERE id = ?1)
+OR EXISTS (SELECT 1 FROM record r JOIN batch b ON b.id = r.batch_id
+    WHERE r.batch_id = ?1 AND r.image_sha256 = f.sha256 AND b.engine = f.engine
+    AND (EXISTS (SELECT 1 FROM attempt a WHERE a.batch_id = ?1 AND a.key = r.key AND a.ok)
+        OR EXISTS (SELECT 1 FROM failure x WHERE x.batch_id = ?1 AND x.key = r.key
+            AND x.error_type = 'APIError'))))"""
 
 
 class Origin(NamedTuple):
@@ -36,7 +54,7 @@ class Files(Connection):
             )
             db.execute(
                 "DELETE FROM rebuild WHERE key = ?1"
-                " AND since <= (SELECT created_at FROM attempt WHERE id = ?2)",
+                " AND after_batch < (SELECT batch_id FROM attempt WHERE id = ?2)",
                 (key, attempt_id),
             )
 
@@ -80,29 +98,80 @@ class Files(Connection):
         rows = self.query("SELECT sha256, name, template_file FROM prompt")
         return {row["sha256"]: f"{row['name']}/{row['template_file']}" for row in rows}
 
-    def upload(self, engine: str, sha256: str, until: float) -> tuple[str, str] | None:
-        """Name and URI of an upload with this content that lives until then (Unix seconds)."""
+    # Files at the service
+
+    def add_file(
+        self,
+        engine: str,
+        name: str,
+        expires_at: float,
+        *,
+        image_sha256: str | None = None,
+        batch_id: int | None = None,
+    ) -> None:
+        """A file is about to be uploaded: an image, or the requests of a batch.
+
+        `expires_at` (Unix seconds) is when the service deletes it by itself.
+        """
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO service_file VALUES (?, ?, ?, ?, NULL, ?)",
+                (engine, name, image_sha256, batch_id, expires_at),
+            )
+
+    def confirm_file(self, engine: str, name: str, uri: str, expires_at: float) -> None:
+        """The service has the file, at this address and until this time (Unix seconds)."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE service_file SET uri = ?, expires_at = ? WHERE engine = ? AND name = ?",
+                (uri, expires_at, engine, name),
+            )
+
+    def uploaded_image(self, engine: str, sha256: str, until: float) -> tuple[str, str] | None:
+        """Name and URI of an uploaded image that lives at least `until` (Unix seconds)."""
         rows = self.query(
-            "SELECT name, uri FROM upload WHERE engine = ? AND sha256 = ? AND expires_at > ?",
+            "SELECT name, uri FROM service_file WHERE engine = ? AND sha256 = ?"
+            " AND uri IS NOT NULL AND expires_at > ? LIMIT 1",
             engine,
             sha256,
             until,
         )
         return (rows[0]["name"], rows[0]["uri"]) if rows else None
 
-    def add_upload(self, engine: str, sha256: str, name: str, uri: str, expires_at: float) -> None:
-        """The service has this content under `name` until `expires_at` (Unix seconds)."""
-        with self.transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO upload VALUES (?, ?, ?, ?, ?)",
-                (engine, sha256, name, uri, expires_at),
-            )
+    def release_files_of(self, batch_id: int) -> list[str]:
+        """Names of a collected batch's files that may be deleted; nobody will use them again.
 
-    def forget_upload(self, engine: str, sha256: str) -> str | None:
-        """Forget an uploaded file; returns its name, so that it can be deleted at the service."""
+        Images of failed records stay for the next attempt, but not after an error line: the
+        uploaded file itself may be the trouble.
+        """
+        return self._release(_SERVED_IN_BATCH, batch_id)
+
+    def release_files(self, engine: str) -> list[str]:
+        """Names of all files that no open batch needs; nobody will use them again."""
+        return self._release("f.engine = ?1", engine)
+
+    def _release(self, which: str, value: Any) -> list[str]:
+        # At one stroke: no lane may come to use an image that is about to be deleted.
         with self.transaction() as db:
             rows = db.execute(
-                "DELETE FROM upload WHERE engine = ? AND sha256 = ? RETURNING name",
-                (engine, sha256),
+                "UPDATE service_file AS f SET uri = NULL"
+                f" WHERE {which} AND {_NEEDED_BY_NOBODY} RETURNING name",
+                (value,),
             ).fetchall()
-        return str(rows[0][0]) if rows else None
+        return sorted(row[0] for row in rows)
+
+    def forget_files(self, engine: str, names: Iterable[str]) -> None:
+        """The service does not have these files any more."""
+        with self.transaction() as db:
+            db.executemany(
+                "DELETE FROM service_file WHERE engine = ? AND name = ?",
+                [(engine, name) for name in names],
+            )
+
+    def forget_expired_files(self, engine: str) -> None:
+        """Forget the files that the service has deleted by itself."""
+        with self.transaction() as db:
+            db.execute(
+                "DELETE FROM service_file WHERE engine = ? AND expires_at < ?",
+                (engine, time.time()),
+            )

@@ -295,7 +295,52 @@ CREATE VIEW batch_totals AS
     FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id GROUP BY b.id;
 """
 
-MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL, FLAGS, BATCH_TOTALS]
+SERVICE_FILES = """
+-- Files that the service has or may have: a row is there before the upload and until the file is
+-- deleted, so that no crash leaves one behind. uri: NULL until the service said that it has it.
+-- sha256: of an image, which other batches may use too; batch_id: the batch of a file of requests.
+CREATE TABLE service_file (
+    engine TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT,
+    batch_id INTEGER REFERENCES batch(id),
+    uri TEXT,
+    expires_at REAL NOT NULL,
+    PRIMARY KEY (engine, name)
+) WITHOUT ROWID;
+CREATE INDEX service_file_sha256 ON service_file(sha256);
+CREATE INDEX service_file_batch ON service_file(batch_id);
+INSERT INTO service_file SELECT engine, name, sha256, NULL, uri, expires_at FROM upload;
+INSERT OR IGNORE INTO service_file
+    SELECT engine, input_file, NULL, id, NULL, creating_at + 48 * 3600
+    FROM batch WHERE input_file IS NOT NULL AND status IN ('creating', 'submitted');
+DROP TABLE upload;
+"""
+
+REBUILDS_BY_BATCH = """
+-- Pages that a forced run wants read again: answers of batches up to this one do not count. Not a
+-- time: after a clock was set back, no answer would be young enough, and each be paid for in vain.
+ALTER TABLE rebuild RENAME TO rebuild_by_time;
+CREATE TABLE rebuild (
+    key TEXT PRIMARY KEY,
+    after_batch INTEGER NOT NULL,
+    run_id TEXT NOT NULL REFERENCES run(id)
+) WITHOUT ROWID;
+INSERT INTO rebuild
+    SELECT key, (SELECT COALESCE(MAX(id), 0) FROM batch WHERE intent_at < since), run_id
+    FROM rebuild_by_time;
+DROP TABLE rebuild_by_time;
+"""
+
+MIGRATIONS = [
+    LEDGER + SEED_VIEWS,
+    IMAGES,
+    SEED_VIEWS_IN_FULL,
+    FLAGS,
+    BATCH_TOTALS,
+    SERVICE_FILES,
+    REBUILDS_BY_BATCH,
+]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 
 

@@ -50,8 +50,9 @@ class Runs(Connection):
                 "INSERT INTO run_page VALUES (?, ?, ?, ?, ?)", [(run_id, *page) for page in pages]
             )
             db.executemany(
-                "INSERT OR REPLACE INTO rebuild VALUES (?, ?, ?)",
-                [(key, now, run_id) for key in forced],
+                "INSERT OR REPLACE INTO rebuild"
+                " VALUES (?, (SELECT COALESCE(MAX(id), 0) FROM batch), ?)",
+                [(key, run_id) for key in forced],
             )
             clear_failures(db, forced, now)
 
@@ -80,9 +81,9 @@ class Runs(Connection):
         )
         return [PlannedPage(*row) for row in rows]
 
-    def rebuilds(self) -> dict[str, float]:
-        """Pages told to be read again and not yet written since: key to Unix seconds."""
-        return {row["key"]: row["since"] for row in self.query("SELECT key, since FROM rebuild")}
+    def rebuilds(self) -> dict[str, int]:
+        """Pages to be read again and not yet written: key to the last batch that does not count."""
+        return {row[0]: row[1] for row in self.query("SELECT key, after_batch FROM rebuild")}
 
     def latest_wave(self) -> int:
         """A number that grows whenever a wave ends."""
@@ -134,6 +135,26 @@ class Runs(Connection):
             key,
         )
         return int(rows[0][0]) if rows else None
+
+    def latest_answer(self, key: str) -> int | None:
+        """The attempt that the latest run which read the page found for it."""
+        rows = self.query(
+            "SELECT attempt_id FROM wave_page WHERE key = ? AND outcome = 'read'"
+            " ORDER BY wave_id DESC LIMIT 1",
+            key,
+        )
+        return int(rows[0][0]) if rows else None
+
+    def unwritten_answers(self) -> dict[str, int]:
+        """The latest answer of every page whose file isn't known to hold it: key to attempt."""
+        rows = self.query(
+            "SELECT w.key, w.attempt_id FROM wave_page w WHERE w.outcome = 'read'"
+            " AND w.wave_id = (SELECT MAX(wave_id) FROM wave_page"
+            " WHERE key = w.key AND outcome = 'read')"
+            " AND NOT EXISTS (SELECT 1 FROM page p"
+            " WHERE p.key = w.key AND p.attempt_id = w.attempt_id)"
+        )
+        return {row[0]: row[1] for row in rows}
 
     def run_totals(self, run_id: str) -> tuple[int, int]:
         """Pages that a run read anew, and pages that it took from stored answers."""
