@@ -199,7 +199,8 @@ class Watch:
         # Not attempts: an error line is an answer too, though the model never ran for it.
         answered = self._ledger.query(
             "SELECT COUNT(*), COALESCE(SUM(a.ok), 0)"
-            " FROM record r JOIN batch b ON b.id = r.batch_id LEFT JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
+            " FROM record r JOIN batch b ON b.id = r.batch_id"
+            " LEFT JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
             " WHERE b.run_id = ? AND EXISTS"
             " (SELECT 1 FROM response s WHERE s.batch_id = r.batch_id AND s.key = r.key)",
             run_id,
