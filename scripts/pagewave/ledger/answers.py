@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .connection import Connection
 from .failures import FailureRow, clear_failures
 from .flags import Flag, add_flags
+from .outbox import add_log_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Attempt:
 
 class Answers(Connection):
     """What the ledger knows of answers."""
+
+    keeps_log_rows = True
+    """Are attempts noted in the outbox? Off where nobody is to be told of them."""
 
     def store_lines(self, batch_id: int, lines: Iterable[tuple[str | None, bytes]]) -> None:
         """Keep the raw lines of a batch's result, with the key each one names."""
@@ -107,6 +111,9 @@ class Answers(Connection):
                     for f in failures
                 ],
             )
+            if self.keeps_log_rows:
+                tried = {a.key for a in attempts} | {f.key for f in failures if f.counted}
+                add_log_rows(db, batch_id, sorted(tried))
 
     def stored_answer(self, fingerprint: str, since: float = 0.0) -> int | None:
         """The newest good attempt with this fingerprint, not older than `since` (Unix seconds)."""
