@@ -10,7 +10,7 @@ from .delivery import Delivery
 from .redaction import redaction
 from .service import Braintrust, KeyRefused, why_off
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 """Between two looks into the outbox."""
 REST = 4.0
 """Rest after a chunk, in times of what it took: the waves share the interpreter with us."""
