@@ -3,6 +3,7 @@
 import threading
 import time
 
+from ..forecast import count
 from ..ledger import Ledger
 from ..settings import Secrets, Tracking
 from ..workbench import log
@@ -62,8 +63,13 @@ def start_delivery(
         kept = "rows are kept and can be sent later" if settings.keep_rows else "no rows are kept"
         log.info("%s; %s", reason, kept)
         return None
+    return BackgroundDelivery(ledger, delivery_for(settings, secrets, ledger))
+
+
+def delivery_for(settings: Tracking, secrets: Secrets, ledger: Ledger) -> Delivery:
+    """What delivers a ledger's rows with these settings."""
     service = Braintrust(secrets, settings.timeout_seconds)
-    return BackgroundDelivery(ledger, Delivery(ledger, service, redaction(secrets)))
+    return Delivery(ledger, service, redaction(secrets))
 
 
 def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:
@@ -71,13 +77,14 @@ def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:
     counts, outage = ledger.outbox_counts(), ledger.outage()
     lines = []
     if delivered:
-        lines.append(f"Braintrust: {delivered} rows logged.")
+        lines.append(f"Braintrust: {count(delivered, 'row')} logged.")
     if counts.waiting:
         because = f" ({outage.error})" if outage else ""
-        lines.append(f"Braintrust: {counts.waiting} rows not sent yet{because}; {HOW_TO_SEND}")
+        rows = count(counts.waiting, "row")
+        lines.append(f"Braintrust: {rows} not sent yet{because}; {HOW_TO_SEND}")
     if counts.parked:
         lines.append(
-            f"Braintrust: {counts.parked} rows are refused and not sent any more; "
+            f"Braintrust: {count(counts.parked, 'row')} refused and not sent any more; "
             "python scripts/deliver_logs.py --status says why."
         )
     return lines
