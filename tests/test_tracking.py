@@ -17,11 +17,12 @@ from library import REPO
 from operators import Operator
 
 from pagewave.keys import Secrets
-from pagewave.ledger import Attempt, FailureRow, Ledger, PlannedPage, Record
+from pagewave.ledger import Attempt, FailureRow, Flag, Ledger, PlannedPage, Record
 from pagewave.ledger.outbox import _WAITING
+from pagewave.redaction import remember_key
 from pagewave.tracking.background import BackgroundDelivery
+from pagewave.tracking.cleaning import cleaned
 from pagewave.tracking.delivery import PARK_AFTER_REFUSALS, PROBES, Delivery
-from pagewave.tracking.redaction import redaction
 from pagewave.tracking.service import Braintrust, KeyRefused, why_off
 
 ATTEMPTS = 1000
@@ -74,6 +75,7 @@ def add_batch(ledger: Ledger, numbers: range) -> None:
         Attempt(
             *(key_of(n), 1, f"f{n}", None if n % 10 == 0 else json.dumps({"page": n})),
             *("STOP", 1000, 500, 20, 100, 0.0008),
+            flags=(Flag("blank", "text on blank paper"),) if n == 7 else (),
         )
         for n in numbers
     ]
@@ -117,7 +119,7 @@ def _fresh_client() -> Iterator[None]:
 def delivery(ledger: Ledger, timeout_seconds: float = 10.0) -> Delivery:
     """What delivers, with no pause after failures."""
     service = Braintrust(SECRETS, timeout_seconds)
-    return Delivery(ledger, service, redaction(SECRETS), first_pause_seconds=0.0)
+    return Delivery(ledger, service, first_pause_seconds=0.0)
 
 
 def pages_in(rows: dict[str, Row]) -> list[str]:
@@ -170,6 +172,7 @@ def test_every_attempt_is_one_row_with_all_that_is_known(
         **{"prompt_name": "page_ocr", "prompt_template": "v1.1.jinja", "prompt_version": "v1.1"},
         **{"prompt_sha256": "p" * 64, "image": "7.jpg", "image_sha256": f"{7:064}"},
         **{"fingerprint": "f7", "finish_reason": "STOP"},
+        "flags": ["blank: text on blank paper"],
         **dict.fromkeys(("error", "error_type", "error_traceback")),
         "raw_response_text": '{"page": 7}',
         "raw_response_json": result_line(7).decode(),
@@ -323,7 +326,7 @@ def test_pauses_grow_and_outlive_the_process(tmp_path: Path, server: BraintrustS
     server.stop()
 
     def fresh() -> Delivery:
-        return Delivery(ledger, Braintrust(SECRETS, 5.0), redaction(SECRETS), 100.0)
+        return Delivery(ledger, Braintrust(SECRETS, 5.0), 100.0)
 
     for least in (0.0, 70.0, 150.0, 300.0):
         assert least <= fresh().pause_seconds <= 2.2 * least
@@ -540,7 +543,7 @@ def test_kill_between_sending_and_ticking_off(tmp_path: Path) -> None:
         assert sum(server.posts) == ATTEMPTS + 100
 
 
-# Configuration and redaction
+# Configuration and cleaning
 
 
 def test_why_logging_is_off() -> None:
@@ -552,11 +555,11 @@ def test_why_logging_is_off() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (f"key {GEMINI_KEY}.", "key [secret]."),
-        ({"a": [f"x{KEY}y", 1, None, True]}, {"a": ["x[secret]y", 1, None, True]}),
-        ("AIza" + "B" * 35, "[secret]"),
-        ("https://x/y?a=1&key=abc%20def&b=2", "https://x/y?a=1&key=[secret]&b=2"),
-        ("Authorization: Bearer abcdefghij0123456789", "Authorization: Bearer [secret]"),
+        (f"key {GEMINI_KEY}.", "key [key hidden]."),
+        ({"a": [f"x{KEY}y", 1, None, True]}, {"a": ["x[key hidden]y", 1, None, True]}),
+        ("AIza" + "B" * 35, "[key hidden]"),
+        ("https://x/y?a=1&key=abc%20def&b=2", "https://x/y?a=1&key=[key hidden]&b=2"),
+        ("Authorization: Bearer abcdefghij0123456789", "Authorization: Bearer [key hidden]"),
         ("The Bearer of this note", "The Bearer of this note"),
         (f"a {IMAGE} b", f"a [{len(IMAGE)} characters of data] b"),
         ("a" * 5000, "a" * 5000),
@@ -566,5 +569,6 @@ def test_why_logging_is_off() -> None:
         ((1, "two"), [1, "two"]),
     ],
 )
-def test_redaction(value: Any, expected: Any) -> None:
-    assert redaction(SECRETS)(value) == expected
+def test_keys_and_data_are_taken_out(value: Any, expected: Any) -> None:
+    remember_key(KEY)
+    assert cleaned(value) == expected

@@ -20,7 +20,9 @@ _WAITING = """
         r.attempt_number, r.fingerprint, r.previous_context, r.generation_config, r.image,
         r.image_sha256, a.page, a.finish_reason, a.prompt_tokens, a.output_tokens,
         a.thoughts_tokens, a.cached_tokens, a.usd, f.error_type, f.message AS error_message,
-        f.traceback, f.raw_text, f.raw_json
+        f.traceback, f.raw_text, f.raw_json,
+        (SELECT json_group_array(what || ': ' || message) FROM flag WHERE attempt_id = a.id)
+        AS flags
     FROM (SELECT * FROM outbox WHERE status = 'waiting' ORDER BY refusals, id LIMIT ?) o
     JOIN batch b ON b.id = o.batch_id
     JOIN record r ON r.batch_id = o.batch_id AND r.key = o.key
@@ -33,9 +35,10 @@ _WAITING = """
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """An attempt with all that is known of it; times are Unix seconds, `lines` the raw results.
+    """An attempt with all that is known of it.
 
-    Where no attempt could be made of the result (an error line), tokens and USD are None.
+    Times are Unix seconds, `lines` the raw results, `flags` a JSON list of texts. Where no attempt
+    could be made of the result (an error line), tokens and USD are None.
     """
 
     id: int
@@ -72,6 +75,7 @@ class LogRow:
     traceback: str | None
     raw_text: str | None
     raw_json: str | None
+    flags: str
     lines: tuple[bytes, ...] = ()
 
 

@@ -8,7 +8,6 @@ from ..ledger import Ledger
 from ..settings import Secrets, Tracking
 from ..workbench import log
 from .delivery import Delivery
-from .redaction import redaction
 from .service import Braintrust, KeyRefused, why_off
 
 LOOK_SECONDS = 5.0
@@ -27,6 +26,7 @@ class BackgroundDelivery:
         self._ledger = ledger
         self._delivery = delivery
         self._ending = threading.Event()
+        self._left_behind = False
         # A daemon: a request that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._deliver, name="delivery", daemon=True)
         self._thread.start()
@@ -35,6 +35,7 @@ class BackgroundDelivery:
         """End the delivery, after so many seconds at most: what is left by then is sent later."""
         self._ending.set()
         self._thread.join(seconds)
+        self._left_behind = self._thread.is_alive()
 
     def _deliver(self) -> None:
         try:
@@ -48,7 +49,8 @@ class BackgroundDelivery:
         except KeyRefused as error:
             log.warning("Braintrust refuses BRAINTRUST_API_KEY: %s. Nothing more is sent.", error)
         except Exception as error:  # whatever it is, the waves go on
-            log.warning("delivery to Braintrust ended: %s: %s", type(error).__name__, error)
+            if not self._left_behind:  # then the ledger is closed, and all is said
+                log.warning("delivery to Braintrust ended: %s: %s", type(error).__name__, error)
 
     def summary(self) -> list[str]:
         """What became of the rows, for the end of a run."""
@@ -68,8 +70,7 @@ def start_delivery(
 
 def delivery_for(settings: Tracking, secrets: Secrets, ledger: Ledger) -> Delivery:
     """What delivers a ledger's rows with these settings."""
-    service = Braintrust(secrets, settings.timeout_seconds)
-    return Delivery(ledger, service, redaction(secrets))
+    return Delivery(ledger, Braintrust(secrets, settings.timeout_seconds))
 
 
 def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:

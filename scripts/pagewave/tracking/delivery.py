@@ -8,11 +8,12 @@ keeps when to try again; when it is the rows, those to blame are found and at la
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..ledger import Ledger, LogRow, Outage
 from ..workbench import log
+from .cleaning import cleaned
 from .rows import Row, braintrust_row
 from .service import Braintrust, RowsRefused, Unavailable
 
@@ -37,7 +38,6 @@ class Delivery:
     """Delivers the rows of a ledger; for one thread.
 
     Args:
-        redact: what takes secrets out of a row.
         first_pause_seconds: after the first failure; each further one doubles it.
     """
 
@@ -45,12 +45,10 @@ class Delivery:
         self,
         ledger: Ledger,
         service: Braintrust,
-        redact: Callable[[Any], Any],
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._service = service
-        self._redact = redact
         self._first_pause_seconds = first_pause_seconds
         self._outage = ledger.outage()
         self.delivered = 0
@@ -93,11 +91,11 @@ class Delivery:
     def _made_ready(self, row: LogRow) -> _Ready | None:
         """The row as it is sent; one that can't be made is parked, and holds up no other."""
         try:
-            made = self._redact(braintrust_row(row))
+            made = cleaned(braintrust_row(row))
             json.dumps(made, allow_nan=False)
             return _Ready(row.id, made)
         except Exception as error:
-            message = self._redact(f"{row.key} can't be logged: {type(error).__name__}: {error}")
+            message = cleaned(f"{row.key} can't be logged: {type(error).__name__}: {error}")
             self._ledger.mark_refused(row.id, message, park_after=1)
             log.warning("%s", message)
             return None
@@ -120,7 +118,7 @@ class Delivery:
         while failing and (self.delivered > before or requests < PROBES):
             part = failing.pop()
             if len(part) == 1:
-                refused[part[0].id] = self._redact(str(error))
+                refused[part[0].id] = cleaned(str(error))
                 continue
             for half in (part[: len(part) // 2], part[len(part) // 2 :]):
                 requests += 1
@@ -144,7 +142,7 @@ class Delivery:
         failures = 1 + (self._outage.failures if self._outage else 0)
         pause = min(LONGEST_PAUSE_SECONDS, self._first_pause_seconds * 2 ** (failures - 1))
         next_try_at = time.time() + pause * random.uniform(0.8, 1.2)
-        message = self._redact(str(error))
+        message = cleaned(str(error))
         if not self._outage:
             log.warning("rows for Braintrust stay in the ledger for now: %s", message)
         self._outage = Outage(failures, next_try_at, message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..keys import Secrets
 from ..workbench import log
-from .redaction import redaction
+from .cleaning import cleaned
 from .service import why_off
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def wrap_interactive(secrets: Secrets) -> bool:
         import braintrust
         from braintrust.wrappers.google_genai import setup_genai
 
-        braintrust.set_masking_function(redaction(secrets))
+        braintrust.set_masking_function(cleaned)
         key = secrets.braintrust_api_key
         if not setup_genai(
             api_key=key.get_secret_value() if key else None,

@@ -75,6 +75,7 @@ def _metadata(row: LogRow, failed: bool) -> Row:
         "image_sha256": row.image_sha256,
         "fingerprint": row.fingerprint,
         "finish_reason": row.finish_reason,
+        "flags": json.loads(row.flags),
         "error": row.error_message if failed else None,
         "error_type": row.error_type if failed else None,
         "error_traceback": row.traceback if failed else None,

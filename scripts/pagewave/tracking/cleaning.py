@@ -1,12 +1,10 @@
 """Keeps keys and image data out of what is logged, wherever they turn up in it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ..keys import Secrets
-
-SECRET = "[secret]"
+from ..redaction import HIDDEN, hide_keys
 
 _KEYS = re.compile(
     r"AIza[\w-]{35}"  # Google
@@ -14,6 +12,7 @@ _KEYS = re.compile(
     r"|(?<=[?&]key=)[^&\s\"'\\]+"
     r"|(?<=[Bb]earer )[\w.~+/=-]{16,}"
 )
+"""Keys that this process was never told of, such as an earlier one in an old error."""
 _SIGNS_OF_KEYS = ("AIza", "sk-", "key=", "earer ")
 """One of these is part of whatever `_KEYS` finds, and they are found much faster."""
 _LEAST_DATA = 400
@@ -22,31 +21,24 @@ _LETTERS_OF_BASE64 = 30
 """Data uses most of the 64; what a model repeats over and over, or rules of a form, but a few."""
 
 
-def redaction(secrets: Secrets) -> Callable[[Any], Any]:
-    """A function that returns a value (JSON, or anything) without secrets and binary data."""
-    keys = (secrets.gemini_api_key, secrets.braintrust_api_key)
-    known = [key.get_secret_value() for key in keys if key]
-    return lambda value: _redacted(value, known)
-
-
-def _redacted(value: Any, known: Iterable[str]) -> Any:
+def cleaned(value: Any) -> Any:
+    """A value (JSON, or anything) without keys and binary data, as plain JSON."""
     if isinstance(value, str):
-        return _redacted_text(value, known)
+        return _cleaned_text(value)
     if isinstance(value, Mapping):
-        return {_redacted(k, known): _redacted(v, known) for k, v in value.items()}
+        return {cleaned(name): cleaned(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_redacted(item, known) for item in value]
+        return [cleaned(item) for item in value]
     if value is None or isinstance(value, int | float):
         return value
     size = f" of {len(value)} bytes" if isinstance(value, bytes) else ""
     return f"[{type(value).__name__}{size}]"
 
 
-def _redacted_text(text: str, known: Iterable[str]) -> str:
-    for secret in known:
-        text = text.replace(secret, SECRET)
+def _cleaned_text(text: str) -> str:
+    text = hide_keys(text)
     if any(sign in text for sign in _SIGNS_OF_KEYS):
-        text = _KEYS.sub(SECRET, text)
+        text = _KEYS.sub(HIDDEN, text)
     if len(text) >= _LEAST_DATA and max(map(len, text.split()), default=0) >= _LEAST_DATA:
         text = _BASE64.sub(_without_data, text)
     return text
