@@ -52,6 +52,7 @@ OPTIONS = {
     "rebuild_ledger.py": "--dry-run --files-only",
     "status.py": "--watch --ledger",
     "flags.py": "--states --schools --year-start --year-end --ledger",
+    "deliver_logs.py": "--status --parked --ledger",
 }
 
 

@@ -93,6 +93,7 @@ def test_the_rebuilt_ledger_says_what_the_lost_one_said(library: Library) -> Non
     report = rebuild(library)
     assert trial | {"dry_run": False} == report
     assert (report["batches"], report["answers"], report["failures"]) == (4, 5, 1)
+    assert library.ledger("SELECT COUNT(*) FROM outbox") == [(0,)]  # nothing is logged twice
     assert report["pages_marked"] == 6
     assert contents(library) == before
     assert rebuild(library) | {"batches": 4, "answers": 5} == report | {

@@ -389,3 +389,26 @@ class Embedded(Section):
         description="Failures to play, for trying things out and tests; `python -m "
         "pagewave.embedded --help` lists them.",
     )
+
+
+class Tracking(Section):
+    """How attempts are logged to Braintrust, where its key and project are set."""
+
+    keep_rows: bool = Field(
+        default=True,
+        description="true: while Braintrust is not configured, attempts are noted all the same, "
+        "so that they can be sent later.",
+    )
+    timeout_seconds: Float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Seconds after which a silent Braintrust is left alone for a while.",
+    )
+    wait_at_end_seconds: Float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="Most seconds that a run takes at its end for rows not sent yet; the next run "
+        "sends the rest.",
+    )

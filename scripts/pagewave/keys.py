@@ -16,13 +16,15 @@ KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "BRAINTRUST_API_KEY")
 
 
 class Secrets(BaseModel):
-    """Keys, which never show in a log or a traceback; None: not set."""
+    """Keys, which never show in a log or a traceback, and what goes with them; None: not set."""
 
     model_config = ConfigDict(frozen=True)
 
     gemini_api_key: SecretStr | None = None
     braintrust_api_key: SecretStr | None = None
     braintrust_project_name: str | None = None
+    braintrust_app_url: str | None = None
+    braintrust_api_url: str | None = None
 
 
 def load_secrets(folder: Path) -> Secrets:
@@ -64,6 +66,8 @@ def load_secrets(folder: Path) -> Secrets:
         gemini_api_key=SecretStr(gemini) if gemini else None,
         braintrust_api_key=SecretStr(braintrust) if braintrust else None,
         braintrust_project_name=find("BRAINTRUST_PROJECT_NAME"),
+        braintrust_app_url=find("BRAINTRUST_APP_URL"),
+        braintrust_api_url=find("BRAINTRUST_API_URL"),
     )
 
 

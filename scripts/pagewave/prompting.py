@@ -15,6 +15,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -82,9 +83,8 @@ class Prompt:
         Raises:
             ConfigError: the template fails on this context.
         """
-        harmless = None if previous_context is None else previous_context.translate(_HARMLESS)
         try:
-            return self.template.render({VARIABLE: harmless})
+            return _render(self.template, previous_context)
         except Exception as error:  # whatever an expression in the template may raise
             line = _line_of(error)
             raise ConfigError(
@@ -127,6 +127,11 @@ def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
     )
 
 
+def render_again(source: str, previous_context: str | None) -> str:
+    """The prompt that was sent, from a template's text and what the page before said."""
+    return _render(_compile_again(source), previous_context)
+
+
 def registered_prompts(registry_dir: Path) -> list[str]:
     """The names of the prompts in a registry: the folders that hold a template."""
     if not registry_dir.is_dir():
@@ -143,6 +148,16 @@ def versions(folder: Path) -> list[str]:
             for part in re.findall(r"\d+|\D+", name.removesuffix(TEMPLATE_SUFFIX))
         ],
     )
+
+
+def _render(template: jinja2.Template, previous_context: str | None) -> str:
+    harmless = None if previous_context is None else previous_context.translate(_HARMLESS)
+    return template.render({VARIABLE: harmless})
+
+
+@cache
+def _compile_again(source: str) -> jinja2.Template:
+    return _compile(Path("the stored template"), source)
 
 
 def _compile(path: Path, source: str) -> jinja2.Template:

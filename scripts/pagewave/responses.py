@@ -149,6 +149,14 @@ def key_of(line: bytes) -> str | None:
     return key if isinstance(key, str) and key and key == storable(key) else None
 
 
+def text_of(line: bytes) -> str | None:
+    """What the model wrote, taken from a line as it is; None where the line holds no such text."""
+    try:
+        return storable(_text(_candidate(_response(_entry(line))))) or None
+    except _Refused:
+        return None
+
+
 def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     """Understand one line; never raises for what the service or the model wrote.
 

@@ -31,6 +31,8 @@ from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
+from .tracking.background import STOPPING_SECONDS, BackgroundDelivery, start_delivery
+from .tracking.service import why_off
 from .wave import run_wave
 from .workbench import Workbench, log, log_to_terminal, write_atomically
 
@@ -63,12 +65,15 @@ class Run:
         self._command = command
         self._lock_file: IO[str] | None = None
         self._server: EmbeddedServer | None = None
+        self._delivery: BackgroundDelivery | None = None
         self._head_id = os.environ.get(RUN_VARIABLE)
         self._started = False
         self._trouble: LedgerError | None = None
         self._is_dry = is_dry
         self._make_again = make_again
-        self.bench = Workbench(settings, dataset, self._open_ledger(), prompt)
+        ledger = self._open_ledger()
+        ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
+        self.bench = Workbench(settings, dataset, ledger, prompt)
         if self._head_id:
             self._use_service()
 
@@ -292,6 +297,7 @@ class Run:
         self._started = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
+        self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
         self._stop_on_signals()
 
     def end(self, outcome: str) -> None:
@@ -315,6 +321,10 @@ class Run:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
                 clear_up(self.bench)
+            if self._delivery:
+                seconds = self.settings.tracking.wait_at_end_seconds
+                stopping = min(seconds, STOPPING_SECONDS)
+                self._delivery.finish(stopping if self.bench.stop.is_set() else seconds)
             print(self._summary(outcome), file=sys.stderr)
             self.bench.ledger.end_run(self.id, outcome)
             crash.point("run-ended")
@@ -356,6 +366,8 @@ class Run:
                 f"{len(open_batches)} batches are still at the service; the same command collects "
                 "them."
             )
+        if self._delivery:
+            lines += self._delivery.summary()
         return "\n".join(lines)
 
     def _check_images(self) -> None:

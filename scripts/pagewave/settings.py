@@ -30,6 +30,7 @@ from .config_sections import (
     Quality,
     Retry,
     TargetYears,
+    Tracking,
 )
 from .config_types import Section
 from .errors import ConfigError
@@ -53,6 +54,7 @@ __all__ = [
     "Secrets",
     "Settings",
     "TargetYears",
+    "Tracking",
     "load_secrets",
     "load_settings",
     "require_key",
@@ -95,6 +97,9 @@ class Settings(Section):
     )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
+    tracking: Tracking = Field(
+        default=Tracking(), description="How attempts are logged to Braintrust."
+    )
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 
     @property

@@ -10,6 +10,7 @@ from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin
 from .flags import Flag, FlaggedPage, Flags
 from .location import refuse_network
+from .outbox import LogRow, Outage, Outbox, OutboxCounts
 from .runs import MemberOutcome, PlannedPage, Runs
 from .trouble import explained
 
@@ -26,9 +27,12 @@ __all__ = [
     "FlaggedPage",
     "KnownImage",
     "Ledger",
+    "LogRow",
     "LoggedFailure",
     "MemberOutcome",
     "Origin",
+    "Outage",
+    "OutboxCounts",
     "PlannedPage",
     "Record",
     "explained",
@@ -36,5 +40,5 @@ __all__ = [
 ]
 
 
-class Ledger(Runs, Batches, Answers, Flags, Failures, Files):
+class Ledger(Runs, Batches, Answers, Flags, Failures, Files, Outbox):
     """All that can be asked of the ledger, and written to it, by subject."""

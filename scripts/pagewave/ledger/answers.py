@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .connection import Connection
 from .failures import FailureRow, clear_failures, insert_failures
 from .flags import Flag, add_flags
+from .outbox import add_log_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ def insert_attempts(
 class Answers(Connection):
     """What the ledger knows of answers."""
 
+    keeps_log_rows = True
+    """Are attempts noted in the outbox? Off where nobody is to be told of them."""
+
     def store_lines(self, batch_id: int, lines: Iterable[tuple[str | None, bytes]]) -> None:
         """Keep the raw lines of a batch's result, with the key each one names."""
         with self.transaction() as db:
@@ -121,6 +125,7 @@ class Answers(Connection):
                 )
             }
             insert_failures(db, engine, batch_id, failures, now, forgiven=answered)
+            self._log(db, batch_id, attempts, failures)
 
     def give_up(
         self,
@@ -146,6 +151,19 @@ class Answers(Connection):
             if rows:
                 insert_attempts(db, batch_id, attempts, now)
                 insert_failures(db, rows[0]["engine"], batch_id, failures, now)
+                self._log(db, batch_id, attempts, failures)
+
+    def _log(
+        self,
+        db: sqlite3.Connection,
+        batch_id: int,
+        attempts: Iterable[Attempt],
+        failures: Iterable[FailureRow],
+    ) -> None:
+        """Have the log service told of what was tried, inside of a transaction."""
+        if self.keeps_log_rows:
+            tried = {a.key for a in attempts} | {f.key for f in failures if f.counted}
+            add_log_rows(db, batch_id, sorted(tried))
 
     def stored_answer(self, fingerprint: str, after_batch: int = 0) -> int | None:
         """The newest good attempt with this fingerprint, of a batch after `after_batch`."""

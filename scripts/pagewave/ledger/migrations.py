@@ -332,6 +332,35 @@ INSERT INTO rebuild
 DROP TABLE rebuild_by_time;
 """
 
+OUTBOX = """
+-- Attempts that the log service is to be told of. status: waiting; delivered (the service has it);
+-- parked (refused again and again, sent no more). AUTOINCREMENT: no number is ever given twice.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch_id INTEGER NOT NULL REFERENCES batch(id),
+    key TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'delivered', 'parked')),
+    refusals INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    delivered_at REAL,
+    UNIQUE (batch_id, key)
+);
+CREATE INDEX outbox_status ON outbox(status, refusals, id);
+CREATE INDEX failure_record ON failure(batch_id, key);
+
+-- One row while the log service can't be reached: the back-off, which outlives the run.
+CREATE TABLE outage (
+    failures INTEGER NOT NULL,
+    next_try_at REAL NOT NULL,
+    error TEXT NOT NULL
+);
+
+-- What was read before this step can be told too.
+INSERT INTO outbox (batch_id, key)
+    SELECT batch_id, key FROM attempt
+    UNION SELECT batch_id, key FROM failure WHERE counted AND batch_id IS NOT NULL;
+"""
+
 MIGRATIONS = [
     LEDGER + SEED_VIEWS,
     IMAGES,
@@ -340,6 +369,7 @@ MIGRATIONS = [
     BATCH_TOTALS,
     SERVICE_FILES,
     REBUILDS_BY_BATCH,
+    OUTBOX,
 ]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 

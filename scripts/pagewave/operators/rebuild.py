@@ -70,6 +70,7 @@ def rebuild(bench: Workbench, *, ask_service: bool) -> Rebuilt:
         ServiceError: the service can't be reached; what was taken in by then stays.
     """
     found = Rebuilt()
+    bench.ledger.keeps_log_rows = False  # they were logged, or not, when they were made
     from_books, found.unreadable_books = past_answers(bench)
     if ask_service:
         _Adoption(bench, from_books, found).adopt_all()

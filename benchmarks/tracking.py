@@ -1,0 +1,83 @@
+"""What logging to Braintrust costs a run: the same pages read with it and without, in pairs.
+
+Both runs of a pair read the same made-up pages (echo server, batches of one second); one logs every
+attempt to a local server. Prints the seconds that the waves took, the ratio of each pair, and the
+median of all pairs: the machine's noise hits both runs of a pair alike.
+
+    python benchmarks/tracking.py              3 pairs of 500 pages
+    python benchmarks/tracking.py 1000 5       5 pairs of 1000 pages
+"""
+
+import os
+import sqlite3
+import statistics
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from overhead import ROOT, make_data_set, snakemake
+
+from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer
+from pagewave.run import ADDRESS_VARIABLE
+
+sys.path.insert(0, str(ROOT / "tests"))
+from braintrust_server import BraintrustServer
+
+
+class Costs(NamedTuple):
+    """Of one run, in seconds: all waves together, the whole run, and the head's CPU time."""
+
+    waves: float
+    wall: float
+    cpu: float
+
+
+def read(pages: int, logs: BraintrustServer | None) -> Costs:
+    """Read a new data set; logged to `logs` if that is given, else not even noted."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_data_set(folder, pages)
+        if logs is None:
+            with (folder / "config.yaml").open("a") as config:
+                config.write("tracking: {keep_rows: false}\n")
+        server = EmbeddedServer(folder / "server", ["--reader", "echo", "--batch-seconds", "1"])
+        os.environ |= {ADDRESS_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
+        os.environ |= logs.environment if logs else {}
+        wall, cpu, _ = snakemake(folder)
+        for variable in (ADDRESS_VARIABLE, *(logs.environment if logs else {})):
+            del os.environ[variable]
+        server.close()
+        with closing(sqlite3.connect(folder / "state/ledger.sqlite")) as ledger:
+            waves = ledger.execute("SELECT SUM(ended_at - started_at) FROM wave").fetchone()[0]
+        return Costs(waves, wall, cpu)
+
+
+def main() -> None:
+    """Read the pairs that the command line asks for."""
+    pages, pairs = [*map(int, sys.argv[1:]), *(500, 3)[len(sys.argv) - 1 :]]
+    ratios: list[float] = []
+    for number in range(pairs):
+        costs: dict[bool, Costs] = {}
+        for logged in (True, False) if number % 2 else (False, True):
+            if not logged:
+                costs[logged] = read(pages, None)
+                continue
+            with BraintrustServer() as logs:
+                costs[logged] = read(pages, logs)
+                if len(logs.rows) != pages:
+                    sys.exit(f"{len(logs.rows)} of {pages} rows arrived")
+        without, with_it = costs[False], costs[True]
+        ratios.append(with_it.waves / without.waves)
+        print(
+            f"{pages} pages: waves {without.waves:.1f} s without, {with_it.waves:.1f} s with "
+            f"(ratio {ratios[-1]:.3f}); run {without.wall:.1f} s and {with_it.wall:.1f} s, "
+            f"CPU of the head {without.cpu:.1f} s and {with_it.cpu:.1f} s",
+            flush=True,
+        )
+    print(f"median ratio of {pairs} pairs: {statistics.median(ratios):.3f}")
+
+
+if __name__ == "__main__":
+    main()

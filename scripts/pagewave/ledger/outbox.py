@@ -1,0 +1,180 @@
+"""The outbox: attempts that a log service is to be told of, and how far that has got.
+
+A row names an attempt and no more: what there is to tell is in the ledger already, and is put
+together when the row is sent. So a row costs the transaction of its attempt next to nothing.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .connection import Connection
+
+_WAITING = """
+    SELECT o.id, o.batch_id, o.key, b.display_name, b.name AS batch_name, b.engine, b.model,
+        b.run_id, b.lane, b.wave, COALESCE(b.submitted_at, b.creating_at, b.intent_at) AS sent_at,
+        COALESCE(a.created_at, f.created_at) AS answered_at,
+        p.name AS prompt_name, p.template_file, p.template, p.sha256 AS prompt_sha256,
+        r.attempt_number, r.fingerprint, r.previous_context, r.generation_config, r.image,
+        r.image_sha256, a.page, a.finish_reason, a.prompt_tokens, a.output_tokens,
+        a.thoughts_tokens, a.cached_tokens, a.usd, f.error_type, f.message AS error_message,
+        f.traceback, f.raw_text, f.raw_json,
+        (SELECT json_group_array(what || ': ' || message) FROM flag WHERE attempt_id = a.id)
+        AS flags
+    FROM (SELECT * FROM outbox WHERE status = 'waiting' ORDER BY refusals, id LIMIT ?) o
+    JOIN batch b ON b.id = o.batch_id
+    JOIN record r ON r.batch_id = o.batch_id AND r.key = o.key
+    JOIN prompt p ON p.sha256 = b.prompt_sha256
+    LEFT JOIN attempt a ON a.batch_id = o.batch_id AND a.key = o.key
+    LEFT JOIN failure f ON f.id =
+        (SELECT MAX(id) FROM failure WHERE batch_id = o.batch_id AND key = o.key)
+    ORDER BY o.refusals, o.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """An attempt with all that is known of it.
+
+    Times are Unix seconds, `lines` the raw results, `flags` a JSON list of texts. Where no attempt
+    could be made of the result (an error line), tokens and USD are None.
+    """
+
+    id: int
+    batch_id: int
+    key: str
+    display_name: str
+    batch_name: str | None
+    engine: str
+    model: str
+    run_id: str
+    lane: int
+    wave: int
+    sent_at: float
+    answered_at: float
+    prompt_name: str
+    template_file: str
+    template: str
+    prompt_sha256: str
+    attempt_number: int
+    fingerprint: str
+    previous_context: str | None
+    generation_config: str
+    image: str
+    image_sha256: str
+    page: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    output_tokens: int | None
+    thoughts_tokens: int | None
+    cached_tokens: int | None
+    usd: float | None
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+    raw_text: str | None
+    raw_json: str | None
+    flags: str
+    lines: tuple[bytes, ...] = ()
+
+
+class OutboxCounts(NamedTuple):
+    """Rows by what became of them; parked ones were refused again and again."""
+
+    waiting: int
+    delivered: int
+    parked: int
+
+
+class Outage(NamedTuple):
+    """Why nothing is delivered at the moment: failures in a row, and when to try again."""
+
+    failures: int
+    next_try_at: float
+    error: str
+
+
+def add_log_rows(db: sqlite3.Connection, batch_id: int, keys: Iterable[str]) -> None:
+    """Note attempts of a batch, inside of their transaction; what was noted before is told anew."""
+    # Replaced, not updated: the new number keeps a delivery under way from ticking it off.
+    db.executemany(
+        "INSERT OR REPLACE INTO outbox (batch_id, key) VALUES (?, ?)",
+        [(batch_id, key) for key in keys],
+    )
+
+
+class Outbox(Connection):
+    """What the ledger knows of rows for the log service."""
+
+    def waiting_rows(self, limit: int) -> list[LogRow]:
+        """The next rows to send: the oldest first, those that were refused before at the end."""
+        return [
+            LogRow(**dict(row), lines=self._lines_of(row["batch_id"], row["key"]))
+            for row in self.query(_WAITING, limit)
+        ]
+
+    def _lines_of(self, batch_id: int, key: str) -> tuple[bytes, ...]:
+        rows = self.query(
+            "SELECT line FROM response WHERE batch_id = ? AND key = ? ORDER BY line_number",
+            batch_id,
+            key,
+        )
+        return tuple(row["line"] for row in rows)
+
+    def has_waiting_rows(self) -> bool:
+        """Is there anything to send?"""
+        return bool(self.query("SELECT 1 FROM outbox WHERE status = 'waiting' LIMIT 1"))
+
+    def mark_delivered(self, ids: Iterable[int]) -> None:
+        """The service has these rows."""
+        now = time.time()
+        with self.transaction() as db:
+            db.executemany(
+                "UPDATE outbox SET status = 'delivered', delivered_at = ?, last_error = NULL"
+                " WHERE id = ?",
+                [(now, row_id) for row_id in ids],
+            )
+
+    def mark_refused(self, row_id: int, error: str, park_after: int) -> None:
+        """The service does not take this row; after so many refusals it is sent no more."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE outbox SET refusals = refusals + 1, last_error = ?1,"
+                " status = CASE WHEN refusals + 1 >= ?2 THEN 'parked' ELSE status END"
+                " WHERE id = ?3",
+                (error, park_after, row_id),
+            )
+
+    def retry_parked(self) -> int:
+        """Let parked rows be sent again; returns how many."""
+        with self.transaction() as db:
+            return db.execute(
+                "UPDATE outbox SET status = 'waiting', refusals = 0 WHERE status = 'parked'"
+            ).rowcount
+
+    def parked_rows(self) -> list[sqlite3.Row]:
+        """Key, refusals and last error of each parked row."""
+        return self.query(
+            "SELECT key, refusals, last_error FROM outbox WHERE status = 'parked' ORDER BY id"
+        )
+
+    def outbox_counts(self) -> OutboxCounts:
+        """How many rows wait, are delivered, are parked."""
+        rows = self.query("SELECT status, COUNT(*) FROM outbox GROUP BY status")
+        counts = {row[0]: int(row[1]) for row in rows}
+        return OutboxCounts(*(counts.get(status, 0) for status in OutboxCounts._fields))
+
+    def outage(self) -> Outage | None:
+        """What keeps rows from being delivered, if the last try failed."""
+        rows = self.query("SELECT failures, next_try_at, error FROM outage")
+        return Outage(*rows[0]) if rows else None
+
+    def set_outage(self, outage: Outage | None) -> None:
+        """The service could not be reached, or (None) answers again."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM outage")
+            if outage:
+                db.execute(
+                    "INSERT INTO outage (failures, next_try_at, error) VALUES (?, ?, ?)", outage
+                )

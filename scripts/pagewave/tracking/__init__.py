@@ -1,0 +1,11 @@
+"""Tracking: every attempt is told to Braintrust, now or later, and never at a wave's expense.
+
+    the ledger's outbox -> rows -> cleaning -> service (over Braintrust's client) -> ticked off
+
+`delivery` carries that out, `background` does so beside a run, scripts/deliver_logs.py after one.
+Nothing that reads pages knows of this room. Calls made by hand are traced by `interactive`.
+"""
+
+from .interactive import flush_interactive, wrap_interactive
+
+__all__ = ["flush_interactive", "wrap_interactive"]

@@ -1,0 +1,91 @@
+"""Delivery beside a run: a thread that no wave waits for, and that fails no run."""
+
+import threading
+import time
+
+from ..forecast import count
+from ..ledger import Ledger
+from ..settings import Secrets, Tracking
+from ..workbench import log
+from .delivery import Delivery
+from .service import Braintrust, KeyRefused, why_off
+
+LOOK_SECONDS = 5.0
+"""Between two looks into the outbox."""
+REST = 4.0
+"""Rest after a chunk, in times of what it took: the waves share the interpreter with us."""
+STOPPING_SECONDS = 1.0
+"""For the last rows when a run is told to stop."""
+HOW_TO_SEND = "they go with the next run, or with: python scripts/deliver_logs.py"
+
+
+class BackgroundDelivery:
+    """Delivers while a run goes on; rows that it can't deliver stay in the outbox."""
+
+    def __init__(self, ledger: Ledger, delivery: Delivery) -> None:
+        self._ledger = ledger
+        self._delivery = delivery
+        self._ending = threading.Event()
+        self._left_behind = False
+        # A daemon: a request that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._deliver, name="delivery", daemon=True)
+        self._thread.start()
+
+    def finish(self, seconds: float) -> None:
+        """End the delivery, after so many seconds at most: what is left by then is sent later."""
+        self._ending.set()
+        self._thread.join(seconds)
+        self._left_behind = self._thread.is_alive()
+
+    def _deliver(self) -> None:
+        try:
+            while not self._ending.is_set():
+                started = time.monotonic()
+                if self._delivery.pause_seconds == 0 and self._delivery.deliver_chunk():
+                    self._ending.wait(REST * (time.monotonic() - started))
+                else:
+                    self._ending.wait(LOOK_SECONDS)
+            self._delivery.deliver_all()
+        except KeyRefused as error:
+            log.warning("Braintrust refuses BRAINTRUST_API_KEY: %s. Nothing more is sent.", error)
+        except Exception as error:  # whatever it is, the waves go on
+            if not self._left_behind:  # then the ledger is closed, and all is said
+                log.warning("delivery to Braintrust ended: %s: %s", type(error).__name__, error)
+
+    def summary(self) -> list[str]:
+        """What became of the rows, for the end of a run."""
+        return outbox_summary(self._ledger, self._delivery.delivered)
+
+
+def start_delivery(
+    settings: Tracking, secrets: Secrets, ledger: Ledger
+) -> BackgroundDelivery | None:
+    """Start to deliver; None, and a line that says why, where Braintrust is not configured."""
+    if reason := why_off(secrets):
+        kept = "rows are kept and can be sent later" if settings.keep_rows else "no rows are kept"
+        log.info("%s; %s", reason, kept)
+        return None
+    return BackgroundDelivery(ledger, delivery_for(settings, secrets, ledger))
+
+
+def delivery_for(settings: Tracking, secrets: Secrets, ledger: Ledger) -> Delivery:
+    """What delivers a ledger's rows with these settings."""
+    return Delivery(ledger, Braintrust(secrets, settings.timeout_seconds))
+
+
+def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:
+    """How many rows were delivered, wait, are parked; nothing where there is nothing to say."""
+    counts, outage = ledger.outbox_counts(), ledger.outage()
+    lines = []
+    if delivered:
+        lines.append(f"Braintrust: {count(delivered, 'row')} logged.")
+    if counts.waiting:
+        because = f" ({outage.error})" if outage else ""
+        rows = count(counts.waiting, "row")
+        lines.append(f"Braintrust: {rows} not sent yet{because}; {HOW_TO_SEND}")
+    if counts.parked:
+        lines.append(
+            f"Braintrust: {count(counts.parked, 'row')} refused and not sent any more; "
+            "python scripts/deliver_logs.py --status says why."
+        )
+    return lines

@@ -1,0 +1,106 @@
+"""What Braintrust is told of an attempt: one span, complete in one record.
+
+Its three ids follow from the batch's display name and the record's key alone. So a row that is sent
+again, after a crash or an answer that got lost, replaces itself.
+"""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from ..dataset import split_key
+from ..ledger import LogRow
+from ..prompting import TEMPLATE_SUFFIX, render_again
+from ..responses import text_of
+
+Row = dict[str, Any]
+"""Arguments of Braintrust's `Logger.start_span`."""
+
+IDS = uuid.UUID("0d4f1c3a-6f0b-5d0e-9a57-6b1f7f3f2f10")
+"""The namespace of all ids; never to be changed."""
+
+NOWHERE = {"caller_filename": "pagewave", "caller_functionname": "deliver", "caller_lineno": 0}
+"""In place of the path of our code on this machine, which the client would add."""
+
+
+def braintrust_row(row: LogRow) -> Row:
+    """The span of an attempt, with times of its batch; plain JSON values only.
+
+    Raises:
+        Exception: what the ledger holds of it can't be understood.
+    """
+    row_id = uuid.uuid5(IDS, f"{row.display_name}\n{row.key}")
+    failed = row.page is None
+    return {
+        "id": str(row_id),
+        "span_id": row_id.hex[:16],
+        "root_span_id": uuid.uuid5(IDS, row_id.hex).hex,
+        "name": row.prompt_name,
+        "type": "llm",
+        "created": datetime.fromtimestamp(row.answered_at, UTC).isoformat(),
+        "input": {
+            "page_id": row.key,
+            "prompt": render_again(row.template, row.previous_context),
+            "previous_context": row.previous_context,
+            "generation_config": json.loads(row.generation_config),
+        },
+        "output": None if row.page is None else json.loads(row.page),
+        "error": f"{row.error_type}: {row.error_message}" if failed else None,
+        "metadata": _metadata(row, failed),
+        "metrics": _metrics(row, failed),
+        "context": NOWHERE,
+    }
+
+
+def _metadata(row: LogRow, failed: bool) -> Row:
+    texts = [text for text in map(text_of, row.lines) if text]
+    lines = [line.decode("utf-8", "backslashreplace") for line in row.lines]
+    raw_text = row.raw_text if failed else None
+    raw_json = row.raw_json if failed else None
+    return {
+        **split_key(row.key)._asdict(),
+        "batch_id": row.batch_name or row.display_name,
+        "batch_display_name": row.display_name,
+        "run": row.run_id,
+        "lane": row.lane,
+        "wave": row.wave,
+        "engine": row.engine,
+        "model": row.model,
+        "prompt_name": row.prompt_name,
+        "prompt_template": row.template_file,
+        "prompt_version": row.template_file.removesuffix(TEMPLATE_SUFFIX),
+        "prompt_sha256": row.prompt_sha256,
+        "image": row.image,
+        "image_sha256": row.image_sha256,
+        "fingerprint": row.fingerprint,
+        "finish_reason": row.finish_reason,
+        "flags": json.loads(row.flags),
+        "error": row.error_message if failed else None,
+        "error_type": row.error_type if failed else None,
+        "error_traceback": row.traceback if failed else None,
+        "raw_response_text": raw_text or "\n".join(texts) or None,
+        "raw_response_json": raw_json or "\n".join(lines) or None,
+    }
+
+
+def _metrics(row: LogRow, failed: bool) -> dict[str, float]:
+    """Numbers, under Braintrust's own names where it has one; times in Unix seconds."""
+    metrics: dict[str, float | None] = {
+        "start": row.sent_at,
+        "end": row.answered_at,
+        "latency": row.answered_at - row.sent_at,
+        "success": int(not failed),
+        "attempt": row.attempt_number,
+        "usd": row.usd,
+    }
+    if row.prompt_tokens is not None:
+        output = (row.output_tokens or 0) + (row.thoughts_tokens or 0)
+        metrics |= {
+            "prompt_tokens": row.prompt_tokens,
+            "prompt_cached_tokens": row.cached_tokens,
+            "completion_tokens": output,
+            "completion_reasoning_tokens": row.thoughts_tokens,
+            "tokens": row.prompt_tokens + output,
+        }
+    return {name: value for name, value in metrics.items() if value is not None}

@@ -1,0 +1,574 @@
+"""Rows for Braintrust: each attempt once, whatever happens to the service or to us."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from braintrust_server import KEY, PROJECT, BraintrustServer, Row
+from embedded_process import SCRIPTS, wait_for
+from library import REPO
+from operators import Operator
+
+from pagewave.keys import Secrets
+from pagewave.ledger import Attempt, FailureRow, Flag, Ledger, PlannedPage, Record
+from pagewave.ledger.outbox import _WAITING
+from pagewave.redaction import remember_key
+from pagewave.tracking.background import BackgroundDelivery
+from pagewave.tracking.cleaning import cleaned
+from pagewave.tracking.delivery import PARK_AFTER_REFUSALS, PROBES, Delivery
+from pagewave.tracking.service import Braintrust, KeyRefused, why_off
+
+ATTEMPTS = 1000
+A_BATCH = 100
+CONTEXT = "LAST_500_CHARS:\nEuclid <begun>\nLAST_3_COURSES:\n(none)"
+TEMPLATE = "Read this page.\n{% if previous_context %}{{ previous_context }}{% endif %}"
+GEMINI_KEY = "AIza" + "Sy0123456789abcdefghijklmnopqrstuvw"[:35]
+IMAGE = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD" + "aZ3+/xK9Qw7BtYu2LmNp5RsVd8FgHj1CeXiO4kS6TzUvWbAlEqGhIoPr" * 20
+)
+SECRETS = Secrets.model_validate(
+    {
+        "gemini_api_key": GEMINI_KEY,
+        "braintrust_api_key": KEY,
+        "braintrust_project_name": PROJECT,
+    }
+)
+
+
+def key_of(number: int) -> str:
+    """The page of an attempt; the school's name has a colon."""
+    return f"Ohio:Elm: School {number % A_BATCH}:1850:{number // A_BATCH + 1}"
+
+
+def fill(path: Path, attempts: int = ATTEMPTS) -> Ledger:
+    """A ledger with batches of attempts, of which every tenth failed."""
+    ledger = Ledger.open(path)
+    ledger.start_run("r1", "gemini", "gemini-2.5-flash", [PlannedPage(key_of(0), 1, 1, 0)], [])
+    ledger.add_prompt("p" * 64, "page_ocr", "v1.1.jinja", TEMPLATE)
+    for first in range(0, attempts, A_BATCH):
+        add_batch(ledger, range(first, min(first + A_BATCH, attempts)))
+    return ledger
+
+
+def add_batch(ledger: Ledger, numbers: range) -> None:
+    """A batch that was sent and collected."""
+    name = f"batch {numbers[0] // A_BATCH}"
+    records = [
+        Record(key_of(n), f"f{n}", 1, CONTEXT, '{"temperature":0.1}', f"{n}.jpg", f"{n:064}")
+        for n in numbers
+    ]
+    batch = ledger.add_intent(
+        name, "gemini", "gemini-2.5-flash", "p" * 64, "r1", 1, numbers[0] // A_BATCH + 1, records
+    )
+    ledger.mark_creating(batch.id, "files/in")
+    ledger.mark_submitted(batch.id, f"batches/{name}")
+    lines = [(key_of(n), result_line(n)) for n in numbers]
+    ledger.store_lines(batch.id, lines)
+    attempts = [
+        Attempt(
+            *(key_of(n), 1, f"f{n}", None if n % 10 == 0 else json.dumps({"page": n})),
+            *("STOP", 1000, 500, 20, 100, 0.0008),
+            flags=(Flag("blank", "text on blank paper"),) if n == 7 else (),
+        )
+        for n in numbers
+    ]
+    failures = [
+        FailureRow(
+            *(key_of(n), 1, True, "JSONDecodeError", f"no JSON, asked with {GEMINI_KEY}"),
+            *(f"Traceback: GET /v1?key={GEMINI_KEY}", f"text {n} {IMAGE}", f'{{"raw": {n}}}'),
+        )
+        for n in numbers
+        if n % 10 == 0
+    ]
+    ledger.commit_results(batch.id, "SUCCEEDED", None, attempts, failures)
+
+
+def result_line(number: int) -> bytes:
+    """A line as Gemini writes it."""
+    parts = [{"text": json.dumps({"page": number})}]
+    response = {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}
+    return json.dumps({"key": key_of(number), "response": response}).encode()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BraintrustServer]:
+    """A Braintrust that this process is pointed at."""
+    with BraintrustServer() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _fresh_client() -> Iterator[None]:
+    """The client keeps login and settings for the life of a process: each test starts anew."""
+    yield
+    if "braintrust" in sys.modules:
+        from braintrust import logger as client
+
+        client._internal_reset_global_state()
+
+
+def delivery(ledger: Ledger, timeout_seconds: float = 10.0) -> Delivery:
+    """What delivers, with no pause after failures."""
+    service = Braintrust(SECRETS, timeout_seconds)
+    return Delivery(ledger, service, first_pause_seconds=0.0)
+
+
+def pages_in(rows: dict[str, Row]) -> list[str]:
+    """The pages of the server's rows."""
+    return sorted(row["input"]["page_id"] for row in rows.values())
+
+
+def assert_all_there_once(ledger: Ledger, server: BraintrustServer, attempts: int) -> None:
+    """None lost, none twice."""
+    assert pages_in(server.rows) == sorted(key_of(n) for n in range(attempts))
+    assert ledger.outbox_counts() == (0, attempts, 0)
+    assert max(server.posts) <= 100
+
+
+# What a row says
+
+
+def test_every_attempt_is_one_row_with_all_that_is_known(
+    tmp_path: Path, server: BraintrustServer
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite")
+    delivery(ledger).deliver_all()
+    assert_all_there_once(ledger, server, ATTEMPTS)
+    assert server.posts == [100] * 10
+    rows = {row["input"]["page_id"]: row for row in server.rows.values()}
+    batch = ledger.batch(1)
+    assert batch.submitted_at and batch.collected_at
+
+    good = rows[key_of(7)]
+    assert good["project_id"] == f"project-{PROJECT}"
+    assert good["_is_merge"] is False
+    assert uuid.UUID(good["id"]).hex[:16] == good["span_id"]
+    assert re.fullmatch("[0-9a-f]{32}", good["root_span_id"])
+    assert not good.get("span_parents")
+    assert good["span_attributes"]["name"] == "page_ocr"
+    assert good["span_attributes"]["type"] == "llm"
+    assert good["input"] == {
+        "page_id": key_of(7),
+        "prompt": "Read this page.\n" + CONTEXT.translate({60: 0x2039, 62: 0x203A}),
+        "previous_context": CONTEXT,
+        "generation_config": {"temperature": 0.1},
+    }
+    assert good["output"] == {"page": 7}
+    assert "error" not in good
+    metadata = good["metadata"]
+    expected = {
+        **{"state": "Ohio", "school": "Elm: School 7", "year": 1850, "page": 1},
+        **{"batch_id": "batches/batch 0", "batch_display_name": "batch 0"},
+        **{"run": "r1", "lane": 1, "wave": 1, "engine": "gemini", "model": "gemini-2.5-flash"},
+        **{"prompt_name": "page_ocr", "prompt_template": "v1.1.jinja", "prompt_version": "v1.1"},
+        **{"prompt_sha256": "p" * 64, "image": "7.jpg", "image_sha256": f"{7:064}"},
+        **{"fingerprint": "f7", "finish_reason": "STOP"},
+        "flags": ["blank: text on blank paper"],
+        **dict.fromkeys(("error", "error_type", "error_traceback")),
+        "raw_response_text": '{"page": 7}',
+        "raw_response_json": result_line(7).decode(),
+    }
+    assert metadata == expected
+    assert good["metrics"] == {
+        **{"start": batch.submitted_at, "end": batch.collected_at},
+        "latency": pytest.approx(batch.collected_at - batch.submitted_at),
+        **{"success": 1, "attempt": 1, "usd": 0.0008},
+        **{"prompt_tokens": 1000, "prompt_cached_tokens": 100, "completion_tokens": 520},
+        **{"completion_reasoning_tokens": 20, "tokens": 1520},
+    }
+
+    failed = rows[key_of(10)]
+    assert failed.get("output") is None
+    assert failed["error"].startswith("JSONDecodeError: no JSON")
+    assert failed["metadata"]["error_type"] == "JSONDecodeError"
+    assert failed["metadata"]["error"].startswith("no JSON")
+    assert failed["metadata"]["error_traceback"].startswith("Traceback")
+    assert failed["metadata"]["raw_response_text"].startswith("text 10 ")
+    assert failed["metadata"]["raw_response_json"] == '{"raw": 10}'
+    assert failed["metrics"]["success"] == 0
+
+    everything = json.dumps(server.rows)
+    assert GEMINI_KEY not in everything
+    assert KEY not in everything
+    assert IMAGE not in everything
+    assert str(REPO) not in everything
+
+
+def test_ids_follow_from_batch_and_page_alone(tmp_path: Path, server: BraintrustServer) -> None:
+    delivery(fill(tmp_path / "one.sqlite", 20)).deliver_all()
+    ids = set(server.rows)
+    delivery(fill(tmp_path / "other.sqlite", 20)).deliver_all()
+    assert set(server.rows) == ids
+    assert len({row["span_id"] for row in server.rows.values()}) == 20
+    assert len({row["root_span_id"] for row in server.rows.values()}) == 20
+
+
+def test_attempts_of_records_not_failures_of_batches_are_told(tmp_path: Path) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 1)
+    record = Record(key_of(5), "f", 1, None, "{}", "5.jpg", "a")
+    for number, counted in enumerate((True, False)):
+        batch = ledger.add_intent(
+            f"failing {number}", "gemini", "m", "p" * 64, "r1", 1, 9, [record]
+        )
+        failure = FailureRow(key_of(5), 1, counted, "APIError", "no")
+        ledger.commit_results(batch.id, "FAILED", "no", [], [failure])
+    assert [row.display_name for row in ledger.waiting_rows(9)] == ["batch 0", "failing 0"]
+
+
+def test_a_row_is_part_of_its_attempts_transaction(tmp_path: Path) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 1)
+    with pytest.raises(ZeroDivisionError), ledger.transaction():
+        add_batch(ledger, range(A_BATCH, A_BATCH + 3))
+        assert ledger.outbox_counts().waiting == 4
+        raise ZeroDivisionError
+    assert ledger.outbox_counts().waiting == 1
+
+
+def test_an_attempt_that_is_known_better_later_is_told_again(
+    tmp_path: Path, server: BraintrustServer
+) -> None:
+    from pagewave.ledger.outbox import add_log_rows
+
+    ledger = fill(tmp_path / "ledger.sqlite", 2)
+    in_delivery = [row.id for row in ledger.waiting_rows(9)]
+    with ledger.transaction() as db:
+        add_log_rows(db, 1, [key_of(1)])
+    ledger.mark_delivered(in_delivery)
+    assert [row.key for row in ledger.waiting_rows(9)] == [key_of(1)]
+
+
+def test_no_row_is_looked_for_by_reading_a_whole_table(tmp_path: Path) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 1)
+    for sql, values in (
+        (_WAITING, (100,)),
+        ("SELECT line FROM response WHERE batch_id = ? AND key = ?", (1, "k")),
+        ("SELECT 1 FROM outbox WHERE status = 'waiting' LIMIT 1", ()),
+    ):
+        plan = [row["detail"] for row in ledger.query(f"EXPLAIN QUERY PLAN {sql}", *values)]
+        # What was picked by its index may be walked through.
+        assert not [step for step in plan if step.startswith("SCAN") and step != "SCAN o"], plan
+
+
+# Trouble
+
+
+def for_posts(answers: list[str | None]) -> Callable[[list[Row]], str | None]:
+    """The first posts end like this; all further ones well."""
+    return lambda rows: answers.pop(0) if answers else None
+
+
+@pytest.mark.parametrize(
+    ("answers", "logged"),
+    [
+        (["500"], "answered 500"),
+        (["cut"], "gave no answer"),
+        ([None, "store-cut"], "gave no answer"),
+        ([None, "hang"], "gave no answer"),
+    ],
+    ids=str,
+)
+def test_after_trouble_every_row_is_there_once(
+    tmp_path: Path,
+    server: BraintrustServer,
+    caplog: pytest.LogCaptureFixture,
+    answers: list[str | None],
+    logged: str,
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite")
+    server.trouble = for_posts(list(answers))
+    failing = delivery(ledger, timeout_seconds=0.5 if "hang" in answers else 10.0)
+    failing.deliver_all()
+    good = 100 * (answers.index(None) + 1 if None in answers else 0)
+    assert ledger.outbox_counts() == (ATTEMPTS - good, good, 0)
+    outage = ledger.outage()
+    assert outage and outage.failures == 1 and logged in outage.error
+    assert caplog.messages == [f"rows for Braintrust stay in the ledger for now: {outage.error}"]
+    while ledger.has_waiting_rows():
+        failing.deliver_all()
+    assert_all_there_once(ledger, server, ATTEMPTS)
+    assert ledger.outage() is None
+    assert server.logins == 1
+
+
+def test_refused_connections(tmp_path: Path, server: BraintrustServer) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite")
+    server.stop()
+    failing = delivery(ledger)
+    for failures in (1, 2):
+        failing.deliver_all()
+        outage = ledger.outage()
+        assert outage and outage.failures == failures
+        assert outage.error == f"{server.url} gave no answer (Connection refused)"
+    server.start()
+    failing.deliver_all()
+    assert_all_there_once(ledger, server, ATTEMPTS)
+    # In the middle of it, too.
+    add_batch(ledger, range(ATTEMPTS, ATTEMPTS + 5))
+    server.stop()
+    failing.deliver_all()
+    assert ledger.outbox_counts().waiting == 5
+    server.start()
+    failing.deliver_all()
+    assert_all_there_once(ledger, server, ATTEMPTS + 5)
+
+
+def test_pauses_grow_and_outlive_the_process(tmp_path: Path, server: BraintrustServer) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 3)
+    server.stop()
+
+    def fresh() -> Delivery:
+        return Delivery(ledger, Braintrust(SECRETS, 5.0), 100.0)
+
+    for least in (0.0, 70.0, 150.0, 300.0):
+        assert least <= fresh().pause_seconds <= 2.2 * least
+        fresh().deliver_chunk()
+    assert fresh().pause_seconds <= 1.2 * 600
+
+
+def test_a_wrong_key_is_said_once_and_asked_once(
+    tmp_path: Path, server: BraintrustServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 3)
+    server.key = "another"
+    with pytest.raises(KeyRefused, match="answered 401"):
+        delivery(ledger).deliver_all()
+    background = BackgroundDelivery(ledger, delivery(ledger))
+    background._thread.join(10)
+    background.finish(10)
+    assert server.logins == 2
+    assert len([line for line in caplog.messages if "BRAINTRUST_API_KEY" in line]) == 1
+    assert ledger.outbox_counts().waiting == 3
+    server.key = KEY
+    delivery(ledger).deliver_all()
+    assert_all_there_once(ledger, server, 3)
+
+
+def test_a_key_that_is_withdrawn_meanwhile(tmp_path: Path, server: BraintrustServer) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 200)
+    delivering = delivery(ledger)
+    delivering.deliver_chunk()
+    server.key = "another"
+    with pytest.raises(KeyRefused, match="answered 401"):
+        delivering.deliver_all()
+    assert ledger.outbox_counts() == (100, 100, 0)
+
+
+@pytest.mark.parametrize("status", ["413", "500"])
+@pytest.mark.parametrize("poisoned", [[537], [500, 599], [7, 8, 9]])
+def test_poisoned_rows_are_found_and_parked(
+    tmp_path: Path, server: BraintrustServer, status: str, poisoned: list[int]
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite")
+    bad = {key_of(number) for number in poisoned}
+    requests = 0
+
+    def trouble(rows: list[Row]) -> str | None:
+        nonlocal requests
+        requests += 1
+        return status if bad & {row["input"]["page_id"] for row in rows} else None
+
+    server.trouble = trouble
+    delivering = delivery(ledger)
+    while ledger.outbox_counts().delivered < ATTEMPTS - len(bad):
+        delivering.deliver_all()
+    assert requests < 100
+    assert pages_in(server.rows) == sorted({key_of(n) for n in range(ATTEMPTS)} - bad)
+    # Rows of later waves are not held up, and at last the bad ones are left alone.
+    for later in range(ATTEMPTS, ATTEMPTS + 30 * A_BATCH, A_BATCH):
+        if ledger.outbox_counts().waiting == 0:
+            break
+        add_batch(ledger, range(later, later + 1))
+        while key_of(later) not in pages_in(server.rows):
+            delivering.deliver_all()
+    assert {row["key"] for row in ledger.parked_rows()} == bad
+    for row in ledger.parked_rows():
+        assert row["refusals"] == PARK_AFTER_REFUSALS
+        assert f"answered {status}" in row["last_error"]
+
+    server.trouble = lambda rows: None
+    assert ledger.retry_parked() == len(bad)
+    delivering.deliver_all()
+    assert ledger.outbox_counts()[::2] == (0, 0)
+    assert bad <= set(pages_in(server.rows))
+
+
+@pytest.mark.parametrize("status", ["400", "500"])
+def test_a_service_that_refuses_everything_parks_nothing(
+    tmp_path: Path, server: BraintrustServer, status: str
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite")
+    requests = 0
+
+    def trouble(rows: list[Row]) -> str:
+        nonlocal requests
+        requests += 1
+        return status
+
+    server.trouble = trouble
+    delivering = delivery(ledger)
+    for _ in range(5):
+        delivering.deliver_all()
+    assert requests <= 5 * (PROBES + 2)
+    assert ledger.outbox_counts() == (ATTEMPTS, 0, 0)
+    server.trouble = lambda rows: None
+    delivering.deliver_all()
+    assert_all_there_once(ledger, server, ATTEMPTS)
+
+
+def test_a_row_that_cannot_be_made_holds_up_no_other(
+    tmp_path: Path, server: BraintrustServer
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 5)
+    with ledger.transaction() as db:
+        db.execute("UPDATE record SET generation_config = 'no JSON' WHERE key = ?", (key_of(2),))
+    delivery(ledger).deliver_all()
+    assert ledger.outbox_counts() == (0, 4, 1)
+    assert "JSONDecodeError" in ledger.parked_rows()[0]["last_error"]
+
+
+# In the background
+
+
+def test_a_thread_delivers_and_what_hangs_is_left_behind(
+    tmp_path: Path, server: BraintrustServer
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 300)
+    server.trouble = for_posts([None, "hang"])
+    background = BackgroundDelivery(ledger, delivery(ledger))
+    wait_for(lambda: server.held)
+    background.finish(0.1)
+    assert background._thread.is_alive()
+    assert background.summary()[0] == "Braintrust: 100 rows logged."
+    assert "200 rows not sent yet" in background.summary()[1]
+    server.release()
+    background.finish(30)
+    assert_all_there_once(ledger, server, 300)
+
+
+def test_a_delivery_that_breaks_fails_nobody(
+    tmp_path: Path, server: BraintrustServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = fill(tmp_path / "ledger.sqlite", 3)
+    delivering = delivery(ledger)
+    ledger.close()
+    BackgroundDelivery(ledger, delivering).finish(10)
+    assert "delivery to Braintrust ended" in caplog.text
+
+
+# The command
+
+
+def deliver_logs(path: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run deliver_logs.py in a folder without .env."""
+    return subprocess.run(
+        [sys.executable, str(REPO / "scripts/deliver_logs.py"), "--ledger", str(path), *options],
+        **{"capture_output": True, "text": True, "check": False, "cwd": path.parent},
+        env=without_braintrust() | environment,
+    )
+
+
+def without_braintrust() -> dict[str, str]:
+    """The environment of a process that knows no Braintrust."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BRAINTRUST_")}
+    return kept | {"PYTHONPATH": str(SCRIPTS)}
+
+
+def test_the_command_delivers_and_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = fill(path, 3)
+    operator = Operator(path, capsys)
+    monkeypatch.chdir(tmp_path)
+    with BraintrustServer() as server:
+        here = server.environment
+        for name in here:
+            monkeypatch.delenv(name, raising=False)
+        off = "BRAINTRUST_API_KEY and BRAINTRUST_PROJECT_NAME are not set"
+        assert off in operator.run("deliver_logs.py", code=2)
+        status = operator.json("deliver_logs.py", "--status")
+        assert (status["waiting"], status["delivered"], status["outage"]) == (3, 0, None)
+        assert off in status["off"]
+
+        wrong = deliver_logs(path, **here | {"BRAINTRUST_API_KEY": "wrong"})
+        assert wrong.returncode == 5
+        assert "refuses BRAINTRUST_API_KEY" in wrong.stderr
+
+        ledger.mark_refused(2, "413: too large", park_after=1)
+        down = deliver_logs(path, **here | {"BRAINTRUST_API_URL": "http://127.0.0.1:1"})
+        assert down.returncode == 1
+        assert f"refused (1x): {key_of(1)}: 413: too large" in down.stdout
+        assert "http://127.0.0.1:1 gave no answer (Connection refused)" in down.stdout
+        assert "0 rows delivered, 2 waiting, 1 refused" in operator.run(
+            "deliver_logs.py", "--status"
+        )
+
+        last = deliver_logs(path, "--parked", "--json", **here)
+        assert last.returncode == 0, last.stderr
+        assert json.loads(last.stdout)["delivered_now"] == 3
+        assert len(server.rows) == 3
+        for result in (wrong, down, last):
+            assert "Traceback" not in result.stderr
+
+
+def test_kill_between_sending_and_ticking_off(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = fill(path)
+    with BraintrustServer() as server:
+        server.trouble = for_posts([None, None, None, "hang"])
+        head = subprocess.Popen(
+            [sys.executable, str(REPO / "scripts/deliver_logs.py"), "--ledger", str(path)],
+            env=without_braintrust() | server.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(lambda: server.held)
+        head.kill()
+        head.wait()
+        server.release()
+        assert len(server.rows) == 400
+        assert ledger.outbox_counts() == (700, 300, 0)
+        result = deliver_logs(path, **server.environment)
+        assert result.returncode == 0, result.stderr
+        assert_all_there_once(ledger, server, ATTEMPTS)
+        assert sum(server.posts) == ATTEMPTS + 100
+
+
+# Configuration and cleaning
+
+
+def test_why_logging_is_off() -> None:
+    assert why_off(SECRETS) is None
+    one = SECRETS.model_copy(update={"braintrust_project_name": None})
+    assert why_off(one) == "logging to Braintrust is off (BRAINTRUST_PROJECT_NAME is not set)"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (f"key {GEMINI_KEY}.", "key [key hidden]."),
+        ({"a": [f"x{KEY}y", 1, None, True]}, {"a": ["x[key hidden]y", 1, None, True]}),
+        ("AIza" + "B" * 35, "[key hidden]"),
+        ("https://x/y?a=1&key=abc%20def&b=2", "https://x/y?a=1&key=[key hidden]&b=2"),
+        ("Authorization: Bearer abcdefghij0123456789", "Authorization: Bearer [key hidden]"),
+        ("The Bearer of this note", "The Bearer of this note"),
+        (f"a {IMAGE} b", f"a [{len(IMAGE)} characters of data] b"),
+        ("a" * 5000, "a" * 5000),
+        ("." * 5000, "." * 5000),
+        ("ab" * 32, "ab" * 32),
+        (b"\xff\xd8", "[bytes of 2 bytes]"),
+        ((1, "two"), [1, "two"]),
+    ],
+)
+def test_keys_and_data_are_taken_out(value: Any, expected: Any) -> None:
+    remember_key(KEY)
+    assert cleaned(value) == expected
