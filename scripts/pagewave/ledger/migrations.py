@@ -295,7 +295,14 @@ CREATE VIEW batch_totals AS
     FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id GROUP BY b.id;
 """
 
-MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL, FLAGS, BATCH_TOTALS]
+RUN_PURPOSE = """
+-- What a run was for: comparisons of prompts cost money too, but what they find changes nothing for
+-- the workflow: neither do their failures count, nor do their answers forgive any.
+ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
+    CHECK (purpose IN ('workflow', 'comparison'));
+"""
+
+MIGRATIONS = [LEDGER + SEED_VIEWS, IMAGES, SEED_VIEWS_IN_FULL, FLAGS, BATCH_TOTALS, RUN_PURPOSE]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 
 
