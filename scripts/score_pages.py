@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -33,7 +32,7 @@ def main() -> int:
         print(f"pagewave: {error}", file=sys.stderr)
         return NOTHING_TO_SCORE
     if options.json:
-        pages = [asdict(score) | {"error_rate": score.error_rate} for score in scores.pages]
+        pages = [score.as_dict() for score in scores.pages]
         report = {"pages": pages, "unread": scores.unread, **totals(scores.pages)}
         print(json.dumps(report, indent=1, ensure_ascii=False))
     else:

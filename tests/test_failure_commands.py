@@ -53,6 +53,10 @@ OPTIONS = {
     "status.py": "--watch --ledger",
     "flags.py": "--states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
+    "try_prompt.py": "--page --template --truth",
+    "compare_prompts.py": "--a --b --pages --sample --seed --truth --html --yes",
+    "pages.py": "--outdated --prompt-version --model --engine --older-than --states --schools "
+    "--year-start --year-end --limit --csv --print0",
 }
 
 
@@ -64,7 +68,7 @@ def test_help_names_every_option_and_nothing_else(
         main_of(script)(["--help"])
     assert ended.value.code == 0
     options = capsys.readouterr().out.partition("options:")[2].partition("examples:")[0]
-    named = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", options, re.MULTILINE))
+    named = set(re.findall(r"^  (?:-h, )?(--[a-z0-9-]+)", options, re.MULTILINE))
     assert named == {"--help", "--configfile", "--json", *OPTIONS[script].split()}
 
 

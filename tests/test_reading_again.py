@@ -79,11 +79,15 @@ def test_another_prompt_is_for_new_pages_and_the_run_says_so(tmp_path: Path) -> 
 
         output = library.run()
         assert NOTHING in output
-        command = re.search(r"To read them again: snakemake --profile profiles/local (.*)", output)
+        config = "--configfile config.yaml --profile profiles/local"
+        command = re.search(rf"To do it: snakemake {config} (.*)", output)
         assert command
         library.run(*shlex.split(command[1]))
-        assert library.inferences() == Counter([FIRST, SECOND, THIRD] * 2)
+        assert library.inferences() == Counter([FIRST, SECOND, THIRD, FIRST, SECOND])
+        # The answers say the same as before, but the book tells who gave them.
         assert "read before with another prompt" not in library.run()
+        prompts = [page["provenance"]["prompt_version"] for page in library.book(BOOK)["pages"]]
+        assert prompts == ["v1.1", "v1.1", "v1.1"]
 
 
 def test_edited_code_reads_nothing_again(tmp_path: Path) -> None:

@@ -228,7 +228,8 @@ def understand(
         elif not isinstance(results.get(key), Answer):
             parsed = parse_line(line, bench.prompt.page_model)
             if isinstance(parsed, Answer):
-                parsed = _judged(bench, by_key[key], parsed, line)
+                record = by_key[key]
+                parsed = judged(bench, parsed, record.previous_context, Path(record.image), line)
             if key not in results or isinstance(parsed, Answer):
                 results[key] = parsed
     attempts, failures = [], []
@@ -264,19 +265,21 @@ def understand(
     return attempts, failures
 
 
-def _judged(bench: Workbench, record: Record, answer: Answer, line: bytes) -> Answer | Failure:
-    """The answer, unless a guard refuses it."""
+def judged(
+    bench: Workbench, answer: Answer, context: str | None, image: Path, line: bytes
+) -> Answer | Failure:
+    """The answer, unless a guard refuses it; `context` is what was told of the page before."""
     evidence = Evidence(
-        key=record.key,
-        context=record.previous_context,
-        image=Path(record.image),
-        page_before=lambda: _page_before(bench, record.key),
-        neighbours=lambda: _neighbours(bench, record.key),
+        key=answer.key,
+        context=context,
+        image=image,
+        page_before=lambda: _page_before(bench, answer.key),
+        neighbours=lambda: _neighbours(bench, answer.key),
     )
-    judged = judge(answer, evidence, bench.settings.quality)
-    if isinstance(judged, Failure):
-        return replace(judged, raw_json=line.decode("utf-8", "backslashreplace"))
-    return judged
+    found = judge(answer, evidence, bench.settings.quality)
+    if isinstance(found, Failure):
+        return replace(found, raw_json=line.decode("utf-8", "backslashreplace"))
+    return found
 
 
 def _page_before(bench: Workbench, key: str) -> str:

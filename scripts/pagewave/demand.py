@@ -17,12 +17,16 @@ EMBEDDED_BEFORE = "the embedded engine read it before"
 
 @dataclass(frozen=True)
 class Command:
-    """The parts of Snakemake's command line that decide about pages."""
+    """The parts of Snakemake's command line that decide about pages.
+
+    `config_file` is None where that is the workflow's own, or several were named.
+    """
 
     targets: Collection[str] = ()
     force_all: bool = False
     force_targets: bool = False
     forced: Collection[str] = ()
+    config_file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """What the waves to come will hold and cost, before a cent is spent."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from . import images
-from .requests import estimate, usd
+from .dataset import Page
+from .prompting import Prompt
+from .requests import Estimate, estimate, usd
 from .schedule import Schedule
 from .wave import build_request_from
 from .workbench import Workbench
@@ -48,33 +51,15 @@ class Forecast:
     def wave(self, lane: int, wave: int) -> WaveForecast:
         """What a wave will hold, as far as can be told today."""
         keys = self._schedule.members(lane, wave)
-        paid = [key for key in keys if key not in self._free and key not in self._on_their_way]
-        tokens = [self._tokens(key) for key in paid]
-        input_tokens = sum(t[0] for t in tokens)
-        output_tokens = sum(t[1] for t in tokens)
-        settings = self._bench.settings
-        return WaveForecast(
-            pages=len(keys),
-            books=len({self._bench.dataset.page(key).book_id for key in keys}),
+        pages = [self._bench.dataset.page(key) for key in keys]
+        paid = [p for p in pages if p.key not in self._free and p.key not in self._on_their_way]
+        return forecast_of(
+            self._bench,
+            pages,
+            [expected_tokens(self._bench, page) for page in paid],
             free=sum(key in self._free for key in keys),
             on_their_way=sum(key in self._on_their_way for key in keys),
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            engine=settings.engine,
-            usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
         )
-
-    def _tokens(self, key: str) -> tuple[int, int]:
-        page = self._bench.dataset.page(key)
-        width, height = images.dimensions(page.image)
-        has_context = self._bench.dataset.previous(page) is not None
-        guess = estimate(self._prompt_characters(has_context), width, height, self._bench.settings)
-        return guess.input_tokens, guess.output_tokens
-
-    @cache  # noqa: B019  (lives as long as the run)
-    def _prompt_characters(self, has_context: bool) -> int:
-        context = "x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None
-        return len(self._bench.prompt.render(context))
 
     @cached_property
     def _free(self) -> set[str]:
@@ -115,6 +100,44 @@ class Forecast:
                 stored = bench.ledger.attempt_page(answer)
                 context = bench.prompt.page_model.model_validate_json(stored).context()
         return free, on_their_way
+
+
+def forecast_of(
+    bench: Workbench,
+    pages: Collection[Page],
+    to_be_sent: Iterable[Estimate],
+    *,
+    free: int = 0,
+    on_their_way: int = 0,
+) -> WaveForecast:
+    """What reading pages will cost when this is sent for them."""
+    guesses = list(to_be_sent)
+    input_tokens = sum(guess.input_tokens for guess in guesses)
+    output_tokens = sum(guess.output_tokens for guess in guesses)
+    settings = bench.settings
+    return WaveForecast(
+        pages=len(pages),
+        books=len({page.book_id for page in pages}),
+        free=free,
+        on_their_way=on_their_way,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        engine=settings.engine,
+        usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+    )
+
+
+def expected_tokens(bench: Workbench, page: Page) -> Estimate:
+    """Tokens that reading a page will use, with a typical context where it has a page before it."""
+    width, height = images.dimensions(page.image)
+    has_context = bench.dataset.previous(page) is not None
+    characters = _prompt_characters(bench.prompt, has_context)
+    return estimate(characters, width, height, bench.settings)
+
+
+@cache
+def _prompt_characters(prompt: Prompt, has_context: bool) -> int:
+    return len(prompt.render("x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None))
 
 
 def count(number: int, what: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import crash
+from .errors import ServiceError
 from .redaction import hide_keys, hide_keys_in_bytes
 from .repeating import (
     REFUSALS,
@@ -325,6 +326,41 @@ class Gemini:
     def delete_batch(self, name: str) -> None:
         """Remove a finished batch from the service's list."""
         self._calls.repeat(lambda: self._client.batches.delete(name=name), f"deleting {name}")
+
+    # Without a batch
+
+    def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask for one answer at once; request and response are the JSON that batches hold.
+
+        Asked once only: an answer that was lost on its way is paid for all the same.
+
+        Raises:
+            ServiceError: the service refuses the request, or no answer arrived.
+        """
+        import httpx2
+        from google.genai import errors, types
+
+        settings = dict(request["generationConfig"])
+        # As a dictionary it would be taken for JSON Schema and changed.
+        settings["responseSchema"] = types.Schema.model_validate(settings["responseSchema"])
+        try:
+            response = self._client.models.generate_content(
+                model=model,
+                contents=[types.Content.model_validate(part) for part in request["contents"]],
+                config=types.GenerateContentConfig.model_validate(settings),
+            )
+        except errors.APIError as error:
+            raise refusal(error, f"to answer with model {model}") from error
+        except (httpx2.TransportError, httpx2.StreamError, ValueError) as error:
+            raise ServiceError(
+                f"No answer from model {model} ({type(error).__name__}: {error}). It may have been "
+                "paid for. Ask again."
+            ) from error
+        # What the SDK adds of its own is no part of the answer.
+        added = {"sdk_http_response", "parsed", "automatic_function_calling_history"}
+        return response.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=added)
+
+    # Waiting
 
     def pause(self, seconds: float) -> None:
         """Sleep, unless the run is told to stop: then raises Stopped."""

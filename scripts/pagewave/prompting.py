@@ -121,7 +121,7 @@ def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
         name=name,
         template_file=template_file,
         source=source,
-        sha256=hashlib.sha256(source.encode()).hexdigest(),
+        sha256=_sha256(source),
         page_model=_load_page_model(folder),
         template=_compile(path, source),
     )
@@ -130,6 +130,12 @@ def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
 def render_again(source: str, previous_context: str | None) -> str:
     """The prompt that was sent, from a template's text and what the page before said."""
     return _render(_compile_again(source), previous_context)
+
+
+def template_sha256(registry_dir: Path, name: str, template_file: str) -> str | None:
+    """The hash of a version's text as it is now, as `Prompt.sha256`; None where it is gone."""
+    path = registry_dir / name / template_file
+    return _sha256(_read(path)) if path.is_file() else None
 
 
 def registered_prompts(registry_dir: Path) -> list[str]:
@@ -239,6 +245,10 @@ def _load_module(path: Path) -> ModuleType:
             line = _line_of(error, path)
             raise ConfigError(f"{path}{line}: {type(error).__name__}: {error}") from error
         return module
+
+
+def _sha256(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def _read(path: Path) -> str:

@@ -41,6 +41,8 @@ CHARS_PER_TOKEN = 4
 TOKENS_PER_TILE = 258
 SMALL_IMAGE_SIDE = 384  # px; up to this, both ways, an image is one tile
 SIDE_PER_CROP_UNIT = 1.5
+# ai.google.dev, "Batch API": batches cost 50 % of what the same calls cost interactively.
+INTERACTIVE_PRICE_FACTOR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +158,13 @@ def generation_config(settings: "Settings", attempt: int, errors: Iterable[str])
     return config
 
 
-def jsonl_line(
+def request_body(
     request: Request,
     image_uri: str,
     generation_config: Mapping[str, Any],
     schema: Mapping[str, Any],
-) -> bytes:
-    """One line of a batch's input file, newline included.
+) -> Json:
+    """What is asked for a page, as Gemini's `GenerateContentRequest`.
 
     Args:
         image_uri: the uploaded image's URI at the service.
@@ -175,13 +177,21 @@ def jsonl_line(
         {"text": request.prompt},
         {"fileData": {"mimeType": request.facts.mime_type, "fileUri": image_uri}},
     ]
-    line = {
-        "key": request.key,
-        "request": {
-            "contents": [{"role": "user", "parts": parts}],
-            "generationConfig": {**generation_config, "responseSchema": schema},
-        },
+    return {
+        "contents": [{"role": "user", "parts": parts}],
+        "generationConfig": {**generation_config, "responseSchema": schema},
     }
+
+
+def jsonl_line(
+    request: Request,
+    image_uri: str,
+    generation_config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+) -> bytes:
+    """One line of a batch's input file, newline included; arguments as for `request_body`."""
+    body = request_body(request, image_uri, generation_config, schema)
+    line = {"key": request.key, "request": body}
     # In ASCII, so that no reader takes a U+2028 inside a string for the end of the line.
     return json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
@@ -226,6 +236,14 @@ def usd(pricing: "Pricing", model: str, input_tokens: int, output_tokens: int) -
     if price is None:
         return None
     return (input_tokens * price.input + output_tokens * price.output) / 1_000_000
+
+
+def interactive_usd(
+    pricing: "Pricing", model: str, input_tokens: int, output_tokens: int
+) -> float | None:
+    """The price of so many tokens asked for at once, without a batch; arguments as for `usd`."""
+    in_a_batch = usd(pricing, model, input_tokens, output_tokens)
+    return None if in_a_batch is None else INTERACTIVE_PRICE_FACTOR * in_a_batch
 
 
 @cache

@@ -99,7 +99,7 @@ class Run:
         else:
             # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
             exit_on_error(self._check_images)
-            for notice in notices(self.bench, self.demand):
+            for notice in notices(self.bench, self.demand, self._command()):
                 print(f"pagewave: {notice}", file=sys.stderr)
             self._make_again(self._files_behind(self.demand.keys))
             pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,25 @@ class PageScore:
     def error_rate(self) -> float:
         """Edits needed to turn the read text into the true one, a true character."""
         return self.errors / max(1, self.characters)
+
+    @property
+    def course_precision(self) -> float:
+        """Courses read that are true ones, of those read; 1 where none was read."""
+        return self.courses_matched / self.courses_read if self.courses_read else 1.0
+
+    @property
+    def course_recall(self) -> float:
+        """True courses that were read, of the true ones; 1 where there is none."""
+        return self.courses_matched / self.courses_true if self.courses_true else 1.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            **asdict(self),
+            "error_rate": self.error_rate,
+            "course_precision": self.course_precision,
+            "course_recall": self.course_recall,
+        }
 
 
 def normal_text(text: str) -> str:
@@ -76,9 +95,16 @@ def matched_courses(
 def score_page(name: str, truth: dict[str, Any], page: dict[str, Any]) -> PageScore:
     """Score one page of the page_ocr schema."""
     blocks = page["raw_ocr"]["text_blocks"]
-    true_text = normal_text(truth["text"])
-    read_text = normal_text("\n".join(block["text"] for block in blocks if block["text"]))
-    true_courses, read_courses = truth["courses"], page["courses"] or []
+    text = "\n".join(block["text"] for block in blocks if block["text"])
+    return score(name, truth, text, page["courses"] or [])
+
+
+def score(
+    name: str, truth: dict[str, Any], text: str, read_courses: Sequence[dict[str, Any]]
+) -> PageScore:
+    """Score a page's text and courses; `truth` is the content of its truth file."""
+    true_text, read_text = normal_text(truth["text"]), normal_text(text)
+    true_courses = truth["courses"]
     pairs = matched_courses(true_courses, read_courses)
     return PageScore(
         name=name,
@@ -87,8 +113,29 @@ def score_page(name: str, truth: dict[str, Any], page: dict[str, Any]) -> PageSc
         courses_true=len(true_courses),
         courses_read=len(read_courses),
         courses_matched=len(pairs),
-        facts_right={fact: sum(_same(t, r, fact) for t, r in pairs) for fact in FACTS},
+        facts_right={fact: sum(same_fact(t, r, fact) for t, r in pairs) for fact in FACTS},
     )
+
+
+def truth_of(truth_dir: Path, name: str) -> dict[str, Any] | None:
+    """The true text and courses of the page `state/school/year/page`; None where nobody knows.
+
+    Raises:
+        DataError: there is a file, but it does not say so.
+    """
+    path = truth_dir / f"{name}.json"
+    if not path.is_file():
+        return None
+    try:
+        truth = _load(path)
+        if isinstance(truth["text"], str) and isinstance(truth["courses"], list):
+            return truth
+        raise ValueError("`text` must be a text and `courses` a list")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is no truth file ({type(error).__name__}: {error}). It needs `text` and "
+            "`courses`, as those in resources/sample/truth."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +196,7 @@ def _load(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _same(one: dict[str, Any], other: dict[str, Any], fact: Fact) -> bool:
+def same_fact(one: dict[str, Any], other: dict[str, Any], fact: str) -> bool:
     """Equal but for capitals and punctuation; null is equal to null only."""
     return _plain(one.get(fact)) == _plain(other.get(fact))
 

@@ -28,7 +28,7 @@ def upload(
     """
 
     def new_name() -> str:
-        name = f"files/pagewave-{secrets.token_hex(12)}"
+        name = unused_name()
         expires_at = time.time() + UPLOAD_LIFE_SECONDS
         bench.ledger.add_file(
             bench.engine, name, expires_at, image_sha256=image_sha256, batch_id=batch_id
@@ -40,6 +40,11 @@ def upload(
     crash.point("file-uploaded")
     bench.ledger.confirm_file(bench.engine, file.name, file.uri, file.expires_at)
     return file
+
+
+def unused_name() -> str:
+    """A name that no file at the service has."""
+    return f"files/pagewave-{secrets.token_hex(12)}"
 
 
 def delete_files_of(bench: Workbench, batch_id: int) -> None:

@@ -1,5 +1,6 @@
 """Where the package meets Snakemake: builds the run from a workflow, and ends it in plain words."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -77,4 +78,11 @@ def _command(workflow: Any) -> Command:
         force_all=dag.forceall,
         force_targets=dag.forcetargets,
         forced=dag.forcerun,
+        config_file=_config_file(workflow),
     )
+
+
+def _config_file(workflow: Any) -> str | None:
+    """The configuration that the command line names, as it would be typed here."""
+    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
+    return files[0] if len(files) == 1 else None

@@ -52,20 +52,13 @@ def write_book(bench: Workbench, book: Book) -> None:
 
 def provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
     """How a page's answer came about; None where its file was not written by pagewave."""
-    rows = ledger.query(
-        "SELECT a.id, a.number AS attempt, a.fingerprint, a.prompt_tokens, a.output_tokens,"
-        " a.thoughts_tokens, a.cached_tokens, a.usd, a.created_at, b.name AS batch, b.engine,"
-        " b.model, p.name AS prompt_name, p.template_file AS prompt_template,"
-        " p.sha256 AS prompt_sha256, r.generation_config, r.image_sha256"
-        " FROM page JOIN attempt a ON a.id = page.attempt_id JOIN batch b ON b.id = a.batch_id"
-        " JOIN prompt p ON p.sha256 = b.prompt_sha256"
-        " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key WHERE page.key = ?",
-        page.key,
-    )
+    rows = ledger.provenance(page.key)
     if not rows:
         return None
     row = dict(rows[0])
-    row["flags"] = [flag._asdict() for flag in ledger.flags_of(row.pop("id"))]
+    row["flags"] = [flag._asdict() for flag in ledger.flags_of(row.pop("attempt_id"))]
+    for told_elsewhere in ("key", "written_at", "run_id"):
+        del row[told_elsewhere]
     row["generation_config"] = json.loads(row["generation_config"])
     row["prompt_version"] = row["prompt_template"].removesuffix(".jinja")
     row["read_at"] = datetime.fromtimestamp(row.pop("created_at"), UTC).isoformat()

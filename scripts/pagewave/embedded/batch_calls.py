@@ -11,7 +11,7 @@ from .answers import Refused
 from .calls import body_of
 from .entities import Batch
 from .jobs import Jobs
-from .wire import HTTP_OF_RPC, ApiError, BadRecord, Json, parse_records, pick
+from .wire import HTTP_OF_RPC, ApiError, BadRecord, Json, check_request, parse_records, pick
 
 
 class BatchCalls:
@@ -131,7 +131,10 @@ class BatchCalls:
         body = await body_of(request)
         digest = hashlib.sha256(await request.body()).hexdigest()
         try:
+            check_request(body, "request")
             response = await self.jobs.generate(request.path_params["model"], body, digest)
+        except BadRecord as error:
+            raise ApiError(400, str(error)) from error
         except Refused as refusal:
             raise ApiError(HTTP_OF_RPC.get(refusal.code, 500), refusal.message) from refusal
         return JSONResponse(response)

@@ -53,7 +53,7 @@ class EmbeddedServer:
         with log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pagewave.embedded", "--state", str(state_dir), *arguments],
-                env=environment | {TOKEN_VARIABLE: self.token, "PYTHONPATH": _python_path()},
+                env=environment | {TOKEN_VARIABLE: self.token, "PYTHONPATH": python_path()},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -116,7 +116,7 @@ def _address_file(state_dir: Path) -> Path:
     return state_dir / "address.json"
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """The package's folder first, so that the server is the same pagewave, installed or not."""
     here = str(Path(__file__).parents[2])
     return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))

@@ -109,6 +109,13 @@ def check_fields(obj: Mapping[str, Any], known: frozenset[str], where: str) -> N
             raise BadRecord(f'Invalid JSON payload received. Unknown name "{name}" at "{where}".')
 
 
+def check_request(request: Mapping[str, Any], where: str) -> None:
+    """Raises BadRecord when a GenerateContentRequest has a field that Google does not know."""
+    check_fields(request, REQUEST_FIELDS, where)
+    config = pick(request, "generationConfig", {})
+    check_fields(config, GENERATION_FIELDS, f"{where}.generation_config")
+
+
 def parse_records(data: bytes) -> list[Record]:
     """The lines of an input file. Raises BadRecord for the first line Google would refuse."""
     records = []
@@ -122,9 +129,7 @@ def parse_records(data: bytes) -> list[Record]:
             raise BadRecord(f"{where} is not JSON: {error}") from error
         if not isinstance(obj, dict) or not isinstance(obj.get("request"), dict):
             raise BadRecord(f'{where} is not an object with a "request"')
-        check_fields(obj["request"], REQUEST_FIELDS, f"{where}, request")
-        config = pick(obj["request"], "generationConfig", {})
-        check_fields(config, GENERATION_FIELDS, f"{where}, request.generation_config")
+        check_request(obj["request"], f"{where}, request")
         digest = hashlib.sha256(line).hexdigest()
         records.append(Record(number, str(obj.get("key", "")), obj["request"], digest))
     if not records:

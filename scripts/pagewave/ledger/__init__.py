@@ -7,14 +7,15 @@ set alone. One process writes it (Snakemake's head); others may read it at any t
 from .answers import Answers, Attempt
 from .batches import LOST, NO_RESULTS, STUCK, UNKNOWN, Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
-from .files import Files, KnownImage, Origin
+from .files import Files, KnownImage, Origin, UsedTemplate
 from .flags import Flag, FlaggedPage, Flags
 from .location import refuse_network
 from .outbox import LogRow, Outage, Outbox, OutboxCounts
-from .runs import MemberOutcome, PlannedPage, Runs
+from .runs import COMPARISON_MARK, MemberOutcome, PlannedPage, Runs
 from .trouble import explained
 
 __all__ = [
+    "COMPARISON_MARK",
     "LOST",
     "NO_RESULTS",
     "STUCK",
@@ -35,6 +36,7 @@ __all__ = [
     "OutboxCounts",
     "PlannedPage",
     "Record",
+    "UsedTemplate",
     "explained",
     "refuse_network",
 ]

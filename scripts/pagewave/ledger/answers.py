@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .connection import Connection
-from .failures import FailureRow, clear_failures, insert_failures
+from .failures import FailureRow, clear_failures, insert_failures, is_comparison
 from .flags import Flag, add_flags
 from .outbox import add_log_rows
 
@@ -98,6 +98,7 @@ class Answers(Connection):
         """Everything a batch brought, at once: attempts, flags, failures, and that it is collected.
 
         A batch that is collected already stays as it is, so that collecting twice changes nothing.
+        Failures in a comparison of prompts are on record but count for nothing.
         `at`: when, in Unix seconds; None is now.
         """
         now = time.time() if at is None else at
@@ -111,7 +112,8 @@ class Answers(Connection):
                 return
             insert_attempts(db, batch_id, attempts, now)
             add_flags(db, batch_id, {a.key: a.flags for a in attempts}, now)
-            clear_failures(db, [a.key for a in attempts if a.page is not None], now)
+            if not is_comparison(db, batch_id):
+                clear_failures(db, [a.key for a in attempts if a.page is not None], now)
             engine, intent_at = db.execute(
                 "SELECT engine, intent_at FROM batch WHERE id = ?", (batch_id,)
             ).fetchone()
@@ -173,6 +175,15 @@ class Answers(Connection):
             after_batch,
         )
         return rows[0][0] if rows else None
+
+    def attempt(self, attempt_id: int) -> Attempt:
+        """One attempt by its number in the ledger."""
+        rows = self.query(
+            "SELECT key, number, fingerprint, page, finish_reason, prompt_tokens, output_tokens,"
+            " thoughts_tokens, cached_tokens, usd FROM attempt WHERE id = ?",
+            attempt_id,
+        )
+        return Attempt(*rows[0])
 
     def attempt_page(self, attempt_id: int) -> str:
         """The validated page (JSON) of a good attempt."""

@@ -57,6 +57,15 @@ class LoggedFailure(NamedTuple):
     cleared_at: float | None
 
 
+def is_comparison(db: sqlite3.Connection, batch_id: int) -> bool:
+    """Was the batch sent to compare prompts, rather than by the workflow?"""
+    found = db.execute(
+        "SELECT r.purpose = 'comparison' FROM batch b JOIN run r ON r.id = b.run_id WHERE b.id = ?",
+        (batch_id,),
+    ).fetchone()
+    return bool(found and found[0])
+
+
 def insert_failures(
     db: sqlite3.Connection,
     engine: str,
@@ -65,7 +74,11 @@ def insert_failures(
     now: float,
     forgiven: Container[str] = (),
 ) -> None:
-    """Write failures down, inside of a transaction; those of the keys in `forgiven` as cleared."""
+    """Write failures down, inside of a transaction; those of the keys in `forgiven` as cleared.
+
+    Failures in a comparison of prompts count for nothing in the workflow: all are cleared.
+    """
+    nothing_counts = batch_id is not None and is_comparison(db, batch_id)
     db.executemany(
         "INSERT INTO failure (key, batch_id, attempt_number, engine, counted, error_type,"
         " message, traceback, raw_text, raw_json, created_at, cleared_at)"
@@ -83,7 +96,7 @@ def insert_failures(
                 f.raw_text,
                 f.raw_json,
                 now,
-                now if f.key in forgiven else None,
+                now if nothing_counts or f.key in forgiven else None,
             )
             for f in failures
         ],
@@ -172,6 +185,19 @@ class Failures(Connection):
             key,
         )
         return rows[0] if rows else None
+
+    def failures_of_lane(
+        self, run_id: str, lane: int, wave: int | None = None
+    ) -> dict[str, sqlite3.Row]:
+        """The newest failure of each key in a lane of a run, or in one wave of it; cleared too."""
+        rows = self.query(
+            "SELECT f.* FROM failure f JOIN batch b ON b.id = f.batch_id"
+            " WHERE b.run_id = ?1 AND b.lane = ?2 AND (?3 IS NULL OR b.wave = ?3) ORDER BY f.id",
+            run_id,
+            lane,
+            wave,
+        )
+        return {row["key"]: row for row in rows}
 
     def clear_failures(self, keys: Iterable[str]) -> None:
         """Forgive the failures of these keys: their attempts are counted anew."""

@@ -1,5 +1,6 @@
 """Page files, prompts, and files that the service still has."""
 
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -35,6 +36,15 @@ class Origin(NamedTuple):
     image_sha256: str
 
 
+class UsedTemplate(NamedTuple):
+    """A template's text as it was sent, under the name it had; `first_used_at` in Unix seconds."""
+
+    sha256: str
+    name: str
+    template_file: str
+    first_used_at: float
+
+
 class KnownImage(NamedTuple):
     """An image's content hash, valid while size and time of change (Unix ns) are the same."""
 
@@ -67,6 +77,27 @@ class Files(Connection):
         )
         return {row["key"]: Origin(*row[1:]) for row in rows}
 
+    def provenance(self, key: str | None = None) -> list[sqlite3.Row]:
+        """How the answers in page files came about: of one page, or of all.
+
+        Columns: key, written_at, run_id, attempt_id, attempt, fingerprint, prompt_tokens,
+        output_tokens, thoughts_tokens, cached_tokens, usd, created_at, batch, engine, model,
+        prompt_name, prompt_template, prompt_sha256, generation_config, image_sha256.
+        """
+        return self.query(
+            "SELECT page.key, page.written_at, b.run_id, a.id AS attempt_id, a.number AS attempt,"
+            " a.fingerprint,"
+            " a.prompt_tokens, a.output_tokens, a.thoughts_tokens, a.cached_tokens, a.usd,"
+            " a.created_at, b.name AS batch, b.engine, b.model, p.name AS prompt_name,"
+            " p.template_file AS prompt_template, p.sha256 AS prompt_sha256, r.generation_config,"
+            " r.image_sha256"
+            " FROM page JOIN attempt a ON a.id = page.attempt_id JOIN batch b ON b.id = a.batch_id"
+            " JOIN prompt p ON p.sha256 = b.prompt_sha256"
+            " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
+            " WHERE ?1 IS NULL OR page.key = ?1",
+            key,
+        )
+
     def answer_on_file(self, key: str) -> int | None:
         """The attempt that the page's file was last written from."""
         rows = self.query("SELECT attempt_id FROM page WHERE key = ?", key)
@@ -97,6 +128,13 @@ class Files(Connection):
         """Name and file of every template ever used, such as `page_ocr/v1.jinja`, by its hash."""
         rows = self.query("SELECT sha256, name, template_file FROM prompt")
         return {row["sha256"]: f"{row['name']}/{row['template_file']}" for row in rows}
+
+    def used_templates(self) -> list[UsedTemplate]:
+        """Every template that was ever sent, the first one first."""
+        rows = self.query(
+            "SELECT sha256, name, template_file, first_used_at FROM prompt ORDER BY first_used_at"
+        )
+        return [UsedTemplate(*row) for row in rows]
 
     # Files at the service
 

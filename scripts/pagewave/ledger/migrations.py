@@ -361,6 +361,13 @@ INSERT INTO outbox (batch_id, key)
     UNION SELECT batch_id, key FROM failure WHERE counted AND batch_id IS NOT NULL;
 """
 
+RUN_PURPOSE = """
+-- What a run was for: comparisons of prompts cost money too, but what they find changes nothing for
+-- the workflow: neither do their failures count, nor do their answers forgive any.
+ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
+    CHECK (purpose IN ('workflow', 'comparison'));
+"""
+
 MIGRATIONS = [
     LEDGER + SEED_VIEWS,
     IMAGES,
@@ -370,6 +377,7 @@ MIGRATIONS = [
     SERVICE_FILES,
     REBUILDS_BY_BATCH,
     OUTBOX,
+    RUN_PURPOSE,
 ]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 

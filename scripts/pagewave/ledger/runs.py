@@ -3,10 +3,15 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from .connection import Connection
 from .failures import clear_failures
+
+Purpose = Literal["workflow", "comparison"]
+
+COMPARISON_MARK = "-compare"
+"""How the name of a comparison's run ends, so that its purpose outlives the ledger."""
 
 
 class MemberOutcome(NamedTuple):
@@ -37,14 +42,15 @@ class Runs(Connection):
         model: str,
         pages: Sequence[PlannedPage],
         forced: Iterable[str],
+        purpose: Purpose = "workflow",
     ) -> None:
         """Write down what a run is to read, and which pages it was told to read again."""
         now = time.time()
         forced = list(forced)
         with self.transaction() as db:
             db.execute(
-                "INSERT INTO run (id, started_at, engine, model) VALUES (?, ?, ?, ?)",
-                (run_id, now, engine, model),
+                "INSERT INTO run (id, started_at, engine, model, purpose) VALUES (?, ?, ?, ?, ?)",
+                (run_id, now, engine, model, purpose),
             )
             db.executemany(
                 "INSERT INTO run_page VALUES (?, ?, ?, ?, ?)", [(run_id, *page) for page in pages]
@@ -58,11 +64,13 @@ class Runs(Connection):
 
     def add_past_run(self, run_id: str, engine: str, model: str, started_at: float) -> None:
         """A run that the ledger has lost, known by what it sent; one it knows stays as it is."""
+        purpose: Purpose = "comparison" if run_id.endswith(COMPARISON_MARK) else "workflow"
         with self.transaction() as db:
             db.execute(
-                "INSERT OR IGNORE INTO run (id, started_at, ended_at, outcome, engine, model)"
-                " VALUES (?1, ?2, ?2, 'rebuilt', ?3, ?4)",
-                (run_id, started_at, engine, model),
+                "INSERT OR IGNORE INTO run"
+                " (id, started_at, ended_at, outcome, engine, model, purpose)"
+                " VALUES (?1, ?2, ?2, 'rebuilt', ?3, ?4, ?5)",
+                (run_id, started_at, engine, model, purpose),
             )
 
     def end_run(self, run_id: str, outcome: str) -> None:
@@ -165,3 +173,12 @@ class Runs(Connection):
             run_id,
         )[0]
         return int(row[0]), int(row[1])
+
+    def run_usd(self, run_id: str) -> float | None:
+        """USD of all attempts that a run sent; None where a price was not known."""
+        row = self.query(
+            "SELECT COALESCE(SUM(a.usd), 0), COALESCE(SUM(a.usd IS NULL), 0) FROM attempt a"
+            " JOIN batch b ON b.id = a.batch_id WHERE b.run_id = ?",
+            run_id,
+        )[0]
+        return None if row[1] else float(row[0])

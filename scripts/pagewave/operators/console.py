@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -117,6 +118,9 @@ def run_command(command: Callable[[], int]) -> int:
             file=sys.stderr,
         )
         return LedgerError.exit_code
+    except BrokenPipeError:  # of `| head`, say: what it wanted it has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (KeyboardInterrupt, Stopped):
         return INTERRUPTED
 

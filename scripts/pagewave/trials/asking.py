@@ -1,0 +1,132 @@
+"""One page asked at once, without a batch: what a prompt makes of it, while one writes the prompt.
+
+The request is the one that a batch would carry, image included as an uploaded file. Nothing of it
+goes into the ledger.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import images
+from ..collection import judged
+from ..dataset import Page
+from ..errors import ServiceError
+from ..gemini import RemoteFile, UploadFailed
+from ..keys import Secrets
+from ..repeating import NoSuccess
+from ..requests import (
+    Request,
+    build_request,
+    generation_config,
+    interactive_usd,
+    request_body,
+    response_schema,
+)
+from ..responses import Answer, Failure, parse_line
+from ..scoring import PageScore, score, truth_of
+from ..service_files import unused_name
+from ..workbench import Workbench
+from .context import Context, context_of
+
+
+@dataclass(frozen=True)
+class Question:
+    """A page, and what is asked for it with which prompt."""
+
+    page: Page
+    context: Context
+    request: Request
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model answered.
+
+    `usd` is the interactive price of the tokens, None where the model has none; it is what Gemini
+    would take also where the embedded engine answered. `seconds` passed until the answer was there.
+    `score` is None where nobody knows the truth, or the answer is none.
+    """
+
+    result: Answer | Failure
+    usd: float | None
+    seconds: float
+    score: PageScore | None
+
+
+def question(bench: Workbench, key: str) -> Question:
+    """What to ask for a page; raises DataError when there is no such page or no image."""
+    page = bench.dataset.page(key)
+    context = context_of(bench, page)
+    facts = images.inspect(page.image)
+    request = build_request(page, bench.prompt, context.text, bench.settings, facts)
+    return Question(page, context, request)
+
+
+def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
+    """Ask the model and wait for its answer.
+
+    Raises:
+        ServiceError: the service refuses the request, or no answer arrived.
+        DataError: the page's truth file is none.
+    """
+    truth = truth_of(truth_dir, asked.page.name)  # before anything is paid for
+    file = _upload(bench, asked.request)
+    try:
+        schema = response_schema(bench.prompt.page_model)
+        config = generation_config(bench.settings, 1, ())
+        body = request_body(asked.request, file.uri, config, schema)
+        started = time.monotonic()
+        response = bench.gemini.generate(bench.settings.model.name, body)
+        seconds = time.monotonic() - started
+    finally:
+        # One that stays is deleted by the service, after two days.
+        with suppress(NoSuccess, ServiceError):
+            bench.gemini.delete_file(file.name)
+    line = json.dumps({"key": asked.page.key, "response": response}).encode()
+    result = parse_line(line, bench.prompt.page_model)
+    if isinstance(result, Answer):
+        result = judged(bench, result, asked.context.text, asked.page.image, line)
+    found = None
+    if truth and isinstance(result, Answer):
+        courses = json.loads(result.page_json).get("courses") or []
+        found = score(asked.page.name, truth, result.page.text(), courses)
+    return Reply(result, _usd(bench, result), seconds, found)
+
+
+def _upload(bench: Workbench, request: Request) -> RemoteFile:
+    facts, wait = request.facts, bench.settings.files.processing_seconds
+    try:
+        return bench.gemini.upload(request.image, facts.mime_type, facts.sha256, wait, unused_name)
+    except UploadFailed as error:
+        raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
+
+
+def _usd(bench: Workbench, result: Answer | Failure) -> float | None:
+    usage = result.usage
+    if usage is None:
+        return 0.0
+    output_tokens = usage.output_tokens + usage.thoughts_tokens
+    settings = bench.settings
+    return interactive_usd(
+        settings.pricing, settings.model.name, usage.prompt_tokens, output_tokens
+    )
+
+
+@contextmanager
+def logged_to_braintrust(secrets: Secrets) -> Iterator[bool]:
+    """Have Braintrust's wrapper log the calls inside, if keys for it are set; says whether."""
+    if not (secrets.braintrust_api_key and secrets.braintrust_project_name):
+        yield False
+        return
+    from ..tracking import flush_interactive, wrap_interactive
+
+    wrapped = wrap_interactive(secrets)
+    try:
+        yield wrapped
+    finally:
+        if wrapped:
+            flush_interactive()
