@@ -120,7 +120,7 @@ def test_an_upload_that_is_gone_although_the_ledger_has_it_is_sent_again(
 
     def lose_uploads(wave: int) -> None:
         if wave == 2:
-            [(name,)] = reading.query("SELECT name FROM upload")
+            [(name,)] = reading.query("SELECT name FROM service_file WHERE uri IS NOT NULL")
             quiet_server.request("DELETE", f"/v1beta/{name}")
 
     reading.run(before_wave=lose_uploads)
