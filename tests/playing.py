@@ -109,7 +109,7 @@ class Player:
             os.environ.pop(run.RUN_VARIABLE)
             for batch in head.bench.ledger.open_batches("embedded"):
                 collect(head.bench, batch.id)
-            head.end("ok")  # clears up
+            head.end("failed")  # clears up too
             self._let_go(head)
 
     def _let_go(self, head: Run) -> None:

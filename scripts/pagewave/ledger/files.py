@@ -7,23 +7,22 @@ from typing import Any, NamedTuple
 
 from .connection import Connection
 
-# No open batch needs the file `f`, as an image or as its requests.
+# No open batch needs the file, as an image or as its requests. (Each list is made once a query.)
 _NEEDED_BY_NOBODY = """
-NOT EXISTS (SELECT 1 FROM record ir JOIN batch ib ON ib.id = ir.batch_id
-    WHERE ir.image_sha256 = f.sha256 AND ib.engine = f.engine
-    AND ib.status IN ('intent', 'creating', 'submitted'))
-AND NOT EXISTS (SELECT 1 FROM batch ib WHERE ib.status IN ('intent', 'creating', 'submitted')
-    AND (ib.id = f.batch_id OR (ib.input_file = f.name AND ib.engine = f.engine)))"""
+(sha256 IS NULL OR sha256 NOT IN (SELECT r.image_sha256 FROM batch b JOIN record r
+    ON r.batch_id = b.id WHERE b.status IN ('intent', 'creating', 'submitted')))
+AND (batch_id IS NULL OR batch_id NOT IN
+    (SELECT id FROM batch WHERE status IN ('intent', 'creating', 'submitted')))
+AND name NOT IN (SELECT input_file FROM batch
+    WHERE status IN ('intent', 'creating', 'submitted') AND input_file IS NOT NULL)"""
 
-
-# The file `f` was sent for batch ?1, as its requests or as the image of a record that is done.
+# The file was sent for batch ?1, as its requests or as the image of a record that is done with.
 _SERVED_IN_BATCH = """
-(f.batch_id = ?1 OR (f.engine, f.name) = (SELECT engine, input_file FROM batch WHERE id = ?1)
-OR EXISTS (SELECT 1 FROM record r JOIN batch b ON b.id = r.batch_id
-    WHERE r.batch_id = ?1 AND r.image_sha256 = f.sha256 AND b.engine = f.engine
-    AND (EXISTS (SELECT 1 FROM attempt a WHERE a.batch_id = ?1 AND a.key = r.key AND a.ok)
-        OR EXISTS (SELECT 1 FROM failure x WHERE x.batch_id = ?1 AND x.key = r.key
-            AND x.error_type = 'APIError'))))"""
+(batch_id = ?1 OR (engine, name) = (SELECT engine, input_file FROM batch WHERE id = ?1)
+OR (engine = (SELECT engine FROM batch WHERE id = ?1) AND sha256 IN
+    (SELECT image_sha256 FROM record WHERE batch_id = ?1 AND key IN
+        (SELECT key FROM attempt WHERE batch_id = ?1 AND ok
+        UNION SELECT key FROM failure WHERE batch_id = ?1 AND error_type = 'APIError'))))"""
 
 
 class Origin(NamedTuple):
@@ -186,13 +185,13 @@ class Files(Connection):
 
     def release_files(self, engine: str) -> list[str]:
         """Names of all files that no open batch needs; nobody will use them again."""
-        return self._release("f.engine = ?1", engine)
+        return self._release("engine = ?1", engine)
 
     def _release(self, which: str, value: Any) -> list[str]:
         # At one stroke: no lane may come to use an image that is about to be deleted.
         with self.transaction() as db:
             rows = db.execute(
-                "UPDATE service_file AS f SET uri = NULL"
+                "UPDATE service_file SET uri = NULL"
                 f" WHERE {which} AND {_NEEDED_BY_NOBODY} RETURNING name",
                 (value,),
             ).fetchall()
