@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ GEMINI_KEY = "AIza" + "Sy0123456789abcdefghijklmnopqrstuvw"[:35]
 IMAGE = (
     "/9j/4AAQSkZJRgABAQAAAQABAAD" + "aZ3+/xK9Qw7BtYu2LmNp5RsVd8FgHj1CeXiO4kS6TzUvWbAlEqGhIoPr" * 20
 )
+NEVER = threading.Event()
 SECRETS = Secrets.model_validate(
     {
         "gemini_api_key": GEMINI_KEY,
@@ -343,7 +345,7 @@ def test_a_wrong_key_is_said_once_and_asked_once(
         delivery(ledger).deliver_all()
     background = BackgroundDelivery(ledger, delivery(ledger))
     background._thread.join(10)
-    background.finish(10)
+    background.finish(10, NEVER)
     assert server.logins == 2
     assert len([line for line in caplog.messages if "BRAINTRUST_API_KEY" in line]) == 1
     assert ledger.outbox_counts().waiting == 3
@@ -445,12 +447,12 @@ def test_a_thread_delivers_and_what_hangs_is_left_behind(
     server.trouble = for_posts([None, "hang"])
     background = BackgroundDelivery(ledger, delivery(ledger))
     wait_for(lambda: server.held)
-    background.finish(0.1)
+    background.finish(0.1, NEVER)
     assert background._thread.is_alive()
     assert background.summary()[0] == "Braintrust: 100 rows logged."
     assert "200 rows not sent yet" in background.summary()[1]
     server.release()
-    background.finish(30)
+    background.finish(30, NEVER)
     assert_all_there_once(ledger, server, 300)
 
 
@@ -460,7 +462,7 @@ def test_a_delivery_that_breaks_fails_nobody(
     ledger = fill(tmp_path / "ledger.sqlite", 3)
     delivering = delivery(ledger)
     ledger.close()
-    BackgroundDelivery(ledger, delivering).finish(10)
+    BackgroundDelivery(ledger, delivering).finish(10, NEVER)
     assert "delivery to Braintrust ended" in caplog.text
 
 

@@ -31,7 +31,7 @@ from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
-from .tracking.background import STOPPING_SECONDS, BackgroundDelivery, start_delivery
+from .tracking.background import BackgroundDelivery, start_delivery
 from .tracking.service import why_off
 from .wave import run_wave
 from .workbench import Workbench, log, log_to_terminal, write_atomically
@@ -323,8 +323,7 @@ class Run:
                 clear_up(self.bench)
             if self._delivery:
                 seconds = self.settings.tracking.wait_at_end_seconds
-                stopping = min(seconds, STOPPING_SECONDS)
-                self._delivery.finish(stopping if self.bench.stop.is_set() else seconds)
+                self._delivery.finish(seconds, self.bench.stop)
             print(self._summary(outcome), file=sys.stderr)
             self.bench.ledger.end_run(self.id, outcome)
             crash.point("run-ended")

@@ -14,6 +14,7 @@ LOOK_SECONDS = 5.0
 """Between two looks into the outbox."""
 REST = 4.0
 """Rest after a chunk, in times of what it took: the waves share the interpreter with us."""
+JOIN_SECONDS = 0.1
 STOPPING_SECONDS = 1.0
 """For the last rows when a run is told to stop."""
 HOW_TO_SEND = "they go with the next run, or with: python scripts/deliver_logs.py"
@@ -31,10 +32,19 @@ class BackgroundDelivery:
         self._thread = threading.Thread(target=self._deliver, name="delivery", daemon=True)
         self._thread.start()
 
-    def finish(self, seconds: float) -> None:
-        """End the delivery, after so many seconds at most: what is left by then is sent later."""
+    def finish(self, seconds: float, stop: threading.Event) -> None:
+        """End the delivery, after so many seconds at most: what is left by then is sent later.
+
+        `stop` is the run's: set before or meanwhile, it leaves the last rows a moment only.
+        """
         self._ending.set()
-        self._thread.join(seconds)
+        until = time.monotonic() + seconds
+        hurried = False
+        while self._thread.is_alive() and time.monotonic() < until:
+            if stop.is_set() and not hurried:
+                hurried = True
+                until = min(until, time.monotonic() + STOPPING_SECONDS)
+            self._thread.join(JOIN_SECONDS)
         self._left_behind = self._thread.is_alive()
 
     def _deliver(self) -> None:

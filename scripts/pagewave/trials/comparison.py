@@ -27,6 +27,7 @@ from ..prompting import Prompt
 from ..recovery import recover
 from ..requests import Request, build_request, estimate
 from ..scoring import PageScore, matched_courses, normal_text, score, truth_of
+from ..service_files import delete_unneeded_files
 from ..submission import Submission, intend, send
 from ..wave import sort_members
 from ..workbench import Workbench, log
@@ -165,6 +166,7 @@ def read(bench: Workbench, sides: Sequence[Side], run_id: str) -> None:
             except BaseException:
                 bench.stop.set()  # the other side waits, maybe for hours
                 raise
+        delete_unneeded_files(bench)
         outcome = "ok"
     except PagewaveError:
         outcome = "failed"
