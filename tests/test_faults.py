@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from library import Library
 
 from pagewave.embedded.faults import KINDS
@@ -28,6 +29,7 @@ def test_every_fault_is_tested_by_name() -> None:
     assert set(KINDS) <= tested
 
 
+@pytest.mark.slow
 def test_five_hundred_pages_with_a_fifth_of_all_calls_failing(tmp_path: Path) -> None:
     books = {f"Ohio/School {number}/1850": 10 for number in range(50)}
     sections = QUICK | {"embedded": {"faults": ["http-error:code=503,probability=0.2"]}}
