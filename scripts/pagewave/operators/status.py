@@ -102,7 +102,9 @@ class Watch:
 
     def look(self) -> RunStatus | None:
         """The newest run as it stands now; None where there was none yet."""
-        runs = self._ledger.query("SELECT * FROM run ORDER BY started_at DESC, id DESC LIMIT 1")
+        runs = self._ledger.query(
+            "SELECT * FROM run WHERE purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1"
+        )
         if not runs:
             return None
         run = runs[0]
