@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from library import REPO, Library
 
-from pagewave.collection import understand
+from pagewave.collection import Ended, understand
 from pagewave.dataset import scan
 from pagewave.errors import ServiceError, exit_on_error
+from pagewave.images import ImageFacts
 from pagewave.ledger import Ledger, PlannedPage, Record
 from pagewave.prompting import CONTEXT_BEGIN, CONTEXT_END, load_prompt
 from pagewave.redaction import HIDDEN, hide_keys, remember_key
@@ -38,6 +39,9 @@ EVERY_PAGE = Counter(
 )
 
 # Keys
+
+
+PATIENCE = ("reconcile_seconds", "outage_seconds", "retry_pause_seconds", "quota_seconds")
 
 
 def spellings(key: str) -> list[bytes]:
@@ -67,7 +71,7 @@ def gemini_library(root: Path, address: str, keys_in_file: bool = False) -> Libr
     library.config["engine"] = "gemini"
     library.configure(
         files={"upload_retry_attempts": 2, "upload_retry_backoff_seconds": 0},
-        batch={"reconcile_seconds": 0, "outage_seconds": 0, "poll_interval_seconds": 0.05},
+        batch=dict.fromkeys(PATIENCE, 0) | {"poll_interval_seconds": 0.05},
         execution={"batch_size_limit": 1},
     )
     library.environment = {"GOOGLE_GEMINI_BASE_URL": address, "NO_PROXY": "127.0.0.1"}
@@ -260,7 +264,7 @@ def test_keys_of_results_that_look_like_paths_are_only_text(tmp_path: Path) -> N
     files = {file for file in library.root.rglob("*") if file.is_file()}
     lines = [json.dumps({"key": key, "response": {}}).encode() for key in PATHS]
     ledger.store_lines(batch.id, list(zip(PATHS, lines, strict=True)))
-    attempts, failures = understand(bench, batch, "SUCCEEDED", None, [record], lines)
+    attempts, failures = understand(bench, batch, Ended("SUCCEEDED", None, lines), [record])
     assert [attempt.key for attempt in attempts] == [asked]
     assert [failure.error_type for failure in failures] == ["MissingResponse"]
     assert {file for file in library.root.rglob("*") if file.is_file()} == files
@@ -287,7 +291,8 @@ FILES = ["v1.jinja", "v1.1.jinja"]
 def text_sent(file: str, words: str) -> str:
     """The prompt as it stands in the line of a request, read as the service would."""
     prompt = load_prompt(REPO / "prompts", "page_ocr", file).render(words)
-    request = Request("k", "f", prompt, words, Path("1.jpg"), "a", "image/jpeg")
+    facts = ImageFacts("a" * 64, 16, 16, "image/jpeg", 1, 1)
+    request = Request("k", "f", prompt, words, Path("1.jpg"), facts)
     line = jsonl_line(request, "files/1", {"temperature": 0.1}, {"type": "OBJECT"})
     assert line.endswith(b"\n")
     assert len(line.splitlines()) == len(line.decode().splitlines()) == 1
