@@ -122,10 +122,6 @@ class Outbox(Connection):
         )
         return tuple(row["line"] for row in rows)
 
-    def has_waiting_rows(self) -> bool:
-        """Is there anything to send?"""
-        return bool(self.query("SELECT 1 FROM outbox WHERE status = 'waiting' LIMIT 1"))
-
     def mark_delivered(self, ids: Iterable[int]) -> None:
         """The service has these rows."""
         now = time.time()
