@@ -17,9 +17,9 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2  # capability.h: root's right to pa
 
 
 class SmallDisk:
-    """A file system of a megabyte or two at `place`, from `with` to its end."""
+    """A file system of a few megabytes at `place`, from `with` to its end."""
 
-    def __init__(self, place: Path, megabytes: int = 2) -> None:
+    def __init__(self, place: Path, megabytes: int = 8) -> None:
         self.place = place
         self._options = f"size={megabytes}m"
         self._filler = place / "filler"

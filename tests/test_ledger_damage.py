@@ -72,6 +72,12 @@ def overwrite_table(path: Path) -> None:
     overwrite(path, (page - 1) * PAGE_BYTES, PAGE_BYTES)
 
 
+def empty_wal(path: Path) -> None:
+    """Leaves no room in the WAL, so that whatever is written next needs some of the disk."""
+    with closing(sqlite3.connect(path)) as db:
+        wait_for(lambda: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+
+
 def wal_of(path: Path) -> Path:
     """The file of a ledger's last changes."""
     return path.with_name(path.name + "-wal")
@@ -324,6 +330,7 @@ def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
         head.wait_for_create(library)
         with closing(Ledger.peek(library.state / "ledger.sqlite")) as ledger:
             wait_for(lambda: [b.state for b in ledger.open_batches("embedded")] == ["RUNNING"])
+        empty_wal(library.state / "ledger.sqlite")
         # The results are written twice, as they come and into the ledger.
         disk.fill(int(share_left * len(keys) * LINE_BYTES / BLOCK))
         code, output = head.wait()

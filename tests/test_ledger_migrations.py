@@ -19,12 +19,15 @@ Rows = dict[str, list[dict[str, Any]]]
 NEXT_STEP = """
 ALTER TABLE run ADD COLUMN note TEXT NOT NULL DEFAULT 'none';
 -- A table is rebuilt as SQLite recommends (sqlite.org/lang_altertable.html).
-CREATE TABLE new_upload (engine TEXT, sha256 TEXT, name TEXT, uri TEXT, expires_at REAL);
-INSERT INTO new_upload SELECT engine, sha256, name, uri, expires_at FROM upload;
-DROP TABLE upload;
-ALTER TABLE new_upload RENAME TO upload;
+CREATE TABLE new_wave_page AS SELECT * FROM wave_page;
+DROP TABLE wave_page;
+ALTER TABLE new_wave_page RENAME TO wave_page;
 """
 """A step as the next version may bring, so that there is always one to take."""
+
+
+DROPPED = {"upload"}
+"""Tables that a step dropped on purpose, after it had carried over their rows: service_file."""
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_every_version_becomes_the_newest_and_keeps_its_rows(
     Ledger.open(fresh).close()
     assert schema_of(path) == schema_of(fresh)
     after = rows_of(path)
-    assert not before.keys() - after.keys(), "list here what a step dropped on purpose"
+    assert before.keys() - after.keys() <= DROPPED
     assert_kept(before, after)
     assert backups_of(fresh) == []
     copies = backups_of(path)
@@ -154,7 +157,10 @@ def test_a_look_at_an_older_ledger_shows_it_as_the_newest_and_leaves_it(
 @pytest.mark.parametrize(
     ("step", "told"),
     [
-        ("CREATE TABLE extra (a); DELETE FROM upload; INSERT INTO nowhere VALUES (1);", "nowhere"),
+        (
+            "CREATE TABLE extra (a); DELETE FROM wave_page; INSERT INTO nowhere VALUES (1);",
+            "nowhere",
+        ),
         ("CREATE TABLE extra (a); DELETE FROM run;", "rows without their parents"),
         ("CREATE TABLE extra (a); this is no SQL;", "syntax error"),
     ],
