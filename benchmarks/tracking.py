@@ -1,8 +1,8 @@
 """What logging to Braintrust costs a run: the same pages read with it and without, in pairs.
 
 Both runs of a pair read the same made-up pages (echo server, batches of one second); one logs every
-attempt to a local server. Prints the seconds that the waves took, the ratio of each pair, and the
-median of all pairs: the machine's noise hits both runs of a pair alike.
+attempt to a local server. Prints for each pair the seconds that all waves took and those of the
+median wave, with their ratios (with logging to without), and at the end the medians of the ratios.
 
     python benchmarks/tracking.py              3 pairs of 500 pages
     python benchmarks/tracking.py 1000 5       5 pairs of 1000 pages
@@ -27,9 +27,10 @@ from braintrust_server import BraintrustServer
 
 
 class Costs(NamedTuple):
-    """Of one run, in seconds: all waves together, the whole run, and the head's CPU time."""
+    """Of one run, in seconds: all waves together, a wave, the whole run, the head's CPU time."""
 
     waves: float
+    wave: float
     wall: float
     cpu: float
 
@@ -50,14 +51,14 @@ def read(pages: int, logs: BraintrustServer | None) -> Costs:
             del os.environ[variable]
         server.close()
         with closing(sqlite3.connect(folder / "state/ledger.sqlite")) as ledger:
-            waves = ledger.execute("SELECT SUM(ended_at - started_at) FROM wave").fetchone()[0]
-        return Costs(waves, wall, cpu)
+            waves = [row[0] for row in ledger.execute("SELECT ended_at - started_at FROM wave")]
+        return Costs(sum(waves), statistics.median(waves), wall, cpu)
 
 
 def main() -> None:
     """Read the pairs that the command line asks for."""
     pages, pairs = [*map(int, sys.argv[1:]), *(500, 3)[len(sys.argv) - 1 :]]
-    ratios: list[float] = []
+    ratios: list[tuple[float, float]] = []
     for number in range(pairs):
         costs: dict[bool, Costs] = {}
         for logged in (True, False) if number % 2 else (False, True):
@@ -69,14 +70,16 @@ def main() -> None:
                 if len(logs.rows) != pages:
                     sys.exit(f"{len(logs.rows)} of {pages} rows arrived")
         without, with_it = costs[False], costs[True]
-        ratios.append(with_it.waves / without.waves)
+        ratios.append((with_it.waves / without.waves, with_it.wave / without.wave))
         print(
-            f"{pages} pages: waves {without.waves:.1f} s without, {with_it.waves:.1f} s with "
-            f"(ratio {ratios[-1]:.3f}); run {without.wall:.1f} s and {with_it.wall:.1f} s, "
-            f"CPU of the head {without.cpu:.1f} s and {with_it.cpu:.1f} s",
+            f"{pages} pages: all waves {without.waves:.1f} s without, {with_it.waves:.1f} s with "
+            f"(ratio {ratios[-1][0]:.3f}); a wave {without.wave:.2f} s and {with_it.wave:.2f} s "
+            f"({ratios[-1][1]:.3f}); run {without.wall:.1f} s and {with_it.wall:.1f} s; CPU of the "
+            f"head {without.cpu:.1f} s and {with_it.cpu:.1f} s",
             flush=True,
         )
-    print(f"median ratio of {pairs} pairs: {statistics.median(ratios):.3f}")
+    of_all, of_a_wave = (statistics.median(values) for values in zip(*ratios, strict=True))
+    print(f"median ratio of {pairs} pairs: all waves {of_all:.3f}, a wave {of_a_wave:.3f}")
 
 
 if __name__ == "__main__":
