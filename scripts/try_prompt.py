@@ -34,7 +34,7 @@ from pagewave.prompting import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFIX
 from pagewave.responses import Answer
 from pagewave.settings import Settings, load_secrets
 from pagewave.trials.asking import Question, Reply, ask, logged_to_braintrust, question
-from pagewave.workbench import Workbench
+from pagewave.workbench import Workbench, log_to_terminal
 
 EXAMPLES = """examples:
   try_prompt.py --page 'Ohio:Merrivale Female Seminary:1859:3'
@@ -63,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _try(options: argparse.Namespace) -> int:
     settings = _with_template(find_place(options).settings, options.template)
+    log_to_terminal()
     console = printer()
     reports = []
     good = True
@@ -70,9 +71,10 @@ def _try(options: argparse.Namespace) -> int:
         # An embedded server over a folder of its own is in nobody's way, not even a run's.
         paths = settings.paths.model_copy(update={"state_dir": Path(scratch)})
         settings = settings.model_copy(update={"paths": paths})
+        # No file is there: a ledger in memory.
         bench = workbench(settings, scan(settings), Ledger.peek(paths.ledger))
         questions = [question(bench, key) for key in options.page]
-        with serving(bench), logged_to_braintrust(load_secrets(Path.cwd())) as logged:
+        with serving(bench), logged_to_braintrust(load_secrets(Path.cwd())):
             for asked in questions:
                 if not options.json:
                     _show_question(console, bench, asked)
@@ -84,8 +86,6 @@ def _try(options: argparse.Namespace) -> int:
                     _show_reply(console, bench, reply)
     if options.json:
         print_json(reports)
-    elif logged:
-        console.print("Logged to Braintrust.")
     return 0 if good else NO_ANSWER
 
 

@@ -3,28 +3,27 @@
 import contextlib
 import io
 import json
+import os
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Self
 
 import pytest
-from embedded_process import EmbeddedProcess
+from braintrust_server import BraintrustServer
+from embedded_process import SCRIPTS, EmbeddedProcess
 from library import REPO, Library
 from operators import main_of, said
-from pydantic import SecretStr
 from sample import KEY, TRUTH, sample_library, write_true_page
 
 from pagewave.embedded.wire import camel
 from pagewave.gemini import Gemini
 from pagewave.images import ImageFacts
-from pagewave.keys import Secrets
 from pagewave.prompting import load_prompt
 from pagewave.requests import Request, generation_config, jsonl_line, response_schema
 from pagewave.settings import Settings
-from pagewave.trials.asking import logged_to_braintrust
 
 SCRIPT = "try_prompt.py"
 PAGE = "Ohio:Elm School:1850:{}"
@@ -201,7 +200,7 @@ def test_the_request_is_the_one_that_a_batch_carries() -> None:
     prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
     facts = ImageFacts("sha", 10, 10, "image/jpeg", 1, 1)
     request = Request("k", "f", prompt.render(None), None, Path("1.jpg"), facts)
-    config = generation_config(settings, 1, None)
+    config = generation_config(settings, 1, ())
     line = json.loads(
         jsonl_line(request, "https://x/files/1", config, response_schema(prompt.page_model))
     )
@@ -214,19 +213,30 @@ def test_the_request_is_the_one_that_a_batch_carries() -> None:
     assert answer["usageMetadata"] == {"promptTokenCount": 7, "thoughtsTokenCount": 2}
 
 
-def test_calls_are_wrapped_and_flushed_when_braintrust_is_set(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    calls: list[object] = []
-    tracking = ModuleType("pagewave.tracking")
-    tracking.__dict__["wrap_interactive"] = lambda secrets: calls.append(secrets) or True
-    tracking.__dict__["flush_interactive"] = lambda: calls.append("flush")
-    monkeypatch.setitem(sys.modules, "pagewave.tracking", tracking)
-    with logged_to_braintrust(Secrets()) as logged:
-        assert not logged
-    assert calls == []
-    secrets = Secrets(braintrust_api_key=SecretStr("k"), braintrust_project_name="p")
-    with contextlib.suppress(RuntimeError), logged_to_braintrust(secrets) as logged:
-        assert logged
-        raise RuntimeError
-    assert calls == [secrets, "flush"]
+@pytest.mark.parametrize("is_up", [True, False])
+def test_the_call_is_logged_to_braintrust_if_that_is_there(tmp_path: Path, is_up: bool) -> None:
+    # In a process of its own, as the wrapper changes the client for good.
+    command = [sys.executable, str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", "--json"]
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library, BraintrustServer() as server:
+        environment = os.environ | {"PYTHONPATH": str(SCRIPTS)} | server.environment
+        if not is_up:
+            server.stop()
+        done = subprocess.run(
+            [*command, "--page", PAGE.format(1)],
+            cwd=library.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["page"]
+    assert done.stderr.endswith(" pagewave: logged to Braintrust\n") == is_up
+    assert ("not logged to Braintrust" in done.stderr) != is_up
+    assert "Traceback" not in done.stderr
+    assert len(server.rows) == is_up
+    for row in server.rows.values():
+        assert "Read after: nothing" in json.dumps(row["output"])
+        assert row["metrics"]["prompt_tokens"] > 0
+        assert server.key not in json.dumps(row)
+        assert "base64" not in json.dumps(row)

@@ -7,7 +7,7 @@ goes into the ledger.
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from ..dataset import Page
 from ..errors import ServiceError
 from ..gemini import RemoteFile, UploadFailed
 from ..keys import Secrets
-from ..repeating import NoSuccess
 from ..requests import (
     Request,
     build_request,
@@ -28,8 +27,9 @@ from ..requests import (
 )
 from ..responses import Answer, Failure, parse_line
 from ..scoring import PageScore, score, truth_of
-from ..service_files import unused_name
-from ..workbench import Workbench
+from ..service_files import delete_unneeded_files, upload
+from ..tracking import flush_interactive, wrap_interactive
+from ..workbench import Workbench, log
 from .context import Context, context_of
 
 
@@ -69,6 +69,8 @@ def question(bench: Workbench, key: str) -> Question:
 def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
     """Ask the model and wait for its answer.
 
+    The bench's ledger is one that is thrown away: it only knows the uploaded image.
+
     Raises:
         ServiceError: the service refuses the request, or no answer arrived.
         DataError: the page's truth file is none.
@@ -83,9 +85,7 @@ def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
         response = bench.gemini.generate(bench.settings.model.name, body)
         seconds = time.monotonic() - started
     finally:
-        # One that stays is deleted by the service, after two days.
-        with suppress(NoSuccess, ServiceError):
-            bench.gemini.delete_file(file.name)
+        delete_unneeded_files(bench)
     line = json.dumps({"key": asked.page.key, "response": response}).encode()
     result = parse_line(line, bench.prompt.page_model)
     if isinstance(result, Answer):
@@ -98,9 +98,9 @@ def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
 
 
 def _upload(bench: Workbench, request: Request) -> RemoteFile:
-    facts, wait = request.facts, bench.settings.files.processing_seconds
+    facts = request.facts
     try:
-        return bench.gemini.upload(request.image, facts.mime_type, facts.sha256, wait, unused_name)
+        return upload(bench, request.image, facts.mime_type, facts.sha256)
     except UploadFailed as error:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
@@ -117,16 +117,11 @@ def _usd(bench: Workbench, result: Answer | Failure) -> float | None:
 
 
 @contextmanager
-def logged_to_braintrust(secrets: Secrets) -> Iterator[bool]:
-    """Have Braintrust's wrapper log the calls inside, if keys for it are set; says whether."""
-    if not (secrets.braintrust_api_key and secrets.braintrust_project_name):
-        yield False
-        return
-    from ..tracking import flush_interactive, wrap_interactive
-
+def logged_to_braintrust(secrets: Secrets) -> Iterator[None]:
+    """Have Braintrust's wrapper log the calls inside; a line says so, or why not."""
     wrapped = wrap_interactive(secrets)
     try:
-        yield wrapped
+        yield
     finally:
-        if wrapped:
-            flush_interactive()
+        if wrapped and flush_interactive():
+            log.info("logged to Braintrust")
