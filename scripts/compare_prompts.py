@@ -17,7 +17,7 @@ from rich.table import Table
 from pagewave.dataset import Page, scan
 from pagewave.errors import ConfigError
 from pagewave.forecast import WaveForecast, count
-from pagewave.ledger import Ledger
+from pagewave.ledger import Ledger, refuse_network
 from pagewave.lock import take_lock
 from pagewave.operators.console import (
     command_parser,
@@ -90,7 +90,10 @@ def _compare(options: argparse.Namespace) -> int:
         raise ConfigError(f"{options.a} and {options.b} are the same text: nothing to compare.")
     log_to_terminal()
     with take_lock(settings.paths.state_dir, COMMAND):
+        if not settings.execution.allow_network_state:
+            refuse_network(settings.paths.state_dir)
         ledger = Ledger.peek(settings.paths.ledger)
+        ledger.check()  # what is paid follows from it
         bench = Workbench(settings, scan(settings), ledger, prompts[0])
         for line in edited_prompts(ledger, settings):
             print(f"pagewave: {line}", file=sys.stderr)

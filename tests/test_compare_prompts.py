@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from braintrust_server import KEY as KEY_OF_BRAINTRUST
 from embedded_process import SCRIPTS, EmbeddedProcess, wait_for
 from experiments import Experiments
 from library import Library
@@ -51,9 +52,8 @@ def test_the_sample_is_compared_scored_shown_and_recorded(
     pages = ("--pages", KEY.format(4), KEY.format(6), "--truth", str(TRUTH))
     with sample_library(tmp_path) as library, Experiments() as braintrust:
         write_true_page(library, 3)
-        monkeypatch.setenv("BRAINTRUST_API_KEY", "sk-very-secret")
-        monkeypatch.setenv("BRAINTRUST_PROJECT_NAME", "catalogs")
-        monkeypatch.setenv("BRAINTRUST_APP_URL", braintrust.url)
+        for name, value in braintrust.environment.items():
+            monkeypatch.setenv(name, value)
         found = said(library, SCRIPT, "--a", NO_CONTEXT, "--b", "v1", *pages)
 
         four, six = found["pages"]
@@ -82,12 +82,12 @@ def test_the_sample_is_compared_scored_shown_and_recorded(
         assert cases[KEY.format(4)]["expected"]["courses"]
         scores = {
             (row["experiment_id"], *row["scores"].items())
-            for row in braintrust.rows
+            for row in braintrust.rows.values()
             if row.get("scores") and row["span_attributes"]["name"] == "course_recall"
         }
         assert ("e1", ("course_recall", 0.6)) in scores
         sent = json.dumps(braintrust.rows)
-        assert "sk-very-secret" not in sent
+        assert KEY_OF_BRAINTRUST not in sent
         assert "base64" not in sent
         assert "/9j/" not in sent
 
@@ -115,12 +115,15 @@ def test_a_second_comparison_is_free_and_the_workflow_takes_the_answers(tmp_path
         output = library.run()
         assert "1 pages read, 1 from stored answers" in output
         assert library.inferences() == Counter({PAGE.format(1): 2, PAGE.format(2): 3})
+        status = said(library, "status.py")
         settled = library.ledger("SELECT * FROM page")
         files = library.page_file(PAGE.format(2)).read_bytes()
         told = said(library, SCRIPT, *BOTH, "--pages", PAGE.format(2))
         assert told["pages"][0]["previous_page_unread"] is None
         assert library.page_file(PAGE.format(2)).read_bytes() == files
         assert library.ledger("SELECT * FROM page") == settled
+        assert library.ledger("SELECT COUNT(*) FROM run") == [(3,)]
+        assert said(library, "status.py")["id"] == status["id"]
 
 
 def test_failures_of_a_comparison_count_for_nothing_in_the_workflow(tmp_path: Path) -> None:
@@ -244,13 +247,14 @@ def test_it_waits_for_nobody_while_a_run_is_going_on(tmp_path: Path) -> None:
 def test_trouble_at_braintrust_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    with Library(tmp_path, BOOKS) as library, Experiments(broken="/logs3") as braintrust:
-        monkeypatch.setenv("BRAINTRUST_API_KEY", "sk-very-secret")
-        monkeypatch.setenv("BRAINTRUST_PROJECT_NAME", "catalogs")
-        url = braintrust.url if trouble == "broken" else "http://127.0.0.1:9"
-        monkeypatch.setenv("BRAINTRUST_APP_URL", url)
+    with Library(tmp_path, BOOKS) as library, Experiments() as braintrust:
+        for name, value in braintrust.environment.items():
+            monkeypatch.setenv(name, value)
+        if trouble == "down":
+            braintrust.stop()
+        braintrust.trouble = lambda rows: "500"
         out, err = run(library, *BOTH, "--sample", "1")
         assert "Side by side, with the images:" in out
         [line] = [line for line in err.splitlines() if line.startswith("Braintrust")]
         assert line.startswith("Braintrust: no experiment (")
-        assert "sk-very-secret" not in line
+        assert KEY_OF_BRAINTRUST not in line

@@ -24,10 +24,9 @@ from ..errors import PagewaveError
 from ..forecast import WaveForecast, forecast_of
 from ..ledger import COMPARISON_MARK, Ledger
 from ..prompting import Prompt
-from ..recovery import recover
+from ..recovery import clear_up, recover
 from ..requests import Request, build_request, estimate
 from ..scoring import PageScore, matched_courses, normal_text, score, truth_of
-from ..service_files import delete_unneeded_files
 from ..submission import Submission, intend, send
 from ..wave import sort_members
 from ..workbench import Workbench, log
@@ -166,7 +165,7 @@ def read(bench: Workbench, sides: Sequence[Side], run_id: str) -> None:
             except BaseException:
                 bench.stop.set()  # the other side waits, maybe for hours
                 raise
-        delete_unneeded_files(bench)
+        clear_up(bench)
         outcome = "ok"
     except PagewaveError:
         outcome = "failed"

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..embedded.process import python_path
-from ..keys import KEY_VARIABLES, Secrets
+from ..keys import KEY_VARIABLES, Secrets, load_secrets
 from ..redaction import hide_keys
+from ..tracking.cleaning import cleaned
 from .comparison import Pair, Reading, Side
 
 Json = dict[str, Any]
@@ -61,9 +63,6 @@ def record(
     environment = {name: value for name, value in os.environ.items() if name not in KEY_VARIABLES}
     environment |= {
         "BRAINTRUST_API_KEY": secrets.braintrust_api_key.get_secret_value(),
-        "BRAINTRUST_SYNC_FLUSH": "1",  # else rows are lost without a word
-        "BRAINTRUST_NUM_RETRIES": "0",
-        "BRAINTRUST_DISABLE_ATEXIT_FLUSH": "1",
         "PYTHONPATH": python_path(),
     }
     try:
@@ -117,14 +116,22 @@ def _case(pair: Pair, reading: Reading, side: Side) -> Json:
 
 def _main() -> None:
     """Read an order from standard input, record it, print where."""
-    import braintrust
-    from braintrust.api._transport import RetryRequestExceptionsAdapter
-    from braintrust.git_fields import GitMetadataSettings
+    from ..tracking.client import set_up
 
     order = json.load(sys.stdin)
-    braintrust.set_http_adapter(
-        RetryRequestExceptionsAdapter(base_num_retries=0, default_timeout_secs=REQUEST_SECONDS)
-    )
+    transport = set_up(load_secrets(Path.cwd()), REQUEST_SECONDS)
+    try:
+        print(" and ".join(_record(order)))
+    except Exception as error:
+        sys.exit(str(transport.trouble[0] if transport.trouble else error))
+
+
+def _record(order: Json) -> list[str]:
+    """Addresses of the experiments."""
+    import braintrust
+    from braintrust.git_fields import GitMetadataSettings
+
+    braintrust.set_masking_function(cleaned)
     base = None
     urls = []
     for experiment in order["experiments"]:
@@ -149,7 +156,7 @@ def _main() -> None:
             raise errors[0]
         base = result.summary.experiment_id
         urls.append(result.summary.experiment_url or result.summary.experiment_name)
-    print(" and ".join(urls))
+    return urls
 
 
 def _task(cases: dict[str, Json]) -> Callable[[Json], Json]:
