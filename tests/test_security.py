@@ -172,12 +172,15 @@ def test_errors_and_logs_hide_keys(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("keys")
-def test_keys_are_hidden_however_they_are_spelled() -> None:
+def test_keys_are_hidden_however_they_are_spelled(tmp_path: Path) -> None:
     for key in KEYS.values():
         address = f"https://x/?key={quote(key, safe='')}"
         assert hide_keys(f"{key} {address} {json.dumps(key)}").count(HIDDEN) == 3
     remember_key("short")
     assert hide_keys("short words stay") == "short words stay"
+    (tmp_path / ".env").write_text("GOOGLE_API_KEY=your-key-here\nBRAINTRUST_API_KEY='change_me'")
+    load_secrets(tmp_path)
+    assert hide_keys("your-key-here, change_me") == "your-key-here, change_me"
     remember_key("")
     assert hide_keys("") == ""
 

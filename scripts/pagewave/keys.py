@@ -43,7 +43,9 @@ def load_secrets(folder: Path) -> Secrets:
 
     for source in (os.environ, stored):
         for name in KEY_VARIABLES:
-            remember_key((source.get(name) or "").strip())
+            value = (source.get(name) or "").strip()
+            if not _is_placeholder(value):
+                remember_key(value)
 
     def find(*names: str) -> str | None:
         for name in names:
