@@ -48,7 +48,10 @@ def assert_complete(library: Library, keys: list[str]) -> None:
 def test_a_dry_run_lists_every_wave_and_page_and_leaves_nothing_behind(tmp_path: Path) -> None:
     books = {"Ohio/Ashgrove/1852": 4, "Ohio/Beech/1853": 2, "Vermont/Linden/1866": 3}
     with Library(tmp_path, books, execution={"batch_size_limit": 2}) as library:
+        stray = tmp_path / "labels/Ohio/notes.txt"
+        stray.write_text("check 1852 again")
         output = library.run("-n")
+        assert output.count("labels/Ohio/notes.txt is no label and left alone.") == 1
         waves = {(int(lane), int(wave)): int(n) for lane, wave, n in PREVIEW.findall(output)}
         expected = {(1, 1): 2, (1, 2): 2, (1, 3): 2, (1, 4): 1, (2, 1): 1, (2, 2): 1}
         assert waves == expected

@@ -1,4 +1,4 @@
-"""What a run says before it starts: what it reads again, and what it leaves as it is."""
+"""What a run says before it starts: what it reads again, what it leaves alone."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,11 +13,13 @@ LISTING = "--outdated"
 
 
 def notices(bench: Workbench, demand: Demand, command: Command) -> list[str]:
-    """A line for each reason to read pages again, for dead letters, and for what is out of date."""
+    """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
     lines = [
         f"{_pages(number)} read again: {reason}."
         for reason, number in Counter(demand.reasons.values()).items()
     ]
+    if bench.dataset.ignored:
+        lines.append(_ignored(bench))
     if demand.blocked:
         lines.append(_dead_letters(bench, demand))
     lines += edited_prompts(bench.ledger, bench.settings)
@@ -39,6 +41,13 @@ def notices(bench: Workbench, demand: Demand, command: Command) -> list[str]:
             f"To do it: {again}"
         )
     return lines
+
+
+def _ignored(bench: Workbench) -> str:
+    """What lies among the labels and is none: it may have been meant as one."""
+    names = [str(path) for path in bench.dataset.ignored]
+    are = "are no labels" if len(names) > 1 else "is no label"
+    return f"{_listed(names, LISTED_KEYS)} {are} and left alone."
 
 
 def _dead_letters(bench: Workbench, demand: Demand) -> str:
