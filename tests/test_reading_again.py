@@ -7,8 +7,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from embedded_process import EmbeddedProcess
 from library import REPO, Library
+from playing import head_of
+
+from pagewave.demand import Command
 
 BOOK, OTHER = "Ohio/Ashgrove/1852", "Vermont/Linden/1866"
 BOOKS = {BOOK: 3, OTHER: 2}
@@ -153,3 +157,16 @@ def test_a_page_that_dies_when_read_again_keeps_its_answer(tmp_path: Path) -> No
         assert f"{SECOND} is a dead letter" in library.run(code=1)
         assert library.events("create") == sent
         assert library.page_file(SECOND).read_bytes() == content
+
+
+@pytest.mark.parametrize("folder", ["results/pages", "{root}/results/pages"])
+@pytest.mark.parametrize("target", ["{file}", "{root}/{file}", "./x/../{file}"])
+def test_a_target_is_the_same_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, target: str
+) -> None:
+    library = Library(tmp_path, {BOOK: 2, OTHER: 1})
+    library.configure(paths={"output_dir": folder.format(root=tmp_path)})
+    monkeypatch.chdir(tmp_path)
+    name = target.format(root=tmp_path, file=f"results/pages/{BOOK}/1.json")
+    found = head_of(library, Command(targets={name})).demand
+    assert found.chains == [[f"{BOOK.replace('/', ':')}:1"]]
