@@ -63,6 +63,8 @@ def test_a_failure_that_comes_late_is_not_held_against_a_page(player: Player) ->
 
 
 def test_a_forced_rebuild_in_flight_is_not_sent_again(player: Player) -> None:
+    # Both are in flight for as long as it takes: else the older one is taken in by the next run.
+    player.server.set_faults(["batch-hold:seconds=3,times=2"])
     assert player.play(crash_at="name-stored") == "crashed"
     assert player.play(Command(force_all=True), crash_at="name-stored") == "crashed"
     assert player.play() == "ok"
