@@ -7,6 +7,7 @@ begins in `begin`, which Snakemake calls just before its first job.
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -298,7 +299,7 @@ class Run:
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
-        self._stop_on_signals()
+        stop_on_signals(self.bench.stop)
 
     def end(self, outcome: str) -> None:
         """Close the run, and say what it brought and what is left to do.
@@ -395,14 +396,23 @@ class Run:
         self.bench.base_url = os.environ[ADDRESS_VARIABLE]
         self.bench.api_key = os.environ[TOKEN_VARIABLE]
 
-    def _stop_on_signals(self) -> None:
-        """Let every wait of a wave end at once; then Snakemake's own handler has its turn."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before = signal.getsignal(number)
 
-            def stop(number: int, frame: FrameType | None, before: object = before) -> None:
-                self.bench.stop.set()
-                if callable(before):
-                    before(number, frame)
+def stop_on_signals(stop: threading.Event) -> None:
+    """Let every wait of a wave end at once; then Snakemake's own handler has its turn."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if not callable(before):
+            continue  # ignored, as SIGINT is for what a script starts in the background
 
-            signal.signal(number, stop)
+        def interrupt(
+            number: int, frame: FrameType | None, before: Callable[..., object] = before
+        ) -> None:
+            stop.set()
+            if number == signal.SIGINT:
+                before(number, frame)  # raises KeyboardInterrupt in this thread
+            else:
+                # Waits for a lock that this very thread may hold, and does for seconds each time
+                # that Snakemake works over a large DAG.
+                threading.Thread(target=before, args=(number, frame), daemon=True).start()
+
+        signal.signal(number, interrupt)
