@@ -342,7 +342,7 @@ def test_a_wrong_key_is_said_once_and_asked_once(
     server.key = "another"
     with pytest.raises(KeyRefused, match="answered 401"):
         delivery(ledger).deliver_all()
-    background = BackgroundDelivery(ledger, delivery(ledger))
+    background = BackgroundDelivery(ledger, delivery(ledger), 0.05)
     background._thread.join(10)
     background.finish(10, NEVER)
     assert server.logins == 2
@@ -444,7 +444,7 @@ def test_a_thread_delivers_and_what_hangs_is_left_behind(
 ) -> None:
     ledger = fill(tmp_path / "ledger.sqlite", 300)
     server.trouble = for_posts([None, "hang"])
-    background = BackgroundDelivery(ledger, delivery(ledger))
+    background = BackgroundDelivery(ledger, delivery(ledger), 0.05)
     wait_for(lambda: server.held)
     background.finish(0.1, NEVER)
     assert background._thread.is_alive()
@@ -461,7 +461,7 @@ def test_a_delivery_that_breaks_fails_nobody(
     ledger = fill(tmp_path / "ledger.sqlite", 3)
     delivering = delivery(ledger)
     ledger.close()
-    BackgroundDelivery(ledger, delivering).finish(10, NEVER)
+    BackgroundDelivery(ledger, delivering, 0.05).finish(10, NEVER)
     assert "delivery to Braintrust ended" in caplog.text
 
 

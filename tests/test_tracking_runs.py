@@ -18,7 +18,8 @@ OUTBOX = "SELECT status, COUNT(*) FROM outbox GROUP BY status"
 
 def test_a_run_logs_every_attempt(tmp_path: Path) -> None:
     faults = {"faults": [f"invalid-schema:match={FAILING}$,times=1"]}
-    with BraintrustServer() as server, Library(tmp_path, BOOKS, embedded=faults) as library:
+    sections = {"embedded": faults, "tracking": {"interval_seconds": 0.2}}
+    with BraintrustServer() as server, Library(tmp_path, BOOKS, **sections) as library:
         library.environment = server.environment
         output = library.run()
         assert "Braintrust: 6 rows logged." in output
@@ -71,7 +72,7 @@ def test_a_run_goes_on_while_braintrust_is_down(tmp_path: Path) -> None:
 def test_a_run_that_is_told_to_stop_does_not_wait_for_braintrust(
     tmp_path: Path, batch_seconds: float
 ) -> None:
-    tracking = {"wait_at_end_seconds": 3600, "timeout_seconds": 600}
+    tracking = {"wait_at_end_seconds": 3600, "timeout_seconds": 600, "interval_seconds": 1}
     sections = {"tracking": tracking, "embedded": {"batch_seconds": batch_seconds}}
     with BraintrustServer() as server, Library(tmp_path, BOOKS, **sections) as library:
         library.environment = server.environment

@@ -399,6 +399,13 @@ class Tracking(Section):
         description="true: while Braintrust is not configured, attempts are noted all the same, "
         "so that they can be sent later.",
     )
+    interval_seconds: Float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="Seconds for which rows are gathered while a run goes on, before they are "
+        "sent together.",
+    )
     timeout_seconds: Float = Field(
         default=10.0,
         gt=0,

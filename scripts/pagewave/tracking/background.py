@@ -10,8 +10,6 @@ from ..workbench import log
 from .delivery import Delivery
 from .service import Braintrust, KeyRefused, why_off
 
-LOOK_SECONDS = 5.0
-"""Between two looks into the outbox."""
 REST = 4.0
 """Rest after a chunk, in times of what it took: the waves share the interpreter with us."""
 JOIN_SECONDS = 0.1
@@ -21,11 +19,15 @@ HOW_TO_SEND = "they go with the next run, or with: python scripts/deliver_logs.p
 
 
 class BackgroundDelivery:
-    """Delivers while a run goes on; rows that it can't deliver stay in the outbox."""
+    """Delivers while a run goes on; rows that it can't deliver stay in the outbox.
 
-    def __init__(self, ledger: Ledger, delivery: Delivery) -> None:
+    Between deliveries rows are gathered for `interval_seconds`: the head has other things to do.
+    """
+
+    def __init__(self, ledger: Ledger, delivery: Delivery, interval_seconds: float) -> None:
         self._ledger = ledger
         self._delivery = delivery
+        self._interval_seconds = interval_seconds
         self._ending = threading.Event()
         self._left_behind = False
         # A daemon: a request that hangs must not keep the process from ending.
@@ -49,18 +51,24 @@ class BackgroundDelivery:
 
     def _deliver(self) -> None:
         try:
-            while not self._ending.is_set():
-                started = time.monotonic()
-                if self._delivery.pause_seconds == 0 and self._delivery.deliver_chunk():
-                    self._ending.wait(REST * (time.monotonic() - started))
-                else:
-                    self._ending.wait(LOOK_SECONDS)
+            while not self._ending.wait(self._interval_seconds):
+                self._deliver_gently()
             self._delivery.deliver_all()
         except KeyRefused as error:
             log.warning("Braintrust refuses BRAINTRUST_API_KEY: %s. Nothing more is sent.", error)
         except Exception as error:  # whatever it is, the waves go on
             if not self._left_behind:  # then the ledger is closed, and all is said
                 log.warning("delivery to Braintrust ended: %s: %s", type(error).__name__, error)
+
+    def _deliver_gently(self) -> None:
+        """Deliver what was gathered, with rests, unless it is not time to try again yet."""
+        if self._delivery.pause_seconds:
+            return
+        started = time.monotonic()
+        while self._delivery.deliver_chunk():
+            if self._ending.wait(REST * (time.monotonic() - started)):
+                return
+            started = time.monotonic()
 
     def summary(self) -> list[str]:
         """What became of the rows, for the end of a run."""
@@ -75,7 +83,8 @@ def start_delivery(
         kept = "rows are kept and can be sent later" if settings.keep_rows else "no rows are kept"
         log.info("%s; %s", reason, kept)
         return None
-    return BackgroundDelivery(ledger, delivery_for(settings, secrets, ledger))
+    delivery = delivery_for(settings, secrets, ledger)
+    return BackgroundDelivery(ledger, delivery, settings.interval_seconds)
 
 
 def delivery_for(settings: Tracking, secrets: Secrets, ledger: Ledger) -> Delivery:
