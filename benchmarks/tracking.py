@@ -1,19 +1,21 @@
 """What logging to Braintrust costs a run: the same pages read with it and without, in pairs.
 
-Both runs of a pair read the same made-up pages (echo server, batches of one second); one logs every
-attempt to a local server. Prints for each pair the seconds that all waves took and those of the
-median wave, with their ratios (with logging to without), and at the end the medians of the ratios.
+Both runs of a pair read the same made-up pages (echo server, batches of one second) at the same
+time, so that whatever else the machine does hits both alike; one logs every attempt to a local
+server. Prints for each pair the seconds that all waves took and those of the median wave, with
+their ratios (with logging to without), and at the end the medians of the ratios.
 
-    python benchmarks/tracking.py              3 pairs of 500 pages
-    python benchmarks/tracking.py 1000 5       5 pairs of 1000 pages
+    python benchmarks/tracking.py              5 pairs of 300 pages
+    python benchmarks/tracking.py 1000 3       3 pairs of 1000 pages
 """
 
+import contextlib
 import os
 import sqlite3
 import statistics
 import sys
 import tempfile
-from contextlib import closing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,41 +37,35 @@ class Costs(NamedTuple):
     cpu: float
 
 
-def read(pages: int, logs: BraintrustServer | None) -> Costs:
-    """Read a new data set; logged to `logs` if that is given, else not even noted."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+def read(pages: int, logged: bool) -> Costs:
+    """Read a new data set, in a process of its own; its attempts are logged or not even noted."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make_data_set(folder, pages)
-        if logs is None:
+        server = EmbeddedServer(folder / "server", ["--reader", "echo", "--batch-seconds", "1"])
+        stack.callback(server.close)
+        os.environ |= {ADDRESS_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
+        if logged:
+            logs = stack.enter_context(BraintrustServer())
+            os.environ |= logs.environment
+        else:
             with (folder / "config.yaml").open("a") as config:
                 config.write("tracking: {keep_rows: false}\n")
-        server = EmbeddedServer(folder / "server", ["--reader", "echo", "--batch-seconds", "1"])
-        os.environ |= {ADDRESS_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
-        os.environ |= logs.environment if logs else {}
         wall, cpu, _ = snakemake(folder)
-        for variable in (ADDRESS_VARIABLE, *(logs.environment if logs else {})):
-            del os.environ[variable]
-        server.close()
-        with closing(sqlite3.connect(folder / "state/ledger.sqlite")) as ledger:
+        if logged and len(logs.rows) != pages:
+            sys.exit(f"{len(logs.rows)} of {pages} rows arrived")
+        with contextlib.closing(sqlite3.connect(folder / "state/ledger.sqlite")) as ledger:
             waves = [row[0] for row in ledger.execute("SELECT ended_at - started_at FROM wave")]
         return Costs(sum(waves), statistics.median(waves), wall, cpu)
 
 
 def main() -> None:
     """Read the pairs that the command line asks for."""
-    pages, pairs = [*map(int, sys.argv[1:]), *(500, 3)[len(sys.argv) - 1 :]]
+    pages, pairs = [*map(int, sys.argv[1:]), *(300, 5)[len(sys.argv) - 1 :]]
     ratios: list[tuple[float, float]] = []
-    for number in range(pairs):
-        costs: dict[bool, Costs] = {}
-        for logged in (True, False) if number % 2 else (False, True):
-            if not logged:
-                costs[logged] = read(pages, None)
-                continue
-            with BraintrustServer() as logs:
-                costs[logged] = read(pages, logs)
-                if len(logs.rows) != pages:
-                    sys.exit(f"{len(logs.rows)} of {pages} rows arrived")
-        without, with_it = costs[False], costs[True]
+    for _ in range(pairs):
+        with ProcessPoolExecutor(2) as pool:
+            without, with_it = pool.map(read, (pages, pages), (False, True))
         ratios.append((with_it.waves / without.waves, with_it.wave / without.wave))
         print(
             f"{pages} pages: all waves {without.waves:.1f} s without, {with_it.waves:.1f} s with "
