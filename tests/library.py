@@ -22,7 +22,7 @@ from PIL import Image
 from pagewave import crash
 
 REPO = Path(__file__).parents[1]
-RUN_SECONDS = 60.0
+RUN_SECONDS = 300.0
 NO_PROFILE = (
     *("--workflow-profile", "none", "--scheduler", "greedy", "--keep-going"),
     *("--rerun-triggers", "mtime", "--nolock", "--cores", "2"),
