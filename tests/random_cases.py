@@ -69,7 +69,8 @@ FAULTS = st.one_of(
     fault(["cancel-ignored"], times=st.just(1)),
     fault(["quota-held"], seconds=SHORT, times=TIMES),
     fault(["file-failed", "file-stuck"], times=st.just(1), skip=st.integers(0, 3)),
-    fault(["list-delay", "batch-hold", "job-pending", "job-unknown-state"], seconds=SHORT),
+    fault(["list-delay", "job-pending", "job-unknown-state"], seconds=SHORT),
+    fault(["batch-hold"], seconds=st.just(0.4), times=TIMES),
     fault(["no-result-file"], seconds=st.just(0.05), times=TIMES),
     fault(["job-pending", "job-unknown-state"], times=st.just(1), skip=st.integers(0, 2)),
     fault(
@@ -90,9 +91,13 @@ FAULTS = st.one_of(
         times=st.one_of(TIMES, st.none()),
     ),
 )
+IN_FLIGHT = ["creating", "create-sent", "name-stored", "polling"]
 PLACES = st.builds(
-    lambda name, times: f"{name}:{times}", st.sampled_from(list(crash.POINTS)), st.integers(1, 3)
+    lambda name, times: f"{name}:{times}",
+    st.one_of(st.sampled_from(list(crash.POINTS)), st.sampled_from(IN_FLIGHT)),
+    st.integers(1, 3),
 )
+"""Every point of a run, and more often those where it is in doubt what is being paid for."""
 
 
 @st.composite
