@@ -49,7 +49,7 @@ FAULTS = st.one_of(
     fault(
         ["http-error"],
         call=st.sampled_from(CALLS),
-        code=st.sampled_from([408, 429, 500, 502, 503, 504]),
+        code=st.sampled_from([408, 500, 502, 503, 504]),
         acted=st.sampled_from(["yes", "no"]),
         times=TIMES,
         skip=st.integers(0, 3),
@@ -61,6 +61,7 @@ FAULTS = st.one_of(
         skip=st.integers(0, 3),
     ),
     fault(["http-error"], call=st.just("any"), probability=st.just(0.2), seed=st.integers(0, 99)),
+    fault(["http-error"], call=st.sampled_from(CALLS), code=st.just(429), times=TIMES),
     fault(["slow"], call=st.sampled_from(CALLS), seconds=st.just(0.05), times=TIMES),
     fault(["hang"], call=st.sampled_from(["get", "create", "upload"]), times=st.just(1)),
     fault(["http-error"], call=st.just("create"), code=st.just(400), times=st.just(1)),

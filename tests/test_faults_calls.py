@@ -67,6 +67,7 @@ def test_trouble_on_every_call_loses_nothing_and_is_paid_once(
         "cut-after:call=create",
         "http-error:call=create,code=500,acted=yes",
         "http-error:call=create,code=408,acted=yes",
+        "http-error:call=create,code=429,acted=yes",
         "garbage-200:call=create,body=html",
         "garbage-200:call=create,body=json",
         "slow:call=create,seconds=60",
@@ -212,7 +213,7 @@ def test_a_quota_that_never_comes_ends_the_wave(
     quiet_server.set_faults(["http-error:call=create,code=429"])
     with pytest.raises(ServiceError, match="quota has been used up"):
         reading.run()
-    assert reading.batches() == [("abandoned", None)]
+    assert reading.batches() == [("abandoned", "UNKNOWN")]
     assert not reading.failures()
 
 

@@ -258,7 +258,8 @@ class Gemini:
 
         Raises:
             CreateUnknown: it may or may not exist now; look for its display name.
-            QuotaExceeded: it does not exist; the quota is used up for now.
+            QuotaExceeded: the quota is used up for now; it hardly exists, but look before you ask
+                again.
             CreateRefused: it does not exist; the service refuses it.
             Stopped: it does not exist; the run was told to stop.
         """

@@ -95,16 +95,20 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
                 remote = _create(bench, batch, input_file)
             except QuotaExceeded as error:
                 patience.wait_for_quota(batch, error)
+                # The refusal may be that of a second try which the service made by itself.
+                remote = _listed(bench, batch)
+                if not remote:
+                    continue
             except CreateRefused as error:
                 patience.wait_for_file(batch, input_file, error)
                 input_file = None
-            else:
-                if remote:
-                    bench.ledger.mark_submitted(batch.id, remote.name)
-                    crash.point("name-stored")
-                    return bench.ledger.batch(batch.id)
-                patience.wait_for_service(batch)
-                batch = _renew(bench, batch)
+                continue
+            if remote:
+                bench.ledger.mark_submitted(batch.id, remote.name)
+                crash.point("name-stored")
+                return bench.ledger.batch(batch.id)
+            patience.wait_for_service(batch)
+            batch = _renew(bench, batch)
     except Exception as error:
         if bench.ledger.batch(batch.id).status == "intent":
             abandon(bench, batch, f"{type(error).__name__}: {error}")
@@ -124,6 +128,7 @@ class _Patience:
         """Wait for minutes; raises ServiceError when the quota was used up for too long."""
         settings = self.bench.settings.batch
         if time.time() > self.started_at + settings.quota_seconds:
+            abandon(self.bench, batch, "the quota was used up", UNKNOWN)
             raise ServiceError(
                 f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
                 " Look at the project's limits, cancel batches that nobody needs, and run the same "
@@ -235,7 +240,10 @@ def _not_sent(record: Record, problem: Exception) -> FailureRow:
 
 
 def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch | None:
-    """One create call; None when it is unknown what became of it and no batch is to be found."""
+    """One create call; None when it is unknown what became of it and no batch is to be found.
+
+    With QuotaExceeded too the ledger goes on saying that the batch may exist.
+    """
     bench.ledger.mark_creating(batch.id, input_file)
     crash.point("creating")
     try:
@@ -243,7 +251,7 @@ def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch | No
     except CreateUnknown as error:
         log.warning("%s: create may have failed, looking (%s)", batch.display_name, error)
         return _find(bench, batch)
-    except (CreateRefused, QuotaExceeded, Stopped):
+    except (CreateRefused, Stopped):
         bench.ledger.mark_not_created(batch.id)
         raise
 
@@ -256,11 +264,16 @@ def _find(bench: Workbench, batch: Batch) -> RemoteBatch | None:
     """
     since = bench.ledger.batch(batch.id).creating_at or batch.intent_at
     for _ in bench.looks(since):
-        found = bench.gemini.find_batches(batch.display_name)
-        for twin in found[1:]:
-            log.warning("%s: created twice, cancelling %s", batch.display_name, twin.name)
-            bench.ledger.add_twin(batch.id, twin.name)
-            bench.gemini.cancel(twin.name)
-        if found:
-            return found[0]
+        if remote := _listed(bench, batch):
+            return remote
     return None
+
+
+def _listed(bench: Workbench, batch: Batch) -> RemoteBatch | None:
+    """The batch as the service lists it now, if it does."""
+    found = bench.gemini.find_batches(batch.display_name)
+    for twin in found[1:]:
+        log.warning("%s: created twice, cancelling %s", batch.display_name, twin.name)
+        bench.ledger.add_twin(batch.id, twin.name)
+        bench.gemini.cancel(twin.name)
+    return found[0] if found else None
