@@ -18,7 +18,7 @@ from pagewave.demand import Command
 from pagewave.ledger import Ledger
 from pagewave.ledger.migrations import MIGRATIONS
 
-BOOK = "Ohio/Elm/1850"
+BOOK, OTHER = BOOKS = "Ohio/Elm/1850", "Ohio/Oak/1850"
 FIRST, SECOND = "Ohio:Elm:1850:1", "Ohio:Elm:1850:2"
 
 
@@ -78,6 +78,16 @@ def test_a_page_written_just_before_a_crash_is_on_record(player: Player) -> None
     assert player.play() == "ok"
     assert player.library.ledger("SELECT key FROM page ORDER BY key") == [(FIRST,), (SECOND,)]
     assert all(page["provenance"] for page in player.library.book(BOOK)["pages"])
+
+
+def test_a_page_that_says_the_same_again_leaves_no_half_written_file(player: Player) -> None:
+    player.library.add_page(OTHER, 1)
+    assert player.play() == "ok"
+    elm, oak = (Command({f"results/books/{book}/book.json"}, force_all=True) for book in BOOKS)
+    assert player.play(elm, crash_at="file-half-written:2") == "crashed"  # 1 is the manifest
+    assert list(player.library.root.rglob("*.partial"))
+    assert player.play(oak) == "ok"
+    assert not list(player.library.root.rglob("*.partial"))
 
 
 def test_uploads_whose_answer_got_lost_are_deleted(player: Player) -> None:

@@ -14,7 +14,7 @@ from .ledger import STUCK, Batch
 from .repeating import NoSuccess
 from .service_files import delete_unneeded_files
 from .submission import settle_intents
-from .workbench import Workbench, log, remove_partial_files
+from .workbench import Workbench, log, partial_of, remove_partial_files
 
 TRIES_AT_THE_END = 3
 """A run that is over does not wait for a service that is away."""
@@ -92,7 +92,10 @@ def _note_written_pages(bench: Workbench) -> None:
     answers = bench.ledger.unwritten_answers()
     for page in bench.dataset.pages:
         path = bench.page_file(page)
-        if page.key in answers and path.exists():
+        if page.key not in answers:
+            continue
+        partial_of(path).unlink(missing_ok=True)
+        if path.exists():
             text = bench.page_text(answers[page.key])
             if path.read_bytes() == text.encode():
                 bench.ledger.mark_written(page.key, answers[page.key])

@@ -197,13 +197,18 @@ class Workbench:
         return [folder / "book.json", folder / "text.txt"]
 
 
+def partial_of(path: Path) -> Path:
+    """The name of a file while it is being written."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a crash leaves the old one, the new one or none: never half of one.
 
     Raises:
         PagewaveError: the disk is full, or something else is in the way.
     """
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+    partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", encoding="utf-8") as file:
