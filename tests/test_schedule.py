@@ -234,3 +234,22 @@ def test_the_forecast_holds_as_long_as_nothing_fails(data: st.DataObject) -> Non
         assert set(schedule.waves().values()) == {0}
     finally:
         ledger.close()
+
+
+def test_a_wave_that_ends_during_a_look_counts_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = schedule_of(ledger, 1, A, B)
+    latest_wave = ledger.latest_wave
+
+    def latest_wave_of_then() -> int:
+        latest = latest_wave()
+        if latest == 1:  # another lane's thread is quick
+            end_wave(ledger, 2, 1, b1="read")
+        return latest
+
+    monkeypatch.setattr(ledger, "latest_wave", latest_wave_of_then)
+    end_wave(ledger, 1, 1, a1="read")
+    for _ in range(3):
+        assert schedule.members(2, 2) == ["b2"]
+        assert schedule.wave_of("b2") == 2

@@ -10,7 +10,8 @@ where dead letters do not block, goes on behind it.
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .ledger import Ledger, PlannedPage
@@ -60,7 +61,7 @@ class Schedule:
         self._lanes: dict[int, list[_Chain]] = defaultdict(list)
         self._next_wave: dict[int, int] = defaultdict(lambda: 1)
         self._latest_wave = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         chains: dict[int, _Chain] = {}
         for page in pages:
             if page.chain not in chains:
@@ -90,30 +91,30 @@ class Schedule:
 
     def wave_of(self, key: str) -> int:
         """The number of the wave that the page's answer is expected from, or came from."""
-        self._look()
-        chain, place = self._chain_of[key], self._place[key]
-        if place < chain.passed:
-            return self._carried[key]
-        if chain.died_in_wave:
-            return chain.died_in_wave
-        return self._next_wave[chain.lane] + place - chain.passed
+        with self._as_of_now():
+            chain, place = self._chain_of[key], self._place[key]
+            if place < chain.passed:
+                return self._carried[key]
+            if chain.died_in_wave:
+                return chain.died_in_wave
+            return self._next_wave[chain.lane] + place - chain.passed
 
     def is_next(self, lane: int, wave: int) -> bool:
         """Is this wave the next one of its lane to run?"""
-        self._look()
-        return wave == self._next_wave[lane]
+        with self._as_of_now():
+            return wave == self._next_wave[lane]
 
     def members(self, lane: int, wave: int) -> list[str]:
         """Keys of the pages that a wave to come will carry, as far as the ledger tells today."""
-        self._look()
-        ahead = wave - self._next_wave[lane]
-        if ahead < 0:
-            return []
-        return [
-            chain.keys[chain.passed + ahead]
-            for chain in self._lanes[lane]
-            if ahead < chain.pages_left
-        ]
+        with self._as_of_now():
+            ahead = wave - self._next_wave[lane]
+            if ahead < 0:
+                return []
+            return [
+                chain.keys[chain.passed + ahead]
+                for chain in self._lanes[lane]
+                if ahead < chain.pages_left
+            ]
 
     def last_of_chain(self, key: str) -> str:
         """The last page that the run reads in the page's chain."""
@@ -126,29 +127,35 @@ class Schedule:
 
     def waves_left(self, lane: int, wave: int) -> int:
         """Waves from this one to the end of the lane's longest chain."""
-        self._look()
-        longest = max((chain.pages_left for chain in self._lanes[lane]), default=0)
-        return max(0, longest - (wave - self._next_wave[lane]))
+        with self._as_of_now():
+            longest = max((chain.pages_left for chain in self._lanes[lane]), default=0)
+            return max(0, longest - (wave - self._next_wave[lane]))
 
     def waves(self) -> dict[int, int]:
         """How many waves each lane still needs if nothing fails."""
-        self._look()
-        return {lane: self.waves_left(lane, self._next_wave[lane]) for lane in self._lanes}
+        with self._as_of_now():
+            return {lane: self.waves_left(lane, self._next_wave[lane]) for lane in self._lanes}
 
-    def _look(self) -> None:
-        """Take in the waves that ended since the last look."""
+    @contextmanager
+    def _as_of_now(self) -> Iterator[None]:
+        """Take in the waves that ended since the last look; meanwhile no other thread does."""
         with self._lock:
             latest = self._ledger.latest_wave()
-            if latest == self._latest_wave:
-                return
-            for wave_id, lane, number in self._ledger.waves_since(self._run_id, self._latest_wave):
-                for outcome in self._ledger.wave_outcomes(wave_id):
-                    chain = self._chain_of[outcome.key]
-                    dead = outcome.outcome == "dead"
-                    if outcome.outcome == "read" or (dead and self._goes_on):
-                        self._carried[outcome.key] = number
-                        chain.passed += 1
-                    elif dead:
-                        chain.died_in_wave = number
-                self._next_wave[lane] = number + 1
-            self._latest_wave = latest
+            if latest != self._latest_wave:
+                self._take_in(latest)
+            yield
+
+    def _take_in(self, latest: int) -> None:
+        waves = self._ledger.waves_since(self._run_id, self._latest_wave)
+        for wave_id, lane, number in waves:
+            for outcome in self._ledger.wave_outcomes(wave_id):
+                chain = self._chain_of[outcome.key]
+                dead = outcome.outcome == "dead"
+                if outcome.outcome == "read" or (dead and self._goes_on):
+                    self._carried[outcome.key] = number
+                    chain.passed += 1
+                elif dead:
+                    chain.died_in_wave = number
+            self._next_wave[lane] = number + 1
+        # Another one may have ended since `latest` was asked for.
+        self._latest_wave = max([latest, *(wave_id for wave_id, _, _ in waves)])
