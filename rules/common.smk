@@ -69,11 +69,6 @@ def previous_page(wildcards):
     return [] if RUN.is_settled(page) else RUN.previous_file(page) or []
 
 
-def why_again(wildcards, input):
-    # Naming `input` keeps Snakemake from taking another reason for another parameter of the job.
-    return RUN.why_again(the_page(wildcards))
-
-
 def wave_of_page(wildcards):
     return RUN.wave_of(the_page(wildcards)) or []
 
@@ -82,13 +77,14 @@ def wave_needs(wildcards):
     return RUN.waits_for(int(wildcards.lane), int(wildcards.wave))
 
 
-def wave_preview(wildcards):
-    return str(RUN.forecast.wave(int(wildcards.lane), int(wildcards.wave)))
-
-
 def waves_left(wildcards):
     # Free slots go to the lane with the longest way to go; 0 is Snakemake's default priority.
     return max(1, RUN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
+
+
+# For messages. As parameters they would be asked for each job several times, shown or not.
+why_again = snake.Said(lambda *names: RUN.why_again(RUN.page(*names)))
+preview = snake.Said(lambda lane, wave: str(RUN.forecast.wave(int(lane), int(wave))))
 
 
 def end(outcome):

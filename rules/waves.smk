@@ -24,10 +24,9 @@ rule page:
     # All that are ready start at once: with a thread each, Snakemake would look at the files of
     # all of them again for every two that it starts.
     threads: 0
-    params:
-        why=why_again,
     message:
-        "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}{params.why}"
+        "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        "{why_again:{wildcards.state}/{wildcards.school}/{wildcards.year}/{wildcards.page}}"
     run:
         snake.job(RUN.write_page, the_page(wildcards))
 
@@ -42,9 +41,7 @@ checkpoint wave:
     threads: 0
     resources:
         gemini_batches=1,
-    params:
-        preview=wave_preview,
     message:
-        "lane {wildcards.lane} wave {wildcards.wave}: {params.preview}"
+        "lane {wildcards.lane} wave {wildcards.wave}: {preview:{wildcards.lane}/{wildcards.wave}}"
     run:
         snake.job(RUN.read_wave, int(wildcards.lane), int(wildcards.wave), output[0])

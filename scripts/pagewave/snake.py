@@ -57,6 +57,16 @@ def job(call: Callable[..., None], *arguments: Any) -> None:
         raise
 
 
+class Said:
+    """A function that a rule's message calls when it is shown: `{name:argument/argument}`."""
+
+    def __init__(self, function: Callable[..., str]) -> None:
+        self._function = function
+
+    def __format__(self, arguments: str) -> str:
+        return self._function(*arguments.split("/"))
+
+
 def start(run: Run, workflow: Any) -> None:
     """Begin the run, with a thread for every batch in flight.
 
