@@ -96,12 +96,18 @@ class Library:
 
     # Running
 
-    def start(self, *arguments: str, profile: bool = True) -> "Head":
-        """Starts the command and does not wait for it; it is killed when the library is left."""
+    def start(
+        self, *arguments: str, profile: bool = True, under: Sequence[str] = ()
+    ) -> "Head":
+        """Starts the command and does not wait for it; it is killed when the library is left.
+
+        `under` goes in front of it, such as `timeout 5`.
+        """
         profiles = self.project / "profiles"
         options = ("--workflow-profile", str(profiles / "default"))
         options += ("--profile", str(profiles / "local"))
-        command = [sys.executable, "-m", "snakemake", "-s", str(self.project / "Snakefile")]
+        command = [*under, sys.executable, "-m", "snakemake"]
+        command += ["-s", str(self.project / "Snakefile")]
         # Arguments first: a target after --configfile would be taken for a second such file.
         command += [*arguments, *(options if profile else NO_PROFILE)]
         command += ["--configfile", "config.yaml"]

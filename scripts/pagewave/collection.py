@@ -24,6 +24,8 @@ from .responses import BATCH_ERROR_TYPES, Answer, Failure, Usage, key_of, parse_
 from .service_files import delete_files_of
 from .workbench import Workbench, log
 
+CANCEL_SENT = "CANCEL_SENT"
+"""Our word for a batch beyond its deadline that the run did not wait to see cancelled."""
 DOWNLOADS_OF_SHORT_RESULTS = 3
 SENDING_SECONDS = 24 * 3600.0
 """Long enough to upload the images of any batch; whoever sends it is not at it any more."""
@@ -41,8 +43,10 @@ class Ended:
     lines: Sequence[bytes] = ()
 
 
-def collect(bench: Workbench, batch_id: int) -> None:
+def collect(bench: Workbench, batch_id: int) -> bool:
     """Wait for a batch to end and take in what it brought; at once if that was done already.
+
+    With `execution.wait: false` it is only looked at. Returns False if it still goes on then.
 
     Raises:
         ServiceError: the service is not there; the batch stays open for the next run.
@@ -51,15 +55,18 @@ def collect(bench: Workbench, batch_id: int) -> None:
     with bench.batch_lock(batch_id):
         batch = _wait_until_submitted(bench, batch_id)
         if batch.status in ("collected", "abandoned"):
-            return
+            return True
         records = bench.ledger.records(batch_id)
         ended = _ended_before(bench, batch) or _wait_until_ended(bench, batch, records)
+        if ended is None:
+            return False
         if ended.state in (LOST, STUCK, NO_RESULTS):
             log.warning("%s: given up as %s (%s)", batch.name, ended.state, ended.error)
             attempts, failures = understand(bench, batch, ended, records)
             bench.ledger.give_up(batch_id, ended.state, ended.error, attempts, failures)
         else:
             _take_in(bench, batch, records, ended)
+        return True
 
 
 def collect_late(bench: Workbench, batch_id: int, remote: RemoteBatch) -> bool:
@@ -117,13 +124,14 @@ def _wait_until_submitted(bench: Workbench, batch_id: int) -> Batch:
     return batch
 
 
-def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record]) -> Ended:
-    """Poll until the batch has ended, and fetch its results."""
+def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record]) -> Ended | None:
+    """Poll until the batch has ended, and fetch its results; None: it is not waited for."""
     assert batch.name, "only a submitted batch can be waited for"
     settings = bench.settings.batch
     submitted_at = batch.submitted_at or batch.intent_at
     deadline = submitted_at + settings.poll_interval_seconds * settings.max_poll_attempts
-    cancelled_at, asked_at = 0.0, 0.0
+    # Only a run that does not wait leaves our own word in the ledger; the time was not kept.
+    cancelled_at, asked_at = deadline if batch.state == CANCEL_SENT else 0.0, 0.0
     last_state = batch.state
     while True:
         remote = bench.gemini.get(batch.name) or _look_again(bench, batch.name)
@@ -147,6 +155,10 @@ def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record])
             bench.gemini.cancel(batch.name)
             asked_at = now
             cancelled_at = cancelled_at or now
+        if not bench.waits:
+            if cancelled_at:
+                bench.ledger.mark_state(batch.id, CANCEL_SENT)
+            return None
         # Jitter keeps many lanes from polling in step.
         bench.gemini.pause(settings.poll_interval_seconds * random.uniform(0.8, 1.2))
 

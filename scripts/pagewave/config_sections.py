@@ -55,6 +55,11 @@ class Execution(Section):
         description="block: the pages behind a dead letter, and its book, wait for it. continue: "
         "they go on without it, and the book lists what is missing.",
     )
+    wait: bool = Field(
+        default=True,
+        description="true: a run goes on until all is read. false: it collects what has ended, "
+        "sends what is ready, and ends with exit code 7 while there is more to come.",
+    )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
     )

@@ -69,6 +69,22 @@ class ServiceError(PagewaveError):
     exit_code = 5
 
 
+class DeadLetter(PagewaveError):
+    """A page was given up; the message says why, and how it is tried again."""
+
+
+class RunStopped(PagewaveError):
+    """The run was told to stop (Ctrl-C, SIGTERM); the same command goes on from there."""
+
+    exit_code = 6
+
+
+class OnItsWay(PagewaveError):
+    """Nothing failed, but `execution.wait` is false and there is something to wait for."""
+
+    exit_code = 7
+
+
 def exit_on_error(call: Callable[[], T]) -> T:
     """Call, and turn a user's mistake into its message and exit code."""
     try:

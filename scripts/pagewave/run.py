@@ -4,16 +4,14 @@ While Snakemake only looks (dry run, lint, report) nothing is written and nothin
 begins in `begin`, which Snakemake calls just before its first job.
 """
 
+import contextlib
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import FrameType
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -22,7 +20,15 @@ from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
-from .errors import LedgerError, PagewaveError, exit_on_error
+from .errors import (
+    ConfigError,
+    DeadLetter,
+    LedgerError,
+    OnItsWay,
+    PagewaveError,
+    RunStopped,
+    exit_on_error,
+)
 from .forecast import Forecast
 from .gemini import Stopped
 from .ledger import Ledger, refuse_network
@@ -33,6 +39,7 @@ from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
+from .stopping import Stopper
 from .tracking.background import BackgroundDelivery, start_delivery
 from .tracking.service import why_off
 from .wave import run_wave
@@ -44,6 +51,13 @@ ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
 
 GEMINI_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
 """Where google-genai sends what is meant for Gemini, if it is set (its _base_url.py)."""
+
+NEEDS_A_SERVER = f"""\
+execution.wait: false leaves batches to a server that goes on when the run ends, and the embedded
+server of a run ends with it. Wait (execution.wait: true), or start a server that stays, with the
+same two variables as the runs:
+  export {ADDRESS_VARIABLE}=http://127.0.0.1:8765 {TOKEN_VARIABLE}=<a password of yours>
+  python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
 
 NOT_STARTED = "next"
 """Stands for the run's name where there is none yet, in a dry run."""
@@ -75,7 +89,9 @@ class Run:
         self._make_again = make_again
         ledger = self._open_ledger()
         ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
-        self.bench = Workbench(settings, dataset, ledger, prompt)
+        waits = settings.execution.wait
+        self.bench = Workbench(settings, dataset, ledger, prompt, waits=waits)
+        self.stopper = Stopper(self.bench.stop)
         if self._head_id:
             self.bench.images.scans_may_change = True
             self._use_service()
@@ -106,7 +122,9 @@ class Run:
             for notice in notices(self.bench, self.demand, self._command()):
                 print(f"pagewave: {notice}", file=sys.stderr)
             self._make_again(self._files_behind(self.demand.keys) | self._manifests_to_make)
-            pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
+            in_flight = {} if bench.waits else bench.ledger.in_flight(bench.engine)
+            lane_size = self.settings.execution.batch_size_limit
+            pages = plan(self.demand.chains, lane_size, in_flight)
         return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
 
     @cached_property
@@ -263,6 +281,8 @@ class Run:
                 # came between the page and Snakemake's own note of it: nothing is read.
                 attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
             if attempt_id is None:
+                if page.key in self.bench.dead_letters():
+                    raise DeadLetter(self._dead_letter(page))
                 raise PagewaveError(self._dead_letter(page))
             write_atomically(self.bench.page_file(page), self.bench.page_text(attempt_id))
             crash.point("page-written")
@@ -277,7 +297,10 @@ class Run:
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:
-        """No further job is begun, and no wave waits on, once the ledger can't be written."""
+        """No further job is begun, and no wave waits on, once the ledger can't be written.
+
+        A job that fails is noted: then the run has failed, whatever else is on its way.
+        """
         if self._trouble:
             raise LedgerError("Not begun, because the ledger can't be written any more.")
         try:
@@ -285,6 +308,12 @@ class Run:
         except LedgerError as error:
             self._trouble = self._trouble or error
             self.bench.stop.set()
+            raise
+        except (DeadLetter, OnItsWay):
+            raise
+        except Exception:
+            with contextlib.suppress(LedgerError):  # the end of the run meets it again
+                self.bench.ledger.note_trouble(self.id)
             raise
 
     def _dead_letter(self, page: Page) -> str:
@@ -314,8 +343,10 @@ class Run:
 
         Raises:
             PagewaveError: another run is going on, or something it needs is missing or broken.
+            RunStopped: a signal came before all was in order.
         """
         if self._head_id:
+            self.stopper.heed()
             return
         if self.settings.execution.dry_run:
             self._show_waves()
@@ -324,7 +355,11 @@ class Run:
         self._lock_file = take_lock(self.settings.paths.state_dir)
         self.bench.ledger.start_writing()
         self._use_service()
-        recover(self.bench)
+        self.stopper.heed()
+        try:
+            recover(self.bench)
+        except Stopped:
+            raise RunStopped("stopped before the first job. The same command goes on.") from None
         self.bench.ledger.start_run(
             self.id,
             self.settings.engine,
@@ -337,16 +372,18 @@ class Run:
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
-        stop_on_signals(self.bench.stop)
 
     def end(self, outcome: str) -> None:
         """Close the run, and say what it brought and what is left to do.
 
         Raises:
             LedgerError: the ledger can't be written, now or earlier in the run.
+            OnItsWay: `execution.wait` is false, and all that is left are batches and their pages.
+            RunStopped: it was told to stop.
             PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
                 asked for their pages any more.
         """
+        self.stopper.interrupts = False
         if not self._started:
             return
         lost: set[str] = set()
@@ -356,6 +393,8 @@ class Run:
                 lost = wanted & self.bench.dead_letters()
             if lost:
                 outcome = "failed"
+            if outcome == "failed" and self._is_on_its_way():
+                outcome = "on its way"
             if self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
@@ -374,8 +413,21 @@ class Run:
                 self._server.close()
         if self._trouble:
             raise self._trouble
+        if outcome == "stopped":
+            raise RunStopped("stopped. The same command goes on.")
+        if outcome == "on its way":
+            raise OnItsWay("not all is read yet. The same command, later, goes on.")
         if lost:
             raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
+
+    def _is_on_its_way(self) -> bool:
+        """Did this run leave waves to the next one, and is nothing else wrong than dead letters?"""
+        return (
+            not self.bench.waits
+            and any(self.schedule.waves().values())
+            and not self.bench.ledger.has_trouble(self.id)
+            and all(Path(manifest).exists() for manifest in self._manifests_to_make)
+        )
 
     def _show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""
@@ -417,29 +469,10 @@ class Run:
                 log.warning("%s is set: pages and key go to %s", GEMINI_ADDRESS_VARIABLE, host)
             return
         if ADDRESS_VARIABLE not in os.environ:
+            if not self.bench.waits:
+                raise ConfigError(NEEDS_A_SERVER)
             self._server = start_server(self.settings)
             os.environ[ADDRESS_VARIABLE] = self._server.base_url
             os.environ[TOKEN_VARIABLE] = self._server.token
         self.bench.base_url = os.environ[ADDRESS_VARIABLE]
         self.bench.api_key = os.environ[TOKEN_VARIABLE]
-
-
-def stop_on_signals(stop: threading.Event) -> None:
-    """Let every wait of a wave end at once; then Snakemake's own handler has its turn."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before = signal.getsignal(number)
-        if not callable(before):
-            continue  # ignored, as SIGINT is for what a script starts in the background
-
-        def interrupt(
-            number: int, frame: FrameType | None, before: Callable[..., object] = before
-        ) -> None:
-            stop.set()
-            if number == signal.SIGINT:
-                before(number, frame)  # raises KeyboardInterrupt in this thread
-            else:
-                # Waits for a lock that this very thread may hold, and does for seconds each time
-                # that Snakemake works over a large DAG.
-                threading.Thread(target=before, args=(number, frame), daemon=True).start()
-
-        signal.signal(number, interrupt)

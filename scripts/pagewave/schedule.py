@@ -10,24 +10,39 @@ where dead letters do not block, goes on behind it.
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .ledger import Ledger, PlannedPage
 
 
-def plan(chains: Sequence[Sequence[str]], lane_size: int) -> list[PlannedPage]:
+def plan(
+    chains: Sequence[Sequence[str]], lane_size: int, in_flight: Mapping[str, int] | None = None
+) -> list[PlannedPage]:
     """Put chains of keys into lanes of at most `lane_size` chains, the longest ones first.
 
     Lanes of like length cost the fewest batches: a lane is over when its longest chain is.
+
+    Args:
+        in_flight: open batches by key. Chains whose next pages are in one batch share a lane: in
+            another order, runs that do not wait would send ever smaller batches.
     """
-    longest_first = sorted((chain for chain in chains if chain), key=len, reverse=True)
-    return [
-        PlannedPage(key, number // lane_size + 1, number + 1, place)
-        for number, chain in enumerate(longest_first)
-        for place, key in enumerate(chain)
-    ]
+    groups: dict[tuple[str, int], list[Sequence[str]]] = defaultdict(list)
+    for number, chain in enumerate(sorted(filter(None, chains), key=len, reverse=True)):
+        batch = (in_flight or {}).get(chain[0])
+        groups[("batch", batch) if batch else ("chain", number)].append(chain)
+    planned: list[PlannedPage] = []
+    lane, room, number = 0, 0, 0
+    for group in groups.values():
+        if room < min(len(group), lane_size):
+            lane, room = lane + 1, lane_size
+        for chain in group:
+            if not room:
+                lane, room = lane + 1, lane_size
+            room, number = room - 1, number + 1
+            planned += [PlannedPage(key, lane, number, place) for place, key in enumerate(chain)]
+    return planned
 
 
 @dataclass(slots=True)

@@ -78,7 +78,9 @@ def start(run: Run, workflow: Any) -> None:
         run.begin()
         scheduler = workflow.scheduler
         executor = scheduler._local_executor or scheduler._executor
-        executor.workers += workflow.global_resources["gemini_batches"].value
+        run.stopper.interrupts = scheduler._local_executor is not None
+        run.bench.most_batches = workflow.global_resources["gemini_batches"].value
+        executor.workers += run.bench.most_batches
         executor.pool = ThreadPoolExecutor(executor.workers)
 
     exit_on_error(begin)

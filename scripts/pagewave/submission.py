@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import crash
-from .errors import ServiceError
+from .errors import OnItsWay, ServiceError
 from .gemini import (
     CreateRefused,
     CreateUnknown,
@@ -79,6 +79,7 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
 
     Raises:
         ServiceError: the service refuses it, or is not there; nothing was created.
+        OnItsWay: the quota is used up, and the run does not wait.
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
@@ -127,6 +128,9 @@ class _Patience:
     def wait_for_quota(self, batch: Batch, error: QuotaExceeded) -> None:
         """Wait for minutes; raises ServiceError when the quota was used up for too long."""
         settings = self.bench.settings.batch
+        if not self.bench.waits:
+            abandon(self.bench, batch, "the quota was used up", UNKNOWN)
+            raise OnItsWay(f"the quota is used up ({error})") from error
         if time.time() > self.started_at + settings.quota_seconds:
             abandon(self.bench, batch, "the quota was used up", UNKNOWN)
             raise ServiceError(

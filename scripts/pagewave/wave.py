@@ -7,6 +7,10 @@ What was answered once is not asked again, what is on its way is waited for, and
 sent. The steps that send and fetch live in `submission` and `collection`.
 
 A page whose image or previous page can't be read fails alone, before anything is sent for it.
+
+With `execution.wait: false` nothing is waited for: pages whose batch goes on, or that can't be sent
+yet, ride again in the next wave, as failed ones do. A wave that has only such pages stays open, and
+with it the lane ends for this run.
 """
 
 import json
@@ -18,9 +22,10 @@ from pathlib import Path
 from . import crash
 from .collection import collect
 from .dataset import Page
-from .errors import DataError
+from .errors import DataError, OnItsWay
+from .holding_back import why_not_yet
 from .image_changes import remember_images
-from .ledger import FailureRow, MemberOutcome
+from .ledger import Batch, FailureRow, MemberOutcome
 from .recovery import look_for_doubtful
 from .requests import Request, build_request
 from .submission import Submission, intend, send
@@ -43,6 +48,7 @@ def run_wave(
 
     Raises:
         ServiceError: the service refuses the batch; nothing was created.
+        OnItsWay: the run does not wait, and so far there is nothing of any page.
         Stopped: the run was told to stop; what was sent is collected by the next one.
     """
     started_at = time.time()
@@ -55,27 +61,50 @@ def run_wave(
         )
         standing = standing_answers(bench, requests)
         members = sort_members(bench, requests, standing)
-        submissions = _submissions(bench, members.new)
+        not_yet = why_not_yet(bench, members.new)
+        submissions = [] if not_yet else _submissions(bench, members.new)
         batch = intend(bench, run_id, lane, number, submissions) if submissions else None
-    for batch_id in members.waiting:
+    for batch_id in members.waiting if bench.waits else ():
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:
         crash.point("intent-written")
-        _pause_after_failed_batches(bench, name, submissions)
-        batch = send(bench, batch, submissions)
-        if batch.name:
-            sent = len(bench.ledger.records(batch.id))
-            log.info("%s: %d pages sent as %s", name, sent, batch.name)
+        try:
+            batch = _send(bench, name, batch, submissions)
+        except OnItsWay as reason:
+            not_yet = str(reason)
     batches = [*members.waiting, *([batch.id] if batch else [])]
-    for batch_id in batches:
-        collect(bench, batch_id)
-    outcomes = _outcomes(bench, keys, requests, members.free, standing)
+    going = [batch_id for batch_id in batches if not collect(bench, batch_id)]
+    later = [request for b in going for request in members.waiting.get(b, members.new)]
+    later += members.new if not_yet else []
+    if later:
+        log.info("%s: %s", name, _what_is_left(later, going, not_yet))
+    decided = [key for key in keys if key not in {request.key for request in later}]
+    if not decided:
+        raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
+    outcomes = _outcomes(bench, decided, requests, members.free, standing)
     # The manifest first: a closed wave is never looked at again.
     _write_manifest(bench, run_id, lane, number, started_at, batches, outcomes, manifest)
     crash.point("manifest-written")
     bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
     log.info("%s: %s", name, _summary(outcomes))
+
+
+def _send(bench: Workbench, name: str, batch: Batch, submissions: Sequence[Submission]) -> Batch:
+    """Send the wave's batch, after a pause if a whole batch failed before."""
+    _pause_after_failed_batches(bench, name, submissions)
+    batch = send(bench, batch, submissions)
+    if batch.name:
+        sent = len(bench.ledger.records(batch.id))
+        log.info("%s: %d pages sent as %s", name, sent, batch.name)
+    return batch
+
+
+def _what_is_left(later: Sequence[Request], going: Sequence[int], not_yet: str | None) -> str:
+    """What a run that does not wait leaves to the next one."""
+    parts = [f"{len(going)} batch{'es' * (len(going) > 1)} not finished"] if going else []
+    parts += [f"not sent, {not_yet}"] if not_yet else []
+    return f"{len(later)} pages left to the next run: {'; '.join(parts)}"
 
 
 def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
@@ -174,6 +203,8 @@ def _pause_after_failed_batches(
     bench: Workbench, name: str, submissions: Sequence[Submission]
 ) -> None:
     """Give a service that fails whole batches time to recover, before their records are spent."""
+    if not bench.waits:
+        return  # `why_not_yet` has held them back until the pause was over
     counts = bench.ledger.failure_counts(bench.engine)
     if failed := min(counts[submission.request.key].of_batches for submission in submissions):
         pause = bench.retry_pause(failed)

@@ -61,6 +61,10 @@ class Workbench:
     stop: threading.Event = field(default_factory=threading.Event)
     api_key: str = field(default="", repr=False)
     base_url: str | None = None
+    waits: bool = True
+    """Is what takes its time waited for, or left to the next run?"""
+    most_batches: int | None = None
+    """Batches in flight at once, if the command line says another number than the settings."""
     looked_at: float = 0.0
     """When doubtful batches were last looked for (Unix seconds)."""
     _lock: threading.Lock = field(default_factory=threading.Lock)

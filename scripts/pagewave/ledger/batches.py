@@ -225,6 +225,16 @@ class Batches(Connection):
         )
         return [Record(*row) for row in rows]
 
+    def in_flight(self, engine: str) -> dict[str, int]:
+        """The newest open batch of every key that is in one."""
+        rows = self.query(
+            "SELECT r.key, MAX(b.id) FROM record r JOIN batch b ON b.id = r.batch_id"
+            " WHERE b.engine = ? AND b.status IN (?, ?, ?) GROUP BY r.key",
+            engine,
+            *OPEN_STATUSES,
+        )
+        return {row[0]: row[1] for row in rows}
+
     def open_batch_of(self, fingerprint: str, engine: str, after_batch: int = 0) -> int | None:
         """The first open batch after `after_batch` that carries this very request, if any."""
         rows = self.query(

@@ -73,8 +73,18 @@ class Runs(Connection):
                 (run_id, started_at, engine, model, purpose),
             )
 
+    def note_trouble(self, run_id: str) -> None:
+        """Write down that a job of a run failed, and not for a dead letter."""
+        with self.transaction() as db:
+            db.execute("UPDATE run SET outcome = 'failed' WHERE id = ?", (run_id,))
+
+    def has_trouble(self, run_id: str) -> bool:
+        """Did a job of a run that goes on fail, and not for a dead letter?"""
+        rows = self.query("SELECT 1 FROM run WHERE id = ? AND outcome = 'failed'", run_id)
+        return bool(rows)
+
     def end_run(self, run_id: str, outcome: str) -> None:
-        """Write down that a run ended, as `ok`, `failed` or `stopped`."""
+        """Write down that a run ended, as `ok`, `failed`, `stopped` or `on its way`."""
         with self.transaction() as db:
             db.execute(
                 "UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?",
