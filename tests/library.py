@@ -96,9 +96,7 @@ class Library:
 
     # Running
 
-    def start(
-        self, *arguments: str, profile: bool = True, under: Sequence[str] = ()
-    ) -> "Head":
+    def start(self, *arguments: str, profile: bool = True, under: Sequence[str] = ()) -> "Head":
         """Starts the command and does not wait for it; it is killed when the library is left.
 
         `under` goes in front of it, such as `timeout 5`.

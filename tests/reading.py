@@ -21,6 +21,7 @@ from library import Library
 
 from pagewave.dataset import scan
 from pagewave.demand import Command, demand
+from pagewave.errors import OnItsWay
 from pagewave.gemini import Stopped
 from pagewave.ledger import Ledger
 from pagewave.prompting import load_prompt
@@ -88,6 +89,7 @@ class Reading:
             load_prompt(choice.registry_dir, choice.name, choice.template_file),
             api_key=self.server.token,
             base_url=self.server.base_url,
+            waits=settings.execution.wait,
         )
 
     # Running
@@ -95,12 +97,16 @@ class Reading:
     def run(
         self, most_waves: int = 40, before_wave: Callable[[int], object] = lambda wave: None
     ) -> None:
-        """One run, to its end: what it brings stands in ledger and page files."""
+        """One run, to its end: what it brings stands in ledger and page files.
+
+        Where the configuration says that it does not wait, a lane ends at what is on its way.
+        """
         bench = self.bench = self._workbench()
         run_id = f"{self.state}-run{next(self._runs)}"
         recover(bench)
         chains = demand(bench, Command(), bench.dead_letters()).chains
-        pages = plan(chains, bench.settings.execution.batch_size_limit)
+        in_flight = {} if bench.waits else bench.ledger.in_flight(bench.engine)
+        pages = plan(chains, bench.settings.execution.batch_size_limit, in_flight)
         bench.ledger.start_run(run_id, bench.engine, bench.settings.model.name, pages, [])
         schedule = Schedule(bench.ledger, run_id, pages)
         for lane in schedule.lanes:
@@ -111,7 +117,10 @@ class Reading:
                 assert wave <= most_waves, f"no end: {self.failures()}"
                 before_wave(wave)
                 manifest = self.root / "logs" / run_id / f"lane{lane}-wave{wave}.json"
-                run_wave(bench, run_id, lane, wave, keys, manifest)
+                try:
+                    run_wave(bench, run_id, lane, wave, keys, manifest)
+                except OnItsWay:
+                    break
                 for key in keys:
                     self._write_page(run_id, key)
         bench.ledger.end_run(run_id, "ok")

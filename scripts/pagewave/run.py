@@ -92,6 +92,8 @@ class Run:
         waits = settings.execution.wait
         self.bench = Workbench(settings, dataset, ledger, prompt, waits=waits)
         self.stopper = Stopper(self.bench.stop)
+        self.left_open: dict[str, str] = {}
+        """Manifests of waves that go on in a later run, and what was said of each."""
         if self._head_id:
             self.bench.images.scans_may_change = True
             self._use_service()
@@ -262,10 +264,15 @@ class Run:
             try:
                 run_wave(self.bench, self.id, lane, wave, keys, Path(manifest))
             except Stopped:
-                raise PagewaveError(
+                error = RunStopped(
                     f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
                     "same command collects it."
-                ) from None
+                )
+                self.left_open[manifest] = str(error)
+                raise error from None
+            except OnItsWay as error:
+                self.left_open[manifest] = str(error)
+                raise
 
     def write_page(self, page: Page) -> None:
         """Write a page's answer from the ledger to its file.
@@ -309,7 +316,7 @@ class Run:
             self._trouble = self._trouble or error
             self.bench.stop.set()
             raise
-        except (DeadLetter, OnItsWay):
+        except (DeadLetter, OnItsWay, RunStopped):
             raise
         except Exception:
             with contextlib.suppress(LedgerError):  # the end of the run meets it again

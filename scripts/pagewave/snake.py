@@ -10,6 +10,7 @@ from typing import Any
 from .dataset import scan
 from .demand import Command
 from .errors import PagewaveError, exit_on_error
+from .false_alarms import FalseAlarms
 from .prompting import load_prompt
 from .redaction import traceback_without_keys
 from .run import RUN_VARIABLE, Run
@@ -74,7 +75,10 @@ def start(run: Run, workflow: Any) -> None:
     and neither another wave nor a page could start.
     """
 
+    from snakemake.logging import logger
+
     def begin() -> None:
+        logger.addFilter(FalseAlarms(run.left_open))
         run.begin()
         scheduler = workflow.scheduler
         executor = scheduler._local_executor or scheduler._executor
