@@ -1,4 +1,4 @@
-"""What is not sent yet by a run that does not wait (`execution.wait: false`), and why.
+"""What a run that does not wait (`execution.wait: false`) does not send yet, and what it leaves.
 
 A run that waits has Snakemake keep count of the batches in flight, and pauses where a pause is due.
 One that doesn't leaves its batches behind, so the ledger counts them, and a pause is left to the
@@ -32,3 +32,16 @@ def _pause_over_at(bench: Workbench, new: Sequence[Request]) -> float:
     failures = [bench.ledger.last_failure(request.key) for request in new] if failed else []
     last = max((failure["created_at"] for failure in failures if failure), default=0.0)
     return float(last) + bench.retry_pause(failed)
+
+
+def what_is_left(bench: Workbench) -> str:
+    """What such a run leaves to the next one, for the person or the log that reads how it ended."""
+    batches = bench.ledger.open_batches(bench.engine)
+    if not batches:
+        return "not all is read yet, and nothing is in flight. Run the same command again later."
+    pages = len(bench.ledger.keys_in_flight(bench.engine))
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(min(b.intent_at for b in batches)))
+    return (
+        f"not all is read yet. In flight: {len(batches)} batches with {pages} pages, the oldest "
+        f"since {since}. Run the same command again later, such as every hour."
+    )

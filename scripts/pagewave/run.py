@@ -31,6 +31,7 @@ from .errors import (
 )
 from .forecast import Forecast
 from .gemini import Stopped
+from .holding_back import what_is_left
 from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
@@ -394,6 +395,7 @@ class Run:
         if not self._started:
             return
         lost: set[str] = set()
+        left = ""
         try:
             if outcome == "ok":
                 wanted = {page.key for page in self.schedule.pages} | set(self.demand.blocked)
@@ -401,7 +403,7 @@ class Run:
             if lost:
                 outcome = "failed"
             if outcome == "failed" and self._is_on_its_way():
-                outcome = "on its way"
+                outcome, left = "on its way", what_is_left(self.bench)
             if self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
@@ -423,7 +425,7 @@ class Run:
         if outcome == "stopped":
             raise RunStopped("stopped. The same command goes on.")
         if outcome == "on its way":
-            raise OnItsWay("not all is read yet. The same command, later, goes on.")
+            raise OnItsWay(left)
         if lost:
             raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
 
