@@ -1,0 +1,25 @@
+# The workflow with the local reader; docs/deployment.md tells how it is run.
+FROM python:3.11-slim
+
+RUN useradd --uid 1000 --create-home pagewave
+WORKDIR /app
+
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY scripts scripts
+RUN python -m pip install -q --no-cache-dir -e '.[embedded]' -c constraints.txt
+
+COPY Snakefile ./
+COPY rules rules
+COPY profiles profiles
+COPY prompts prompts
+COPY config config
+COPY resources resources
+
+# What must outlive the container: the ledger first of all. `data` is for your scans and labels.
+# Whoever `--user` says may write here.
+RUN mkdir -m 1777 .snakemake data results state logs
+ENV XDG_CACHE_HOME=/tmp/cache
+VOLUME ["/app/results", "/app/state", "/app/logs"]
+
+USER pagewave
+ENTRYPOINT ["snakemake", "--profile", "profiles/local"]
