@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from embedded_process import EmbeddedProcess, wait_for
 from library import RUN_SECONDS, Head, Library
@@ -155,6 +156,22 @@ def test_a_run_ends_though_a_call_to_the_service_hangs(
             library.run()
         assert library.inferences() == Counter(["Ohio:Ashgrove:1852:1"])
         assert len(library.events("create")) == 1
+
+
+def test_jobs_that_are_processes_end_with_the_run(tmp_path: Path) -> None:
+    library = Library(tmp_path, {"Ohio/Ashgrove/1852": 1})
+    with library, served(library, "--batch-seconds", "60") as server:
+        stop(library.start(profile=False), library)
+
+        def others() -> list[psutil.Process]:
+            found = []
+            for process in psutil.process_iter(["cwd"]):
+                if process.info["cwd"] == str(tmp_path) and process.pid != server.process.pid:
+                    found.append(process)
+            return found
+
+        wait_for(lambda: not others())
+        assert server.stats()["active_batches"] == 1
 
 
 def stop(head: Head, library: Library) -> None:

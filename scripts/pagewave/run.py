@@ -404,7 +404,7 @@ class Run:
                 outcome = "failed"
             if outcome == "failed" and self._is_on_its_way():
                 outcome, left = "on its way", what_is_left(self.bench)
-            if self.bench.stop.is_set() and not self._trouble:
+            if outcome != "ok" and self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
                 clear_up(self.bench)

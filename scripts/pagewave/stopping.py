@@ -5,6 +5,7 @@ does after its last job. Should that take too long (an answer of the service tha
 hours of DAG), the process ends all the same: to the ledger that is a crash, which loses nothing.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+import psutil
 
 from .errors import RunStopped
 
@@ -54,8 +57,11 @@ class Stopper:
 
 
 def _end_in_time() -> None:
-    """End the process; usually it is gone by itself long before."""
+    """End the process and jobs that are processes; usually it is gone by itself long before."""
     time.sleep(PATIENCE_SECONDS)
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.terminate()
     message = "pagewave: stopped in the middle of something. The same command goes on.\n"
     os.write(sys.stderr.fileno(), message.encode())
     os._exit(RunStopped.exit_code)
