@@ -354,7 +354,6 @@ class Run:
             RunStopped: a signal came before all was in order.
         """
         if self._head_id:
-            self.stopper.heed()
             return
         if self.settings.execution.dry_run:
             self._show_waves()

@@ -57,11 +57,14 @@ class Stopper:
 
 
 def _end_in_time() -> None:
-    """End the process and jobs that are processes; usually it is gone by itself long before."""
+    """End the process and jobs that are processes; usually it is gone by itself long before.
+
+    Such a job is a Snakemake without hooks, which waits for its wave whatever the signal.
+    """
     time.sleep(PATIENCE_SECONDS)
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            child.terminate()
+            child.kill()
     message = "pagewave: stopped in the middle of something. The same command goes on.\n"
     os.write(sys.stderr.fileno(), message.encode())
     os._exit(RunStopped.exit_code)
