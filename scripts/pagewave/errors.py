@@ -69,6 +69,12 @@ class ServiceError(PagewaveError):
     exit_code = 5
 
 
+class BudgetReached(PagewaveError):
+    """What is left of the budget might not do for the next wave: nothing more is sent."""
+
+    exit_code = 6
+
+
 def exit_on_error(call: Callable[[], T]) -> T:
     """Call, and turn a user's mistake into its message and exit code."""
     try:

@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 from . import crash
 from .books.rollup import write_book
+from .budget import check_prices
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
-from .errors import LedgerError, PagewaveError, exit_on_error
+from .errors import BudgetReached, LedgerError, PagewaveError, exit_on_error
 from .forecast import Forecast
 from .gemini import Stopped
 from .ledger import Ledger, refuse_network
@@ -33,6 +34,7 @@ from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
+from .spending import WHEN_OVER_BUDGET, spending_lines
 from .tracking.background import BackgroundDelivery, start_delivery
 from .tracking.service import why_off
 from .wave import run_wave
@@ -109,10 +111,21 @@ class Run:
             pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
         return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
 
+    @property
+    def is_job(self) -> bool:
+        """Is this the process of one job, and the run another's?"""
+        return self._head_id is not None
+
+    @property
+    def is_planned(self) -> bool:
+        """Did Snakemake ask for pages, so that it is known what the command wants?"""
+        return not self.is_job and "schedule" in self.__dict__
+
     @cached_property
     def forecast(self) -> Forecast:
         """Tokens and price of waves to come."""
-        return Forecast(self.bench, self.schedule)
+        forced = set() if self._head_id else self.demand.forced
+        return Forecast(self.bench, self.schedule, forced)
 
     def page(self, state: str, school: str, year: str, stem: str) -> Page:
         """The page that a job's wildcards name."""
@@ -317,11 +330,9 @@ class Run:
         """
         if self._head_id:
             return
-        if self.settings.execution.dry_run:
-            self._show_waves()
-            sys.exit(0)
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
+        check_prices(self.bench)
         self.bench.ledger.start_writing()
         self._use_service()
         recover(self.bench)
@@ -344,18 +355,23 @@ class Run:
 
         Raises:
             LedgerError: the ledger can't be written, now or earlier in the run.
+            BudgetReached: not all was sent.
             PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
                 asked for their pages any more.
         """
         if not self._started:
             return
         lost: set[str] = set()
+        over_budget: str | None = None
         try:
             if outcome == "ok":
                 wanted = {page.key for page in self.schedule.pages} | set(self.demand.blocked)
                 lost = wanted & self.bench.dead_letters()
             if lost:
                 outcome = "failed"
+            over_budget = self.bench.ledger.over_budget(self.id)
+            if over_budget:
+                outcome = "over budget"
             if self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
@@ -374,15 +390,16 @@ class Run:
                 self._server.close()
         if self._trouble:
             raise self._trouble
+        if over_budget:
+            raise BudgetReached(f"{over_budget} {WHEN_OVER_BUDGET}")
         if lost:
             raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
 
-    def _show_waves(self) -> None:
+    def show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""
         for lane, waves in self.schedule.waves().items():
             for wave in range(1, waves + 1):
                 print(f"lane {lane} wave {wave}: {self.forecast.wave(lane, wave)}")
-        print("execution.dry_run is true: nothing was sent.")
 
     def _summary(self, outcome: str) -> str:
         read, free = self.bench.ledger.run_totals(self.id)
@@ -404,6 +421,7 @@ class Run:
                 f"{len(open_batches)} batches are still at the service; the same command collects "
                 "them."
             )
+        lines += spending_lines(self.bench, self.id, self.schedule)
         if self._delivery:
             lines += self._delivery.summary()
         return "\n".join(lines)

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import crash
+from .budget import as_it_fits
 from .collection import collect
 from .dataset import Page
 from .errors import DataError
 from .image_changes import remember_images
-from .ledger import FailureRow, MemberOutcome
+from .ledger import Batch, FailureRow, MemberOutcome
 from .recovery import look_for_doubtful
 from .requests import Request, build_request
 from .submission import Submission, intend, send
@@ -42,6 +43,7 @@ def run_wave(
     """Read one page of every chain of the lane and write down what became of each.
 
     Raises:
+        BudgetReached: what is new might cost more than is left; nothing of it was sent.
         ServiceError: the service refuses the batch; nothing was created.
         Stopped: the run was told to stop; what was sent is collected by the next one.
     """
@@ -49,14 +51,19 @@ def run_wave(
     name = f"lane {lane} wave {number}"
     look_for_doubtful(bench)
     requests = _build_requests(bench, keys)
-    with bench.ledger.transaction():  # two lanes must not both send the same request
-        remember_images(
-            bench.ledger, bench.images, [(bench.dataset.page(r.key), r.facts) for r in requests]
-        )
-        standing = standing_answers(bench, requests)
-        members = sort_members(bench, requests, standing)
-        submissions = _submissions(bench, members.new)
-        batch = intend(bench, run_id, lane, number, submissions) if submissions else None
+
+    def decide() -> tuple[dict[str, int], Members, list[Submission], Batch | None]:
+        with bench.ledger.transaction():  # two lanes must not both send the same request
+            remember_images(
+                bench.ledger, bench.images, [(bench.dataset.page(r.key), r.facts) for r in requests]
+            )
+            standing = standing_answers(bench, requests)
+            members = sort_members(bench, requests, standing)
+            submissions = _submissions(bench, members.new)
+            batch = intend(bench, run_id, lane, number, submissions) if submissions else None
+            return standing, members, submissions, batch
+
+    standing, members, submissions, batch = as_it_fits(bench, run_id, decide)
     for batch_id in members.waiting:
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:

@@ -61,6 +61,8 @@ class Workbench:
     stop: threading.Event = field(default_factory=threading.Event)
     api_key: str = field(default="", repr=False)
     base_url: str | None = None
+    shares_of_print: dict[Path, float] = field(default_factory=dict)
+    """What images were looked at to guess how long answers will be; see `expectation`."""
     looked_at: float = 0.0
     """When doubtful batches were last looked for (Unix seconds)."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
