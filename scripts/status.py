@@ -48,13 +48,14 @@ def _show(options: argparse.Namespace) -> int:
     ledger = Ledger.peek(require_ledger(place.ledger))
     execution = place.settings.execution
     goes_on = execution.on_dead_letter == "continue"
-    watch = Watch(ledger, execution.max_concurrent_batches, goes_on)
+    watch = Watch(ledger, execution.max_concurrent_batches, goes_on, place.settings)
     status = watch.look()
     if status is None:
         print_json(None) if options.json else print("No run yet.")
         return 0
     if options.json:
-        print_json(asdict(status) | {"process": holder(place.state_dir)})
+        estimate = status.estimate._asdict()
+        print_json(asdict(status) | {"estimate": estimate, "process": holder(place.state_dir)})
     elif options.watch:
         _follow(watch, status, place, options.watch)
     else:

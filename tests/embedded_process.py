@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,20 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 class EmbeddedProcess:
     """`python -m pagewave.embedded` over `state_dir`, from `with` to its end.
 
-    `args` go on the command line. `kill()` and `restart()` are for tests of what survives; a server
-    is always stopped at the end, and would end by itself with the test (its standard input closes).
+    `args` go on the command line; `program` is another one that takes the same. `kill()` and
+    `restart()` are for tests of what survives; a server is always stopped at the end, and would end
+    by itself with the test (its standard input closes).
     """
 
-    def __init__(self, state_dir: Path, *args: str, reader: str = "echo") -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *args: str,
+        reader: str = "echo",
+        program: Sequence[str] = ("-m", "pagewave.embedded"),
+    ) -> None:
         self.state_dir = state_dir
+        self.program = program
         self.args = ("--reader", reader, *args)
         self.token = secrets.token_hex(16)
         self.base_url = ""
@@ -35,7 +43,7 @@ class EmbeddedProcess:
 
     def __enter__(self) -> Self:
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pagewave.embedded", "--state", str(self.state_dir)]
+        command = [sys.executable, *self.program, "--state", str(self.state_dir)]
         with (self.state_dir / "stderr.txt").open("a") as stderr:
             self._process = subprocess.Popen(
                 [*command, *self.args],

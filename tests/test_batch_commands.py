@@ -168,14 +168,14 @@ def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Operator:
 def test_what_is_in_flight_has_a_price(operator: Operator) -> None:
     (batch,) = operator.json(BATCHES)["batches"]
     # Prompts of 4,800 and 4,000 characters; an image of 3 x 2 tiles, and one that is gone; two
-    # answers of 1,500 tokens; 0.15 and 1.25 USD a million tokens.
+    # answers of 922 tokens, as a usual page has; 0.15 and 1.25 USD a million tokens.
     tokens = 4800 / 4 + 4000 / 4 + 6 * 258 + 258
-    assert batch["usd"] == pytest.approx((tokens * 0.15 + 2 * 1500 * 1.25) / 1e6)
+    assert batch["usd"] == pytest.approx((tokens * 0.15 + 2 * 922 * 1.25) / 1e6)
     assert batch["estimated"]
     spent = operator.json(BATCHES, "--all")["batches"][1]
     assert (spent["usd"], spent["estimated"]) == (0.25, False)
     refused = operator.run(NUKE, "--confirm", code=4)
-    assert "1 batch is in flight with 2 records, about 0.0044 USD" in refused
+    assert "1 batch is in flight with 2 records, about 0.0029 USD" in refused
 
 
 def test_a_price_nobody_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,9 @@ def test_pages_are_listed_by_what_they_were_read_with(
         Library(tmp_path, BOOKS, prompt={"registry_dir": str(registry(tmp_path))}) as library,
     ):
         library.config["engine"] = "gemini"
-        library.configure(prompt={"template_file": "v1.jinja"})
+        library.configure(
+            prompt={"template_file": "v1.jinja"}, pricing={"output_tokens_per_page": 1500}
+        )
         library.environment = {
             "GOOGLE_GEMINI_BASE_URL": gemini.base_url,
             "GEMINI_API_KEY": gemini.token,

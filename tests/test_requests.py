@@ -1,16 +1,20 @@
 """What is sent for a page: its line, its fingerprint, the response schema, tokens and price."""
 
 import hashlib
+import io
 import json
+import math
 import re
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from pagewave.dataset import Page
+from pagewave.embedded import tokens
 from pagewave.errors import ConfigError
 from pagewave.images import ImageFacts
 from pagewave.prompting import PageModel, load_prompt
@@ -23,6 +27,8 @@ from pagewave.requests import (
     generation_config,
     image_tokens,
     jsonl_line,
+    likely_answer_tokens,
+    most_tokens,
     recipe,
     response_schema,
     usd,
@@ -538,9 +544,17 @@ def test_tokens_of_an_image(width: int, height: int, tiles: int) -> None:
     assert image_tokens(width, height) == 258 * tiles
 
 
-def test_an_estimate_adds_prompt_and_image(folder: Path) -> None:
-    settings = make_settings(folder, pricing={"output_tokens_per_page": 1200})
-    guess = estimate(4001, 960, 540, settings)
+@pytest.mark.parametrize(
+    "size", [(1, 1), (384, 384), (385, 384), (960, 540), (1100, 1720), (1720, 1100), (2400, 3600)]
+)
+def test_the_embedded_server_counts_images_by_the_same_rule(size: tuple[int, int]) -> None:
+    data = io.BytesIO()
+    Image.new("L", size).save(data, "PNG")
+    assert tokens.image_tokens(data.getvalue()) == image_tokens(*size)
+
+
+def test_an_estimate_adds_prompt_and_image() -> None:
+    guess = estimate(4001, 960, 540, 1200)
     assert (guess.input_tokens, guess.output_tokens) == (1001 + 1548, 1200)
 
 
@@ -550,3 +564,25 @@ def test_the_price_of_tokens(folder: Path) -> None:
     assert usd(pricing, "gemini-2.5-flash", 2_000_000, 1_000_000) == pytest.approx(1.55)
     assert usd(pricing, "gemini-2.5-flash", 0, 0) == 0.0
     assert usd(pricing, "gemini-99-imaginary", 1, 1) is None
+    cheaper = usd(pricing, "gemini-2.5-flash", 2_000_000, 1_000_000, cached_tokens=1_000_000)
+    assert cheaper == pytest.approx(0.15 + 0.03 + 1.25)
+    prices["gemini-2.5-flash"]["cached_input"] = 0.1
+    pricing = make_settings(folder, pricing={"batch_usd_per_million_tokens": prices}).pricing
+    assert usd(pricing, "gemini-2.5-flash", 2_000_000, 0, 1_000_000) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("text", ["Read this page.", "中文字符" * 50, "\N{OLD PERSIAN SIGN A}"])
+@pytest.mark.parametrize("size", [(16, 16), (1100, 1720), (5000, 700)])
+def test_a_page_never_takes_more_than_is_held_for_it(text: str, size: tuple[int, int]) -> None:
+    """Held against the dearest ways to count that the documentation knows."""
+    most = most_tokens(len(text.encode()), *size, {"maxOutputTokens": 700})
+    by_tiles = math.ceil(size[0] / 768) * math.ceil(size[1] / 768) * 258
+    assert most.output_tokens == 700
+    assert most.input_tokens >= len(text) + max(by_tiles, image_tokens(*size), 2240)
+    assert most_tokens(0, *size, {}).output_tokens == 65_536
+
+
+def test_more_print_means_longer_answers_and_noise_is_no_print() -> None:
+    blank, usual, dense = (likely_answer_tokens(share) for share in (0.0, 0.1, 0.15))
+    assert 0 < blank < usual < dense
+    assert likely_answer_tokens(0.9) == likely_answer_tokens(0.5)

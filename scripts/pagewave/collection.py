@@ -347,7 +347,9 @@ def _attempt(
     finish_reason: str | None,
 ) -> Attempt:
     output = usage.output_tokens + usage.thoughts_tokens
-    cost = usd(bench.settings.pricing, batch.model, usage.prompt_tokens, output)
+    cost = usd(
+        bench.settings.pricing, batch.model, usage.prompt_tokens, output, usage.cached_tokens
+    )
     return Attempt(
         key=record.key,
         number=record.attempt_number,

@@ -60,6 +60,18 @@ class Execution(Section):
         description="true: a run goes on until all is read. false: it collects what has ended, "
         "sends what is ready, and ends with exit code 7 while there is more to come.",
     )
+    max_cost_usd: Float | None = Field(
+        default=None,
+        ge=0,
+        description="Budget of one run: a wave that might cost more than is left of it is not "
+        "sent, and the run ends with exit code 8. null: no limit.",
+    )
+    max_cost_usd_total: Float | None = Field(
+        default=None,
+        ge=0,
+        description="The same for all that the ledger knows of, earlier runs and comparisons of "
+        "prompts included.",
+    )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
     )
@@ -273,6 +285,12 @@ class Price(Section):
 
     input: Float = Field(ge=0, description="USD per million tokens sent.")
     output: Float = Field(ge=0, description="USD per million tokens answered, thoughts included.")
+    cached_input: Float | None = Field(
+        default=None,
+        ge=0,
+        description="USD per million tokens that the service had in its cache; null: a fifth of "
+        "`input`.",
+    )
 
 
 # Half of the interactive prices of ai.google.dev/gemini-api/docs/pricing for prompts up to
@@ -303,11 +321,13 @@ class Pricing(Section):
     as_of: datetime.date = Field(
         default=datetime.date(2026, 10, 7), description="Day on which the prices were looked up."
     )
-    output_tokens_per_page: Int = Field(
-        default=1500,
+    output_tokens_per_page: Int | None = Field(
+        default=None,
         ge=1,
         le=65_536,
-        description="Tokens expected in an answer, for the price shown before a run.",
+        description="Tokens expected in an answer (with thoughts) before any page was read with "
+        "this model and prompt; null: guessed from how much is printed on the pages. Once ten were "
+        "read, what they took counts.",
     )
     batch_usd_per_million_tokens: Annotated[
         dict[str, Price], BeforeValidator(_with_known_prices)

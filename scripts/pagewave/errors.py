@@ -85,6 +85,12 @@ class OnItsWay(PagewaveError):
     exit_code = 7
 
 
+class BudgetReached(PagewaveError):
+    """What is left of the budget might not do for the next wave: nothing more is sent."""
+
+    exit_code = 8
+
+
 def exit_on_error(call: Callable[[], T]) -> T:
     """Call, and turn a user's mistake into its message and exit code."""
     try:

@@ -1,18 +1,31 @@
 """What the waves to come will hold and cost, before a cent is spent."""
 
-from collections.abc import Collection, Iterable
+import math
+import statistics
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from .budget import Budget, budgets
 from .dataset import Page
+from .expectation import RULE_OF_THUMB_ERROR, Expectation, expectation
 from .prompting import Prompt
-from .requests import Estimate, estimate, usd
+from .requests import (
+    Estimate,
+    canonical_json,
+    generation_config,
+    most_tokens,
+    response_schema,
+    usd,
+)
 from .schedule import Schedule
 from .wave import build_request_from
 from .workbench import Workbench
 
 TYPICAL_CONTEXT_CHARACTERS = 800
 """What a page hands to the next: 500 characters of text and three courses, with headings."""
+RECENT_BATCHES = 20
+"""How many of the last batches say how long a batch takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +53,165 @@ class WaveForecast:
         return ", ".join(parts)
 
 
-class Forecast:
-    """Forecasts from the schedule as it stands; stored answers are followed page by page."""
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Tokens and USD of all pages to be sent; `error` is the share by which it may be off."""
 
-    def __init__(self, bench: Workbench, schedule: Schedule) -> None:
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    error: float
+
+    @property
+    def lowest(self) -> float | None:
+        """The lower end of the range, in USD."""
+        return None if self.usd is None else self.usd * max(0.0, 1 - self.error)
+
+    @property
+    def highest(self) -> float | None:
+        """The upper end of the range, in USD."""
+        return None if self.usd is None else self.usd * (1 + self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class RunForecast:
+    """All that a command would read.
+
+    `steps` is how many batches come one after another: those of the longest chain, or more where
+    too few may be in flight at once. `measured` is None until enough pages were read with this
+    model and prompt; `pages_measured` is how many were. `most_usd` is the price if every answer
+    were as long as it may be.
+    """
+
+    engine: str
+    model: str
+    prompt: str
+    books: int
+    pages: int
+    free: int
+    on_their_way: int
+    dead_letters: int
+    blocked: int
+    lanes: int
+    waves: int
+    batches: int
+    longest_chain: int
+    steps: int
+    seconds_a_batch: float | None
+    by_rule: Price
+    measured: Price | None
+    pages_measured: int
+    most_usd: float | None
+    budgets: Sequence[Budget]
+
+    @property
+    def to_send(self) -> int:
+        """Pages that have neither an answer nor one on its way."""
+        return self.pages - self.free - self.on_their_way
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it may take; None where no batch was measured."""
+        return None if self.seconds_a_batch is None else self.steps * self.seconds_a_batch
+
+    @property
+    def best(self) -> Price:
+        """The price as best known."""
+        return self.measured or self.by_rule
+
+
+class Forecast:
+    """Forecasts from the schedule as it stands; stored answers are followed page by page.
+
+    `forced` are keys that the command wants read anew, which the ledger does not know of yet.
+    """
+
+    def __init__(self, bench: Workbench, schedule: Schedule, forced: Collection[str] = ()) -> None:
         self._bench = bench
         self._schedule = schedule
+        self._forced = forced
+        self._expected = expectation(bench)
+        self._expected_at = bench.ledger.latest_wave()
 
     def wave(self, lane: int, wave: int) -> WaveForecast:
         """What a wave will hold, as far as can be told today."""
         keys = self._schedule.members(lane, wave)
         pages = [self._bench.dataset.page(key) for key in keys]
-        paid = [p for p in pages if p.key not in self._free and p.key not in self._on_their_way]
+        paid = [page for page in pages if page.key not in self._settled]
+        expected = self._expectation()
         return forecast_of(
             self._bench,
             pages,
-            [expected_tokens(self._bench, page) for page in paid],
+            [expected_tokens(expected, page) for page in paid],
             free=sum(key in self._free for key in keys),
             on_their_way=sum(key in self._on_their_way for key in keys),
         )
+
+    def whole(self, blocked: Collection[str] = ()) -> RunForecast:
+        """All waves to come, as far as can be told today.
+
+        Args:
+            blocked: keys of dead letters, and of what waits for them.
+        """
+        bench, settings = self._bench, self._bench.settings
+        lanes = [self._schedule.to_come(lane) for lane in self._schedule.lanes]
+        keys = [key for waves in lanes for wave in waves for key in wave]
+        pages = [bench.dataset.page(key) for key in keys]
+        paid = [page for page in pages if page.key not in self._settled]
+        # A wave of stored answers takes no time.
+        slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
+        sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
+        slots = settings.execution.max_concurrent_batches
+        seconds = bench.ledger.batch_seconds(bench.engine, settings.model.name, RECENT_BATCHES)
+        expected = self._expectation()
+        dead = len(bench.dead_letters() & set(blocked))
+        most = [most_of_page(bench, page) for page in paid]
+        return RunForecast(
+            engine=bench.engine,
+            model=settings.model.name,
+            prompt=f"{bench.prompt.name}/{bench.prompt.template_file}",
+            books=len({page.book_id for page in pages}),
+            pages=len(pages),
+            free=sum(key in self._free for key in keys),
+            on_their_way=sum(key in self._on_their_way for key in keys),
+            dead_letters=dead,
+            blocked=len(blocked) - dead,
+            lanes=sum(map(bool, lanes)),
+            waves=sum(map(len, lanes)),
+            batches=sum(sent),
+            longest_chain=max(map(len, lanes), default=0),
+            steps=max(max(slow, default=0), math.ceil(sum(slow) / slots)),
+            seconds_a_batch=statistics.median(seconds) if seconds else None,
+            by_rule=self._price(by_rule(expected, page) for page in paid),
+            measured=self._price((expected_tokens(expected, page) for page in paid), expected)
+            if expected.is_measured
+            else None,
+            pages_measured=expected.measured.pages,
+            most_usd=self._price(most).usd,
+            budgets=budgets(bench.ledger, settings, None),
+        )
+
+    def _price(self, guesses: Iterable[Estimate], measured: Expectation | None = None) -> Price:
+        each = list(guesses)
+        input_tokens = sum(guess.input_tokens for guess in each)
+        output_tokens = sum(guess.output_tokens for guess in each)
+        settings = self._bench.settings
+        return Price(
+            input_tokens,
+            output_tokens,
+            usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+            measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
+        )
+
+    def _expectation(self) -> Expectation:
+        """What a page is expected to take, by what was measured up to the last wave."""
+        if self._expected_at != (latest := self._bench.ledger.latest_wave()):
+            self._expected, self._expected_at = expectation(self._bench), latest
+        return self._expected
+
+    @cached_property
+    def _settled(self) -> set[str]:
+        return self._free | self._on_their_way
 
     @cached_property
     def _free(self) -> set[str]:
@@ -83,7 +236,7 @@ class Forecast:
         for chain in self._schedule.chains:
             context = None
             for place, key in enumerate(chain):
-                if key not in asked_before:
+                if key not in asked_before or key in self._forced:
                     break
                 page = bench.dataset.page(key)
                 if not bench.images.is_ready(page):
@@ -128,17 +281,34 @@ def forecast_of(
     )
 
 
-def expected_tokens(bench: Workbench, page: Page) -> Estimate:
-    """Tokens that reading a page will use, with a typical context where it has a page before it."""
-    width, height = bench.images.size(page)
-    has_context = bench.dataset.previous(page) is not None
-    characters = _prompt_characters(bench.prompt, has_context)
-    return estimate(characters, width, height, bench.settings)
+def expected_tokens(expected: Expectation, page: Page) -> Estimate:
+    """Tokens that reading a page will use, as best known."""
+    width, height = expected.bench.images.size(page)
+    return expected.of_page(len(_typical_prompt(expected.bench, page)), width, height)
+
+
+def by_rule(expected: Expectation, page: Page) -> Estimate:
+    """The same by the rule of thumb alone."""
+    width, height = expected.bench.images.size(page)
+    return expected.by_rule(len(_typical_prompt(expected.bench, page)), width, height)
+
+
+def most_of_page(bench: Workbench, page: Page) -> Estimate:
+    """Tokens that the first attempt at a page can't go much beyond."""
+    schema = canonical_json(response_schema(bench.prompt.page_model))
+    text = _typical_prompt(bench, page) + schema
+    config = generation_config(bench.settings, 1, ())
+    return most_tokens(len(text.encode()), *bench.images.size(page), config)
+
+
+def _typical_prompt(bench: Workbench, page: Page) -> str:
+    """A page's prompt, with a context of the usual length where it has a page before it."""
+    return _prompt_with_context(bench.prompt, bench.dataset.previous(page) is not None)
 
 
 @cache
-def _prompt_characters(prompt: Prompt, has_context: bool) -> int:
-    return len(prompt.render("x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None))
+def _prompt_with_context(prompt: Prompt, has_context: bool) -> str:
+    return prompt.render("x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None)
 
 
 def count(number: int, what: str) -> str:

@@ -42,11 +42,26 @@ def share_of_ink(path: Path) -> float:
     return sum(darkness[least:]) / (grey.width * grey.height)
 
 
-def _small_and_grey(path: Path) -> Image.Image:
+def share_of_print(path: Path) -> float:
+    """About the share of an image's area that lines of print take up, from 0 to 1.
+
+    Quicker and rougher than `share_of_ink`: 30 ms a page. A dense page has 0.15.
+
+    Raises:
+        DataError: the image can't be read.
+    """
+    grey = _small_and_grey(path, LONGER_SIDE // 2)
+    paper = grey.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.MinFilter(5))
+    least = max(LEAST_DARKER // 2, round(DARKER / 2 * ImageStat.Stat(paper).median[0]))
+    darkness = ImageChops.subtract(paper, grey).histogram()
+    return sum(darkness[least:]) / (grey.width * grey.height)
+
+
+def _small_and_grey(path: Path, side: int = LONGER_SIDE) -> Image.Image:
     with opened(path) as file, Image.open(file, formats=FORMATS) as image:
         # A JPEG is decoded at a fraction of its size at once.
-        image.draft("L", (LONGER_SIDE, LONGER_SIDE))
+        image.draft("L", (side, side))
         grey = image.convert("L")
-    grey.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.BOX)
+    grey.thumbnail((side, side), Image.Resampling.BOX)
     left, top = round(grey.width * MARGIN), round(grey.height * MARGIN)
     return grey.crop((left, top, grey.width - left, grey.height - top))

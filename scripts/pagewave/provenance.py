@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from .dataset import Page, split_key
+from .expectation import expectation
 from .forecast import WaveForecast, expected_tokens, forecast_of
 from .ledger import Ledger, UsedTemplate
 from .prompting import TEMPLATE_SUFFIX, template_sha256
@@ -80,7 +81,8 @@ def is_outdated(bench: Workbench, origin: PageOrigin) -> bool:
 
 def reading_again(bench: Workbench, pages: Collection[Page]) -> WaveForecast:
     """What reading these pages again will cost with the prompt and model of today."""
-    return forecast_of(bench, pages, [expected_tokens(bench, page) for page in pages])
+    expected = expectation(bench)
+    return forecast_of(bench, pages, [expected_tokens(expected, page) for page in pages])
 
 
 def command_to_read_again(

@@ -10,7 +10,7 @@ import time
 from .collection import collect, collect_late
 from .errors import ServiceError
 from .gemini import SUCCESSFUL_STATES, RemoteBatch
-from .ledger import STUCK, Batch
+from .ledger import DOUBT_SECONDS, STUCK, Batch
 from .repeating import NoSuccess
 from .service_files import delete_unneeded_files
 from .submission import settle_intents
@@ -18,8 +18,6 @@ from .workbench import Workbench, log, partial_of, remove_partial_files
 
 TRIES_AT_THE_END = 3
 """A run that is over does not wait for a service that is away."""
-DOUBT_SECONDS = 7 * 24 * 3600.0
-"""A batch expires after 48 hours at the service, its results two days later; with some room."""
 
 
 def recover(bench: Workbench) -> None:

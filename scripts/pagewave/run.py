@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 from . import crash
 from .books.rollup import write_book
+from .budget import check_prices
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
 from .errors import (
+    BudgetReached,
     ConfigError,
     DeadLetter,
     LedgerError,
@@ -40,6 +42,7 @@ from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
+from .spending import WHEN_OVER_BUDGET, spending_lines
 from .stopping import Stopper
 from .tracking.background import BackgroundDelivery, start_delivery
 from .tracking.service import why_off
@@ -130,10 +133,21 @@ class Run:
             pages = plan(self.demand.chains, lane_size, in_flight)
         return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
 
+    @property
+    def is_job(self) -> bool:
+        """Is this the process of one job, and the run another's?"""
+        return self._head_id is not None
+
+    @property
+    def is_planned(self) -> bool:
+        """Did Snakemake ask for pages, so that it is known what the command wants?"""
+        return not self.is_job and "schedule" in self.__dict__
+
     @cached_property
     def forecast(self) -> Forecast:
         """Tokens and price of waves to come."""
-        return Forecast(self.bench, self.schedule)
+        forced = set() if self._head_id else self.demand.forced
+        return Forecast(self.bench, self.schedule, forced)
 
     def page(self, state: str, school: str, year: str, stem: str) -> Page:
         """The page that a job's wildcards name."""
@@ -355,11 +369,9 @@ class Run:
         """
         if self._head_id:
             return
-        if self.settings.execution.dry_run:
-            self._show_waves()
-            sys.exit(0)
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
+        check_prices(self.bench)
         self.bench.ledger.start_writing()
         self._use_service()
         self.stopper.heed()
@@ -385,6 +397,7 @@ class Run:
 
         Raises:
             LedgerError: the ledger can't be written, now or earlier in the run.
+            BudgetReached: not all was sent.
             OnItsWay: `execution.wait` is false, and all that is left are batches and their pages.
             RunStopped: it was told to stop.
             PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
@@ -395,13 +408,17 @@ class Run:
             return
         lost: set[str] = set()
         left = ""
+        over_budget: str | None = None
         try:
             if outcome == "ok":
                 wanted = {page.key for page in self.schedule.pages} | set(self.demand.blocked)
                 lost = wanted & self.bench.dead_letters()
             if lost:
                 outcome = "failed"
-            if outcome == "failed" and self._is_on_its_way():
+            over_budget = self.bench.ledger.over_budget(self.id)
+            if over_budget:
+                outcome = "over budget"
+            elif outcome == "failed" and self._is_on_its_way():
                 outcome, left = "on its way", what_is_left(self.bench)
             if outcome != "ok" and self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
@@ -425,6 +442,8 @@ class Run:
             raise RunStopped("stopped. The same command goes on.")
         if outcome == "on its way":
             raise OnItsWay(left)
+        if over_budget:
+            raise BudgetReached(f"{over_budget} {WHEN_OVER_BUDGET}")
         if lost:
             raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
 
@@ -437,12 +456,11 @@ class Run:
             and all(Path(manifest).exists() for manifest in self._manifests_to_make)
         )
 
-    def _show_waves(self) -> None:
+    def show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""
         for lane, waves in self.schedule.waves().items():
             for wave in range(1, waves + 1):
                 print(f"lane {lane} wave {wave}: {self.forecast.wave(lane, wave)}")
-        print("execution.dry_run is true: nothing was sent.")
 
     def _summary(self, outcome: str) -> str:
         read, free = self.bench.ledger.run_totals(self.id)
@@ -464,6 +482,7 @@ class Run:
                 f"{len(open_batches)} batches are still at the service; the same command collects "
                 "them."
             )
+        lines += spending_lines(self.bench, self.id, self.schedule)
         if self._delivery:
             lines += self._delivery.summary()
         return "\n".join(lines)

@@ -146,6 +146,13 @@ class Schedule:
             longest = max((chain.pages_left for chain in self._lanes[lane]), default=0)
             return max(0, longest - (wave - self._next_wave[lane]))
 
+    def to_come(self, lane: int) -> list[list[str]]:
+        """What each wave that the lane still needs will carry if nothing fails."""
+        self._look()
+        first = self._next_wave[lane]
+        number = self.waves_left(lane, first)
+        return [self.members(lane, wave) for wave in range(first, first + number)]
+
     def waves(self) -> dict[int, int]:
         """How many waves each lane still needs if nothing fails."""
         with self._as_of_now():

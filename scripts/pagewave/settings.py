@@ -135,6 +135,8 @@ def load_settings(config: object, folder: Path) -> Settings:
         found = error.errors(include_url=False)
         problems += explain(found, Settings)
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
+    else:
+        problems += _price_problems(settings)
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
         problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
@@ -199,6 +201,18 @@ def _doubts(settings: Settings) -> list[str]:
             "that take longer are cancelled, and Google's may take 24 hours."
         ]
     return []
+
+
+def _price_problems(settings: Settings) -> list[str]:
+    """A budget can't be kept for a model without a price."""
+    if settings.model.name in settings.pricing.batch_usd_per_million_tokens:
+        return []
+    return [
+        f"execution.{key}: the price of {settings.model.name} is not known, so no budget can be "
+        "kept; add it under pricing.batch_usd_per_million_tokens"
+        for key in ("max_cost_usd", "max_cost_usd_total")
+        if getattr(settings.execution, key) is not None
+    ]
 
 
 def _checkable_paths(given: object, wrong: Collection[str | int]) -> dict[str, Path]:

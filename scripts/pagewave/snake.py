@@ -1,5 +1,6 @@
 """Where the package meets Snakemake: builds the run from a workflow, and ends it in plain words."""
 
+import atexit
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
             print(f"pagewave: {warning}", file=sys.stderr)
         dataset = scan(settings)
         prompt = settings.prompt
-        return Run(
+        run = Run(
             settings,
             secrets,
             dataset,
@@ -40,6 +41,9 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
             # What -R and -f fill: the one way to have files made again that are there.
             make_again=lambda files: workflow.dag.forcefiles.update(files),
         )
+        # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
+        atexit.register(lambda: _end_dry_run(run) if workflow.dryrun else None)
+        return run
 
     return exit_on_error(build)
 
@@ -78,6 +82,11 @@ def start(run: Run, workflow: Any) -> None:
     from snakemake.logging import logger
 
     def begin() -> None:
+        if run.settings.execution.dry_run and not run.is_job:
+            run.show_waves()
+            show_forecast(run)
+            print("execution.dry_run is true: nothing was sent.")
+            sys.exit(0)
         logger.addFilter(FalseAlarms(run.left_open))
         run.begin()
         scheduler = workflow.scheduler
@@ -88,6 +97,23 @@ def start(run: Run, workflow: Any) -> None:
         executor.pool = ThreadPoolExecutor(executor.workers)
 
     exit_on_error(begin)
+
+
+def show_forecast(run: Run) -> None:
+    """Print what the command would read and cost; nothing where it never came to ask for pages."""
+    if run.is_planned:
+        from .operators.console import printer
+        from .operators.plan_view import view
+
+        printer().print(view(run.forecast.whole(run.demand.blocked)))
+
+
+def _end_dry_run(run: Run) -> None:
+    """The forecast; Python is ending, and no exit code can be given any more."""
+    try:
+        show_forecast(run)
+    except PagewaveError as error:
+        print(f"pagewave: {error}", file=sys.stderr)
 
 
 def _command(workflow: Any) -> Command:

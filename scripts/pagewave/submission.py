@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import crash
-from .errors import OnItsWay, ServiceError
+from .budget import reserve, reserve_now
+from .errors import BudgetReached, OnItsWay, ServiceError
+from .expectation import Expectation, expectation
 from .gemini import (
     CreateRefused,
     CreateUnknown,
@@ -23,7 +25,15 @@ from .gemini import (
     UploadFailed,
 )
 from .ledger import UNKNOWN, Batch, FailureRow, Record
-from .requests import Request, canonical_json, generation_config, recipe
+from .requests import (
+    Request,
+    canonical_json,
+    generation_config,
+    most_tokens,
+    recipe,
+    response_schema,
+    usd,
+)
 from .uploads import upload_images, upload_requests
 from .workbench import Workbench, log
 
@@ -43,31 +53,50 @@ class Submission:
 def intend(
     bench: Workbench, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
 ) -> Batch:
-    """Write a batch and its records into the ledger; nothing is sent yet."""
+    """Write a batch and its records into the ledger; nothing is sent yet.
+
+    Raises:
+        BudgetReached: the run sends nothing more. (Called by `budget.as_it_fits`.)
+    """
     prompt, settings = bench.prompt, bench.settings
-    bench.ledger.add_prompt(prompt.sha256, prompt.name, prompt.template_file, prompt.source)
-    return bench.ledger.add_intent(
-        display_name=_display_name(bench, run_id, lane, wave),
-        engine=bench.engine,
-        model=settings.model.name,
-        prompt_sha256=prompt.sha256,
-        run_id=run_id,
-        lane=lane,
-        wave=wave,
-        records=[
-            Record(
-                key=s.request.key,
-                fingerprint=s.request.fingerprint,
-                attempt_number=s.attempt_number,
-                previous_context=s.request.previous_context,
-                generation_config=canonical_json(
-                    generation_config(settings, s.attempt_number, s.errors)
-                ),
-                image=str(s.request.image),
-                image_sha256=s.request.facts.sha256,
-            )
-            for s in submissions
-        ],
+    expected = expectation(bench)
+    records = [_record(bench, expected, submission) for submission in submissions]
+    with bench.ledger.transaction():
+        reserve(bench, run_id, f"lane {lane} wave {wave}", records)
+        bench.ledger.add_prompt(prompt.sha256, prompt.name, prompt.template_file, prompt.source)
+        return bench.ledger.add_intent(
+            display_name=_display_name(bench, run_id, lane, wave),
+            engine=bench.engine,
+            model=settings.model.name,
+            prompt_sha256=prompt.sha256,
+            run_id=run_id,
+            lane=lane,
+            wave=wave,
+            records=records,
+        )
+
+
+def _record(bench: Workbench, expected: Expectation, submission: Submission) -> Record:
+    """A request as the ledger keeps it, with what it will use about and at most."""
+    request, settings = submission.request, bench.settings
+    facts = request.facts
+    config = generation_config(settings, submission.attempt_number, submission.errors)
+    guess = expected.of_page(len(request.prompt), facts.width, facts.height)
+    text = request.prompt + canonical_json(response_schema(bench.prompt.page_model))
+    most = most_tokens(len(text.encode()), facts.width, facts.height, config)
+    price, model = settings.pricing, settings.model.name
+    return Record(
+        key=request.key,
+        fingerprint=request.fingerprint,
+        attempt_number=submission.attempt_number,
+        previous_context=request.previous_context,
+        generation_config=canonical_json(config),
+        image=str(request.image),
+        image_sha256=request.facts.sha256,
+        expected_input_tokens=guess.input_tokens,
+        expected_output_tokens=guess.output_tokens,
+        expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens),
+        max_usd=usd(price, model, most.input_tokens, most.output_tokens),
     )
 
 
@@ -202,9 +231,19 @@ def _display_name(bench: Workbench, run_id: str, lane: int, wave: int) -> str:
 def _renew(bench: Workbench, batch: Batch) -> Batch:
     """The same requests, to be created under another display name."""
     name = _display_name(bench, batch.run_id, batch.lane, batch.wave)
+    what = f"lane {batch.lane} wave {batch.wave} once more"
+    try:
+        with bench.ledger.transaction():
+            # What did not turn up may do so yet, and cost as much again.
+            reserve_now(bench, batch.run_id, what, bench.ledger.records(batch.id))
+            renewed = bench.ledger.renew_intent(batch.id, name)
+    except BudgetReached as full:
+        abandon(bench, batch, "it did not turn up", UNKNOWN)
+        bench.ledger.mark_over_budget(batch.run_id, str(full))
+        raise
     with contextlib.suppress(FileNotFoundError):
         bench.request_file(batch.display_name).rename(bench.request_file(name))
-    return bench.ledger.renew_intent(batch.id, name)
+    return renewed
 
 
 def _upload(bench: Workbench, batch: Batch, requests: Sequence[Request]) -> str | None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import crash
+from .budget import as_it_fits
 from .collection import collect
 from .dataset import Page
 from .errors import DataError, OnItsWay
@@ -41,12 +42,28 @@ class Members:
     new: list[Request] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Decision:
+    """What to do about a wave's requests: settled in one transaction, as two lanes must not both
+    send the same request, nor spend the same dollar.
+
+    `batch` is what is sent now, and `not_yet` why it is not, where a run does not wait.
+    """
+
+    standing: dict[str, int]
+    members: Members
+    submissions: list[Submission]
+    batch: Batch | None
+    not_yet: str | None
+
+
 def run_wave(
     bench: Workbench, run_id: str, lane: int, number: int, keys: Sequence[str], manifest: Path
 ) -> None:
     """Read one page of every chain of the lane and write down what became of each.
 
     Raises:
+        BudgetReached: what is new might cost more than is left; nothing of it was sent.
         ServiceError: the service refuses the batch; nothing was created.
         OnItsWay: the run does not wait, and so far there is nothing of any page.
         Stopped: the run was told to stop; what was sent is collected by the next one.
@@ -55,21 +72,14 @@ def run_wave(
     name = f"lane {lane} wave {number}"
     look_for_doubtful(bench)
     requests = _build_requests(bench, keys)
-    with bench.ledger.transaction():  # two lanes must not both send the same request
-        remember_images(
-            bench.ledger, bench.images, [(bench.dataset.page(r.key), r.facts) for r in requests]
-        )
-        standing = standing_answers(bench, requests)
-        members = sort_members(bench, requests, standing)
-        not_yet = why_not_yet(bench, members.new)
-        submissions = [] if not_yet else _submissions(bench, members.new)
-        batch = intend(bench, run_id, lane, number, submissions) if submissions else None
+    decision = as_it_fits(bench, run_id, lambda: _decide(bench, run_id, lane, number, requests))
+    members, batch, not_yet = decision.members, decision.batch, decision.not_yet
     for batch_id in members.waiting if bench.waits else ():
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:
         crash.point("intent-written")
         try:
-            batch = _send(bench, name, batch, submissions)
+            batch = _send(bench, name, batch, decision.submissions)
         except OnItsWay as reason:
             not_yet = str(reason)
     batches = [*members.waiting, *([batch.id] if batch else [])]
@@ -81,13 +91,28 @@ def run_wave(
     decided = [key for key in keys if key not in {request.key for request in later}]
     if not decided:
         raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
-    outcomes = _outcomes(bench, decided, requests, members.free, standing)
+    outcomes = _outcomes(bench, decided, requests, members.free, decision.standing)
     # The manifest first: a closed wave is never looked at again.
     _write_manifest(bench, run_id, lane, number, started_at, batches, outcomes, manifest)
     crash.point("manifest-written")
     bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
     log.info("%s: %s", name, _summary(outcomes))
+
+
+def _decide(
+    bench: Workbench, run_id: str, lane: int, number: int, requests: Sequence[Request]
+) -> _Decision:
+    with bench.ledger.transaction():
+        remember_images(
+            bench.ledger, bench.images, [(bench.dataset.page(r.key), r.facts) for r in requests]
+        )
+        standing = standing_answers(bench, requests)
+        members = sort_members(bench, requests, standing)
+        not_yet = why_not_yet(bench, members.new)
+        submissions = [] if not_yet else _submissions(bench, members.new)
+        batch = intend(bench, run_id, lane, number, submissions) if submissions else None
+    return _Decision(standing, members, submissions, batch, not_yet)
 
 
 def _send(bench: Workbench, name: str, batch: Batch, submissions: Sequence[Submission]) -> Batch:

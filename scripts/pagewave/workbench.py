@@ -65,6 +65,8 @@ class Workbench:
     """Is what takes its time waited for, or left to the next run?"""
     most_batches: int | None = None
     """Batches in flight at once, if the command line says another number than the settings."""
+    shares_of_print: dict[Path, float] = field(default_factory=dict)
+    """What images were looked at to guess how long answers will be; see `expectation`."""
     looked_at: float = 0.0
     """When doubtful batches were last looked for (Unix seconds)."""
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from .wire import Json
 
 CHARS_PER_TOKEN = 4  # ai.google.dev, "Understand and count tokens"
-TOKENS_PER_TILE = 258  # ditto: an image up to 384 px a side is one tile, else 768x768 px tiles
-SMALL_SIDE, TILE_SIDE = 384, 768
+# ai.google.dev, "Image understanding", section "Token calculation": an image up to 384 px a side is
+# one tile; a larger one is cut into squares whose side is two thirds of its shorter side.
+TOKENS_PER_TILE = 258
+SMALL_SIDE = 384
+SIDE_PER_CROP_UNIT = 1.5
 
 
 def text_tokens(text: str) -> int:
@@ -26,7 +29,10 @@ def image_tokens(image: bytes) -> int:
         return TOKENS_PER_TILE
     if max(width, height) <= SMALL_SIDE:
         return TOKENS_PER_TILE
-    return TOKENS_PER_TILE * math.ceil(width / TILE_SIDE) * math.ceil(height / TILE_SIDE)
+    # Not taken from pagewave.requests, whose import would delay the server's start; a test holds
+    # both to the same count.
+    unit = max(1, math.floor(min(width, height) / SIDE_PER_CROP_UNIT))
+    return TOKENS_PER_TILE * math.ceil(width / unit) * math.ceil(height / unit)
 
 
 def usage(prompt: str, images: Sequence[bytes], answer: str) -> Json:

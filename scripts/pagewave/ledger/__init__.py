@@ -5,23 +5,27 @@ set alone. One process writes it (Snakemake's head); others may read it at any t
 """
 
 from .answers import Answers, Attempt
-from .batches import LOST, NO_RESULTS, STUCK, UNKNOWN, Batch, Batches, Record
+from .batches import DOUBT_SECONDS, LOST, NO_RESULTS, STUCK, UNKNOWN, Batch, Batches, Record
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin, UsedTemplate
 from .flags import Flag, FlaggedPage, Flags
 from .location import refuse_network
 from .outbox import LogRow, Outage, Outbox, OutboxCounts
 from .runs import COMPARISON_MARK, MemberOutcome, PlannedPage, Runs
+from .spending import Cost, EstimateAndActual, Measured, Spending
 from .trouble import explained
 
 __all__ = [
     "COMPARISON_MARK",
+    "DOUBT_SECONDS",
     "LOST",
     "NO_RESULTS",
     "STUCK",
     "UNKNOWN",
     "Attempt",
     "Batch",
+    "Cost",
+    "EstimateAndActual",
     "FailureCount",
     "FailureRow",
     "Flag",
@@ -30,6 +34,7 @@ __all__ = [
     "Ledger",
     "LogRow",
     "LoggedFailure",
+    "Measured",
     "MemberOutcome",
     "Origin",
     "Outage",
@@ -42,5 +47,5 @@ __all__ = [
 ]
 
 
-class Ledger(Runs, Batches, Answers, Flags, Failures, Files, Outbox):
+class Ledger(Runs, Batches, Answers, Spending, Flags, Failures, Files, Outbox):
     """All that can be asked of the ledger, and written to it, by subject."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 from ..redaction import hide_keys
@@ -13,11 +13,17 @@ UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN = "UNKNOWN", "LOST", "STUCK", "NO_RESULTS
 DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN)
 """States of an abandoned batch that may turn up all the same, paid for: it was never listed, was
 listed and then not, did not end, ended without results, or was created beside the wanted one."""
+DOUBT_SECONDS = 7 * 24 * 3600.0
+"""A batch expires after 48 hours at the service, its results two days later; with some room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One page in one batch: all that its request was made of."""
+    """One page in one batch: all that its request was made of, and what it was thought to cost.
+
+    Expected is what was best known when it was sent, `max_usd` what it can't go beyond; None where
+    that is not known.
+    """
 
     key: str
     fingerprint: str
@@ -26,6 +32,13 @@ class Record:
     generation_config: str
     image: str
     image_sha256: str
+    expected_input_tokens: int | None = None
+    expected_output_tokens: int | None = None
+    expected_usd: float | None = None
+    max_usd: float | None = None
+
+
+RECORD_COLUMNS = ", ".join(column.name for column in fields(Record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +90,10 @@ class Batches(Connection):
                 " status, intent_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'intent', ?)",
                 (display_name, engine, model, prompt_sha256, run_id, lane, wave, time.time()),
             ).lastrowid
+            marks = ", ".join("?" * (1 + len(fields(Record))))
             db.executemany(
-                "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        batch_id,
-                        r.key,
-                        r.fingerprint,
-                        r.attempt_number,
-                        r.previous_context,
-                        r.generation_config,
-                        r.image,
-                        r.image_sha256,
-                    )
-                    for r in records
-                ],
+                f"INSERT INTO record (batch_id, {RECORD_COLUMNS}) VALUES ({marks})",
+                [(batch_id, *astuple(record)) for record in records],
             )
             assert batch_id is not None
         return self.batch(batch_id)
@@ -170,8 +172,8 @@ class Batches(Connection):
                 (twin, name, TWIN, batch_id),
             ).lastrowid
             db.execute(
-                "INSERT INTO record SELECT ?, key, fingerprint, attempt_number, previous_context,"
-                " generation_config, image, image_sha256 FROM record WHERE batch_id = ?",
+                f"INSERT INTO record (batch_id, {RECORD_COLUMNS})"
+                f" SELECT ?, {RECORD_COLUMNS} FROM record WHERE batch_id = ?",
                 (twin_id, batch_id),
             )
 
@@ -219,9 +221,7 @@ class Batches(Connection):
     def records(self, batch_id: int) -> list[Record]:
         """The records of a batch."""
         rows = self.query(
-            "SELECT key, fingerprint, attempt_number, previous_context, generation_config, image,"
-            " image_sha256 FROM record WHERE batch_id = ? ORDER BY key",
-            batch_id,
+            f"SELECT {RECORD_COLUMNS} FROM record WHERE batch_id = ? ORDER BY key", batch_id
         )
         return [Record(*row) for row in rows]
 

@@ -379,6 +379,18 @@ CREATE TABLE prepared_image (
 ) WITHOUT ROWID;
 """
 
+BUDGETS = """
+-- What a record was expected to use when it was sent, and the USD that it can't go beyond: held
+-- ready in a budget until it is known what it cost.
+ALTER TABLE record ADD COLUMN expected_input_tokens INTEGER;
+ALTER TABLE record ADD COLUMN expected_output_tokens INTEGER;
+ALTER TABLE record ADD COLUMN expected_usd REAL;
+ALTER TABLE record ADD COLUMN max_usd REAL;
+
+-- Why a run sends nothing more, where that is its budget.
+ALTER TABLE run ADD COLUMN over_budget TEXT;
+"""
+
 MIGRATIONS = [
     LEDGER + SEED_VIEWS,
     IMAGES,
@@ -390,6 +402,7 @@ MIGRATIONS = [
     OUTBOX,
     RUN_PURPOSE,
     PREPARED_IMAGES,
+    BUDGETS,
 ]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from .. import images
 from ..errors import DataError
 from ..gemini import RemoteBatch
-from ..ledger import Batch, Ledger
-from ..requests import estimate, usd
+from ..ledger import Batch, Ledger, Record
+from ..requests import USUAL_SHARE_OF_PRINT, estimate, likely_answer_tokens, usd
 from ..settings import Settings
 from ..submission import settle_intents
 from ..workbench import Workbench
@@ -85,21 +85,30 @@ def total_usd(prices: Iterable[float | None]) -> float | None:
 
 
 def expected_usd(ledger: Ledger, settings: Settings, batch: Batch) -> float | None:
-    """About what an open batch will cost: prompts and images as sent, answers as configured."""
+    """About what an open batch will cost: as was expected when it was sent."""
     if batch.engine != "gemini":
         return 0.0
     template = ledger.query("SELECT template FROM prompt WHERE sha256 = ?", batch.prompt_sha256)
-    input_tokens = output_tokens = 0
-    for record in ledger.records(batch.id):
-        characters = len(template[0][0]) + len(record.previous_context or "")
-        try:
-            width, height = images.dimensions(Path(record.image))
-        except DataError:
-            width = height = 0  # gone since: counted as a small one
-        guess = estimate(characters, width, height, settings)
-        input_tokens += guess.input_tokens
-        output_tokens += guess.output_tokens
-    return usd(settings.pricing, batch.model, input_tokens, output_tokens)
+    return total_usd(
+        _expected_usd(settings, batch.model, record, len(template[0][0]))
+        for record in ledger.records(batch.id)
+    )
+
+
+def _expected_usd(
+    settings: Settings, model: str, record: Record, template_chars: int
+) -> float | None:
+    if record.expected_usd is not None:
+        return record.expected_usd
+    # Sent before estimates were kept, or by a run whose ledger was lost.
+    try:
+        width, height = images.dimensions(Path(record.image))
+    except DataError:
+        width = height = 0  # gone since: counted as a small one
+    characters = template_chars + len(record.previous_context or "")
+    answer = settings.pricing.output_tokens_per_page or likely_answer_tokens(USUAL_SHARE_OF_PRINT)
+    guess = estimate(characters, width, height, answer)
+    return usd(settings.pricing, model, guess.input_tokens, guess.output_tokens)
 
 
 def live_states(

@@ -9,8 +9,10 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from ..ledger import Ledger
+from ..budget import Budget, budgets
+from ..ledger import EstimateAndActual, Ledger
 from ..schedule import Schedule
+from ..settings import Settings
 
 RECENT_WAVES = 20
 """How many of the last waves say how long a wave takes."""
@@ -63,7 +65,10 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """One run; times in Unix seconds, `eta_seconds` from now, None where nothing can be said."""
+    """One run; times in Unix seconds, `eta_seconds` from now, None where nothing can be said.
+
+    `over_budget` says why it sends nothing more, where that is its budget.
+    """
 
     id: str
     engine: str
@@ -82,6 +87,9 @@ class RunStatus:
     batches: list[BatchStatus]
     spent: Spend
     spent_in_all: Spend
+    estimate: EstimateAndActual
+    budgets: list[Budget]
+    over_budget: str | None
     seconds_a_wave: float | None
     eta_seconds: float | None
 
@@ -90,10 +98,17 @@ class Watch:
     """Looks at the newest run of a ledger, again and again.
 
     `slots` is how many batches may be in flight at once, which the time left depends on; `goes_on`
-    says that dead letters do not block.
+    says that dead letters do not block; `settings` are needed to tell of budgets.
     """
 
-    def __init__(self, ledger: Ledger, slots: int, goes_on: bool = False) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        slots: int,
+        goes_on: bool = False,
+        settings: Settings | None = None,
+    ) -> None:
+        self._settings = settings
         self._ledger = ledger
         self._slots = slots
         self._goes_on = goes_on
@@ -131,6 +146,9 @@ class Watch:
             batches=self._batches(run["engine"]),
             spent=self._spend("WHERE b.run_id = ?", run["id"]),
             spent_in_all=self._spend(),
+            estimate=self._ledger.estimate_and_actual(run["id"]),
+            budgets=budgets(self._ledger, self._settings, run["id"]) if self._settings else [],
+            over_budget=run["over_budget"],
             seconds_a_wave=seconds,
             eta_seconds=None if run["ended_at"] else self._eta(lanes, seconds),
         )

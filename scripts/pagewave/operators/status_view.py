@@ -5,6 +5,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..budget import Budget
 from .console import age, dollars, moment, table
 from .status import LaneStatus, RunStatus
 
@@ -60,6 +61,11 @@ def _summary(status: RunStatus) -> Table:
         f"{dollars(status.spent_in_all.usd)} USD in all "
         f"({status.spent.input_tokens:,} tokens in, {status.spent.output_tokens:,} out)",
     }
+    if status.estimate.records:
+        rows["expected"] = _expected(status)
+    rows |= {budget.key: _budget(budget) for budget in status.budgets}
+    if status.over_budget:
+        rows["over budget"] = status.over_budget
     if not status.ended_at:
         rows["time left"] = (
             "unknown until the first wave ended"
@@ -69,6 +75,27 @@ def _summary(status: RunStatus) -> Table:
     for name, text in rows.items():
         grid.add_row(name, text)
     return grid
+
+
+def _expected(status: RunStatus) -> str:
+    """What was expected of the records that are metered by now."""
+    both = status.estimate
+    return (
+        f"{dollars(both.expected_usd)} USD for what was read so far; tokens in "
+        f"{_off(both.input_tokens, both.expected_input_tokens)}, out "
+        f"{_off(both.output_tokens, both.expected_output_tokens)}"
+    )
+
+
+def _off(actual: int, expected: int) -> str:
+    return f"{actual / max(1, expected) - 1:+.1%} against {expected:,}"
+
+
+def _budget(budget: Budget) -> str:
+    return (
+        f"{budget.limit:.4f} USD: {budget.spent:.4f} spent, {budget.held:.4f} held for what is on "
+        f"its way, {budget.left:.4f} left"
+    )
 
 
 def _batches(status: RunStatus) -> Table:

@@ -17,17 +17,19 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from ..budget import as_it_fits
 from ..collection import collect
 from ..dataset import Page
 from ..errors import PagewaveError
+from ..expectation import expectation
 from ..forecast import WaveForecast, forecast_of
-from ..ledger import COMPARISON_MARK, Ledger
+from ..ledger import COMPARISON_MARK, Batch, Ledger
 from ..prompting import Prompt
 from ..recovery import clear_up, recover
-from ..requests import Request, build_request, estimate
+from ..requests import Request, build_request
 from ..scoring import PageScore, matched_courses, normal_text, score, truth_of
 from ..submission import Submission, intend, send
-from ..wave import sort_members
+from ..wave import Members, sort_members
 from ..workbench import Workbench, log
 from .context import Context, context_of
 
@@ -130,13 +132,11 @@ def make_sides(
 def forecast(bench: Workbench, side: Side) -> WaveForecast:
     """What reading with one prompt will send and cost, before anything is sent."""
     members = sort_members(bench, list(side.requests.values()))
+    expected = expectation(replace(bench, prompt=side.prompt))
     return forecast_of(
         bench,
         [bench.dataset.page(key) for key in side.requests],
-        [
-            estimate(len(r.prompt), r.facts.width, r.facts.height, bench.settings)
-            for r in members.new
-        ],
+        [expected.of_page(len(r.prompt), r.facts.width, r.facts.height) for r in members.new],
         free=len(members.free),
         on_their_way=sum(map(len, members.waiting.values())),
     )
@@ -180,15 +180,20 @@ def _read_side(bench: Workbench, side: Side, run_id: str) -> None:
     bench, limits = replace(bench, prompt=side.prompt), bench.settings.execution
     errors: dict[str, list[str]] = defaultdict(list)
     for attempt in range(1, limits.max_retries + 1):
-        with bench.ledger.transaction():  # both sides must not send the same request
-            members = sort_members(bench, list(side.requests.values()))
-            different = {request.fingerprint: request for request in members.new}
-            new = [Submission(r, attempt, errors[r.key]) for r in different.values()]
-            parts = [
-                new[start : start + limits.batch_size_limit]
-                for start in range(0, len(new), limits.batch_size_limit)
-            ]
-            batches = [intend(bench, run_id, side.lane, attempt, part) for part in parts]
+
+        def decide(attempt: int = attempt) -> tuple[Members, list[list[Submission]], list[Batch]]:
+            with bench.ledger.transaction():  # both sides must not send the same request
+                members = sort_members(bench, list(side.requests.values()))
+                different = {request.fingerprint: request for request in members.new}
+                new = [Submission(r, attempt, errors[r.key]) for r in different.values()]
+                parts = [
+                    new[start : start + limits.batch_size_limit]
+                    for start in range(0, len(new), limits.batch_size_limit)
+                ]
+                batches = [intend(bench, run_id, side.lane, attempt, part) for part in parts]
+                return members, parts, batches
+
+        members, parts, batches = as_it_fits(bench, run_id, decide)
         sent = list(members.waiting)
         for batch, part in zip(batches, parts, strict=True):
             sent.append(send(bench, batch, part).id)

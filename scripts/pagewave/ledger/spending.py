@@ -1,0 +1,155 @@
+"""What was spent, what may yet be, what was expected, and how long batches took."""
+
+import math
+import time
+from typing import NamedTuple
+
+from .batches import DOUBT_SECONDS, DOUBTFUL_STATES, OPEN_STATUSES
+from .connection import Connection
+
+
+class Cost(NamedTuple):
+    """Records of one model that cost alike; tokens as metered, output with thoughts.
+
+    `metered`: the service said what they used. Else they are on their way, or it never said: they
+    count as dear as they can be. `usd` is the price at the time they were read, `max_usd` what was
+    held ready for them, both None where that is not known.
+    """
+
+    model: str
+    metered: bool
+    records: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    usd: float | None
+    max_usd: float | None
+
+
+class EstimateAndActual(NamedTuple):
+    """Records that were metered and for which an estimate had been written down: both sides."""
+
+    records: int
+    expected_input_tokens: int
+    expected_output_tokens: int
+    expected_usd: float
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+
+
+class Measured(NamedTuple):
+    """What reading a page took: means over pages read well, tokens of failed attempts included.
+
+    Output holds thoughts; `output_spread` is its standard deviation.
+    """
+
+    pages: int
+    input_tokens: float
+    output_tokens: float
+    output_spread: float
+
+
+class Spending(Connection):
+    """What the ledger knows of money and time."""
+
+    def costs(self, engine: str, run_id: str | None = None) -> list[Cost]:
+        """All records of an engine (of one run), in groups whose price is known or not.
+
+        Batches that were given up on and may have been paid for all the same count as on their
+        way: for a week where the service never showed them, else for good.
+        """
+        open_marks, doubtful_marks = (
+            ", ".join("?" * len(names)) for names in (OPEN_STATUSES, DOUBTFUL_STATES)
+        )
+        of_run = "AND b.run_id = ?" if run_id else ""
+        rows = self.query(
+            "WITH part AS (SELECT b.model, COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
+            " a.id IS NOT NULL AS attempted, a.prompt_tokens, a.cached_tokens,"
+            " a.output_tokens + a.thoughts_tokens AS output_tokens, a.usd, r.max_usd,"
+            f" b.status IN ({open_marks}) OR (b.status = 'abandoned' AND b.state IN"
+            f" ({doubtful_marks}) AND (b.name IS NOT NULL OR b.intent_at > ?)) AS on_its_way"
+            " FROM record r JOIN batch b ON b.id = r.batch_id"
+            " LEFT JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
+            f" WHERE b.engine = ? {of_run})"
+            " SELECT model, metered, COUNT(*), COALESCE(SUM(prompt_tokens), 0),"
+            " COALESCE(SUM(output_tokens), 0), COALESCE(SUM(cached_tokens), 0), SUM(usd),"
+            " SUM(max_usd) FROM part WHERE attempted OR on_its_way"
+            " GROUP BY model, metered, usd IS NULL, max_usd IS NULL",
+            *OPEN_STATUSES,
+            *DOUBTFUL_STATES,
+            time.time() - DOUBT_SECONDS,
+            engine,
+            *([run_id] if run_id else []),
+        )
+        return [Cost(row[0], bool(row[1]), *row[2:]) for row in rows]
+
+    def mark_over_budget(self, run_id: str, why: str) -> None:
+        """Write down why a run sends nothing more; the first reason stays."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE run SET over_budget = COALESCE(over_budget, ?) WHERE id = ?", (why, run_id)
+            )
+
+    def over_budget(self, run_id: str) -> str | None:
+        """Why a run sends nothing more, where that is its budget."""
+        rows = self.query("SELECT over_budget FROM run WHERE id = ?", run_id)
+        return rows[0][0] if rows else None
+
+    def estimate_and_actual(self, run_id: str) -> EstimateAndActual:
+        """What a run's metered records were expected to use, beside what they used."""
+        rows = self.query(
+            "SELECT COUNT(*), COALESCE(SUM(r.expected_input_tokens), 0),"
+            " COALESCE(SUM(r.expected_output_tokens), 0), COALESCE(SUM(r.expected_usd), 0.0),"
+            " COALESCE(SUM(a.prompt_tokens), 0),"
+            " COALESCE(SUM(a.output_tokens + a.thoughts_tokens), 0),"
+            " COALESCE(SUM(a.cached_tokens), 0)"
+            " FROM record r JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
+            " JOIN batch b ON b.id = r.batch_id"
+            " WHERE b.run_id = ? AND a.prompt_tokens > 0 AND r.expected_input_tokens IS NOT NULL",
+            run_id,
+        )
+        return EstimateAndActual(*rows[0])
+
+    def measured(self, engine: str, model: str, prompt_sha256: str) -> Measured:
+        """What the attempts of a model with a prompt took, a page."""
+        row = self.query(
+            "SELECT COALESCE(SUM(ok), 0), SUM(prompt_tokens), SUM(tokens), AVG(tokens),"
+            " AVG(1.0 * tokens * tokens) FROM (SELECT a.ok, a.prompt_tokens,"
+            " a.output_tokens + a.thoughts_tokens AS tokens FROM attempt a"
+            " JOIN batch b ON b.id = a.batch_id WHERE b.engine = ? AND b.model = ?"
+            " AND b.prompt_sha256 = ? AND a.prompt_tokens > 0)",
+            engine,
+            model,
+            prompt_sha256,
+        )[0]
+        pages, input_tokens, output_tokens, mean, mean_square = row
+        if not pages:
+            return Measured(0, 0.0, 0.0, 0.0)
+        spread = math.sqrt(max(0.0, mean_square - mean * mean))
+        return Measured(pages, input_tokens / pages, output_tokens / pages, spread)
+
+    def measured_images(self, engine: str, model: str, prompt_sha256: str) -> dict[str, str]:
+        """The image by key of each page that a model read well with a prompt."""
+        rows = self.query(
+            "SELECT r.key, r.image FROM record r JOIN batch b ON b.id = r.batch_id"
+            " JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
+            " WHERE b.engine = ? AND b.model = ? AND b.prompt_sha256 = ?"
+            " AND a.ok AND a.prompt_tokens > 0 ORDER BY r.key",
+            engine,
+            model,
+            prompt_sha256,
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def batch_seconds(self, engine: str, model: str, most: int) -> list[float]:
+        """How long the newest batches took from their creation to their results."""
+        rows = self.query(
+            "SELECT collected_at - submitted_at FROM batch WHERE engine = ? AND model = ?"
+            " AND status = 'collected' AND submitted_at IS NOT NULL"
+            " AND collected_at > submitted_at ORDER BY id DESC LIMIT ?",
+            engine,
+            model,
+            most,
+        )
+        return [float(row[0]) for row in rows]

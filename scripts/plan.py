@@ -1,0 +1,105 @@
+"""What the next run would read and cost: pages, waves, time, tokens, USD, budget. Sends nothing.
+
+The table that ends `snakemake -n`, without Snakemake's listing; with --show, what is sent for a
+page. Only looks: safe at any time."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pagewave.dataset import scan
+from pagewave.demand import Command, demand
+from pagewave.forecast import Forecast
+from pagewave.ledger import Ledger
+from pagewave.operators.console import (
+    command_parser,
+    find_place,
+    print_json,
+    printable,
+    printer,
+    run_command,
+)
+from pagewave.operators.plan_view import view
+from pagewave.operators.service import workbench
+from pagewave.preparation import refuse_broken
+from pagewave.requests import generation_config, request_body, response_schema
+from pagewave.schedule import Schedule, plan
+from pagewave.trials.asking import Question, question
+from pagewave.workbench import Workbench
+
+EXAMPLES = """examples:
+  plan.py                                                  what `snakemake` would read
+  plan.py --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page"""
+
+IMAGE = "the image, uploaded before the batch is created"
+"""Stands in a request for the address that the image has at the service."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, look, print; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    what = "print the rendered prompt and the request of a page, state:school:year:page"
+    parser.add_argument("--show", metavar="PAGE", help=what)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _plan(options))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    settings = find_place(options, needs_config=True).settings
+    ledger = Ledger.peek(settings.paths.ledger)
+    bench = workbench(settings, scan(settings), ledger)
+    if options.show:
+        _show(bench, question(bench, options.show), options.json)
+        return 0
+    wanted = demand(bench, Command(), bench.dead_letters())
+    refuse_broken(
+        bench.images, bench.dataset, [bench.dataset.page(key) for c in wanted.chains for key in c]
+    )
+    pages = plan(wanted.chains, settings.execution.batch_size_limit)
+    schedule = Schedule(ledger, "next", pages, bench.goes_on)
+    forecast = Forecast(bench, schedule).whole(wanted.blocked)
+    if options.json:
+        print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})
+    else:
+        printer().print(view(forecast))
+    return 0
+
+
+def _show(bench: Workbench, asked: Question, as_json: bool) -> None:
+    """The prompt and the request of a page's first or next attempt."""
+    request = _request(bench, asked)
+    told = f"Told of the page before: {asked.context.told}."
+    if as_json:
+        print_json(
+            {
+                "key": asked.page.key,
+                "image": str(asked.request.image),
+                "fingerprint": asked.request.fingerprint,
+                "context": asked.context.told,
+                "prompt": asked.request.prompt,
+                "request": request,
+            }
+        )
+        return
+    # Not by rich, which would break long lines.
+    print(printable(asked.request.prompt))
+    print(f"\n{told}\n\nThe request, where the prompt is the text above:\n")
+    request["contents"][0]["parts"][0]["text"] = "…"
+    print(printable(json.dumps(request, indent=1, ensure_ascii=False)))
+
+
+def _request(bench: Workbench, asked: Question) -> dict[str, Any]:
+    key, ledger = asked.page.key, bench.ledger
+    attempt = 1 + ledger.failure_counts(bench.engine)[key].counted
+    config = generation_config(bench.settings, attempt, ledger.error_types(key, bench.engine))
+    schema = response_schema(bench.prompt.page_model)
+    body = request_body(asked.request, IMAGE, config, schema)
+    copy: dict[str, Any] = json.loads(json.dumps(body))  # the schema itself is not to be changed
+    return copy
+
+
+if __name__ == "__main__":
+    sys.exit(main())
