@@ -21,6 +21,7 @@ if not workflow.config_settings.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/prepare.smk"
 include: "rules/waves.smk"
 include: "rules/books.smk"
 

@@ -18,6 +18,7 @@ workflow.global_resources.setdefault(
 )
 
 PAGES = str(RUN.settings.paths.output_dir)
+IMAGES = str(RUN.settings.paths.prepared_dir)
 BOOKS = str(RUN.settings.paths.books_dir)
 WAVES = str(RUN.settings.paths.logs_dir / "waves")
 
@@ -44,8 +45,21 @@ def pages_that_may_die(wildcards):
     return RUN.pages_that_may_die()
 
 
+def book_id(wildcards):
+    return f"{wildcards.state}/{wildcards.school}/{wildcards.year}"
+
+
 def pages_of_book(wildcards):
-    return RUN.pages_of_book(f"{wildcards.state}/{wildcards.school}/{wildcards.year}")
+    return RUN.pages_of_book(book_id(wildcards))
+
+
+def scans_to_prepare(wildcards):
+    return RUN.scans_to_prepare(book_id(wildcards))
+
+
+def waves_of_book(wildcards):
+    # A job on another machine has no part in the schedule, and had its turn already.
+    return 0 if workflow.remote_exec else RUN.waves_of_book(book_id(wildcards))
 
 
 def previous_page(wildcards):

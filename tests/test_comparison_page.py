@@ -7,7 +7,9 @@ from library import REPO
 from PIL import Image
 
 from pagewave.dataset import Page
+from pagewave.images import inspect
 from pagewave.prompting import load_prompt
+from pagewave.requests import Request
 from pagewave.scoring import score
 from pagewave.trials.comparison import Pair, Reading, Side
 from pagewave.trials.comparison_page import write_page
@@ -56,7 +58,8 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         Pair(page, context, truth, Reading(None, error=EVIL), reading(EVIL)),
     ]
     prompts = [load_prompt(REPO / "prompts", "page_ocr", f"{v}.jinja") for v in ("v1", "v1.1")]
-    sides = (Side(prompts[0], 1, {}), Side(prompts[1], 2, {}))
+    request = Request(page.key, "", "", None, image, inspect(image))
+    sides = (Side(prompts[0], 1, {page.key: request}), Side(prompts[1], 2, {page.key: request}))
     path = tmp_path / "deep/page.html"
     write_page(path, EVIL, sides, pairs, summarize(pairs, 0), EVIL)
 

@@ -102,7 +102,7 @@ def test_leading_zeros_name_the_image_and_the_output() -> None:
     add("Ohio/A/1852", "007", "008")
     dataset = scan(settings())
     page = dataset.page("Ohio:A:1852:7")
-    assert page.image == Path("images/Ohio/A/1852/007.jpg")
+    assert page.scan == Path("images/Ohio/A/1852/007.jpg")
     assert (page.stem, page.name) == ("007", "Ohio/A/1852/007")
     assert dataset.previous(dataset.page("Ohio:A:1852:8")) == page
 
@@ -111,15 +111,15 @@ def test_leading_zeros_name_the_image_and_the_output() -> None:
 def test_other_image_suffixes(suffix: str) -> None:
     add("Ohio/A/1852", 1, suffix=suffix)
     (page,) = scan(settings()).pages
-    assert page.image.name == f"1{suffix}"
+    assert page.scan.name == f"1{suffix}"
 
 
 def test_jpg_comes_before_all_others() -> None:
     for suffix in (".tif", ".png", ".jpeg", ".jpg"):
         add("Ohio/A/1852", 1, suffix=suffix)
         if suffix == ".png":
-            assert next(scan(settings()).pages).image.suffix == ".png"
-    assert next(scan(settings()).pages).image.suffix == ".jpg"
+            assert next(scan(settings()).pages).scan.suffix == ".png"
+    assert next(scan(settings()).pages).scan.suffix == ".jpg"
 
 
 # Filters
@@ -164,7 +164,7 @@ def test_accents_match_however_they_are_written() -> None:
     add(f"{decomposed}/Collège/1852", 1)
     (page,) = scan(settings(target_states=[composed])).pages
     assert page.state == decomposed
-    assert page.image.exists()
+    assert page.scan.exists()
 
 
 # Names
@@ -189,7 +189,7 @@ def test_names_with_punctuation_and_any_alphabet(name: str) -> None:
     add(f"{name}/{name}/1852", 1)
     (page,) = scan(settings(target_states=[name])).pages
     assert page.key == f"{name}:{name}:1852:1"
-    assert page.image.exists()
+    assert page.scan.exists()
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_year_with_leading_zero() -> None:
 
 def test_same_number_twice() -> None:
     add("Ohio/A/1852", "1", "01")
-    assert "Ohio/A/1852/01.json and Ohio/A/1852/1.json have the same key Ohio:A:1852:1" in refused()
+    assert "Ohio/A/1852/01 and Ohio/A/1852/1 have the same key Ohio:A:1852:1" in refused()
 
 
 def test_same_key_by_colons() -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pagewave.errors import DataError
-from pagewave.images import ImageFacts, dimensions, find_broken, inspect
+from pagewave.images import ImageFacts, content, dimensions, inspect
 
 
 def write(path: Path, size: tuple[int, int] = (60, 40), format: str | None = None) -> Path:
@@ -39,6 +39,15 @@ def test_facts(tmp_path: Path, name: str, mime_type: str) -> None:
         hashlib.sha256(data).hexdigest(), 60, 40, mime_type, len(data), path.stat().st_mtime_ns
     )
     assert dimensions(path) == (60, 40)
+
+
+def test_any_file_can_be_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(b"%PDF")
+    expected = (4, path.stat().st_mtime_ns, hashlib.sha256(b"%PDF").hexdigest())
+    assert content(path) == expected
+    with pytest.raises(DataError, match=r"gone\.pdf: there is no such image"):
+        content(tmp_path / "gone.pdf")
 
 
 def test_the_content_decides_not_the_suffix(tmp_path: Path) -> None:
@@ -81,17 +90,6 @@ def test_each_broken_file_is_named_with_its_reason(tmp_path: Path) -> None:
             assert reason in str(caught.value)
 
 
-def test_find_broken_names_all_in_order(tmp_path: Path) -> None:
-    files = broken_files(tmp_path)
-    whole = write(tmp_path / "ok.jpg")
-    found = find_broken([whole, *files.values(), whole])
-    assert [path for path, _ in found] == list(files.values())
-    for (path, reason), expected in zip(found, files, strict=True):
-        assert expected in reason
-        assert str(path) not in reason
-    assert find_broken([]) == []
-
-
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
 def test_a_file_that_was_cut_off_is_named(tmp_path: Path, suffix: str) -> None:
     whole = tmp_path / f"whole{suffix}"
@@ -101,4 +99,6 @@ def test_a_file_that_was_cut_off_is_named(tmp_path: Path, suffix: str) -> None:
     cut.write_bytes(data[: len(data) * 2 // 3])
     padded = tmp_path / f"padded{suffix}"
     padded.write_bytes(data + bytes(8192))
-    assert [path for path, _ in find_broken([whole, cut, padded])] == [cut]
+    assert dimensions(whole) == dimensions(padded) == (300, 200)
+    with pytest.raises(DataError, match="put the scan there again"):
+        dimensions(cut)

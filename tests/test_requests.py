@@ -447,7 +447,7 @@ def test_a_request_is_built_from_page_prompt_and_image(folder: Path) -> None:
     page = Page("Ohio", "Ashgrove College", 1852, 14, Path("images/14.png"))
     facts = ImageFacts(IMAGE_SHA256, 1100, 1720, "image/png", 1, 0)
     settings = make_settings(folder)
-    request = build_request(page, PROMPT, "some words", settings, facts)
+    request = build_request(page, PROMPT, "some words", settings, page.scan, facts)
     schema = response_schema(PROMPT.page_model)
     assert request == Request(
         key="Ohio:Ashgrove College:1852:14",
@@ -457,7 +457,10 @@ def test_a_request_is_built_from_page_prompt_and_image(folder: Path) -> None:
         image=Path("images/14.png"),
         facts=facts,
     )
-    assert build_request(page, PROMPT, None, settings, facts).fingerprint != request.fingerprint
+    assert (
+        build_request(page, PROMPT, None, settings, page.scan, facts).fingerprint
+        != request.fingerprint
+    )
 
 
 def test_the_line_is_fixed() -> None:

@@ -133,8 +133,9 @@ def test_all_problems_come_together(folder: Path) -> None:
             "executon: unknown key; did you mean execution?",
             "max_retries: unknown key; did you mean execution.max_retries "
             "(a key of the section execution)?",
-            "paths.image_source_dir: missing, expected a path: Page images, "
-            "{state}/{school}/{year}/{page}.jpg (or .jpeg, .png, .webp).",
+            "paths.image_source_dir: missing, expected a path: Scans, "
+            "{state}/{school}/{year}/{page}.jpg or in another format; a PDF or TIFF may hold "
+            "several pages. They are never changed.",
             "execution.max_retries: 0 given, expected a whole number from 1 to 100",
             "execution.batch_size_limt: unknown key; did you mean batch_size_limit?",
             'filters.target_years: {"start": 1900, "end": 1800}: '
@@ -229,7 +230,10 @@ def test_all_problems_come_together(folder: Path) -> None:
             "execution.max_retries: unknown key; write it without the dot, as execution: "
             "{max_retries: ...}",
         ),
-        ("qqq: 1", "qqq: unknown key; known here: engine, paths, filters, execution, model, batch"),
+        (
+            "qqq: 1",
+            "qqq: unknown key; known here: engine, paths, filters, images, execution, model",
+        ),
         ("7: 1", "7: unknown key; known here: engine, paths"),
     ],
 )

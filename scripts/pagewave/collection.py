@@ -7,6 +7,7 @@ A batch that is lost, stuck or without results is given up only after several lo
 be sent again then, and should it turn up later, `recovery` takes in what it brings.
 """
 
+import contextlib
 import random
 import time
 from collections.abc import Sequence
@@ -299,7 +300,12 @@ def _neighbours(bench: Workbench, key: str) -> list[Path]:
         return []
     near = range(page.number - NEIGHBOURS, page.number + NEIGHBOURS + 1)
     pages = bench.dataset.book(page.book_id).pages
-    return [other.image for other in pages if other.number in near and other != page]
+    images = []
+    for other in pages:
+        if other.number in near and other != page:
+            with contextlib.suppress(DataError):  # none was made of its scan
+                images.append(bench.images.file(other))
+    return images
 
 
 def _unanswered(record: Record, ended: Ended) -> FailureRow:

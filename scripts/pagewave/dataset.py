@@ -1,7 +1,8 @@
 """The data set: which pages there are to read, in which books, with which images.
 
 The label tree is the allow-list: a page exists when `{state}/{school}/{year}/{page}.json` does. Its
-image lies at the same place of the image tree, under the same stem.
+scan lies at the same place of the image tree; which file it is, `sources` tells. With `labels: all`
+the image tree itself says which pages there are.
 
 Links are followed, also out of the trees: what belongs to a tree is its owner's choice. Names can't
 lead anywhere, as each is one entry of a folder, and none of an answer's words becomes a path.
@@ -23,13 +24,7 @@ from typing import NamedTuple
 from .config_types import unfit_for_snakemake
 from .errors import DataError
 from .settings import Filters, Settings, TargetYears
-
-IMAGE_SUFFIXES = (
-    ".jpg",
-    *(".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".webp", ".WEBP"),
-    *(".tif", ".TIF", ".tiff", ".TIFF"),
-)
-"""In this order: with `7.jpg` and `7.png` beside each other, page 7 is `7.jpg`."""
+from .sources import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number
 
 LISTED = 20
 """How many of many things an error names."""
@@ -37,14 +32,19 @@ LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page with a label. `stem` is its file name without suffix: `007` is page number 7."""
+    """A page to read. `stem` is its file name without suffix: `007` is page number 7.
+
+    `scan` is the file that it is in, as it was delivered, and `leaf` which page of that file it is,
+    from 1; 0 where the file is this page alone.
+    """
 
     state: str
     school: str
     year: int
     number: int
-    image: Path
+    scan: Path
     stem: str = ""
+    leaf: int = 0
 
     def __post_init__(self) -> None:
         if not self.stem:
@@ -113,8 +113,9 @@ class Book:
 class Dataset:
     """All books that pass the filters, by state, school and year.
 
-    `ignored`: what lies in the label tree and is no label, such as notes and folders that are no
-    years, as paths; what the filters leave out is not among them.
+    `ignored`: what lies in the label tree (or with `labels: all` in that of images) and is no label
+    (or scan), such as notes and folders that are no years, as paths; what the filters leave out is
+    not among them.
     """
 
     books: tuple[Book, ...]
@@ -159,66 +160,79 @@ class Dataset:
 
 @dataclass
 class _Findings:
-    """What one walk over the label tree found."""
+    """What one walk over the tree found."""
 
     books: list[Book] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
-    missing: list[Path] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
 def scan(settings: Settings) -> Dataset:
-    """Walk over the label tree; raises DataError with all names and images that are wrong."""
+    """Walk over the label tree; raises DataError with all names and scans that are wrong."""
     labels, images = settings.paths.label_source_dir, settings.paths.image_source_dir
     found = _walk(labels, images, settings.filters)
     problems = _unknown_states(settings.filters, found.states) + found.problems
     problems += _clashes(page for book in found.books for page in book.pages)
     if problems:
-        raise DataError(f"The labels in {labels} can't be used:\n{_listing(problems)}")
+        what = "scans" if settings.filters.labels == "all" else "labels"
+        raise DataError(f"The {what} in {labels} can't be used:\n{_listing(problems)}")
     if found.missing:
         what = "page has" if len(found.missing) == 1 else "pages have"
         raise DataError(
             f"{len(found.missing)} {what} a label in {labels} but no image. Looked for, with the "
-            f"suffixes {' '.join(IMAGE_SUFFIXES)}:\n{_listing(map(str, found.missing))}\n"
-            "Add the images, or move the labels away."
+            f"suffixes {' '.join(IMAGE_SUFFIXES)}:\n{_listing(found.missing)}\n"
+            f"Add the images, or move the labels away. {HOW_TO_NAME}."
         )
     if not found.books:
         raise DataError(_why_empty(settings.filters, found, labels, images))
     return Dataset(tuple(found.books), tuple(found.ignored))
 
 
-def _walk(labels: Path, images: Path, filters: Filters) -> _Findings:
+def _walk(tree: Path, images: Path, filters: Filters) -> _Findings:
     """Collects the books that pass the filters; never looks into folders that don't."""
     found = _Findings()
     wanted_states = {nfc(name) for name in filters.target_states}
-    for state in _folders(labels, found):
+    for state in _folders(tree, found):
         found.states.append(state.name)
         if wanted_states and nfc(state.name) not in wanted_states:
             continue
         for school in _folders(Path(state), found):
             for year in _folders(Path(school), found):
                 place = Path(state.name, school.name, year.name)
-                if not _is_number(year.name):
+                if not is_number(year.name):
                     found.ignored.append(Path(year))
-                elif _in_years(int(year.name), filters) and (stems := _label_stems(year, found)):
-                    if problem := _unfit_place(place):
-                        found.problems.append(problem)
-                    else:
-                        found.books.append(_book(place, stems, images, found))
+                elif _in_years(int(year.name), filters):
+                    _add_book(place, year, images, filters, found)
     return found
 
 
-def _book(place: Path, stems: list[str], images: Path, found: _Findings) -> Book:
+def _add_book(
+    place: Path, folder: os.DirEntry[str], images: Path, filters: Filters, found: _Findings
+) -> None:
+    """Adds the book in a year's folder of the tree, if it has pages."""
+    scans = ScanFolder(images / place, _file_names(images / place))
+    if filters.labels == "all":
+        stems = scans.stems()
+        found.ignored += [Path(e) for e in _entries(Path(folder)) if not scans.is_used(e.name)]
+    else:
+        stems = _label_stems(folder, found)
+    if stems and (problem := _unfit_place(place)):
+        found.problems.append(problem)
+    elif stems:
+        found.books.append(_book(place, stems, scans, found))
+    found.problems += scans.problems
+
+
+def _book(place: Path, stems: list[str], scans: ScanFolder, found: _Findings) -> Book:
     state, school, year = place.parts
-    folder = images / place
-    there = _file_names(folder)
     pages = []
     for stem in stems:
-        image = next((stem + s for s in IMAGE_SUFFIXES if stem + s in there), None)
-        if image is None:
-            found.missing.append(folder / stem)
-        pages.append(Page(state, school, int(year), int(stem), folder / (image or stem), stem))
+        if source := scans.source(stem):
+            pages.append(Page(state, school, int(year), int(stem), source.path, stem, source.leaf))
+        else:
+            found.missing.append(f"{scans.folder / stem}{scans.why_missing(stem)}")
     return Book(state, school, int(year), tuple(sorted(pages, key=lambda p: (p.number, p.stem))))
 
 
@@ -238,7 +252,7 @@ def _label_stems(folder: os.DirEntry[str], found: _Findings) -> list[str]:
     stems = []
     for entry in _entries(Path(folder)):
         stem = entry.name.removesuffix(".json")
-        if stem != entry.name and _is_number(stem) and _leads_to(entry, entry.is_file):
+        if stem != entry.name and is_number(stem) and _leads_to(entry, entry.is_file):
             stems.append(stem)
         else:
             found.ignored.append(Path(entry))
@@ -294,7 +308,7 @@ def _clashes(pages: Iterable[Page]) -> list[str]:
         other = seen.setdefault(page.key, page)
         if other is not page:
             problems.append(
-                f"{other.name}.json and {page.name}.json have the same key {page.key}; rename one"
+                f"pages {other.name} and {page.name} have the same key {page.key}; rename one"
             )
     return problems
 
@@ -313,20 +327,22 @@ def _unknown_states(filters: Filters, states: list[str]) -> list[str]:
 
 
 def _why_empty(filters: Filters, found: _Findings, labels: Path, images: Path) -> str:
+    what, file = ("scan", "jpg") if filters.labels == "all" else ("label", "json")
     message = (
-        f"There is no page to read: no {{state}}/{{school}}/{{year}}/{{page}}.json in {labels}"
+        f"There is no page to read: no {{state}}/{{school}}/{{year}}/{{page}}.{file} in {labels}"
     )
-    if left_out := sum(len(book.pages) for book in _walk(labels, images, Filters()).books):
+    everything = _walk(labels, images, Filters(labels=filters.labels))
+    if left_out := sum(len(book.pages) for book in everything.books):
         states = ", ".join(filters.target_states) or "all"
         years = filters.target_years or TargetYears()
         start, end = ("any" if year is None else year for year in (years.start, years.end))
         message += (
-            f" passes the filters, which leave out {left_out} labels "
+            f" passes the filters, which leave out {left_out} {what}s "
             f"(target_states: {states}; target_years: {start} to {end})"
         )
     if found.ignored:
-        message += f". What is there but is no label: {_few([str(p) for p in found.ignored])}"
-    return message + ". See paths.label_source_dir and filters in config/README.md."
+        message += f". What is there but is no {what}: {_few([str(p) for p in found.ignored])}"
+    return message + ". See paths and filters in config/README.md."
 
 
 def _listing(items: Iterable[str]) -> str:
@@ -345,11 +361,6 @@ def _in_years(year: int, filters: Filters) -> bool:
     if years is None:
         return True
     return (years.start is None or year >= years.start) and (years.end is None or year <= years.end)
-
-
-def _is_number(name: str) -> bool:
-    # isdigit alone would take other scripts' digits, which int() reads and nobody types.
-    return name.isascii() and name.isdigit()
 
 
 def nfc(name: str) -> str:

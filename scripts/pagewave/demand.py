@@ -13,6 +13,8 @@ PAGE_RULES = frozenset({"page", "wave"})
 """Rules whose forced run means that pages are read again."""
 
 EMBEDDED_BEFORE = "the embedded engine read it before"
+IMAGE_CHANGED = "its image was changed"
+FILE_CHANGED = "the file of its scan was changed; free if the page was not"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
         _normal(path): book.id for book in bench.dataset.books for path in bench.book_files(book)
     }
     books = {book_targets[target] for target in targets if target in book_targets}
-    everything = not targets or not targets <= page_targets | set(book_targets)
+    manifests = {
+        os.path.normpath(bench.images.manifest_file(book.id)) for book in bench.dataset.books
+    }
+    everything = not targets or not targets <= page_targets | set(book_targets) | manifests
 
     def is_forced(page: Page) -> bool:
         path = files[page.key]
@@ -89,7 +94,7 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
         if page.key in rebuilds:
             return "forced by an earlier run"
         if page.key in changed:
-            return "its image was changed"
+            return FILE_CHANGED if page.leaf else IMAGE_CHANGED
         if bench.engine == "gemini" and page.key in origins:
             return EMBEDDED_BEFORE if origins[page.key].engine == "embedded" else None
         return None

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from . import images
 from .dataset import Page
 from .prompting import Prompt
 from .requests import Estimate, estimate, usd
@@ -87,6 +86,8 @@ class Forecast:
                 if key not in asked_before:
                     break
                 page = bench.dataset.page(key)
+                if not bench.images.is_ready(page):
+                    break  # only its image will tell
                 if place == 0:
                     context = bench.previous_context(page)
                 request = build_request_from(bench, page, context)
@@ -129,7 +130,7 @@ def forecast_of(
 
 def expected_tokens(bench: Workbench, page: Page) -> Estimate:
     """Tokens that reading a page will use, with a typical context where it has a page before it."""
-    width, height = images.dimensions(page.image)
+    width, height = bench.images.size(page)
     has_context = bench.dataset.previous(page) is not None
     characters = _prompt_characters(bench.prompt, has_context)
     return estimate(characters, width, height, bench.settings)

@@ -1,41 +1,80 @@
 """Which pages' images are not those that were read any more.
 
 Names and dates prove nothing (a scan may be put back with its old date), and hashing ten thousand
-images at every start takes minutes. So the ledger remembers each image's hash with its size and
-time of change; only what differs in one of these is hashed again.
+scans at every start takes minutes. So the ledger remembers each scan's hash with its size and time
+of change; only what differs in one of these is hashed again.
+
+What was read may have been made of the scan. The ledger remembers from which, so that other options
+or a deleted image change nothing, and another scan always does.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from . import images
 from .dataset import Page
 from .errors import DataError
 from .images import ImageFacts
 from .ledger import KnownImage, Ledger
+from .prepared_images import PreparedImages
 
 
-def known_image(facts: ImageFacts) -> KnownImage:
-    """What the ledger keeps of an image."""
-    return KnownImage(facts.size_bytes, facts.modified_ns, facts.sha256)
+def remember_images(
+    ledger: Ledger, prepared: PreparedImages, seen: Iterable[tuple[Page, ImageFacts]]
+) -> None:
+    """Write down the scans of pages as they are now, and which images were made of them.
+
+    Args:
+        seen: pages with what is known of their images, as from `PreparedImages.inspect`.
+    """
+    scans: dict[str, KnownImage] = {}
+    made_from: list[tuple[str, str, int]] = []
+    for page, facts in seen:
+        if made := prepared.made(page):
+            scans[str(page.scan)] = KnownImage(
+                made.scan_size_bytes, made.scan_modified_ns, made.scan_sha256
+            )
+            made_from.append((facts.sha256, made.scan_sha256, page.leaf))
+        else:
+            scans[str(page.scan)] = KnownImage(facts.size_bytes, facts.modified_ns, facts.sha256)
+    with ledger.transaction():
+        ledger.add_images(scans)
+        ledger.add_prepared(made_from)
 
 
 def changed_images(ledger: Ledger, pages: Iterable[Page]) -> set[str]:
-    """Keys of the pages whose answer on file was read from another image than is there now."""
-    origins, known = ledger.origins_of_pages(), ledger.known_images()
-    return {
-        page.key
-        for page in pages
-        if page.key in origins
-        and _sha256(page, known.get(str(page.image))) not in (origins[page.key].image_sha256, None)
-    }
+    """Keys of the pages whose answer on file was read from another scan than is there now."""
+    origins, made_from = ledger.origins_of_pages(), ledger.prepared_from()
+    hashes = _Hashes(ledger.known_images())
+    changed = set()
+    for page in pages:
+        if page.key not in origins:
+            continue
+        read, scan = origins[page.key].image_sha256, hashes.of(page.scan)
+        if scan not in (read, None) and (read, scan, page.leaf) not in made_from:
+            changed.add(page.key)
+    return changed
 
 
-def _sha256(page: Page, known: KnownImage | None) -> str | None:
-    """The image's hash now; None where it can't be read, which is for others to complain about."""
-    try:
-        status = page.image.stat()
-        if known and (status.st_size, status.st_mtime_ns) == known[:2]:
-            return known.sha256
-        return images.inspect(page.image).sha256
-    except (OSError, DataError):
-        return None
+class _Hashes:
+    """SHA-256 of scan files as they are now, each looked at once."""
+
+    def __init__(self, known: dict[str, KnownImage]) -> None:
+        self._known = known
+        self._found: dict[Path, str | None] = {}
+
+    def of(self, scan: Path) -> str | None:
+        """A file's hash; None where it can't be read, which is for others to complain about."""
+        if scan not in self._found:
+            self._found[scan] = self._look(scan)
+        return self._found[scan]
+
+    def _look(self, scan: Path) -> str | None:
+        known = self._known.get(str(scan))
+        try:
+            status = scan.stat()
+            if known and (status.st_size, status.st_mtime_ns) == known[:2]:
+                return known.sha256
+            return images.content(scan).sha256
+        except (OSError, DataError):
+            return None

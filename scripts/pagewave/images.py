@@ -1,20 +1,23 @@
-"""Page images: what a request and a price need to know of them, without decoding any."""
+"""Image files: what a request and a price need to know of them, without decoding any."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -39,15 +42,22 @@ FORMATS = [
         PngImagePlugin.PngImageFile,
         WebPImagePlugin.WebPImageFile,
         TiffImagePlugin.TiffImageFile,
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
         GifImagePlugin.GifImageFile,
         BmpImagePlugin.BmpImageFile,
     )
 ]
-"""What is recognised at all, so that an error can name it: Pillow never tries its other parsers."""
-
+"""What is recognised at all: Pillow never tries its other parsers."""
 
 LONGEST_TAIL = 4096
 """Bytes at a file's end in which its end mark is looked for: scanners put padding behind it."""
+
+END_MARKS = {
+    "JPEG": b"\xff\xd9",
+    "MPO": b"\xff\xd9",
+    "JPEG2000": b"\xff\xd9",
+    "PNG": b"IEND",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +72,26 @@ class ImageFacts:
     modified_ns: int
 
 
+class FileContent(NamedTuple):
+    """A file's size in bytes, time of change (Unix ns) and SHA-256 (hex)."""
+
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+
+
+def content(path: Path) -> FileContent:
+    """Hash a file, whatever it holds; raises DataError when it can't be read."""
+    with opened(path) as file:
+        return _content(file)
+
+
 def inspect(path: Path) -> ImageFacts:
     """Hash a file and read its header; raises DataError when it is no image that Gemini reads."""
     with opened(path) as file:
-        status = os.fstat(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        read = _content(file)
         mime_type, width, height = _header(path, file)
-    return ImageFacts(digest, width, height, mime_type, status.st_size, status.st_mtime_ns)
+    return ImageFacts(read.sha256, width, height, mime_type, read.size_bytes, read.modified_ns)
 
 
 def dimensions(path: Path) -> tuple[int, int]:
@@ -78,20 +101,13 @@ def dimensions(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def find_broken(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """Images that `inspect` would refuse, each with the reason, in the order given."""
-    broken = []
-    for path in paths:
-        try:
-            dimensions(path)
-        except DataError as error:
-            broken.append((path, str(error).removeprefix(f"{path}: ")))
-    return broken
-
-
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
-    """The file, and every way in which it is no image as a DataError that names it."""
+def opened(path: Path, page: str = "") -> Iterator[BufferedReader]:
+    """The file, and every way in which it is no image as a DataError that names it.
+
+    Args:
+        page: which of the file's pages is looked at, for the error, such as `, page 7`.
+    """
     try:
         with path.open("rb") as file:
             yield file
@@ -101,13 +117,47 @@ def opened(path: Path) -> Iterator[BufferedReader]:
         what = "is empty" if path.stat().st_size == 0 else "is no image"
         raise DataError(f"{path}: {what}; put the scan there again") from None
     except Image.DecompressionBombError:
-        raise DataError(
-            f"{path}: has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; scale it down"
-        ) from None
-    # Pillow's plugins raise these for a header that is cut off or makes no sense.
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError) as error:
+        raise DataError(f"{path}{page}: {too_large()}") from None
+    # Pillow's plugins raise these for what is cut off or makes no sense.
+    except (
+        *(OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError),
+        *(OverflowError, MemoryError, struct.error),
+    ) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); put the scan there again") from None
+        raise DataError(
+            f"{path}{page}: cannot be read ({reason}); put the scan there again"
+        ) from None
+
+
+def too_large() -> str:
+    """What is said of an image with so many pixels that decoding it may take all memory."""
+    return f"has more than {_most_pixels():,} pixels; scale it down"
+
+
+def is_too_large(width: int, height: int) -> bool:
+    """Would decoding an image of so many pixels be dangerous?"""
+    return width * height > _most_pixels()
+
+
+def _most_pixels() -> int:
+    # Pillow warns from MAX_IMAGE_PIXELS on, and refuses twice as many.
+    return 2 * (Image.MAX_IMAGE_PIXELS or 0)
+
+
+def ends_well(file: BufferedReader, image_format: str) -> bool:
+    """Is the mark that ends such a file where it should be? Cheap, as every image is looked at."""
+    size = file.seek(0, io.SEEK_END)
+    if image_format == "WEBP":  # a RIFF file, which says its own length
+        file.seek(4)
+        return int.from_bytes(file.read(4), "little") + 8 <= size
+    file.seek(max(0, size - LONGEST_TAIL))
+    return END_MARKS.get(image_format, b"") in file.read()
+
+
+def _content(file: BufferedReader) -> FileContent:
+    status = os.fstat(file.fileno())
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileContent(status.st_size, status.st_mtime_ns, digest)
 
 
 def _header(path: Path, file: BufferedReader) -> tuple[str, int, int]:
@@ -115,22 +165,17 @@ def _header(path: Path, file: BufferedReader) -> tuple[str, int, int]:
     file.seek(0)
     with Image.open(file, formats=FORMATS) as image:
         width, height = image.size
-        if image.format not in MIME_TYPES:
+        image_format = image.format or ""
+        if image_format not in MIME_TYPES:
             raise DataError(
-                f"{path}: is {image.format}, which Gemini does not read; make it JPEG or PNG"
+                f"{path}: is {image_format}, which Gemini does not read; make it JPEG or PNG"
             )
-        mime_type = MIME_TYPES[image.format]
-        if not _ends_well(file, mime_type):
-            file.seek(0)
-            image.load()  # raises OSError where pixels are missing
-        return mime_type, width, height
+        refuse_cut_off(file, image)
+        return MIME_TYPES[image_format], width, height
 
 
-def _ends_well(file: BufferedReader, mime_type: str) -> bool:
-    """Is the mark that ends such a file where it should be? Cheap, as every image is looked at."""
-    size = file.seek(0, io.SEEK_END)
-    if mime_type == "image/webp":  # a RIFF file, which says its own length
-        file.seek(4)
-        return int.from_bytes(file.read(4), "little") + 8 <= size
-    file.seek(max(0, size - LONGEST_TAIL))
-    return (b"\xff\xd9" if mime_type == "image/jpeg" else b"IEND") in file.read()
+def refuse_cut_off(file: BufferedReader, image: Image.Image) -> None:
+    """Raise OSError where pixels are missing; decodes the image if its end looks cut off."""
+    if not ends_well(file, image.format or ""):
+        file.seek(0)
+        image.load()

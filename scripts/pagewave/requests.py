@@ -70,6 +70,7 @@ def build_request(
     prompt: Prompt,
     previous_context: str | None,
     settings: "Settings",
+    image: Path,
     facts: "ImageFacts",
 ) -> Request:
     """The request for a page, given what the page before says (None at the start of a chain).
@@ -83,7 +84,7 @@ def build_request(
         fingerprint=fingerprint(settings, response_schema(prompt.page_model), text, facts.sha256),
         prompt=text,
         previous_context=previous_context,
-        image=page.image,
+        image=image,
         facts=facts,
     )
 

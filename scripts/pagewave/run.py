@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import IO
 from urllib.parse import urlsplit
 
-from . import crash, images
+from . import crash
 from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
@@ -28,6 +29,7 @@ from .gemini import Stopped
 from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
+from .preparation import prepare_book
 from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
@@ -76,6 +78,7 @@ class Run:
         ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         self.bench = Workbench(settings, dataset, ledger, prompt)
         if self._head_id:
+            self.bench.images.scans_may_change = True
             self._use_service()
 
     # What the rules ask
@@ -102,7 +105,7 @@ class Run:
             exit_on_error(self._check_images)
             for notice in notices(self.bench, self.demand, self._command()):
                 print(f"pagewave: {notice}", file=sys.stderr)
-            self._make_again(self._files_behind(self.demand.keys))
+            self._make_again(self._files_behind(self.demand.keys) | self._manifests_to_make)
             pages = plan(self.demand.chains, self.settings.execution.batch_size_limit)
         return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
 
@@ -189,16 +192,55 @@ class Run:
     def waits_for(self, lane: int, wave: int) -> list[str]:
         """What a wave needs before it may start.
 
-        Only the next wave of a lane names the previous pages of its members: later ones may still
-        carry other pages, and naming both ways at once would be a circle.
+        Only the next wave of a lane names the previous pages of its members, and the books whose
+        images are to be made for them: later ones may still carry other pages, and naming both ways
+        at once would be a circle.
         """
         if not self.schedule.is_next(lane, wave):
             return [self.wave_file(lane, wave - 1)]
-        before = [self.schedule.previous(key) for key in self.schedule.members(lane, wave)]
+        members = self.schedule.members(lane, wave)
+        before = [self.schedule.previous(key) for key in members]
+        manifests = {self.manifest_file(self.bench.dataset.page(key).book_id) for key in members}
         pages = [self.bench.dataset.page(key) for key in before if key]
-        return [self.page_file(page) for page in pages if not self.bench.is_lost(page)]
+        return [
+            *(self.page_file(page) for page in pages if not self.bench.is_lost(page)),
+            *sorted(manifests & self._manifests_to_make),
+        ]
+
+    def manifest_file(self, book_id: str) -> str:
+        """Path of the manifest of a book's prepared images."""
+        return str(self.bench.images.manifest_file(book_id))
+
+    @cached_property
+    def _manifests_to_make(self) -> set[str]:
+        """Manifests of the books of which this run needs images that are not there."""
+        if self._head_id:
+            return set()  # the head had them made before it started this job
+        pages = map(self.bench.dataset.page, chain.from_iterable(self.demand.chains))
+        return {
+            self.manifest_file(page.book_id)
+            for page in pages
+            if not self.bench.images.is_ready(page)
+        }
+
+    def scans_to_prepare(self, book_id: str) -> list[str]:
+        """The scan files of a book of which images are made."""
+        pages = self.bench.dataset.book(book_id).pages
+        needs = self.bench.images.needs
+        # Snakemake would dress the error up.
+        return exit_on_error(lambda: sorted({str(page.scan) for page in pages if needs(page)}))
+
+    def waves_of_book(self, book_id: str) -> int:
+        """How many waves wait for a book's images: those of its longest lane."""
+        pages = self.bench.dataset.book(book_id).pages
+        lanes = {self.schedule.lane_of(p.key) for p in pages if p.key in self.schedule}
+        return max((self.schedule.waves_left(lane, 1) for lane in lanes), default=0)
 
     # What the rules do
+
+    def prepare_book(self, book_id: str) -> None:
+        """Make the images of a book; needs neither ledger nor service."""
+        prepare_book(self.bench.images, self.bench.dataset.book(book_id), self.bench.stop)
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
@@ -296,6 +338,7 @@ class Run:
             self.demand.forced,
         )
         self._started = True
+        self.bench.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
@@ -371,11 +414,17 @@ class Run:
         return "\n".join(lines)
 
     def _check_images(self) -> None:
-        """Broken images are found before anything is sent."""
-        pages = [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
-        broken = images.find_broken([page.image for page in pages])
+        """Broken scans are found before anything is sent, and before images are made."""
+        look, dataset = self.bench.images, self.bench.dataset
+        wanted = [dataset.page(key) for chain in self.demand.chains for key in chain]
+        if not (broken := look.find_broken(wanted)):
+            # A book is prepared whole, so that a broken page of it stops those that are wanted.
+            books = {page.book_id for page in wanted if not look.is_ready(page)}
+            broken = look.find_broken(
+                page for book_id in sorted(books) for page in dataset.book(book_id).pages
+            )
         if broken:
-            listed = "\n".join(f"  {path}: {reason}" for path, reason in broken)
+            listed = "\n".join(f"  {reason}" for reason in broken)
             raise DataError(
                 f"{len(broken)} images can't be read:\n{listed}\n"
                 "Replace them, or remove their labels, then run the same command again."

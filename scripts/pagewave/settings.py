@@ -22,6 +22,7 @@ from .config_sections import (
     Filters,
     GenerationConfig,
     GenerationOverrides,
+    Images,
     Model,
     Paths,
     Price,
@@ -44,6 +45,7 @@ __all__ = [
     "Filters",
     "GenerationConfig",
     "GenerationOverrides",
+    "Images",
     "Model",
     "Paths",
     "Price",
@@ -84,6 +86,9 @@ class Settings(Section):
     )
     paths: Paths = Field(description="Where things are.")
     filters: Filters = Field(default=Filters(), description="Which pages to read.")
+    images: Images = Field(
+        default=Images(), description="What is made of a scan before it is sent."
+    )
     execution: Execution = Field(
         default=Execution(), description="How much is sent, and how often."
     )
@@ -120,6 +125,9 @@ def load_settings(config: object, folder: Path) -> Settings:
     given, warnings = _without_foreign_keys(config)
     if given.get("engine") == "embedded" and isinstance(given.setdefault("batch", {}), Mapping):
         given["batch"] = {**EMBEDDED_PACE, **given["batch"]}
+    all_scans = _are_all_scans_read(given)
+    if all_scans and "image_source_dir" in given["paths"]:
+        given["paths"] = given["paths"] | {"label_source_dir": given["paths"]["image_source_dir"]}
     problems: list[str] = []
     wrong: set[str | int] = set()
     try:
@@ -130,6 +138,8 @@ def load_settings(config: object, folder: Path) -> Settings:
         problems += explain(found, Settings)
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
+    if all_scans:
+        problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
     if problems:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigError(
@@ -151,6 +161,16 @@ def require_key(settings: Settings, secrets: Secrets) -> str:
             "in .env. Copy .env.example to .env and enter your key, or set engine: embedded."
         )
     return secrets.gemini_api_key.get_secret_value()
+
+
+def _are_all_scans_read(given: Mapping[Any, Any]) -> bool:
+    """Do the scans themselves say which pages there are, instead of labels?"""
+    filters, paths = given.get("filters"), given.get("paths")
+    return (
+        isinstance(filters, Mapping)
+        and isinstance(paths, Mapping)
+        and filters.get("labels") == "all"
+    )
 
 
 def _without_foreign_keys(config: Mapping[Any, Any]) -> tuple[dict[Any, Any], list[str]]:

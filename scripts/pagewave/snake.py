@@ -12,7 +12,7 @@ from .demand import Command
 from .errors import PagewaveError, exit_on_error
 from .prompting import load_prompt
 from .redaction import traceback_without_keys
-from .run import Run
+from .run import RUN_VARIABLE, Run
 from .settings import load_secrets, load_settings
 
 
@@ -20,6 +20,9 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run:
     """The run that a Snakefile serves; a user's mistake ends the process with its message."""
 
     def build() -> Run:
+        if workflow.remote_exec:
+            # A job on another machine makes images: ledger and service are not its business.
+            os.environ.pop(RUN_VARIABLE, None)
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
         for warning in settings.warnings:

@@ -11,15 +11,15 @@ A page whose image or previous page can't be read fails alone, before anything i
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import crash, images
+from . import crash
 from .collection import collect
 from .dataset import Page
 from .errors import DataError
-from .image_changes import known_image
+from .image_changes import remember_images
 from .ledger import FailureRow, MemberOutcome
 from .recovery import look_for_doubtful
 from .requests import Request, build_request
@@ -50,8 +50,11 @@ def run_wave(
     look_for_doubtful(bench)
     requests = _build_requests(bench, keys)
     with bench.ledger.transaction():  # two lanes must not both send the same request
-        bench.ledger.add_images({str(r.image): known_image(r.facts) for r in requests})
-        members = sort_members(bench, requests)
+        remember_images(
+            bench.ledger, bench.images, [(bench.dataset.page(r.key), r.facts) for r in requests]
+        )
+        standing = standing_answers(bench, requests)
+        members = sort_members(bench, requests, standing)
         submissions = _submissions(bench, members.new)
         batch = intend(bench, run_id, lane, number, submissions) if submissions else None
     for batch_id in members.waiting:
@@ -66,7 +69,7 @@ def run_wave(
     batches = [*members.waiting, *([batch.id] if batch else [])]
     for batch_id in batches:
         collect(bench, batch_id)
-    outcomes = _outcomes(bench, keys, requests, members.free)
+    outcomes = _outcomes(bench, keys, requests, members.free, standing)
     # The manifest first: a closed wave is never looked at again.
     _write_manifest(bench, run_id, lane, number, started_at, batches, outcomes, manifest)
     crash.point("manifest-written")
@@ -105,18 +108,45 @@ def build_request_for(bench: Workbench, key: str) -> Request:
 
 def build_request_from(bench: Workbench, page: Page, previous_context: str | None) -> Request:
     """The request for a page after a previous page that says this."""
-    facts = images.inspect(page.image)
-    return build_request(page, bench.prompt, previous_context, bench.settings, facts)
+    image, facts = bench.images.inspect(page)
+    return build_request(page, bench.prompt, previous_context, bench.settings, image, facts)
 
 
-def sort_members(bench: Workbench, requests: Sequence[Request]) -> Members:
-    """Tell the requests that have an answer from those on their way and those to be sent."""
+def standing_answers(bench: Workbench, requests: Sequence[Request]) -> dict[str, int]:
+    """Attempts by key: answers on file that were read from this very image and are still good.
+
+    Their pages are in a wave because the file of their scans was changed, but they were not. Then
+    they are not read again, though the page before may say something else now.
+    """
+    rebuilds = bench.ledger.rebuilds()
+    on_file = [
+        request
+        for request in requests
+        if request.key not in rebuilds and bench.page_file(bench.dataset.page(request.key)).exists()
+    ]
+    origins = bench.ledger.origins_of_pages() if on_file else {}
+    return {
+        request.key: origin.attempt_id
+        for request in on_file
+        if (origin := origins.get(request.key))
+        and (origin.engine, origin.image_sha256) == (bench.engine, request.facts.sha256)
+    }
+
+
+def sort_members(
+    bench: Workbench, requests: Sequence[Request], standing: Container[str] = ()
+) -> Members:
+    """Tell the requests that have an answer from those on their way and those to be sent.
+
+    Args:
+        standing: keys of pages whose answer on file is still good, see `standing_answers`.
+    """
     members = Members()
     rebuilds = bench.ledger.rebuilds()
     for request in requests:
         after = rebuilds.get(request.key, 0)
         in_flight = bench.ledger.open_batch_of(request.fingerprint, bench.engine, after)
-        if bench.ledger.stored_answer(request.fingerprint, after):
+        if request.key in standing or bench.ledger.stored_answer(request.fingerprint, after):
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
@@ -152,15 +182,19 @@ def _pause_after_failed_batches(
 
 
 def _outcomes(
-    bench: Workbench, keys: Sequence[str], requests: Sequence[Request], free: Sequence[Request]
+    bench: Workbench,
+    keys: Sequence[str],
+    requests: Sequence[Request],
+    free: Sequence[Request],
+    standing: Mapping[str, int],
 ) -> list[MemberOutcome]:
     rebuilds, dead = bench.ledger.rebuilds(), bench.dead_letters()
     fingerprints = {request.key: request.fingerprint for request in requests}
     free_keys = {request.key for request in free}
     outcomes = []
     for key in keys:
-        attempt_id = None
-        if key in fingerprints:
+        attempt_id = standing.get(key)
+        if not attempt_id and key in fingerprints:
             attempt_id = bench.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0))
         outcome = "read" if attempt_id else "dead" if key in dead else "failed"
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))

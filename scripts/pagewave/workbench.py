@@ -16,6 +16,7 @@ from .dataset import Book, Dataset, Page
 from .errors import DataError, PagewaveError
 from .gemini import Gemini
 from .ledger import Ledger
+from .prepared_images import PreparedImages
 from .prompting import PageModel, Prompt
 from .redaction import hide_keys
 from .settings import Settings
@@ -79,6 +80,11 @@ class Workbench:
             backoff_seconds=files.upload_retry_backoff_seconds,
             outage_seconds=batch.outage_seconds,
         )
+
+    @cached_property
+    def images(self) -> PreparedImages:
+        """What is sent for each page."""
+        return PreparedImages(self.settings)
 
     @property
     def engine(self) -> str:
@@ -202,7 +208,7 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f".{path.name}{PARTIAL}")
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a crash leaves the old one, the new one or none: never half of one.
 
     Raises:
@@ -211,8 +217,8 @@ def write_atomically(path: Path, text: str) -> None:
     partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         crash.point("file-half-written")

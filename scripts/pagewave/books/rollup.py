@@ -21,7 +21,12 @@ def write_book(bench: Workbench, book: Book) -> None:
     """
     pages, missing, texts = [], [], []
     for page in book.pages:
-        place = {"number": page.number, "key": page.key, "image": str(page.image)}
+        place = {
+            "number": page.number,
+            "key": page.key,
+            "image": str(page.scan),
+            "leaf": page.leaf or None,
+        }
         reason = bench.why_dead(page.key) if bench.is_lost(page) else None
         answer = bench.earlier_answer(page) if reason else bench.read_page(page)
         if reason:

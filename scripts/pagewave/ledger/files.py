@@ -45,7 +45,7 @@ class UsedTemplate(NamedTuple):
 
 
 class KnownImage(NamedTuple):
-    """An image's content hash, valid while size and time of change (Unix ns) are the same."""
+    """A scan's content hash, valid while size and time of change (Unix ns) are the same."""
 
     size_bytes: int
     modified_ns: int
@@ -81,7 +81,7 @@ class Files(Connection):
 
         Columns: key, written_at, run_id, attempt_id, attempt, fingerprint, prompt_tokens,
         output_tokens, thoughts_tokens, cached_tokens, usd, created_at, batch, engine, model,
-        prompt_name, prompt_template, prompt_sha256, generation_config, image_sha256.
+        prompt_name, prompt_template, prompt_sha256, generation_config, image, image_sha256.
         """
         return self.query(
             "SELECT page.key, page.written_at, b.run_id, a.id AS attempt_id, a.number AS attempt,"
@@ -89,7 +89,7 @@ class Files(Connection):
             " a.prompt_tokens, a.output_tokens, a.thoughts_tokens, a.cached_tokens, a.usd,"
             " a.created_at, b.name AS batch, b.engine, b.model, p.name AS prompt_name,"
             " p.template_file AS prompt_template, p.sha256 AS prompt_sha256, r.generation_config,"
-            " r.image_sha256"
+            " r.image, r.image_sha256"
             " FROM page JOIN attempt a ON a.id = page.attempt_id JOIN batch b ON b.id = a.batch_id"
             " JOIN prompt p ON p.sha256 = b.prompt_sha256"
             " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
@@ -103,17 +103,31 @@ class Files(Connection):
         return int(rows[0][0]) if rows else None
 
     def known_images(self) -> dict[str, KnownImage]:
-        """Images that were hashed before, by path."""
+        """Scans that were hashed before, by path."""
         rows = self.query("SELECT path, size_bytes, modified_ns, sha256 FROM image")
         return {row["path"]: KnownImage(*row[1:]) for row in rows}
 
     def add_images(self, images: Mapping[str, KnownImage]) -> None:
-        """Remember the hashes of images, by path."""
+        """Remember the hashes of scans, by path."""
         with self.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)",
                 [(path, *image) for path, image in images.items()],
             )
+
+    def add_prepared(self, made_from: Iterable[tuple[str, str, int]]) -> None:
+        """Remember of prepared images from which page (leaf) of which scan each was made.
+
+        Args:
+            made_from: hash of the image, hash of the scan file, leaf.
+        """
+        with self.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO prepared_image VALUES (?, ?, ?)", made_from)
+
+    def prepared_from(self) -> set[tuple[str, str, int]]:
+        """All that `add_prepared` was ever told."""
+        rows = self.query("SELECT sha256, scan_sha256, leaf FROM prepared_image")
+        return {(row[0], row[1], row[2]) for row in rows}
 
     def add_prompt(self, sha256: str, name: str, template_file: str, template: str) -> None:
         """Keep a template's text under its hash."""

@@ -368,6 +368,17 @@ ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
     CHECK (purpose IN ('workflow', 'comparison'));
 """
 
+PREPARED_IMAGES = """
+-- What an image was made from that was not sent as it was scanned: page `leaf` of a scan file, or
+-- 0 for a file of one page. (The table `image` holds the scan files themselves.)
+CREATE TABLE prepared_image (
+    sha256 TEXT NOT NULL,
+    scan_sha256 TEXT NOT NULL,
+    leaf INTEGER NOT NULL,
+    PRIMARY KEY (sha256, scan_sha256, leaf)
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS = [
     LEDGER + SEED_VIEWS,
     IMAGES,
@@ -378,6 +389,7 @@ MIGRATIONS = [
     REBUILDS_BY_BATCH,
     OUTBOX,
     RUN_PURPOSE,
+    PREPARED_IMAGES,
 ]
 """All steps, oldest first; a ledger at version N has taken the first N."""
 

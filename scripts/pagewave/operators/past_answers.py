@@ -107,7 +107,7 @@ def _answer(bench: Workbench, entry: dict[str, Any]) -> PastAnswer:
         attempt_number=told["attempt"],
         previous_context=None,
         generation_config=canonical_json(told["generation_config"]),
-        image=entry["image"],
+        image=told.get("image", entry["image"]),
         image_sha256=told["image_sha256"],
     )
     page = bench.prompt.page_model.model_validate(entry["page"]).model_dump_json()

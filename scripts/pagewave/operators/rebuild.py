@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from .. import images
 from ..collection import Ended, download, understand
 from ..dataset import Page
 from ..errors import DataError
 from ..gemini import RemoteBatch
-from ..image_changes import known_image
-from ..ledger import KnownImage, Record
+from ..image_changes import remember_images
+from ..images import ImageFacts
+from ..ledger import Record
 from ..requests import canonical_json, generation_config, recipe
 from ..responses import key_of, split_lines
 from ..wave import build_request_for, build_request_from
@@ -177,11 +177,11 @@ class _Adoption:
             context = self._context(page, remote.created_at)
             request = build_request_from(bench, page, context)
         except (DataError, ValueError):  # the previous page or the image is gone, or the like
-            return told.record if told else _record_of_unknown(page)
+            return told.record if told else _record_of_unknown(bench, page)
         if told:
             return replace(told.record, previous_context=context)
         if not asked_as_today:
-            return _record_of_unknown(page)
+            return _record_of_unknown(bench, page)
         number = 1 + bench.ledger.failure_counts(bench.engine)[key].counted
         errors = bench.ledger.error_types(key, bench.engine)
         config = generation_config(bench.settings, number, errors)
@@ -191,7 +191,7 @@ class _Adoption:
             attempt_number=number,
             previous_context=context,
             generation_config=canonical_json(config),
-            image=str(page.image),
+            image=str(request.image),
             image_sha256=request.facts.sha256,
         )
 
@@ -217,17 +217,16 @@ class _Adoption:
         return UNKNOWN
 
 
-def _record_of_unknown(page: Page) -> Record:
+def _record_of_unknown(bench: Workbench, page: Page) -> Record:
     """A record of a page that was asked nobody can tell how, of its image as it is now."""
-    known = _image(page)
-    return Record(
-        page.key, UNKNOWN, 1, None, "{}", str(page.image), known.sha256 if known else UNKNOWN
-    )
+    facts = _facts(bench, page)
+    sha256 = facts.sha256 if facts else UNKNOWN
+    return Record(page.key, UNKNOWN, 1, None, "{}", str(page.scan), sha256)
 
 
-def _image(page: Page) -> KnownImage | None:
+def _facts(bench: Workbench, page: Page) -> ImageFacts | None:
     with contextlib.suppress(DataError):
-        return known_image(images.inspect(page.image))
+        return bench.images.inspect(page)[1]
     return None
 
 
@@ -235,8 +234,9 @@ def _mark_pages(bench: Workbench, found: Rebuilt) -> None:
     """Write down which answer each page file holds, and the images as they are now."""
     ledger = bench.ledger
     known = ledger.known_images()
-    missing = [page for page in bench.dataset.pages if str(page.image) not in known]
-    ledger.add_images({str(p.image): image for p in missing if (image := _image(p))})
+    missing = [page for page in bench.dataset.pages if str(page.scan) not in known]
+    seen = [(page, facts) for page in missing if (facts := _facts(bench, page))]
+    remember_images(ledger, bench.images, seen)
     marked = {
         row["key"]: str(row["page"])
         for row in ledger.query(

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import images
 from ..collection import judged
 from ..dataset import Page
 from ..errors import ServiceError
@@ -61,8 +60,8 @@ def question(bench: Workbench, key: str) -> Question:
     """What to ask for a page; raises DataError when there is no such page or no image."""
     page = bench.dataset.page(key)
     context = context_of(bench, page)
-    facts = images.inspect(page.image)
-    request = build_request(page, bench.prompt, context.text, bench.settings, facts)
+    image, facts = bench.images.inspect(page)
+    request = build_request(page, bench.prompt, context.text, bench.settings, image, facts)
     return Question(page, context, request)
 
 
@@ -89,7 +88,7 @@ def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
     line = json.dumps({"key": asked.page.key, "response": response}).encode()
     result = parse_line(line, bench.prompt.page_model)
     if isinstance(result, Answer):
-        result = judged(bench, result, asked.context.text, asked.page.image, line)
+        result = judged(bench, result, asked.context.text, asked.request.image, line)
     found = None
     if truth and isinstance(result, Answer):
         courses = json.loads(result.page_json).get("courses") or []

@@ -17,7 +17,6 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from .. import images
 from ..collection import collect
 from ..dataset import Page
 from ..errors import PagewaveError
@@ -113,13 +112,13 @@ def make_sides(
     Raises:
         DataError: an image is broken, or a previous page's file is.
     """
-    facts = {page.key: images.inspect(page.image) for page in pages}
+    images = {page.key: bench.images.inspect(page) for page in pages}
     contexts = {page.key: context_of(bench, page).text for page in pages}
 
     def side(prompt: Prompt, lane: int) -> Side:
         requests = {
             page.key: build_request(
-                page, prompt, contexts[page.key], bench.settings, facts[page.key]
+                page, prompt, contexts[page.key], bench.settings, *images[page.key]
             )
             for page in pages
         }

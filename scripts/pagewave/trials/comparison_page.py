@@ -101,7 +101,7 @@ def _sheet(sides: tuple[Side, Side], pair: Pair) -> Sheet:
         _column(sides[0].prompt.version, pair.a, pair.b, pair.truth),
         _column(sides[1].prompt.version, pair.b, pair.a, pair.truth),
     ]
-    return Sheet(pair, _data_uri(pair.page.image), columns)
+    return Sheet(pair, _data_uri(sides[0].requests[pair.page.key].image), columns)
 
 
 def _column(version: str, own: Reading, other: Reading, truth: Json | None) -> Column:

@@ -1,0 +1,116 @@
+"""The job that makes a book's images of its scans: upright, no larger than wanted, as JPEG.
+
+It needs the configuration, the scans and nothing else: no ledger, no key, no network. The name of
+an image says what it was made from, and it appears whole or not at all: so what a killed job made
+is found again, and what was made from another scan, or with other options, is not taken for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import threading
+from pathlib import Path
+
+from PIL import Image
+
+from . import images, scans
+from .dataset import Book, Page
+from .deskew import skew, turn
+from .errors import DataError, PagewaveError
+from .images import FileContent
+from .prepared_images import Manifest, PreparedImage, PreparedImages
+from .settings import Images as Options
+from .workbench import write_atomically
+
+_OURS = re.compile(r"\.?[0-9]+-[0-9a-f]{12}\.jpg(\.partial)?")
+"""Names of images that were made here, whole or half written: no other file is ever deleted."""
+
+
+def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) -> None:
+    """Make the images of all pages that need one, then the book's manifest.
+
+    Raises:
+        DataError: pages can't be decoded; names all of them. The images of the others stay.
+        PagewaveError: the run was stopped; the next one goes on from here.
+    """
+    contents: dict[Path, FileContent] = {}
+    made: dict[str, PreparedImage] = {}
+    broken: list[str] = []
+    folder = prepared.manifest_file(book.id).parent
+    for page in book.pages:
+        if stop.is_set():
+            raise PagewaveError(f"{book.id}: stopped. The same command goes on with its images.")
+        try:
+            if prepared.needs(page):
+                if page.scan not in contents:
+                    contents[page.scan] = images.content(page.scan)
+                made[page.stem] = _prepare(page, contents[page.scan], folder, prepared.options)
+        except DataError as error:
+            broken.append(str(error))
+    if broken:
+        listed = "\n".join(f"  {reason}" for reason in dict.fromkeys(broken))
+        raise DataError(
+            f"{len(broken)} pages of {book.id} can't be prepared:\n{listed}\n"
+            "Replace the scans, or remove their labels, then run the same command again."
+        )
+    manifest = Manifest(pages=made)
+    write_atomically(prepared.manifest_file(book.id), manifest.model_dump_json(indent=1) + "\n")
+    _remove_others(folder, {image.image for image in made.values()})
+
+
+def make_image(scan: Path, number: int, options: Options) -> bytes:
+    """The JPEG that is sent for a page of a scan.
+
+    Args:
+        number: of the page in the file, from 1.
+
+    Raises:
+        DataError: it can't be decoded.
+    """
+    side = options.longest_side
+    image = scans.load(scan, number, options.pdf_dpi, side)
+    if options.grey:
+        image = image.convert("L")
+    if options.deskew and (degrees := skew(image)):
+        image = turn(image, degrees)
+    if side:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    try:
+        image.save(data, "JPEG", quality=options.jpeg_quality)
+    except (OSError, ValueError) as error:  # such as a side of more than 65,535 pixels
+        raise DataError(f"{scan}, page {number}: can't be written as JPEG ({error})") from None
+    return data.getvalue()
+
+
+def _prepare(page: Page, scan: FileContent, folder: Path, options: Options) -> PreparedImage:
+    """The image of one page: made now, or found as an earlier job left it."""
+    recipe = json.dumps([scan.sha256, page.leaf, options.model_dump()], sort_keys=True)
+    name = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+    path = folder / f"{page.stem}-{name}.jpg"  # as _OURS
+    if not path.exists():
+        write_atomically(path, make_image(page.scan, max(page.leaf, 1), options))
+    facts = images.inspect(path)
+    return PreparedImage(
+        image=path.name,
+        sha256=facts.sha256,
+        width=facts.width,
+        height=facts.height,
+        size_bytes=facts.size_bytes,
+        scan=str(page.scan),
+        leaf=page.leaf,
+        scan_sha256=scan.sha256,
+        scan_size_bytes=scan.size_bytes,
+        scan_modified_ns=scan.modified_ns,
+        options=options.model_dump(),
+    )
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Delete images that belong to no page any more, and what a killed job left half written."""
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name) and path.name not in kept:
+            path.unlink(missing_ok=True)
