@@ -1,8 +1,10 @@
 """The job that makes a book's images of its scans: upright, no larger than wanted, as JPEG.
 
-It needs the configuration, the scans and nothing else: no ledger, no key, no network. The name of
-an image says what it was made from, and it appears whole or not at all: so what a killed job made
-is found again, and what was made from another scan, or with other options, is not taken for it.
+First comes what a run asks about such jobs: what is broken, which books need one, of which scans.
+
+The job needs the configuration, the scans and nothing else: no ledger, no key, no network. The name
+of an image says what it was made from, and it appears whole or not at all: so what a killed job
+made is found again, and what was made from another scan, or with other options, is not taken for it.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import io
 import json
 import re
 import threading
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 
 from . import images, scans
-from .dataset import Book, Page
+from .dataset import Book, Dataset, Page
 from .deskew import skew, turn
 from .errors import DataError, PagewaveError
 from .images import FileContent
@@ -27,6 +30,35 @@ from .workbench import write_atomically
 
 _OURS = re.compile(r"\.?[0-9]+-[0-9a-f]{12}\.jpg(\.partial)?")
 """Names of images that were made here, whole or half written: no other file is ever deleted."""
+
+
+def refuse_broken(prepared: PreparedImages, dataset: Dataset, wanted: Sequence[Page]) -> None:
+    """Raise DataError with all broken scans of the pages that a run wants, before anything is made.
+
+    A book is prepared whole: then a broken page of it stops also those that are wanted.
+    """
+    if not (broken := prepared.find_broken(wanted)):
+        books = {page.book_id for page in wanted if not prepared.is_ready(page)}
+        broken = prepared.find_broken(
+            page for book_id in sorted(books) for page in dataset.book(book_id).pages
+        )
+    if broken:
+        listed = "\n".join(f"  {reason}" for reason in broken)
+        raise DataError(
+            f"{len(broken)} images can't be read:\n{listed}\n"
+            "Replace them, or remove their labels, then run the same command again."
+        )
+
+
+def manifests_to_make(prepared: PreparedImages, wanted: Iterable[Page]) -> set[str]:
+    """Paths of the manifests of books whose images are not there, or not those of today's scans."""
+    books = {page.book_id for page in wanted if not prepared.is_ready(page)}
+    return {str(prepared.manifest_file(book_id)) for book_id in books}
+
+
+def scans_to_prepare(prepared: PreparedImages, book: Book) -> list[str]:
+    """Paths of a book's scans of which images are made; raises DataError for a broken one."""
+    return sorted({str(page.scan) for page in book.pages if prepared.needs(page)})
 
 
 def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -23,13 +22,13 @@ from .books.rollup import write_book
 from .dataset import Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
-from .errors import DataError, LedgerError, PagewaveError, exit_on_error
+from .errors import LedgerError, PagewaveError, exit_on_error
 from .forecast import Forecast
 from .gemini import Stopped
 from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
-from .preparation import prepare_book
+from .preparation import manifests_to_make, prepare_book, refuse_broken, scans_to_prepare
 from .prompting import Prompt
 from .recovery import clear_up, recover
 from .schedule import Schedule, plan
@@ -102,7 +101,8 @@ class Run:
             pages = self.bench.ledger.run_pages(self._head_id)
         else:
             # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
-            exit_on_error(self._check_images)
+            bench = self.bench
+            exit_on_error(lambda: refuse_broken(bench.images, bench.dataset, self._wanted_pages))
             for notice in notices(self.bench, self.demand, self._command()):
                 print(f"pagewave: {notice}", file=sys.stderr)
             self._make_again(self._files_behind(self.demand.keys) | self._manifests_to_make)
@@ -200,35 +200,30 @@ class Run:
             return [self.wave_file(lane, wave - 1)]
         members = self.schedule.members(lane, wave)
         before = [self.schedule.previous(key) for key in members]
-        manifests = {self.manifest_file(self.bench.dataset.page(key).book_id) for key in members}
+        books = {self.bench.dataset.page(key).book_id for key in members}
+        manifests = {str(self.bench.images.manifest_file(book_id)) for book_id in books}
         pages = [self.bench.dataset.page(key) for key in before if key]
         return [
             *(self.page_file(page) for page in pages if not self.bench.is_lost(page)),
             *sorted(manifests & self._manifests_to_make),
         ]
 
-    def manifest_file(self, book_id: str) -> str:
-        """Path of the manifest of a book's prepared images."""
-        return str(self.bench.images.manifest_file(book_id))
-
     @cached_property
     def _manifests_to_make(self) -> set[str]:
         """Manifests of the books of which this run needs images that are not there."""
         if self._head_id:
             return set()  # the head had them made before it started this job
-        pages = map(self.bench.dataset.page, chain.from_iterable(self.demand.chains))
-        return {
-            self.manifest_file(page.book_id)
-            for page in pages
-            if not self.bench.images.is_ready(page)
-        }
+        return manifests_to_make(self.bench.images, self._wanted_pages)
+
+    @property
+    def _wanted_pages(self) -> list[Page]:
+        return [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
 
     def scans_to_prepare(self, book_id: str) -> list[str]:
         """The scan files of a book of which images are made."""
-        pages = self.bench.dataset.book(book_id).pages
-        needs = self.bench.images.needs
+        book = self.bench.dataset.book(book_id)
         # Snakemake would dress the error up.
-        return exit_on_error(lambda: sorted({str(page.scan) for page in pages if needs(page)}))
+        return exit_on_error(lambda: scans_to_prepare(self.bench.images, book))
 
     def waves_of_book(self, book_id: str) -> int:
         """How many waves wait for a book's images: those of its longest lane."""
@@ -412,23 +407,6 @@ class Run:
         if self._delivery:
             lines += self._delivery.summary()
         return "\n".join(lines)
-
-    def _check_images(self) -> None:
-        """Broken scans are found before anything is sent, and before images are made."""
-        look, dataset = self.bench.images, self.bench.dataset
-        wanted = [dataset.page(key) for chain in self.demand.chains for key in chain]
-        if not (broken := look.find_broken(wanted)):
-            # A book is prepared whole, so that a broken page of it stops those that are wanted.
-            books = {page.book_id for page in wanted if not look.is_ready(page)}
-            broken = look.find_broken(
-                page for book_id in sorted(books) for page in dataset.book(book_id).pages
-            )
-        if broken:
-            listed = "\n".join(f"  {reason}" for reason in broken)
-            raise DataError(
-                f"{len(broken)} images can't be read:\n{listed}\n"
-                "Replace them, or remove their labels, then run the same command again."
-            )
 
     def _use_service(self) -> None:
         """Point the client at Google, or at an embedded server that lives as long as the run."""

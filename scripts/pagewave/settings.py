@@ -1,6 +1,6 @@
 """The configuration: what config.yaml and `snakemake --config` may say, checked as a whole.
 
-The sections are in `config_sections`, the keys for services in `keys`; import both from here.
+The sections are in `config_data` and `config_sections`, the keys for services in `keys`; import both from here.
 """
 
 from __future__ import annotations
@@ -13,24 +13,21 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
+from .config_data import Filters, Images, Paths, TargetYears
 from .config_problems import explain
 from .config_sections import (
     Batch,
     Embedded,
     Execution,
     Files,
-    Filters,
     GenerationConfig,
     GenerationOverrides,
-    Images,
     Model,
-    Paths,
     Price,
     Pricing,
     PromptChoice,
     Quality,
     Retry,
-    TargetYears,
     Tracking,
 )
 from .config_types import Section
