@@ -2,9 +2,10 @@
 
 First comes what a run asks about such jobs: what is broken, which books need one, of which scans.
 
-The job needs the configuration, the scans and nothing else: no ledger, no key, no network. The name
-of an image says what it was made from, and it appears whole or not at all: so what a killed job
-made is found again, and what was made from another scan, or with other options, is not taken for it.
+The job needs the configuration, the scans and nothing else: no ledger, no key, no network. The
+name of an image says what it was made from, and it appears whole or not at all: so what a killed
+job made is found again, and what was made from another scan or with other options is not taken
+for it.
 """
 
 from __future__ import annotations

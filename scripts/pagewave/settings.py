@@ -1,6 +1,7 @@
 """The configuration: what config.yaml and `snakemake --config` may say, checked as a whole.
 
-The sections are in `config_data` and `config_sections`, the keys for services in `keys`; import both from here.
+The sections are in `config_data` and `config_sections`, the keys for services in `keys`; import
+all of them from here.
 """
 
 from __future__ import annotations
