@@ -1,6 +1,7 @@
 """Where the package meets Snakemake: builds the run from a workflow, and ends it in plain words."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from .dataset import scan
 from .demand import Command
 from .errors import PagewaveError, exit_on_error
 from .prompting import load_prompt
+from .quiet import quieten, speak_again
 from .redaction import traceback_without_keys
 from .run import RUN_VARIABLE, Run
 from .settings import load_secrets, load_settings
@@ -66,12 +68,22 @@ def start(run: Run, workflow: Any) -> None:
 
     def begin() -> None:
         run.begin()
+        if not workflow.output_settings.verbose:
+            quieten()
         scheduler = workflow.scheduler
         executor = scheduler._local_executor or scheduler._executor
         executor.workers += workflow.global_resources["gemini_batches"].value
         executor.pool = ThreadPoolExecutor(executor.workers)
 
     exit_on_error(begin)
+
+
+def end(run: Run, outcome: str) -> None:
+    """End the run; a user's mistake, or a dead letter, ends the process with its exit code."""
+    try:
+        exit_on_error(lambda: run.end(outcome))
+    finally:
+        speak_again()
 
 
 def _command(workflow: Any) -> Command:
@@ -82,6 +94,7 @@ def _command(workflow: Any) -> Command:
         force_targets=dag.forcetargets,
         forced=dag.forcerun,
         config_file=_config_file(workflow),
+        typed=shlex.join(["snakemake", *sys.argv[1:]]),
     )
 
 

@@ -10,6 +10,7 @@ A page whose image or previous page can't be read fails alone, before anything i
 """
 
 import json
+import logging
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ from .image_changes import remember_images
 from .ledger import FailureRow, MemberOutcome
 from .recovery import look_for_doubtful
 from .requests import Request, build_request
+from .run_log import tell_failures
 from .submission import Submission, intend, send
+from .wave_events import tell_of_batch, tell_of_end, tell_of_start
 from .workbench import Workbench, log, write_atomically
 
 
@@ -57,6 +60,8 @@ def run_wave(
         members = sort_members(bench, requests, standing)
         submissions = _submissions(bench, members.new)
         batch = intend(bench, run_id, lane, number, submissions) if submissions else None
+    waiting = [request for requests in members.waiting.values() for request in requests]
+    tell_of_start(name, lane, number, members.free, waiting, members.new)
     for batch_id in members.waiting:
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:
@@ -64,8 +69,7 @@ def run_wave(
         _pause_after_failed_batches(bench, name, submissions)
         batch = send(bench, batch, submissions)
         if batch.name:
-            sent = len(bench.ledger.records(batch.id))
-            log.info("%s: %d pages sent as %s", name, sent, batch.name)
+            tell_of_batch(bench, name, batch)
     batches = [*members.waiting, *([batch.id] if batch else [])]
     for batch_id in batches:
         collect(bench, batch_id)
@@ -75,7 +79,7 @@ def run_wave(
     crash.point("manifest-written")
     bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
-    log.info("%s: %s", name, _summary(outcomes))
+    tell_of_end(bench, name, run_id, lane, number, started_at, outcomes)
 
 
 def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
@@ -86,7 +90,6 @@ def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
         try:
             requests.append(build_request_for(bench, key))
         except DataError as error:
-            log.warning("%s: %s", key, error)
             failures.append(
                 FailureRow(
                     key=key,
@@ -97,6 +100,7 @@ def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
                 )
             )
     bench.ledger.add_failures(bench.engine, failures)
+    tell_failures(failures, None, logging.WARNING)
     return requests
 
 
@@ -199,16 +203,6 @@ def _outcomes(
         outcome = "read" if attempt_id else "dead" if key in dead else "failed"
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))
     return outcomes
-
-
-def _summary(outcomes: Sequence[MemberOutcome]) -> str:
-    counts = {
-        "read": sum(o.outcome == "read" and not o.free for o in outcomes),
-        "taken from stored answers": sum(o.free for o in outcomes),
-        "failed, to be tried again": sum(o.outcome == "failed" for o in outcomes),
-        "dead letters": sum(o.outcome == "dead" for o in outcomes),
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no pages"
 
 
 def _write_manifest(
