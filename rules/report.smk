@@ -14,23 +14,25 @@ report: "../report/workflow.rst"
 
 CAPTIONS = workflow.current_basedir.join("../report")
 SUMMARY = {
-    "run.html": ("Run", "what it brought"),
-    "waves.svg": ("Run", "waves over time"),
-    "cost.html": ("Run", "cost"),
-    "failures.html": ("Failures", "failures and dead letters"),
-    "books.html": ("Books", "all books"),
-    "books.tsv": ("Books", "all books, as a table for programs"),
+    "run.html": ("Run", None, "what it brought"),
+    "waves.svg": ("Run", None, "waves over time"),
+    "cost.html": ("Run", None, "cost"),
+    "failures.html": ("Failures", None, "failures and dead letters"),
+    "books.html": ("Books", "All books", "table"),
+    "books.tsv": ("Books", "All books", "table for programs"),
 }
 
 
-def in_report(file, caption, category, labels, subcategory=None):
+def in_report(file, caption, category, subcategory, labels):
     return report(file, CAPTIONS.join(caption), category, subcategory, labels)
 
 
 def summary_in_report(wildcards):
+    files = RUN.summary_files()
     return [
-        in_report(file, f"{name.split('.')[0]}.rst", SUMMARY[name][0], {"what": SUMMARY[name][1]})
-        for name, file in RUN.summary_files().items()
+        in_report(files[name], f"{Path(name).stem}.rst", *place, {"what": what})
+        for name, (*place, what) in SUMMARY.items()
+        if name in files
     ]
 
 
@@ -45,6 +47,6 @@ def files_of_book(book):
         return files[:1]
     labels = {"school": book.school, "year": str(book.year)}
     return [
-        in_report(file, "book.rst", "Books", labels | {"what": what}, book.state)
+        in_report(file, "book.rst", "Books", book.state, labels | {"what": what})
         for file, what in zip(files, ("with provenance", "text"))
     ]

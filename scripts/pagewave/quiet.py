@@ -1,8 +1,8 @@
 """Keeps the terminal readable: a run's own lines, and of Snakemake's only what someone must see.
 
-Snakemake says four lines and more for every wave, and some for every page. Its own `quiet` can't
-help: `rules` and `progress` leave half of that, and hide what `-n` is asked for; `all` hides errors.
-Everything is in Snakemake's log (`.snakemake/log`), and in the terminal with `--verbose`.
+Snakemake says four lines and more for every wave, and some for every page. Its own `quiet` is no
+help: `rules` and `progress` leave half of that, and hide what `-n` is asked for; `all` hides
+errors. Everything is in Snakemake's log (`.snakemake/log`), and in the terminal with `--verbose`.
 """
 
 import logging
