@@ -24,6 +24,7 @@ include: "rules/common.smk"
 include: "rules/prepare.smk"
 include: "rules/waves.smk"
 include: "rules/books.smk"
+include: "rules/report.smk"
 
 
 localrules:
@@ -35,6 +36,7 @@ rule all:
     input:
         book_files,
         pages_that_may_die,
+        summary_in_report,
     message:
         "all books"
 

@@ -8,7 +8,6 @@ import sys
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
 from pagewave import snake
-from pagewave.errors import exit_on_error
 
 RUN = snake.load(config, workflow)
 
@@ -35,10 +34,6 @@ wildcard_constraints:
 
 def the_page(wildcards):
     return RUN.page(wildcards.state, wildcards.school, wildcards.year, wildcards.page)
-
-
-def book_files(wildcards):
-    return [f"{BOOKS}/{book.id}/book.json" for book in RUN.bench.dataset.books]
 
 
 def pages_that_may_die(wildcards):
@@ -88,4 +83,4 @@ preview = snake.Said(lambda lane, wave: str(RUN.forecast.wave(int(lane), int(wav
 
 
 def end(outcome):
-    exit_on_error(lambda: RUN.end(outcome))
+    snake.end(RUN, outcome)

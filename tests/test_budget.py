@@ -48,7 +48,7 @@ def test_at_the_limit_nothing_more_is_sent_and_more_budget_goes_on(tmp_path: Pat
     with Library(tmp_path, {ELM: 5}, execution=execution, model=SHORT_ANSWERS) as library:
         dry = library.run("-n")
         assert "0.0048 USD left of 0.0048: may be reached before all is read" in dry
-        output = library.run(code=6)
+        output = library.run(code=8)
         assert "Traceback" not in output
         assert "execution.max_cost_usd is 0.0048 USD, of which 0.00" in output
         sent = len(library.events("create"))
@@ -69,13 +69,13 @@ def test_at_the_limit_nothing_more_is_sent_and_more_budget_goes_on(tmp_path: Pat
 
         # A budget for all runs, which is used up: the next run sends nothing at all.
         library.configure(execution={"max_cost_usd": None, "max_cost_usd_total": spent(library)})
-        output = library.run(code=6)
+        output = library.run(code=8)
         assert "execution.max_cost_usd_total is" in output
         assert len(library.events("create")) == sent
         # What has a stored answer is free and needs no budget.
         for page in (tmp_path / "results/pages").rglob("*.json"):
             page.unlink()
-        library.run(code=6)
+        library.run(code=8)
         assert len(list((tmp_path / "results/pages").rglob("*.json"))) == read
         assert len(library.events("create")) == sent
 
@@ -112,7 +112,7 @@ def test_what_a_crash_left_in_flight_is_counted_and_collected(tmp_path: Path) ->
         limit = 2 * held_for_a_page(library) + 0.0001
         library.configure(execution={"max_cost_usd_total": limit})
         # A forced run asks anew, and would never wait for that batch by itself.
-        output = library.run("-F", code=6)
+        output = library.run("-F", code=8)
         assert statuses(library)[0] == "collected"
         assert "execution.max_cost_usd_total is" in output
         assert spent(library) <= limit
@@ -121,7 +121,7 @@ def test_what_a_crash_left_in_flight_is_counted_and_collected(tmp_path: Path) ->
 def test_a_job_of_its_own_ends_with_the_same_code(tmp_path: Path) -> None:
     execution = {"max_cost_usd": 0.001}
     with Library(tmp_path, {ELM: 1}, execution=execution, model=SHORT_ANSWERS) as library:
-        output = library.run(code=6, profile=False)
+        output = library.run(code=8, profile=False)
         assert "its 1 pages might cost up to" in output
         assert not library.events("create")
 
@@ -137,7 +137,7 @@ def test_a_lost_create_call_is_not_tried_again_without_room_for_both(tmp_path: P
         batch={"poll_interval_seconds": 0.05, "reconcile_seconds": 0.2},
         model=SHORT_ANSWERS,
     ) as library:
-        output = library.run(code=6)
+        output = library.run(code=8)
         assert "once more: not sent" in output
         assert library.ledger("SELECT status, state FROM batch") == [("abandoned", UNKNOWN)]
 

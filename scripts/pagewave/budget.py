@@ -120,7 +120,7 @@ def as_it_fits(bench: Workbench, run_id: str, send: Callable[[], T]) -> T:
             if bench.waits:
                 log.info("%s Waiting for what is in flight.", full)
                 collect(bench, in_flight[0])
-            elif not any([collect(bench, batch_id) for batch_id in in_flight]):
+            elif not any(collect(bench, batch_id) for batch_id in in_flight):
                 raise OnItsWay(f"{full} Batches in flight may leave some.") from None
 
 

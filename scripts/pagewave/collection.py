@@ -22,6 +22,7 @@ from .quality import Evidence, judge
 from .requests import usd
 from .responses import BATCH_ERROR_TYPES, Answer, Failure, Usage, key_of, parse_line, split_lines
 from .service_files import delete_files_of
+from .wave_events import tell_if_old, tell_of_results, tell_of_state
 from .workbench import Workbench, log
 
 CANCEL_SENT = "CANCEL_SENT"
@@ -64,6 +65,7 @@ def collect(bench: Workbench, batch_id: int) -> bool:
             log.warning("%s: given up as %s (%s)", batch.name, ended.state, ended.error)
             attempts, failures = understand(bench, batch, ended, records)
             bench.ledger.give_up(batch_id, ended.state, ended.error, attempts, failures)
+            tell_of_results(bench, batch, ended.state, ended.error, attempts, failures)
         else:
             _take_in(bench, batch, records, ended)
         return True
@@ -97,6 +99,7 @@ def _take_in(
         failures = [failure for failure in failures if failure.counted]
     bench.ledger.commit_results(batch.id, ended.state, ended.error, attempts, failures)
     crash.point("committed")
+    tell_of_results(bench, batch, ended.state, ended.error, attempts, failures)
     bench.request_file(batch.display_name).unlink(missing_ok=True)
     _compare(bench, batch)
     delete_files_of(bench, batch.id)
@@ -133,6 +136,7 @@ def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record])
     # Only a run that does not wait leaves our own word in the ledger; the time was not kept.
     cancelled_at, asked_at = deadline if batch.state == CANCEL_SENT else 0.0, 0.0
     last_state = batch.state
+    told_old = False
     while True:
         remote = bench.gemini.get(batch.name) or _look_again(bench, batch.name)
         crash.point("polling")
@@ -142,10 +146,12 @@ def _wait_until_ended(bench: Workbench, batch: Batch, records: Sequence[Record])
             if not remote.ended and remote.state not in GOING_STATES:
                 log.warning("%s: unknown state %s, waiting on", batch.name, remote.state)
             bench.ledger.mark_state(batch.id, remote.state)
+            tell_of_state(batch, remote, last_state)
             last_state = remote.state
         if remote.ended:
             return _fetch(bench, batch, remote, records)
         now = time.time()
+        told_old = told_old or tell_if_old(bench, batch, remote.state)
         if cancelled_at and now > cancelled_at + settings.cancel_seconds:
             waited = f"{settings.cancel_seconds:.0f} s after it was cancelled"
             return Ended(STUCK, f"still {remote.state} {waited}")

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+
+from .redaction import HIDDEN
 
 PLAIN_TYPES: dict[Any, str] = {
     int: "a whole number",
@@ -23,6 +25,7 @@ PLAIN_TYPES: dict[Any, str] = {
     bool: "true or false",
     str: "text",
     Path: "a path",
+    SecretStr: "a web address",
     datetime.date: "a date such as 2026-10-07",
 }
 
@@ -99,9 +102,10 @@ def _explain(error: Mapping[str, Any], model: type[BaseModel]) -> str:
     if loc and loc[-1] == "[key]":
         choices = [str(choice) for choice in get_args(place.kind)]
         return f"{_dotted(loc[:-1])}: unknown name{_nearest(error['input'], choices)}"
+    given = HIDDEN if place.kind is SecretStr else show(error["input"])
     if error["type"] == "value_error":
-        return f"{key}: {show(error['input'])}: {error['ctx']['error']}"
-    return f"{key}: {show(error['input'])} given, expected {expected(place)}"
+        return f"{key}: {given}: {error['ctx']['error']}"
+    return f"{key}: {given} given, expected {expected(place)}"
 
 
 def _dotted(loc: Sequence[str | int]) -> str:

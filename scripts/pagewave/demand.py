@@ -21,7 +21,8 @@ FILE_CHANGED = "the file of its scan was changed; free if the page was not"
 class Command:
     """The parts of Snakemake's command line that decide about pages.
 
-    `config_file` is None where that is the workflow's own, or several were named.
+    `config_file` is None where that is the workflow's own, or several were named; `typed` is the
+    whole command, to be shown.
     """
 
     targets: Collection[str] = ()
@@ -29,6 +30,7 @@ class Command:
     force_targets: bool = False
     forced: Collection[str] = ()
     config_file: str | None = None
+    typed: str = ""
 
 
 @dataclass(frozen=True)

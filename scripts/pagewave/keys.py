@@ -9,10 +9,11 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from .config_notify import is_web_address
 from .errors import ConfigError
 from .redaction import remember_key
 
-KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "BRAINTRUST_API_KEY")
+KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "BRAINTRUST_API_KEY", "PAGEWAVE_WEBHOOK")
 
 
 class Secrets(BaseModel):
@@ -25,6 +26,7 @@ class Secrets(BaseModel):
     braintrust_project_name: str | None = None
     braintrust_app_url: str | None = None
     braintrust_api_url: str | None = None
+    pagewave_webhook: SecretStr | None = None
 
 
 def load_secrets(folder: Path) -> Secrets:
@@ -64,12 +66,19 @@ def load_secrets(folder: Path) -> Secrets:
             "that no key has. Copy it again."
         )
     braintrust = find("BRAINTRUST_API_KEY")
+    webhook = find("PAGEWAVE_WEBHOOK")
+    if webhook and not is_web_address(webhook):
+        raise ConfigError(
+            f"PAGEWAVE_WEBHOOK (in the environment or {file}) is no address that begins with "
+            "https://. Copy it again."
+        )
     return Secrets(
         gemini_api_key=SecretStr(gemini) if gemini else None,
         braintrust_api_key=SecretStr(braintrust) if braintrust else None,
         braintrust_project_name=find("BRAINTRUST_PROJECT_NAME"),
         braintrust_app_url=find("BRAINTRUST_APP_URL"),
         braintrust_api_url=find("BRAINTRUST_API_URL"),
+        pagewave_webhook=SecretStr(webhook) if webhook else None,
     )
 
 

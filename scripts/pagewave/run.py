@@ -5,6 +5,7 @@ begins in `begin`, which Snakemake calls just before its first job.
 """
 
 import contextlib
+import logging
 import os
 import sys
 import time
@@ -31,15 +32,20 @@ from .errors import (
     RunStopped,
     exit_on_error,
 )
-from .forecast import Forecast
+from .forecast import Forecast, count
 from .gemini import Stopped
 from .holding_back import what_is_left
 from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
+from .notify import Notifier, start_notifying
 from .preparation import manifests_to_make, prepare_book, refuse_broken, scans_to_prepare
 from .prompting import Prompt
 from .recovery import clear_up, recover
+from .redaction import hide_keys
+from .reporting.files import summary_files
+from .run_end import dead_letter, ending
+from .run_log import start_run_log, stop_run_log, tell
 from .schedule import Schedule, plan
 from .settings import Secrets, Settings, require_key
 from .spending import WHEN_OVER_BUDGET, spending_lines
@@ -86,6 +92,7 @@ class Run:
         self._lock_file: IO[str] | None = None
         self._server: EmbeddedServer | None = None
         self._delivery: BackgroundDelivery | None = None
+        self._notifier: Notifier | None = None
         self._head_id = os.environ.get(RUN_VARIABLE)
         self._started = False
         self._trouble: LedgerError | None = None
@@ -100,6 +107,8 @@ class Run:
         """Manifests of waves that go on in a later run, and what was said of each."""
         if self._head_id:
             self.bench.images.scans_may_change = True
+            log_to_terminal()
+            start_run_log(settings.paths.logs_dir, self._head_id)
             self._use_service()
 
     # What the rules ask
@@ -303,9 +312,8 @@ class Run:
                 # came between the page and Snakemake's own note of it: nothing is read.
                 attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
             if attempt_id is None:
-                if page.key in self.bench.dead_letters():
-                    raise DeadLetter(self._dead_letter(page))
-                raise PagewaveError(self._dead_letter(page))
+                error = DeadLetter if page.key in self.bench.dead_letters() else PagewaveError
+                raise error(self._why_unread(page))
             write_atomically(self.bench.page_file(page), self.bench.page_text(attempt_id))
             crash.point("page-written")
             ledger.mark_written(page.key, attempt_id)
@@ -338,14 +346,10 @@ class Run:
                 self.bench.ledger.note_trouble(self.id)
             raise
 
-    def _dead_letter(self, page: Page) -> str:
-        reason = self.bench.why_dead(page.key)
-        if reason is None:
+    def _why_unread(self, page: Page) -> str:
+        if self.bench.why_dead(page.key) is None:
             return f"{page.key}: no wave of this run read this page. Run the same command again."
-        return (
-            f"{page.key} is a dead letter after {reason}. To try it again: python "
-            f"scripts/clear_failure_counts.py --key '{page.key}', then the same command."
-        )
+        return dead_letter(self.bench, page.key)
 
     # Beginning and end
 
@@ -372,6 +376,7 @@ class Run:
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
         check_prices(self.bench)
+        start_run_log(self.settings.paths.logs_dir, self.id)
         self.bench.ledger.start_writing()
         self._use_service()
         self.stopper.heed()
@@ -391,6 +396,26 @@ class Run:
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
+        notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
+        self._notifier = start_notifying(notify, webhook, self.id)
+        self._say_the_start()
+
+    def _say_the_start(self) -> None:
+        pages, waves = self.schedule.pages, self.schedule.waves()
+        books = {self.bench.dataset.page(page.key).book_id for page in pages}
+        parts = [count(len(pages), "page") + f" of {count(len(books), 'book')} to read"]
+        parts += [count(sum(waves.values()), "wave") + f" in {count(len(waves), 'lane')}"]
+        tell(
+            "run_started",
+            f"run {self.id}: {', '.join(parts)}, engine {self.settings.engine}",
+            engine=self.settings.engine,
+            model=self.settings.model.name,
+            pages=len(pages),
+            books=len(books),
+            waves=sum(waves.values()),
+            lanes=len(waves),
+            process=os.getpid(),
+        )
 
     def end(self, outcome: str) -> None:
         """Close the run, and say what it brought and what is left to do.
@@ -427,12 +452,17 @@ class Run:
             if self._delivery:
                 seconds = self.settings.tracking.wait_at_end_seconds
                 self._delivery.finish(seconds, self.bench.stop)
-            print(self._summary(outcome), file=sys.stderr)
+            self._say_the_end(outcome)
             self.bench.ledger.end_run(self.id, outcome)
+            self._write_summary()
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error
+            tell("run_ended", str(error), level=logging.DEBUG, outcome="failed")
         finally:
+            if self._notifier:
+                self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.bench.stop)
+            stop_run_log()
             self.bench.ledger.close()
             if self._server:
                 self._server.close()
@@ -456,36 +486,31 @@ class Run:
             and all(Path(manifest).exists() for manifest in self._manifests_to_make)
         )
 
+    def _write_summary(self) -> None:
+        from .reporting.summary import write_summary  # imports what no job needs
+
+        write_summary(self.bench)
+
+    def summary_files(self) -> dict[str, str]:
+        """The files of the summary by name; none until a run has ended."""
+        files = summary_files(self.settings.paths.logs_dir)
+        if not all(path.exists() for path in files.values()):
+            return {}
+        return {name: str(path) for name, path in files.items()}
+
     def show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""
         for lane, waves in self.schedule.waves().items():
             for wave in range(1, waves + 1):
                 print(f"lane {lane} wave {wave}: {self.forecast.wave(lane, wave)}")
 
-    def _summary(self, outcome: str) -> str:
-        read, free = self.bench.ledger.run_totals(self.id)
-        lines = [
-            f"pagewave run {self.id}: {outcome}. {read} pages read, {free} from stored answers.",
-            f"Books: {self.settings.paths.books_dir}  pages: {self.settings.paths.output_dir}"
-            f"  waves: {self.settings.paths.logs_dir / 'waves' / self.id}",
-        ]
-        if flagged := self.bench.ledger.flagged_in_run(self.id):
-            guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
-            lines.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
-        lines += [
-            f"Dead letter: {self._dead_letter(self.bench.dataset.page(key))}"
-            for key in sorted(self.bench.dead_letters() & {p.key for p in self.bench.dataset.pages})
-        ]
-        open_batches = self.bench.ledger.open_batches(self.settings.engine)
-        if open_batches:
-            lines.append(
-                f"{len(open_batches)} batches are still at the service; the same command collects "
-                "them."
-            )
-        lines += spending_lines(self.bench, self.id, self.schedule)
-        if self._delivery:
-            lines += self._delivery.summary()
-        return "\n".join(lines)
+    def _say_the_end(self, outcome: str) -> None:
+        """What the run brought and what to do next: for the terminal, the log and the webhook."""
+        more = spending_lines(self.bench, self.id, self.schedule)
+        more += self._delivery.summary() if self._delivery else []
+        end = ending(self.bench, self.id, outcome, self._command(), more)
+        print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
+        tell("run_ended", end.headline, level=logging.DEBUG, **end.facts)
 
     def _use_service(self) -> None:
         """Point the client at Google, or at an embedded server that lives as long as the run."""

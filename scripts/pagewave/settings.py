@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from .config_data import Filters, Images, Paths, TargetYears
+from .config_notify import Notify
 from .config_problems import explain
 from .config_sections import (
     Batch,
@@ -45,6 +46,7 @@ __all__ = [
     "GenerationOverrides",
     "Images",
     "Model",
+    "Notify",
     "Paths",
     "Price",
     "Pricing",
@@ -103,6 +105,7 @@ class Settings(Section):
     tracking: Tracking = Field(
         default=Tracking(), description="How attempts are logged to Braintrust."
     )
+    notify: Notify = Field(default=Notify(), description="Whom a run tells.")
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 
     @property

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from .demand import Command
 from .errors import PagewaveError, exit_on_error
 from .false_alarms import FalseAlarms
 from .prompting import load_prompt
+from .quiet import quieten, speak_again
 from .redaction import traceback_without_keys
 from .run import RUN_VARIABLE, Run
 from .settings import load_secrets, load_settings
@@ -89,6 +91,8 @@ def start(run: Run, workflow: Any) -> None:
             sys.exit(0)
         logger.addFilter(FalseAlarms(run.left_open))
         run.begin()
+        if not workflow.output_settings.verbose:
+            quieten()
         scheduler = workflow.scheduler
         executor = scheduler._local_executor or scheduler._executor
         run.stopper.interrupts = scheduler._local_executor is not None
@@ -97,6 +101,14 @@ def start(run: Run, workflow: Any) -> None:
         executor.pool = ThreadPoolExecutor(executor.workers)
 
     exit_on_error(begin)
+
+
+def end(run: Run, outcome: str) -> None:
+    """End the run; a user's mistake, or a dead letter, ends the process with its exit code."""
+    try:
+        exit_on_error(lambda: run.end(outcome))
+    finally:
+        speak_again()
 
 
 def show_forecast(run: Run) -> None:
@@ -124,6 +136,7 @@ def _command(workflow: Any) -> Command:
         force_targets=dag.forcetargets,
         forced=dag.forcerun,
         config_file=_config_file(workflow),
+        typed=shlex.join(["snakemake", *sys.argv[1:]]),
     )
 
 

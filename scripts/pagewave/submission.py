@@ -34,6 +34,7 @@ from .requests import (
     response_schema,
     usd,
 )
+from .run_log import tell_failures
 from .uploads import upload_images, upload_requests
 from .workbench import Workbench, log
 
@@ -257,16 +258,17 @@ def _upload(bench: Workbench, batch: Batch, requests: Sequence[Request]) -> str 
     crash.point("images-uploaded")
     failed = [request for request in requests if request.facts.sha256 in problems]
     ready = [request for request in requests if request.facts.sha256 in uris]
-    bench.ledger.leave_out(
-        batch.id,
-        [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed],
-    )
+    left_out = [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed]
+    bench.ledger.leave_out(batch.id, left_out)
+    tell_failures(left_out, batch.display_name)
     try:
         if ready:
             return upload_requests(bench, batch, ready, uris)
     except UploadFailed as problem:
         log.warning("%s: %s", batch.display_name, problem)
-        bench.ledger.leave_out(batch.id, [_not_sent(records[r.key], problem) for r in ready])
+        left_out = [_not_sent(records[r.key], problem) for r in ready]
+        bench.ledger.leave_out(batch.id, left_out)
+        tell_failures(left_out, batch.display_name)
     abandon(bench, batch, "nothing of it could be uploaded")
     return None
 

@@ -14,6 +14,7 @@ with it the lane ends for this run.
 """
 
 import json
+import logging
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,9 @@ from .image_changes import remember_images
 from .ledger import Batch, FailureRow, MemberOutcome
 from .recovery import look_for_doubtful
 from .requests import Request, build_request
+from .run_log import tell_failures
 from .submission import Submission, intend, send
+from .wave_events import tell_of_batch, tell_of_end, tell_of_start
 from .workbench import Workbench, log, write_atomically
 
 
@@ -74,6 +77,8 @@ def run_wave(
     requests = _build_requests(bench, keys)
     decision = as_it_fits(bench, run_id, lambda: _decide(bench, run_id, lane, number, requests))
     members, batch, not_yet = decision.members, decision.batch, decision.not_yet
+    waiting = [request for requests in members.waiting.values() for request in requests]
+    tell_of_start(name, lane, number, members.free, waiting, members.new)
     for batch_id in members.waiting if bench.waits else ():
         log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
     if batch:
@@ -97,7 +102,7 @@ def run_wave(
     crash.point("manifest-written")
     bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
-    log.info("%s: %s", name, _summary(outcomes))
+    tell_of_end(bench, name, run_id, lane, number, started_at, outcomes)
 
 
 def _decide(
@@ -120,8 +125,7 @@ def _send(bench: Workbench, name: str, batch: Batch, submissions: Sequence[Submi
     _pause_after_failed_batches(bench, name, submissions)
     batch = send(bench, batch, submissions)
     if batch.name:
-        sent = len(bench.ledger.records(batch.id))
-        log.info("%s: %d pages sent as %s", name, sent, batch.name)
+        tell_of_batch(bench, name, batch)
     return batch
 
 
@@ -140,7 +144,6 @@ def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
         try:
             requests.append(build_request_for(bench, key))
         except DataError as error:
-            log.warning("%s: %s", key, error)
             failures.append(
                 FailureRow(
                     key=key,
@@ -151,6 +154,7 @@ def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
                 )
             )
     bench.ledger.add_failures(bench.engine, failures)
+    tell_failures(failures, None, logging.WARNING)
     return requests
 
 
@@ -255,16 +259,6 @@ def _outcomes(
         outcome = "read" if attempt_id else "dead" if key in dead else "failed"
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))
     return outcomes
-
-
-def _summary(outcomes: Sequence[MemberOutcome]) -> str:
-    counts = {
-        "read": sum(o.outcome == "read" and not o.free for o in outcomes),
-        "taken from stored answers": sum(o.free for o in outcomes),
-        "failed, to be tried again": sum(o.outcome == "failed" for o in outcomes),
-        "dead letters": sum(o.outcome == "dead" for o in outcomes),
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "no pages"
 
 
 def _write_manifest(

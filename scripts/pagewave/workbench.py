@@ -29,6 +29,9 @@ PARTIAL = ".partial"
 LONGEST_RETRY_PAUSE = 15
 """A pause before a retry grows up to so many times `batch.retry_pause_seconds`."""
 
+IS_DEAD = "is a dead letter after"
+"""What is said of a page that is given up; by these words `quiet` knows what was said already."""
+
 FEWEST_LOOKS = 3
 LONGEST_LOOK_PAUSE_SECONDS = 10.0
 
@@ -41,6 +44,7 @@ class _Formatter(logging.Formatter):
 def log_to_terminal() -> None:
     """Show what the log says on the terminal, with the time of day."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO)  # what is told below that is for the run's log alone
     handler.setFormatter(_Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
     log.handlers = [handler]
     log.setLevel(logging.INFO)

@@ -184,6 +184,16 @@ class Runs(Connection):
         )[0]
         return int(row[0]), int(row[1])
 
+    def run_progress(self, run_id: str) -> tuple[int, int]:
+        """Pages of a run that have their answer, and all pages that it is to read."""
+        row = self.query(
+            "SELECT (SELECT COUNT(DISTINCT p.key) FROM wave_page p JOIN wave w ON w.id = p.wave_id"
+            " WHERE w.run_id = ?1 AND p.outcome = 'read'),"
+            " (SELECT COUNT(*) FROM run_page WHERE run_id = ?1)",
+            run_id,
+        )[0]
+        return int(row[0]), int(row[1])
+
     def run_usd(self, run_id: str) -> float | None:
         """USD of all attempts that a run sent; None where a price was not known."""
         row = self.query(

@@ -1,0 +1,52 @@
+"""The report: what `snakemake --report report.html` (or report.zip) shows, after any run.
+
+A run writes its summary when it ends, so no job makes it and none is run for a report. It and the
+books that are finished are flagged as inputs of the default target: those that are not there yet
+are in no report, and break none.
+
+REQUIRED: nothing
+OUTPUTS:  none
+"""
+
+
+report: "../report/workflow.rst"
+
+
+CAPTIONS = workflow.current_basedir.join("../report")
+SUMMARY = {
+    "run.html": ("Run", None, "what it brought"),
+    "waves.svg": ("Run", None, "waves over time"),
+    "cost.html": ("Run", None, "cost"),
+    "failures.html": ("Failures", None, "failures and dead letters"),
+    "books.html": ("Books", "All books", "table"),
+    "books.tsv": ("Books", "All books", "table for programs"),
+}
+
+
+def in_report(file, caption, category, subcategory, labels):
+    return report(file, CAPTIONS.join(caption), category, subcategory, labels)
+
+
+def summary_in_report(wildcards):
+    files = RUN.summary_files()
+    return [
+        in_report(files[name], f"{Path(name).stem}.rst", *place, {"what": what})
+        for name, (*place, what) in SUMMARY.items()
+        if name in files
+    ]
+
+
+def book_files(wildcards):
+    return [file for book in RUN.bench.dataset.books for file in files_of_book(book)]
+
+
+def files_of_book(book):
+    files = [f"{BOOKS}/{book.id}/book.json", f"{BOOKS}/{book.id}/text.txt"]
+    # The report puts paths into a script as they are: a tag could be made of two folders' names.
+    if "<" in book.id or not all(os.path.exists(file) for file in files):
+        return files[:1]
+    labels = {"school": book.school, "year": str(book.year)}
+    return [
+        in_report(file, "book.rst", "Books", book.state, labels | {"what": what})
+        for file, what in zip(files, ("with provenance", "text"))
+    ]
