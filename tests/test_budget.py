@@ -211,4 +211,4 @@ def test_the_exit_code_is_its_own() -> None:
 
 def test_the_readme_names_it() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    assert "6 the budget" in readme
+    assert "8 the budget" in readme
