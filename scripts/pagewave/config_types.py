@@ -10,12 +10,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 
+PATH_VARIABLE = re.compile(r"<[a-z][a-z0-9_]*>")
+"""What Snakemake replaces in the names of files (PATHVAR_REGEX of its pathvars.py, 9.27.1)."""
+
+
 def unfit_for_snakemake(name: str) -> str | None:
     """Why Snakemake cannot carry this name through file names and wildcards, or None if it can.
 
     Measured with 9.27.1: spaces, colons, quotes, commas, `*`, `[`, `#`, `$`, `~`, a leading `-` and
     trailing spaces do no harm.
     """
+    if variable := PATH_VARIABLE.search(name):
+        return f"holds {variable[0]!r}, which Snakemake takes for a path variable"
     for character in name:
         if character in "{}":
             return f"holds {character!r}, which Snakemake takes for a wildcard"
