@@ -53,6 +53,7 @@ OPTIONS = {
     "status.py": "--watch --ledger",
     "flags.py": "--states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
+    "monitor.py": "--port",
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --pages --sample --seed --truth --html --yes",
     "pages.py": "--outdated --prompt-version --model --engine --older-than --states --schools "

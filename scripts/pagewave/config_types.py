@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
-
 PATH_VARIABLE = re.compile(r"<[a-z][a-z0-9_]*>")
 """What Snakemake replaces in the names of files (PATHVAR_REGEX of its pathvars.py, 9.27.1)."""
 

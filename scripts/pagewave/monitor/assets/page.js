@@ -43,7 +43,15 @@ function showConnection(is, text) {
 /** Which part of the page the address asks for, and of which page of a book. */
 function route() {
   const [view, key] = location.hash.slice(1).split("=", 2);
-  return { view: view === "failures" || view === "page" ? view : "run", key: key ?? "" };
+  return { view: view === "failures" || view === "page" ? view : "run", key: decoded(key ?? "") };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // somebody typed it
+  }
 }
 
 function show() {
@@ -67,7 +75,7 @@ function go() {
     link.toggleAttribute("aria-current", current);
   }
   if (view === "failures") showFailures();
-  else if (view === "page") showHistory(decodeURIComponent(key));
+  else if (view === "page") showHistory(key);
   else show();
 }
 
