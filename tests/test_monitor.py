@@ -166,6 +166,7 @@ def test_the_stream_tells_how_things_stand(monitor: MonitorProcess) -> None:
     assert run["records"] == {"sent": 2, "answered": 2, "valid": 1, "failed": 1}
     assert run["spent"] == {"usd": 0.25, "input_tokens": 10, "output_tokens": 7}
     assert told["state"].startswith("broken off")
+    assert not told["goes_on"]
     assert [(w["lane"], w["number"], w["read"], w["dead"]) for w in told["waves"]] == [(1, 1, 1, 1)]
     (batch,) = told["batches"]
     assert (batch["name"], batch["records"], batch["answered"], batch["valid"]) == (

@@ -47,6 +47,7 @@ class Feed:
             "now": time.time(),
             "problem": picture.problem,
             "state": picture.state,
+            "goes_on": picture.goes_on,
             "run": _run(picture),
             "budget": self._budget,
             "failures": dict(zip(("all", "uncleared"), picture.failures, strict=True)),

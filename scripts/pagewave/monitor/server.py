@@ -47,6 +47,7 @@ class Monitor:
         self._place = place
         self._config = config
         self._watcher = Watcher(place)
+        self._watcher.look()  # the first look takes longest: before anybody waits for it
         self._images = PageImages(place.settings)
         self.is_ending: Callable[[], bool] = lambda: False
         """Says that the server is about to end, which waits for the streams."""

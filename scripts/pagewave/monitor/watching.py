@@ -18,7 +18,7 @@ from ..operators.status_view import state_in_words
 class Picture:
     """How things stood at one moment.
 
-    `problem`: why the ledger can't be looked at. `failures`: how many there are in all, and how
+    `problem`: why the ledger can't be looked at. `goes_on`: a process carries the run out. `failures`: how many there are in all, and how
     many of them nothing has cleared. `waves` and `batches` are those of the run, `took_seconds`
     what the look cost.
     """
@@ -26,6 +26,7 @@ class Picture:
     problem: str | None = None
     status: RunStatus | None = None
     state: str = ""
+    goes_on: bool = False
     failures: tuple[int, int] = (0, 0)
     waves: tuple[WaveHistory, ...] = ()
     batches: tuple[BatchHistory, ...] = ()
@@ -111,6 +112,7 @@ def _picture(ledger: Ledger, watch: Watch, process: int | None) -> Picture:
     return Picture(
         status=status,
         state=state_in_words(status, process) if status else "",
+        goes_on=status is not None and not status.ended_at and process is not None,
         failures=failures,
         waves=tuple(watch.waves()),
         batches=tuple(watch.batches()),

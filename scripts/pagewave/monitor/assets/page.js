@@ -6,6 +6,7 @@ import { showHistory } from "./history.js";
 import { showRun } from "./run.js";
 
 const TICK_MS = 1000;
+const TICKS_A_DRAWING = 5;
 
 /** All that is known: the last message, the run's waves and batches by id, the clocks' difference. */
 const known = { message: null, waves: new Map(), batches: new Map(), clockAhead: 0 };
@@ -54,7 +55,7 @@ function decoded(text) {
   }
 }
 
-function show() {
+function show(drawn = false) {
   const { message } = known;
   if (!message) return;
   const { run, problem, state } = message;
@@ -64,7 +65,7 @@ function show() {
   const failures = message.failures.all;
   setText(byId("failure-count"), failures ? `(${number(failures)})` : "");
   document.title = run ? `${run.pages_read + run.pages_free}/${run.pages} pagewave` : "pagewave";
-  if (route().view === "run") showRun(known, Date.now() / 1000 - known.clockAhead);
+  if (route().view === "run") showRun(known, Date.now() / 1000 - known.clockAhead, drawn);
 }
 
 function go() {
@@ -80,9 +81,11 @@ function go() {
 }
 
 addEventListener("hashchange", go);
-addEventListener("resize", show);
+addEventListener("resize", () => show());
+let ticks = 0;
 setInterval(() => {
-  if (known.message?.run && !known.message.run.ended_at && !document.hidden) show();
+  ticks += 1;
+  if (known.message?.goes_on && !document.hidden) show(ticks % TICKS_A_DRAWING !== 0);
 }, TICK_MS);
 go();
 listen();

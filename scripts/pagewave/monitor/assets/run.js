@@ -5,21 +5,30 @@ import { age, byId, dollars, el, moment, number, setText, showTable } from "./do
 
 const ENDED_BATCHES = 20;
 
-/** Show all that is known of the run, at the server's time `now`. */
-export function showRun({ message, waves, batches }, now) {
+/**
+ * Show all that is known of the run, at the server's time `now`. `drawn`: the charts may stay as
+ * they are, so that a hint beside the pointer stays too.
+ */
+export function showRun({ message, waves, batches }, now, drawn = false) {
   const { run, budget } = message;
   byId("no-run").hidden = Boolean(run) || Boolean(message.problem);
   byId("run-body").hidden = !run;
   if (!run) return;
   showBar(run);
   showTiles(run, budget);
-  const end = run.ended_at ?? now;
-  showPages(run, [...waves.values()], end);
-  showSpend(run, budget, [...batches.values()], end);
-  showTimeline(byId("timeline"), run, [...waves.values()], [...batches.values()], end);
+  if (!drawn) showCharts(message, [...waves.values()], [...batches.values()], now);
   showOpenBatches(run, now - message.now);
   showLanes(run);
   showEndedBatches([...batches.values()]);
+}
+
+function showCharts({ run, budget, goes_on: goesOn }, waves, batches, now) {
+  // Of a run that broke off, time ends with what it did last.
+  const times = [...waves.map((wave) => wave.ended_at), ...batches.flatMap((b) => [b.intent_at, b.collected_at ?? 0])];
+  const end = run.ended_at ?? (goesOn ? now : Math.max(run.started_at, ...times));
+  showPages(run, waves, end);
+  showSpend(run, budget, batches, end);
+  showTimeline(byId("timeline"), run, waves, batches, end);
 }
 
 function showBar(run) {
