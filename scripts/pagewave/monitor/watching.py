@@ -18,9 +18,9 @@ from ..operators.status_view import state_in_words
 class Picture:
     """How things stood at one moment.
 
-    `problem`: why the ledger can't be looked at. `goes_on`: a process carries the run out. `failures`: how many there are in all, and how
-    many of them nothing has cleared. `waves` and `batches` are those of the run, `took_seconds`
-    what the look cost.
+    `problem`: why the ledger can't be looked at. `goes_on`: a process carries the run out.
+    `failures`: how many there are in all, and how many of them nothing has cleared. `waves` and
+    `batches` are those of the run, `took_seconds` what the look cost.
     """
 
     problem: str | None = None
