@@ -14,7 +14,7 @@ from library import Library
 
 COMMANDS = (
     *("analyze_failures.py", "batches.py", "clear_failure_counts.py", "nuke_database.py"),
-    *("rebuild_ledger.py", "status.py", "flags.py", "deliver_logs.py"),
+    *("rebuild_ledger.py", "status.py", "flags.py", "deliver_logs.py", "monitor.py"),
     *("try_prompt.py", "compare_prompts.py", "pages.py", "plan.py"),
 )
 

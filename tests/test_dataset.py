@@ -197,6 +197,7 @@ def test_names_with_punctuation_and_any_alphabet(name: str) -> None:
     [
         ("a{b", "holds '{', which Snakemake takes for a wildcard"),
         ("a}b", "holds '}', which Snakemake takes for a wildcard"),
+        ("a <results> b", "holds '<results>', which Snakemake takes for a path variable"),
         ("a\nb", r"'a\nb' holds the invisible character U+000A"),
         ("a\tb", "U+0009"),
         ("a\u200bb", r"'a\u200bb' holds the invisible character U+200B"),

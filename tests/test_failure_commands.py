@@ -54,6 +54,7 @@ OPTIONS = {
     "flags.py": "--states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
     "plan.py": "--show",
+    "monitor.py": "--port",
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --pages --sample --seed --truth --html --yes",
     "pages.py": "--outdated --prompt-version --model --engine --older-than --states --schools "

@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
+PATH_VARIABLE = re.compile(r"<[a-z][a-z0-9_]*>")
+"""What Snakemake replaces in the names of files (PATHVAR_REGEX of its pathvars.py, 9.27.1)."""
+
 
 def unfit_for_snakemake(name: str) -> str | None:
     """Why Snakemake cannot carry this name through file names and wildcards, or None if it can.
@@ -16,6 +19,8 @@ def unfit_for_snakemake(name: str) -> str | None:
     Measured with 9.27.1: spaces, colons, quotes, commas, `*`, `[`, `#`, `$`, `~`, a leading `-` and
     trailing spaces do no harm.
     """
+    if variable := PATH_VARIABLE.search(name):
+        return f"holds {variable[0]!r}, which Snakemake takes for a path variable"
     for character in name:
         if character in "{}":
             return f"holds {character!r}, which Snakemake takes for a wildcard"

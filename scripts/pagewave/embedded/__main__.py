@@ -19,6 +19,7 @@ import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..loopback import bind
 from . import answers, echo, faults
 from .events import EventLog
 from .jobs import Jobs, Pace
@@ -162,12 +163,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.umask(0o077)  # the pages may be nobody else's business
     arguments.state.mkdir(parents=True, exist_ok=True)
     lock = claim(arguments.state)
-    # The protocol is named, as asyncio switches Nagle's algorithm off for such sockets only; with
-    # it every reply in two parts takes 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", arguments.port))
+        listener = bind(arguments.port)
     except OSError as error:
         sys.exit(f"cannot listen on port {arguments.port}: {error.strerror}; try --port 0")
     ready = {

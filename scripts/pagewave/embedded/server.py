@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..loopback import OWN_HOSTS
 from .batch_calls import BatchCalls
 from .calls import Call, Cut, Handler
 from .faults import FaultError
@@ -36,8 +37,6 @@ class _Version(Convertor[str]):
 
 register_url_convertor("api", _Version())
 
-OWN_HOSTS = ["127.0.0.1", "localhost"]
-"""A web page whose name was made to point at this machine calls us by another (DNS rebinding)."""
 BROWSER_HEADERS = frozenset((b"origin", b"sec-fetch-site", b"sec-fetch-mode"))
 
 

@@ -9,6 +9,7 @@ from .batches import DOUBT_SECONDS, LOST, NO_RESULTS, STUCK, UNKNOWN, Batch, Bat
 from .failures import FailureCount, FailureRow, Failures, LoggedFailure
 from .files import Files, KnownImage, Origin, UsedTemplate
 from .flags import Flag, FlaggedPage, Flags
+from .history import BatchHistory, History, WaveHistory
 from .location import refuse_network
 from .outbox import LogRow, Outage, Outbox, OutboxCounts
 from .runs import COMPARISON_MARK, MemberOutcome, PlannedPage, Runs
@@ -24,6 +25,7 @@ __all__ = [
     "UNKNOWN",
     "Attempt",
     "Batch",
+    "BatchHistory",
     "Cost",
     "EstimateAndActual",
     "FailureCount",
@@ -42,10 +44,11 @@ __all__ = [
     "PlannedPage",
     "Record",
     "UsedTemplate",
+    "WaveHistory",
     "explained",
     "refuse_network",
 ]
 
 
-class Ledger(Runs, Batches, Answers, Spending, Flags, Failures, Files, Outbox):
+class Ledger(Runs, Batches, Answers, Spending, Flags, Failures, Files, Outbox, History):
     """All that can be asked of the ledger, and written to it, by subject."""

@@ -74,6 +74,29 @@ class Connection:
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All queries inside see the ledger as it was at one moment, whatever is written to it."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            with explained(self._path):
+                self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    @property
+    def is_copy(self) -> bool:
+        """Is it a copy in memory, which later changes of the file do not reach?"""
+        return not self.query("PRAGMA database_list")[0]["file"]
+
+    def change_counter(self) -> int:
+        """A number that changes whenever another process has changed the ledger."""
+        return int(self.query("PRAGMA data_version")[0][0])
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; other threads of this process wait. Nested use joins the outer one."""
         with self._lock:

@@ -148,6 +148,54 @@ class Failures(Connection):
         )
         return [LoggedFailure(*row) for row in rows]
 
+    def find_failures(
+        self, error_type: str, key: str, text: str, cleared: bool, limit: int
+    ) -> tuple[int, list[LoggedFailure]]:
+        """How many failures pass all filters, and the newest of them.
+
+        An empty filter passes all; capital letters count as small ones.
+
+        Args:
+            key: part of the key.
+            text: part of the message or of what the model wrote.
+            cleared: also those that were forgiven.
+        """
+        which = (
+            " FROM failure WHERE (?1 = '' OR error_type = ?1) AND instr(lower(key), lower(?2))"
+            " AND (instr(lower(message), lower(?3)) OR instr(lower(raw_text), lower(?3)))"
+            " AND (?4 OR cleared_at IS NULL)"
+        )
+        filters = (error_type, key, text, cleared)
+        total = self.query("SELECT COUNT(*)" + which, *filters)[0][0]
+        rows = self.query(
+            "SELECT id, key, engine, error_type, message, counted, created_at, cleared_at"
+            f"{which} ORDER BY id DESC LIMIT ?5",
+            *filters,
+            limit,
+        )
+        return int(total), [LoggedFailure(*row) for row in rows]
+
+    def failure_kinds(self) -> dict[str, int]:
+        """How many failures of each error type there ever were, the most frequent first."""
+        rows = self.query(
+            "SELECT error_type, COUNT(*) FROM failure GROUP BY error_type ORDER BY 2 DESC, 1"
+        )
+        return {row[0]: int(row[1]) for row in rows}
+
+    def keys_with_failures(self) -> list[str]:
+        """Keys of all pages that ever failed."""
+        return [row[0] for row in self.query("SELECT DISTINCT key FROM failure ORDER BY key")]
+
+    def how_many_failures(self) -> tuple[int, int]:
+        """Failures there ever were, and those that nothing has cleared."""
+        everything = self.query("SELECT COUNT(*) FROM failure")[0][0]
+        left = self.query("SELECT COUNT(*) FROM failure WHERE cleared_at IS NULL")[0][0]
+        return int(everything), int(left)
+
+    def failures_of(self, key: str) -> list[sqlite3.Row]:
+        """All failures of a page, cleared ones too, oldest first."""
+        return self.query("SELECT * FROM failure WHERE key = ? ORDER BY id", key)
+
     def failure_in_full(self, failure_id: int) -> dict[str, Any]:
         """All that is known of a failure: the columns of `failure_logs`, and what more there is."""
         rows = self.query(

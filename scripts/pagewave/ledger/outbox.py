@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from .connection import Connection
 
-_WAITING = """
+# {rows}: id, batch_id, key and refusals of the attempts to tell of.
+_TOLD = """
     SELECT o.id, o.batch_id, o.key, b.display_name, b.name AS batch_name, b.engine, b.model,
         b.run_id, b.lane, b.wave, COALESCE(b.submitted_at, b.creating_at, b.intent_at) AS sent_at,
         COALESCE(a.created_at, f.created_at) AS answered_at,
@@ -23,14 +24,16 @@ _WAITING = """
         f.traceback, f.raw_text, f.raw_json,
         (SELECT json_group_array(what || ': ' || message) FROM flag WHERE attempt_id = a.id)
         AS flags
-    FROM (SELECT * FROM outbox WHERE status = 'waiting' ORDER BY refusals, id LIMIT ?) o
+    FROM ({rows}) o
     JOIN batch b ON b.id = o.batch_id
     JOIN record r ON r.batch_id = o.batch_id AND r.key = o.key
     JOIN prompt p ON p.sha256 = b.prompt_sha256
     LEFT JOIN attempt a ON a.batch_id = o.batch_id AND a.key = o.key
     LEFT JOIN failure f ON f.id =
         (SELECT MAX(id) FROM failure WHERE batch_id = o.batch_id AND key = o.key)
-    ORDER BY o.refusals, o.id"""
+    ORDER BY o.refusals, o.id, o.batch_id"""
+_WAITING = "SELECT * FROM outbox WHERE status = 'waiting' ORDER BY refusals, id LIMIT ?"
+_OF_PAGE = "SELECT 0 AS id, batch_id, key, 0 AS refusals FROM record WHERE key = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class LogRow:
     """An attempt with all that is known of it.
 
     Times are Unix seconds, `lines` the raw results, `flags` a JSON list of texts. Where no attempt
-    could be made of the result (an error line), tokens and USD are None.
+    could be made of the result (an error line), tokens and USD are None. Of a batch that is not
+    collected yet there is no `answered_at` either.
     """
 
     id: int
@@ -52,7 +56,7 @@ class LogRow:
     lane: int
     wave: int
     sent_at: float
-    answered_at: float
+    answered_at: float | None
     prompt_name: str
     template_file: str
     template: str
@@ -109,9 +113,16 @@ class Outbox(Connection):
 
     def waiting_rows(self, limit: int) -> list[LogRow]:
         """The next rows to send: the oldest first, those that were refused before at the end."""
+        return self._told(_WAITING, limit)
+
+    def attempts_of(self, key: str) -> list[LogRow]:
+        """All that is known of each attempt at a page, oldest first; also of what is in flight."""
+        return self._told(_OF_PAGE, key)
+
+    def _told(self, rows: str, value: object) -> list[LogRow]:
         return [
             LogRow(**dict(row), lines=self._lines_of(row["batch_id"], row["key"]))
-            for row in self.query(_WAITING, limit)
+            for row in self.query(_TOLD.format(rows=rows), value)
         ]
 
     def _lines_of(self, batch_id: int, key: str) -> tuple[bytes, ...]:

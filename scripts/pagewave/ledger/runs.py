@@ -99,6 +99,16 @@ class Runs(Connection):
         )
         return [PlannedPage(*row) for row in rows]
 
+    def find_keys(self, text: str, limit: int) -> list[str]:
+        """Keys that hold a text (capitals count as small letters), of pages that any run read."""
+        rows = self.query(
+            "SELECT DISTINCT key FROM run_page WHERE instr(lower(key), lower(?))"
+            " ORDER BY key LIMIT ?",
+            text,
+            limit,
+        )
+        return [row[0] for row in rows]
+
     def rebuilds(self) -> dict[str, int]:
         """Pages to be read again and not yet written: key to the last batch that does not count."""
         return {row[0]: row[1] for row in self.query("SELECT key, after_batch FROM rebuild")}

@@ -112,14 +112,17 @@ def dead_letters(ledger: Ledger, limits: Execution, selection: Selection) -> lis
     """Dead letters with the failure that each ended with, by key."""
     failures = [f for f in _selected(ledger, selection) if f.cleared_at is None]
     last = {(failure.key, failure.engine): failure for failure in failures}
-    letters = []
-    for key, engine in sorted(_dead(ledger, limits, failures)):
-        counts = ledger.failure_counts(engine)[key]
-        failure = last[key, engine]
-        letters.append(
-            DeadLetter(key, engine, *counts, error_type=failure.error_type, message=failure.message)
+    counts = {engine: ledger.failure_counts(engine) for _, engine in last}
+    return [
+        DeadLetter(
+            key,
+            engine,
+            *counts[engine][key],
+            error_type=last[key, engine].error_type,
+            message=last[key, engine].message,
         )
-    return letters
+        for key, engine in sorted(_dead(ledger, limits, failures))
+    ]
 
 
 def history(ledger: Ledger, key: str) -> list[dict[str, Any]]:

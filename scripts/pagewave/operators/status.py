@@ -7,10 +7,11 @@ goes on, and after a crash. A `Watch` keeps what it learned, so that asking agai
 import statistics
 import time
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..budget import Budget, budgets
-from ..ledger import EstimateAndActual, Ledger
+from ..ledger import BatchHistory, EstimateAndActual, Ledger, WaveHistory
 from ..schedule import Schedule
 from ..settings import Settings
 
@@ -114,19 +115,35 @@ class Watch:
         self._goes_on = goes_on
         self._schedule: Schedule | None = None
         self._run_id = ""
+        self._waves: list[WaveHistory] = []
+        self._outcomes: dict[str, str] = {}
+        self._batches: dict[int, BatchHistory] = {}
 
     def look(self) -> RunStatus | None:
         """The newest run as it stands now; None where there was none yet."""
+        with self._ledger.snapshot():
+            return self._look()
+
+    def waves(self) -> list[WaveHistory]:
+        """The waves of that run that had ended at the last look, oldest first."""
+        return self._waves
+
+    def batches(self) -> list[BatchHistory]:
+        """The batches of that run as they were at the last look, oldest first."""
+        return [batch for batch in self._batches.values() if batch.run_id == self._run_id]
+
+    def _look(self) -> RunStatus | None:
         runs = self._ledger.query(
             "SELECT * FROM run WHERE purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1"
         )
         if not runs:
             return None
         run = runs[0]
-        schedule = self._schedule_of(run["id"])
-        outcomes = self._outcomes(run["id"])
+        self._take_in(run["id"])
+        schedule, outcomes = self._schedule, self._outcomes
+        assert schedule is not None
         dead = sorted(key for key, outcome in outcomes.items() if outcome == "dead")
-        lanes = self._lanes(schedule, run["id"], outcomes)
+        lanes = self._lanes(schedule, outcomes)
         seconds = self._seconds_a_wave(run["id"])
         return RunStatus(
             id=run["id"],
@@ -141,11 +158,11 @@ class Watch:
             pages_blocked=self._blocked(schedule, outcomes),
             pages_left=sum(lane.pages_left for lane in lanes),
             dead_letters=dead,
-            records=self._records(run["id"]),
+            records=_records(self.batches()),
             lanes=lanes,
-            batches=self._batches(run["engine"]),
-            spent=self._spend("WHERE b.run_id = ?", run["id"]),
-            spent_in_all=self._spend(),
+            batches=self._open_batches(run["engine"]),
+            spent=_spend(self.batches()),
+            spent_in_all=_spend(self._batches.values()),
             estimate=self._ledger.estimate_and_actual(run["id"]),
             budgets=budgets(self._ledger, self._settings, run["id"]) if self._settings else [],
             over_budget=run["over_budget"],
@@ -153,33 +170,29 @@ class Watch:
             eta_seconds=None if run["ended_at"] else self._eta(lanes, seconds),
         )
 
-    def _schedule_of(self, run_id: str) -> Schedule:
+    def _take_in(self, run_id: str) -> None:
+        """Learn what the ledger gained since the last look, and no more."""
         if self._schedule is None or self._run_id != run_id:
             pages = self._ledger.run_pages(run_id)
             self._schedule = Schedule(self._ledger, run_id, pages, self._goes_on)
-            self._run_id = run_id
-        return self._schedule
+            self._run_id, self._waves, self._outcomes = run_id, [], {}
+        latest = self._waves[-1].id if self._waves else 0
+        self._waves += self._ledger.wave_histories(run_id, latest)
+        self._outcomes |= self._ledger.outcomes_since(run_id, latest)
+        marks = self._ledger.batch_marks()
+        self._batches = {n: batch for n, batch in self._batches.items() if n in marks}
+        # The lines of an open batch come before its end.
+        changed = [
+            number
+            for number, mark in marks.items()
+            if (known := self._batches.get(number)) is None
+            or known.is_open
+            or (known.status, known.state, known.name) != mark
+        ]
+        self._batches |= {batch.id: batch for batch in self._ledger.batch_histories(changed)}
 
-    def _outcomes(self, run_id: str) -> dict[str, str]:
-        """What became of each page so far: read, free (from a stored answer), failed or dead."""
-        rows = self._ledger.query(
-            "SELECT p.key, CASE WHEN p.free AND p.outcome = 'read' THEN 'free' ELSE p.outcome END"
-            " FROM wave_page p JOIN wave w ON w.id = p.wave_id WHERE w.run_id = ? ORDER BY w.id",
-            run_id,
-        )
-        return {row[0]: row[1] for row in rows}
-
-    def _lanes(self, schedule: Schedule, run_id: str, outcomes: dict[str, str]) -> list[LaneStatus]:
-        ended = Counter(
-            dict(
-                map(
-                    tuple,
-                    self._ledger.query(
-                        "SELECT lane, COUNT(*) FROM wave WHERE run_id = ? GROUP BY lane", run_id
-                    ),
-                )
-            )
-        )
+    def _lanes(self, schedule: Schedule, outcomes: dict[str, str]) -> list[LaneStatus]:
+        ended = Counter(wave.lane for wave in self._waves)
         waves_left = schedule.waves()
         chains: dict[int, list[list[str]]] = defaultdict(list)
         for chain in schedule.chains:
@@ -210,55 +223,22 @@ class Watch:
         done = sum(outcomes.get(key) in ("read", "free", "dead") for key in chain)
         return len(chain) - done - len(self._waiting(chain, outcomes))
 
-    def _records(self, run_id: str) -> RecordCounts:
-        sent = self._ledger.query(
-            "SELECT COUNT(*) FROM record r JOIN batch b ON b.id = r.batch_id"
-            " WHERE b.run_id = ? AND b.status IN ('submitted', 'collected')",
-            run_id,
-        )
-        # Not attempts: an error line is an answer too, though the model never ran for it.
-        answered = self._ledger.query(
-            "SELECT COUNT(*), COALESCE(SUM(a.ok), 0)"
-            " FROM record r JOIN batch b ON b.id = r.batch_id"
-            " LEFT JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
-            " WHERE b.run_id = ? AND EXISTS"
-            " (SELECT 1 FROM response s WHERE s.batch_id = r.batch_id AND s.key = r.key)",
-            run_id,
-        )
-        lines, valid = answered[0]
-        return RecordCounts(sent[0][0], lines, valid, lines - valid)
-
-    def _batches(self, engine: str) -> list[BatchStatus]:
+    def _open_batches(self, engine: str) -> list[BatchStatus]:
         now = time.time()
-        rows = self._ledger.query(
-            "SELECT b.*, (SELECT COUNT(*) FROM record r WHERE r.batch_id = b.id) AS records"
-            " FROM batch b WHERE b.engine = ? AND b.status IN ('intent', 'creating', 'submitted')"
-            " ORDER BY b.lane, b.wave, b.id",
-            engine,
-        )
+        batches = [b for b in self._batches.values() if b.engine == engine and b.is_open]
         return [
             BatchStatus(
-                name=row["name"],
-                display_name=row["display_name"],
-                lane=row["lane"],
-                wave=row["wave"],
-                status=row["status"],
-                state=row["state"],
-                age_seconds=now - row["intent_at"],
-                records=row["records"],
+                name=batch.name,
+                display_name=batch.display_name,
+                lane=batch.lane,
+                wave=batch.wave,
+                status=batch.status,
+                state=batch.state,
+                age_seconds=now - batch.intent_at,
+                records=batch.records,
             )
-            for row in rows
+            for batch in sorted(batches, key=lambda batch: (batch.lane, batch.wave, batch.id))
         ]
-
-    def _spend(self, where: str = "", *values: str) -> Spend:
-        row = self._ledger.query(
-            "SELECT SUM(a.usd), COUNT(*) - COUNT(a.usd), COALESCE(SUM(a.prompt_tokens), 0),"
-            " COALESCE(SUM(a.output_tokens + a.thoughts_tokens), 0)"
-            f" FROM attempt a JOIN batch b ON b.id = a.batch_id {where}",
-            *values,
-        )[0]
-        usd, without_price, input_tokens, output_tokens = row
-        return Spend(None if without_price else usd or 0.0, input_tokens, output_tokens)
 
     def _seconds_a_wave(self, run_id: str) -> float | None:
         """Median time of the last waves that sent something; stored answers take no time."""
@@ -277,3 +257,19 @@ class Watch:
             return None
         left = [lane.waves_left for lane in lanes]
         return seconds * max(max(left, default=0), sum(left) / self._slots)
+
+
+def _records(batches: Collection[BatchHistory]) -> RecordCounts:
+    sent = sum(b.records for b in batches if b.status in ("submitted", "collected"))
+    # Not attempts: an error line is an answer too, though the model never ran for it.
+    answered = sum(b.answered for b in batches)
+    valid = sum(b.valid for b in batches)
+    return RecordCounts(sent, answered, valid, answered - valid)
+
+
+def _spend(batches: Collection[BatchHistory]) -> Spend:
+    return Spend(
+        usd=None if any(b.unpriced for b in batches) else sum(b.usd for b in batches),
+        input_tokens=sum(b.input_tokens for b in batches),
+        output_tokens=sum(b.output_tokens for b in batches),
+    )

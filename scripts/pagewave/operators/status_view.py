@@ -26,13 +26,17 @@ def view(status: RunStatus, process: int | None) -> RenderableType:
     return Group(*parts)
 
 
-def _headline(status: RunStatus, process: int | None) -> Text:
+def state_in_words(status: RunStatus, process: int | None) -> str:
+    """Is the run over, going on or broken off? `process` is the one that carries it out."""
     if status.ended_at:
-        state = f"ended {moment(status.ended_at)}: {status.outcome}"
-    elif process:
-        state = f"going on (process {process})"
-    else:
-        state = "broken off: run the same command again, and it goes on where it stood"
+        return f"ended {moment(status.ended_at)}: {status.outcome}"
+    if process is not None:
+        return f"going on (process {process or 'unknown'})"
+    return "broken off: run the same command again, and it goes on where it stood"
+
+
+def _headline(status: RunStatus, process: int | None) -> Text:
+    state = state_in_words(status, process)
     return Text(f"run {status.id}, engine {status.engine}: {state}", style="bold")
 
 

@@ -32,13 +32,14 @@ def braintrust_row(row: LogRow) -> Row:
     """
     row_id = uuid.uuid5(IDS, f"{row.display_name}\n{row.key}")
     failed = row.page is None
+    answered_at = row.answered_at or row.sent_at
     return {
         "id": str(row_id),
         "span_id": row_id.hex[:16],
         "root_span_id": uuid.uuid5(IDS, row_id.hex).hex,
         "name": row.prompt_name,
         "type": "llm",
-        "created": datetime.fromtimestamp(row.answered_at, UTC).isoformat(),
+        "created": datetime.fromtimestamp(answered_at, UTC).isoformat(),
         "input": {
             "page_id": row.key,
             "prompt": render_again(row.template, row.previous_context),
@@ -48,7 +49,7 @@ def braintrust_row(row: LogRow) -> Row:
         "output": None if row.page is None else json.loads(row.page),
         "error": f"{row.error_type}: {row.error_message}" if failed else None,
         "metadata": _metadata(row, failed),
-        "metrics": _metrics(row, failed),
+        "metrics": _metrics(row, answered_at, failed),
         "context": NOWHERE,
     }
 
@@ -84,12 +85,12 @@ def _metadata(row: LogRow, failed: bool) -> Row:
     }
 
 
-def _metrics(row: LogRow, failed: bool) -> dict[str, float]:
+def _metrics(row: LogRow, answered_at: float, failed: bool) -> dict[str, float]:
     """Numbers, under Braintrust's own names where it has one; times in Unix seconds."""
     metrics: dict[str, float | None] = {
         "start": row.sent_at,
-        "end": row.answered_at,
-        "latency": row.answered_at - row.sent_at,
+        "end": answered_at,
+        "latency": answered_at - row.sent_at,
         "success": int(not failed),
         "attempt": row.attempt_number,
         "usd": row.usd,

@@ -1,0 +1,110 @@
+"""What happened over time: what each batch carried and brought, how each wave ended."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .batches import OPEN_STATUSES
+from .connection import Connection
+
+_BATCHES = """
+    SELECT b.id, b.run_id, b.engine, b.display_name, b.name, b.lane, b.wave, b.status, b.state,
+        b.error, b.intent_at, b.submitted_at, b.collected_at,
+        (SELECT COUNT(*) FROM record r WHERE r.batch_id = b.id) AS records,
+        (SELECT COUNT(*) FROM record r WHERE r.batch_id = b.id AND EXISTS
+            (SELECT 1 FROM response s WHERE s.batch_id = r.batch_id AND s.key = r.key)) AS answered,
+        COALESCE(SUM(a.ok), 0) AS valid, COALESCE(SUM(a.usd), 0) AS usd,
+        COUNT(a.id) - COUNT(a.usd) AS unpriced, COALESCE(SUM(a.prompt_tokens), 0) AS input_tokens,
+        COALESCE(SUM(a.output_tokens + a.thoughts_tokens), 0) AS output_tokens,
+        MAX(a.created_at) AS paid_at
+    FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id
+    WHERE b.id IN (SELECT value FROM json_each(?)) GROUP BY b.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchHistory:
+    """A batch, what it carried and what it brought so far; times are Unix seconds.
+
+    `answered`: records with at least one line. `usd` leaves out the `unpriced` attempts, whose
+    model's price is unknown. Output tokens hold thoughts. `paid_at`: of its attempts.
+    """
+
+    id: int
+    run_id: str
+    engine: str
+    display_name: str
+    name: str | None
+    lane: int
+    wave: int
+    status: str
+    state: str | None
+    error: str | None
+    intent_at: float
+    submitted_at: float | None
+    collected_at: float | None
+    records: int
+    answered: int
+    valid: int
+    usd: float
+    unpriced: int
+    input_tokens: int
+    output_tokens: int
+    paid_at: float | None
+
+    @property
+    def is_open(self) -> bool:
+        """Was it intended or sent, and is not collected yet?"""
+        return self.status in OPEN_STATUSES
+
+
+class WaveHistory(NamedTuple):
+    """A wave that ended, and what became of its pages; times are Unix seconds."""
+
+    id: int
+    lane: int
+    number: int
+    started_at: float
+    ended_at: float
+    read: int
+    free: int
+    failed: int
+    dead: int
+
+
+class History(Connection):
+    """What the ledger knows of the course of things."""
+
+    def batch_marks(self) -> dict[int, tuple[str, str | None, str | None]]:
+        """Status, state and name of every batch: a batch that is over changes with one of them."""
+        rows = self.query("SELECT id, status, state, name FROM batch ORDER BY id")
+        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+    def batch_histories(self, batch_ids: Iterable[int]) -> list[BatchHistory]:
+        """What these batches carried and brought, oldest first."""
+        return [BatchHistory(*row) for row in self.query(_BATCHES, json.dumps(list(batch_ids)))]
+
+    def wave_histories(self, run_id: str, after_wave: int = 0) -> list[WaveHistory]:
+        """The waves of a run that ended after the wave with this number in the ledger."""
+        rows = self.query(
+            "SELECT w.id, w.lane, w.number, w.started_at, w.ended_at,"
+            " COALESCE(SUM(p.outcome = 'read' AND NOT p.free), 0),"
+            " COALESCE(SUM(p.outcome = 'read' AND p.free), 0),"
+            " COALESCE(SUM(p.outcome = 'failed'), 0), COALESCE(SUM(p.outcome = 'dead'), 0)"
+            " FROM wave w LEFT JOIN wave_page p ON p.wave_id = w.id"
+            " WHERE w.run_id = ? AND w.id > ? GROUP BY w.id ORDER BY w.id",
+            run_id,
+            after_wave,
+        )
+        return [WaveHistory(*row) for row in rows]
+
+    def outcomes_since(self, run_id: str, after_wave: int = 0) -> dict[str, str]:
+        """What became of each page in those waves: read, free (stored answer), failed, dead."""
+        rows = self.query(
+            "SELECT p.key, CASE WHEN p.free AND p.outcome = 'read' THEN 'free' ELSE p.outcome END"
+            " FROM wave w JOIN wave_page p ON p.wave_id = w.id"
+            " WHERE w.run_id = ? AND w.id > ? ORDER BY w.id",
+            run_id,
+            after_wave,
+        )
+        return {row[0]: row[1] for row in rows}
