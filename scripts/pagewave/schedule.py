@@ -133,10 +133,10 @@ class Schedule:
 
     def to_come(self, lane: int) -> list[list[str]]:
         """What each wave that the lane still needs will carry if nothing fails."""
-        self._look()
-        first = self._next_wave[lane]
-        number = self.waves_left(lane, first)
-        return [self.members(lane, wave) for wave in range(first, first + number)]
+        with self._as_of_now():
+            first = self._next_wave[lane]
+            last = first + self.waves_left(lane, first)
+            return [self.members(lane, wave) for wave in range(first, last)]
 
     def waves(self) -> dict[int, int]:
         """How many waves each lane still needs if nothing fails."""
