@@ -31,12 +31,9 @@ def table_of(output: str) -> str:
 
 
 def state_of(library: Library) -> list[tuple[str, str]]:
-    """All files of the state folder by content, but those by which SQLite's readers share.
-
-    An empty `-wal` is one of these; a write would fill it.
-    """
-    files = (f for f in library.state.rglob("*") if f.is_file() and f.suffix != ".sqlite-shm")
-    files = (f for f in files if f.suffix != ".sqlite-wal" or f.stat().st_size)
+    """All files of the state folder by content, but what SQLite's readers leave: no content."""
+    files = [f for f in library.state.rglob("*") if f.is_file() and f.suffix != ".sqlite-shm"]
+    files = [f for f in files if f.suffix != ".sqlite-wal" or f.stat().st_size]
     return sorted((str(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
 
 

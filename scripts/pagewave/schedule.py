@@ -150,8 +150,8 @@ class Schedule:
         """What each wave that the lane still needs will carry if nothing fails."""
         with self._as_of_now():
             first = self._next_wave[lane]
-            number = self.waves_left(lane, first)
-            return [self.members(lane, wave) for wave in range(first, first + number)]
+            last = first + self.waves_left(lane, first)
+            return [self.members(lane, wave) for wave in range(first, last)]
 
     def waves(self) -> dict[int, int]:
         """How many waves each lane still needs if nothing fails."""
