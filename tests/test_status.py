@@ -89,6 +89,7 @@ def test_it_tells_the_truth_during_a_run_after_a_crash_and_at_the_end(tmp_path: 
         assert [(b["lane"], b["wave"], b["records"]) for b in status["batches"]] == [(1, 2, 2)]
         assert status["eta_seconds"] > 0
         assert f"going on (process {head.process.pid})" in table(library)
+        assert "2 in 1 lanes, 0 blocked; 1 waves ended, 2 to come" in table(library)
 
         head.kill()
         status = said(library, "status.py")
@@ -121,7 +122,17 @@ def test_it_tells_the_truth_during_a_run_after_a_crash_and_at_the_end(tmp_path: 
         assert (records["answered"], records["valid"]) == totals[0]
         assert records["failed"] == records["answered"] - records["valid"]
         assert status["lanes"][0]["chains_blocked"] == 1
-        assert DEAD in table(library)
+        assert DEAD in table(library) and "1 blocked" in table(library)
+        took = status["seconds_a_wave"]
+
+        # Before the first wave of a run has ended, earlier runs say how long one takes.
+        hold = "batch-hold:match=wave1-,times=1,seconds=60"
+        library.configure(embedded={"faults": [hold]})
+        library.command("clear_failure_counts.py", "--key", DEAD)
+        library.start().wait_for_create(library, len(library.events("create")) + 1)
+        status = said(library, "status.py")
+        assert status["lanes"][0]["waves_ended"] == 0
+        assert status["eta_seconds"] == 2 * status["seconds_a_wave"] == 2 * took
 
 
 def test_before_the_first_run_there_is_nothing_to_tell(tmp_path: Path) -> None:

@@ -241,10 +241,14 @@ class Watch:
         ]
 
     def _seconds_a_wave(self, run_id: str) -> float | None:
-        """Median time of the last waves that sent something; stored answers take no time."""
+        """Median time of the last waves that sent something; stored answers take no time.
+
+        Waves of earlier runs with the same engine and model count too: a first wave may take hours.
+        """
         rows = self._ledger.query(
-            "SELECT w.ended_at - w.started_at FROM wave w WHERE w.run_id = ? AND EXISTS"
-            " (SELECT 1 FROM wave_page p WHERE p.wave_id = w.id AND NOT p.free)"
+            "SELECT w.ended_at - w.started_at FROM wave w JOIN run r ON r.id = w.run_id"
+            " JOIN run this ON this.id = ? AND this.engine = r.engine AND this.model = r.model"
+            " WHERE EXISTS (SELECT 1 FROM wave_page p WHERE p.wave_id = w.id AND NOT p.free)"
             " ORDER BY w.id DESC LIMIT ?",
             run_id,
             RECENT_WAVES,

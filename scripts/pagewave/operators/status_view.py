@@ -56,6 +56,10 @@ def _summary(status: RunStatus) -> Table:
     grid.add_column(style="dim")
     grid.add_column()
     rows = {
+        "chains": f"{sum(lane.chains for lane in status.lanes):,} in {len(status.lanes):,} lanes, "
+        f"{sum(lane.chains_blocked for lane in status.lanes):,} blocked; "
+        f"{sum(lane.waves_ended for lane in status.lanes):,} waves ended, "
+        f"{sum(lane.waves_left for lane in status.lanes):,} to come",
         "pages": f"{status.pages_read:,} read, {status.pages_free:,} from stored answers, "
         f"{status.pages_left:,} left, {status.pages_blocked:,} blocked, "
         f"{len(status.dead_letters):,} dead letters",
