@@ -394,7 +394,6 @@ class Run:
         if not self._started:
             return
         lost: set[str] = set()
-        left = ""
         try:
             if outcome == "ok":
                 wanted = {page.key for page in self.schedule.pages} | set(self.demand.blocked)
@@ -402,7 +401,7 @@ class Run:
             if lost:
                 outcome = "failed"
             if outcome == "failed" and self._is_on_its_way():
-                outcome, left = "on its way", what_is_left(self.bench)
+                outcome = "on its way"
             if outcome != "ok" and self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
@@ -410,6 +409,7 @@ class Run:
             if self._delivery:
                 seconds = self.settings.tracking.wait_at_end_seconds
                 self._delivery.finish(seconds, self.bench.stop)
+            left = what_is_left(self.bench)
             print(self._summary(outcome), file=sys.stderr)
             self.bench.ledger.end_run(self.id, outcome)
             crash.point("run-ended")
