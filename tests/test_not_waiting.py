@@ -131,7 +131,12 @@ def test_a_page_that_fails_is_tried_again_and_a_dead_letter_ends_its_chain_alone
     reading = Reading(tmp_path, quiet_server, BOOKS, execution=TWO_LANES | {"max_retries": 2})
     once, always = reading.key("Ash/1850", 1), reading.key("Fir/1850", 1)
     quiet_server.set_faults(
-        [f"record-error:match={once}$,times=1", f"record-error:match={always}$"]
+        [
+            f"record-error:match={once}$,times=1",
+            f"record-error:match={always}$",
+            # So each failure is found by the next run, after it has made its plan.
+            f"batch-hold:match={tmp_path.name},seconds=0.2",
+        ]
     )
     for _ in range(7):
         run_when_idle(reading, quiet_server)

@@ -22,11 +22,16 @@ MOST_RUNS = 30
 def served(library: Library, *arguments: str) -> Iterator[EmbeddedProcess]:
     """A server that stays while runs come and go, as Google's does."""
     with EmbeddedProcess(library.state / "embedded", *arguments) as server:
-        library.environment |= {
-            "PAGEWAVE_EMBEDDED_URL": server.base_url,
-            "PAGEWAVE_EMBEDDED_TOKEN": server.token,
-        }
+        point_at(server, library)
         yield server
+
+
+def point_at(server: EmbeddedProcess, library: Library) -> None:
+    """Lets runs find the server, as its user would."""
+    library.environment |= {
+        "PAGEWAVE_EMBEDDED_URL": server.base_url,
+        "PAGEWAVE_EMBEDDED_TOKEN": server.token,
+    }
 
 
 def run_until_all_is_read(library: Library, server: EmbeddedProcess) -> list[tuple[int, str]]:
@@ -76,14 +81,16 @@ def test_runs_that_do_not_wait_read_everything_and_pay_once(tmp_path: Path) -> N
     execution = {"wait": False, "batch_size_limit": 2, "max_retries": 1}
     sections = {"execution": execution | {"on_dead_letter": "continue"}}
     with Library(tmp_path, books, images={"grey": True}, **sections) as library:
-        faults = ["--fault", "job-failed:times=1", "--fault", f"record-error:match={dead}$"]
-        with served(library, "--batch-seconds", "2", *faults) as server:
+        always = ["--fault", f"record-error:match={dead}$"]
+        once = ["--fault", "job-failed:times=1"]
+        with served(library, "--batch-seconds", "600", *always, *once) as server:
             code, output = library.start().wait()
             assert code == MORE_TO_COME, output
             assert "In flight: 2 batches with 3 pages, the oldest since" in output
             assert "Error" not in output and "Exiting because" not in output
             assert library.ledger("SELECT outcome FROM run") == [("on its way",)]
             assert not library.ledger("SELECT 1 FROM failure")
+            point_at(server.restart("--batch-seconds", "1", *always), library)
             ended = run_until_all_is_read(library, server)
             code, output = ended[-1]
             assert code == 1  # for the dead letter, once nothing else is left to do

@@ -432,7 +432,6 @@ class Run:
         if not self._started:
             return
         lost: set[str] = set()
-        left = ""
         over_budget: str | None = None
         try:
             if outcome == "ok":
@@ -444,7 +443,7 @@ class Run:
             if over_budget:
                 outcome = "over budget"
             elif outcome == "failed" and self._is_on_its_way():
-                outcome, left = "on its way", what_is_left(self.bench)
+                outcome = "on its way"
             if outcome != "ok" and self.bench.stop.is_set() and not self._trouble:
                 outcome = "stopped"
             if not self.bench.stop.is_set():
@@ -452,6 +451,7 @@ class Run:
             if self._delivery:
                 seconds = self.settings.tracking.wait_at_end_seconds
                 self._delivery.finish(seconds, self.bench.stop)
+            left = what_is_left(self.bench)
             self._say_the_end(outcome)
             self.bench.ledger.end_run(self.id, outcome)
             self._write_summary()

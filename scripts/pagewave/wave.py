@@ -114,6 +114,9 @@ def _decide(
         )
         standing = standing_answers(bench, requests)
         members = sort_members(bench, requests, standing)
+        # Some may have died only now, of what an earlier run had sent.
+        dead = bench.dead_letters()
+        members.new = [request for request in members.new if request.key not in dead]
         not_yet = why_not_yet(bench, members.new)
         submissions = [] if not_yet else _submissions(bench, members.new)
         batch = intend(bench, run_id, lane, number, submissions) if submissions else None
