@@ -52,7 +52,7 @@ def test_chains_and_books_go_on_without_dead_letters(tmp_path: Path) -> None:
         for key in DEAD.values():
             assert f"{key} is a dead letter after 2 failures, the last one APIError" in output
             assert not library.page_file(key).exists()
-        assert "Error in rule page" in output
+        assert "Exiting because a job execution failed" in output
         status = said(library, "status.py")
         assert status["dead_letters"] == sorted(DEAD.values())
         assert (status["pages_read"], status["pages_blocked"], status["pages_left"]) == (6, 0, 0)
