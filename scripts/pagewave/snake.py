@@ -10,34 +10,40 @@ from typing import Any
 from .dataset import scan
 from .demand import Command
 from .errors import PagewaveError, exit_on_error
+from .node import Node
 from .prompting import load_prompt
 from .redaction import traceback_without_keys
-from .run import RUN_VARIABLE, Run
+from .run import Run
 from .settings import load_secrets, load_settings
 
 
-def load(config: Mapping[str, Any], workflow: Any) -> Run:
-    """The run that a Snakefile serves; a user's mistake ends the process with its message."""
+def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
+    """What a Snakefile serves: a run, or in a job on another machine what that job needs of it.
 
-    def build() -> Run:
-        if workflow.remote_exec:
-            # A job on another machine makes images: ledger and service are not its business.
-            os.environ.pop(RUN_VARIABLE, None)
+    A user's mistake ends the process with its message.
+    """
+
+    def build() -> Run | Node:
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
+        dataset = scan(settings)
+        prompt = load_prompt(
+            settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
+        )
+        if workflow.remote_exec:
+            return Node(settings, dataset, prompt)
         for warning in settings.warnings:
             print(f"pagewave: {warning}", file=sys.stderr)
-        dataset = scan(settings)
-        prompt = settings.prompt
         return Run(
             settings,
             secrets,
             dataset,
-            load_prompt(prompt.registry_dir, prompt.name, prompt.template_file),
+            prompt,
             command=lambda: _command(workflow),
             is_dry=lambda: workflow.dryrun,
             # What -R and -f fill: the one way to have files made again that are there.
             make_again=lambda files: workflow.dag.forcefiles.update(files),
+            sends_jobs_away=lambda: workflow.non_local_exec,
         )
 
     return exit_on_error(build)
@@ -75,8 +81,8 @@ def start(run: Run, workflow: Any) -> None:
     """
 
     def begin() -> None:
-        run.begin()
         scheduler = workflow.scheduler
+        run.begin(getattr(scheduler._executor, "run_uuid", None))
         executor = scheduler._local_executor or scheduler._executor
         executor.workers += workflow.global_resources["gemini_batches"].value
         executor.pool = ThreadPoolExecutor(executor.workers)
