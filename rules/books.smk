@@ -1,22 +1,41 @@
 """Books: the pages of one book in order, with the provenance of each.
 
+A book file needs the ledger for what it knows of the pages. On other machines there is none: there
+the head writes it to a file first, and the book is a job for its pages, this file and nothing else.
+
 REQUIRED: the book's page files
 OUTPUTS:  book.json (everything) and text.txt (the text alone)
 """
 
 
 localrules:
-    book,
+    facts,
+
+
+rule facts:
+    input:
+        pages_of_book,
+    output:
+        temp(f"{WAVES}/{{run}}/jobs/facts/{{state}}/{{school}}/{{year}}.json"),
+    retries: 0
+    threads: 0
+    message:
+        "what is known of the pages of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+    run:
+        snake.job(RUN.write_facts, wildcards.state, wildcards.school, wildcards.year, output[0])
 
 
 rule book:
     input:
-        pages_of_book,
+        needs_of_book,
     output:
         book=f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json",
         text=f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt",
     # As for pages: all that are ready start at once.
-    threads: 0
+    threads: threads_of_book
+    resources:
+        mem_mb=lambda wildcards, attempt: 800 * attempt,
+        runtime=lambda wildcards, attempt: 5 * attempt,
     message:
         "book {wildcards.state}/{wildcards.school}/{wildcards.year}"
     run:

@@ -30,6 +30,7 @@ wildcard_constraints:
     run="[^/]+",
     lane=r"\d+",
     wave=r"\d+",
+    number=r"\d+",
 
 
 def the_page(wildcards):
@@ -48,13 +49,29 @@ def pages_of_book(wildcards):
     return RUN.pages_of_book(book_id(wildcards))
 
 
-def scans_to_prepare(wildcards):
-    return RUN.scans_to_prepare(book_id(wildcards))
+def needs_of_book(wildcards):
+    return RUN.needs_of_book(book_id(wildcards))
+
+
+def threads_of_book(wildcards):
+    # Here all books that are ready start at once; elsewhere a job has a CPU of its own.
+    return 1 if RUN.facts_of_book(book_id(wildcards)) else 0
+
+
+def needs_of_preparation(wildcards):
+    return RUN.needs_of_preparation(book_id(wildcards))
 
 
 def waves_of_book(wildcards):
-    # A job on another machine has no part in the schedule, and had its turn already.
-    return 0 if workflow.remote_exec else RUN.waves_of_book(book_id(wildcards))
+    return RUN.waves_of_book(book_id(wildcards))
+
+
+def needs_of_images(wildcards):
+    return RUN.needs_of_images(int(wildcards.number))
+
+
+def waves_of_images(wildcards):
+    return RUN.waves_of_images(int(wildcards.number))
 
 
 def previous_page(wildcards):

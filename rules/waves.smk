@@ -21,6 +21,8 @@ rule page:
     output:
         # `update`: a page that dies when it is read again keeps the answer it had.
         update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
+    # A cluster's profile may have failed jobs repeated; these have their own ways.
+    retries: 0
     # All that are ready start at once: with a thread each, Snakemake would look at the files of
     # all of them again for every two that it starts.
     threads: 0
@@ -37,6 +39,7 @@ checkpoint wave:
     output:
         f"{WAVES}/{{run}}/lane{{lane}}-wave{{wave}}.json",
     priority: waves_left
+    retries: 0
     # It only waits: with a thread of its own, `cores` would cap the batches in flight.
     threads: 0
     resources:

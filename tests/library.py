@@ -35,8 +35,9 @@ class Library:
 
     `books` maps "state/school/year" to a number of pages, or to their numbers. Further arguments
     are sections of the configuration, laid over the ones that every test shares. `project` is the
-    workflow that runs, `environment` what its processes find beside the usual; `before_start` is
-    called in each of its processes before it starts.
+    workflow that runs, with which of its profiles, `program` what Python is to run for
+    `snakemake`, `environment` what its processes find beside the usual; `before_start` is called in
+    each of its processes before it starts.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class Library:
             "embedded": {"reader": "echo"},
         }
         self.project = REPO
+        self.profile = "local"
+        self.program = ["-m", "snakemake"]
         self.environment: dict[str, str] = {}
         self.before_start: Callable[[], object] | None = None
-        self._processes: list[Head] = []
+        self.heads: list[Head] = []
         self.configure(**sections)
         for book, pages in books.items():
             for number in range(1, pages + 1) if isinstance(pages, int) else pages:
@@ -68,7 +71,7 @@ class Library:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for head in self._processes:
+        for head in self.heads:
             head.kill()
 
     def configure(self, **sections: dict[str, Any]) -> None:
@@ -103,15 +106,14 @@ class Library:
         """
         profiles = self.project / "profiles"
         options = ("--workflow-profile", str(profiles / "default"))
-        options += ("--profile", str(profiles / "local"))
-        command = [*under, sys.executable, "-m", "snakemake"]
-        command += ["-s", str(self.project / "Snakefile")]
+        options += ("--profile", str(profiles / self.profile))
+        command = [*under, sys.executable, *self.program, "-s", str(self.project / "Snakefile")]
         # Arguments first: a target after --configfile would be taken for a second such file.
         command += [*arguments, *(options if profile else NO_PROFILE)]
         command += ["--configfile", "config.yaml"]
         environment = _environment(self.root) | self.environment
-        self._processes.append(Head(command, self.root, environment, self.before_start))
-        return self._processes[-1]
+        self.heads.append(Head(command, self.root, environment, self.before_start))
+        return self.heads[-1]
 
     def run(
         self,

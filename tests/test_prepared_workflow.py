@@ -203,20 +203,10 @@ def test_labels_admit_pages_of_a_file_by_number(tmp_path: Path) -> None:
             assert are_alike(image_of(library, page), pages[page["number"] - 1])
 
 
-def test_preparation_needs_neither_ledger_nor_key(tmp_path: Path) -> None:
+def test_a_person_may_ask_for_images_alone(tmp_path: Path) -> None:
     with Library(tmp_path, {}, filters=ALL) as library:
         add_scan(library, PDF, "catalog.pdf", [page_of(1), page_of(2)])
-        library.config["engine"] = "gemini"
-        library.configure()
-        # As an executor starts a job on another machine, with the head's environment.
-        library.environment = {"PAGEWAVE_RUN": "20261124T000000Z"}
         target = f"results/images/{PDF}/prepared.json"
-        options = ("--mode", "remote", "--no-hooks", "--force", "--cores", "1")
-        library.run(target, *options)
-        assert (tmp_path / target).exists()
-        assert not library.state.exists()
-        library.environment = {}
-        # A person may ask for the images alone.
-        library.config["engine"] = "embedded"
-        library.configure()
+        library.run(target)
+        assert not library.inferences()
         assert NOTHING in library.run(target)

@@ -82,6 +82,12 @@ def load_secrets(folder: Path) -> Secrets:
     )
 
 
+def forget_keys() -> None:
+    """Take keys out of the environment, so that no process started from now on has them."""
+    for name in KEY_VARIABLES:
+        os.environ.pop(name, None)
+
+
 def _is_placeholder(value: str) -> bool:
     return bool(
         re.fullmatch(

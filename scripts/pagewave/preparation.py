@@ -63,7 +63,12 @@ def scans_to_prepare(prepared: PreparedImages, book: Book) -> list[str]:
 
 
 def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) -> None:
-    """Make the images of all pages that need one, then the book's manifest.
+    """Make the images of all pages that need one, then the book's manifest; raises as both do."""
+    write_manifest(prepared, book, make_images(prepared, book, stop))
+
+
+def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> Manifest:
+    """Make the images of all pages of a book that need one; its manifest is not written yet.
 
     Raises:
         DataError: pages can't be decoded; names all of them. The images of the others stay.
@@ -89,9 +94,14 @@ def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) ->
             f"{len(broken)} pages of {book.id} can't be prepared:\n{listed}\n"
             "Replace the scans, or remove their labels, then run the same command again."
         )
-    manifest = Manifest(pages=made)
-    write_atomically(prepared.manifest_file(book.id), manifest.model_dump_json(indent=1) + "\n")
-    _remove_others(folder, {image.image for image in made.values()})
+    return Manifest(pages=made)
+
+
+def write_manifest(prepared: PreparedImages, book: Book, manifest: Manifest) -> None:
+    """From now on these images are the book's; others that were made for it are deleted."""
+    path = prepared.manifest_file(book.id)
+    write_atomically(path, manifest.model_dump_json(indent=1) + "\n")
+    _remove_others(path.parent, {image.image for image in manifest.pages.values()})
 
 
 def make_image(scan: Path, number: int, options: Options) -> bytes:

@@ -17,9 +17,11 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from . import crash
+from .books.facts import facts_of, write_facts
 from .books.rollup import write_book
 from .budget import check_prices
-from .dataset import Dataset, Page
+from .cluster import end_orphans
+from .dataset import Book, Dataset, Page
 from .demand import Command, Demand, demand
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
 from .errors import (
@@ -35,6 +37,8 @@ from .errors import (
 from .forecast import Forecast, count
 from .gemini import Stopped
 from .holding_back import what_is_left
+from .image_jobs import take_over
+from .keys import forget_keys
 from .ledger import Ledger, refuse_network
 from .lock import take_lock
 from .notices import notices
@@ -47,6 +51,7 @@ from .reporting.files import summary_files
 from .run_end import dead_letter, ending
 from .run_log import start_run_log, stop_run_log, tell
 from .schedule import Schedule, plan
+from .sent_jobs import SentJobs
 from .settings import Secrets, Settings, require_key
 from .spending import WHEN_OVER_BUDGET, spending_lines
 from .stopping import Stopper
@@ -85,6 +90,7 @@ class Run:
         command: Callable[[], Command],
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
+        sends_jobs_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
         self._secrets = secrets
@@ -98,6 +104,7 @@ class Run:
         self._trouble: LedgerError | None = None
         self._is_dry = is_dry
         self._make_again = make_again
+        self._sends_jobs_away = sends_jobs_away
         ledger = self._open_ledger()
         ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         waits = settings.execution.wait
@@ -123,6 +130,9 @@ class Run:
     @cached_property
     def demand(self) -> Demand:
         """What the command asks for; known only once Snakemake has read its targets."""
+        if not self._is_dry() and not self._head_id:
+            # Before anything looks which files are there.
+            exit_on_error(lambda: end_orphans(self._runs_folder, self.settings.paths.state_dir))
         return demand(self.bench, self._command(), self.bench.dead_letters())
 
     @cached_property
@@ -225,7 +235,11 @@ class Run:
 
     def wave_file(self, lane: int, wave: int) -> str:
         """Path of a wave's manifest."""
-        return str(self.settings.paths.logs_dir / "waves" / self.id / f"lane{lane}-wave{wave}.json")
+        return str(self._runs_folder / self.id / f"lane{lane}-wave{wave}.json")
+
+    @property
+    def _runs_folder(self) -> Path:
+        return self.settings.paths.logs_dir / "waves"
 
     def wave_of(self, page: Page) -> str | None:
         """The manifest that the page waits for; None where no wave of this run carries it."""
@@ -263,11 +277,13 @@ class Run:
     def _wanted_pages(self) -> list[Page]:
         return [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
 
-    def scans_to_prepare(self, book_id: str) -> list[str]:
-        """The scan files of a book of which images are made."""
+    def needs_of_preparation(self, book_id: str) -> list[str]:
+        """The scans of which a book's images are made, and what a job elsewhere made of them."""
         book = self.bench.dataset.book(book_id)
+        report = self._sent_jobs and self._sent_jobs.report(book)
         # Snakemake would dress the error up.
-        return exit_on_error(lambda: scans_to_prepare(self.bench.images, book))
+        scans = exit_on_error(lambda: scans_to_prepare(self.bench.images, book))
+        return [*scans, str(report)] if report else scans
 
     def waves_of_book(self, book_id: str) -> int:
         """How many waves wait for a book's images: those of its longest lane."""
@@ -275,11 +291,52 @@ class Run:
         lanes = {self.schedule.lane_of(p.key) for p in pages if p.key in self.schedule}
         return max((self.schedule.waves_left(lane, 1) for lane in lanes), default=0)
 
+    # Jobs on other machines
+
+    @cached_property
+    def _sent_jobs(self) -> SentJobs | None:
+        if not self._sends_jobs_away():
+            return None
+        books = [
+            book
+            for book in self.bench.dataset.books
+            if str(self.bench.images.manifest_file(book.id)) in self._manifests_to_make
+        ]
+        books.sort(key=lambda book: -self.waves_of_book(book.id))
+        return SentJobs(self.bench, self._runs_folder / self.id, books)
+
+    def needs_of_images(self, number: int) -> list[str]:
+        """The scans of which a job elsewhere makes images."""
+        jobs = self._sent_jobs
+        return exit_on_error(lambda: jobs.scans(number)) if jobs else []
+
+    def waves_of_images(self, number: int) -> int:
+        """How many waves wait for the images that a job elsewhere makes."""
+        books = self._sent_jobs.books(number) if self._sent_jobs else []
+        return max((self.waves_of_book(book.id) for book in books), default=0)
+
+    def needs_of_book(self, book_id: str) -> list[str]:
+        """What a book is put together from; elsewhere, what the ledger knows comes in a file."""
+        return [*self.pages_of_book(book_id), *self.facts_of_book(book_id)]
+
+    def facts_of_book(self, book_id: str) -> list[str]:
+        """The file with what the ledger knows, where books are put together elsewhere."""
+        jobs = self._sent_jobs
+        return [str(jobs.facts(self.bench.dataset.book(book_id)))] if jobs else []
+
     # What the rules do
 
     def prepare_book(self, book_id: str) -> None:
-        """Make the images of a book; needs neither ledger nor service."""
-        prepare_book(self.bench.images, self.bench.dataset.book(book_id), self.bench.stop)
+        """Make the images of a book, or take over what a job elsewhere made."""
+        book = self.bench.dataset.book(book_id)
+        if report := self._sent_jobs and self._sent_jobs.report(book):
+            take_over(self.bench.images, book, report)
+        else:
+            prepare_book(self.bench.images, book, self.bench.stop)
+
+    def make_images(self, number: int, report: str) -> None:
+        """Done on other machines alone, by a `Node`."""
+        raise NotImplementedError
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
@@ -322,8 +379,18 @@ class Run:
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages."""
         with self._while_ledger_works():
-            write_book(self.bench, self.bench.dataset.book(f"{state}/{school}/{year}"))
+            book = self._book(state, school, year)
+            write_book(self.bench, book, facts_of(self.bench, book))
             crash.point("book-written")
+
+    def write_facts(self, state: str, school: str, year: str, file: str) -> None:
+        """Hand over what the ledger knows of a book's pages to the job that writes its files."""
+        with self._while_ledger_works():
+            book = self._book(state, school, year)
+            write_facts(Path(file), facts_of(self.bench, book))
+
+    def _book(self, state: str, school: str, year: str) -> Book:
+        return self.bench.dataset.book(f"{state}/{school}/{year}")
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:
@@ -364,8 +431,11 @@ class Run:
         ledger.check()  # what a run plans and pays follows from it
         return ledger
 
-    def begin(self) -> None:
+    def begin(self, slurm_name: str | None = None) -> None:
         """Make the run real: called once, before the first job.
+
+        Args:
+            slurm_name: what Slurm knows the jobs of this run by, if it carries them out.
 
         Raises:
             PagewaveError: another run is going on, or something it needs is missing or broken.
@@ -395,6 +465,9 @@ class Run:
         self.bench.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.id
+        if self._sent_jobs:
+            forget_keys()  # Slurm hands on the environment
+            self._sent_jobs.announce(slurm_name)
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.id)
@@ -455,6 +528,8 @@ class Run:
             self._say_the_end(outcome)
             self.bench.ledger.end_run(self.id, outcome)
             self._write_summary()
+            if self._sent_jobs and outcome != "stopped":
+                self._sent_jobs.withdraw()
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error

@@ -13,35 +13,41 @@ from .dataset import scan
 from .demand import Command
 from .errors import PagewaveError, exit_on_error
 from .false_alarms import FalseAlarms
+from .node import Node
 from .prompting import load_prompt
 from .quiet import quieten, speak_again
 from .redaction import traceback_without_keys
-from .run import RUN_VARIABLE, Run
+from .run import Run
 from .settings import load_secrets, load_settings
 
 
-def load(config: Mapping[str, Any], workflow: Any) -> Run:
-    """The run that a Snakefile serves; a user's mistake ends the process with its message."""
+def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
+    """What a Snakefile serves: a run, or in a job on another machine what that job needs of it.
 
-    def build() -> Run:
-        if workflow.remote_exec:
-            # A job on another machine makes images: ledger and service are not its business.
-            os.environ.pop(RUN_VARIABLE, None)
+    A user's mistake ends the process with its message.
+    """
+
+    def build() -> Run | Node:
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
+        dataset = scan(settings)
+        prompt = load_prompt(
+            settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
+        )
+        if workflow.remote_exec:
+            return Node(settings, dataset, prompt)
         for warning in settings.warnings:
             print(f"pagewave: {warning}", file=sys.stderr)
-        dataset = scan(settings)
-        prompt = settings.prompt
         run = Run(
             settings,
             secrets,
             dataset,
-            load_prompt(prompt.registry_dir, prompt.name, prompt.template_file),
+            prompt,
             command=lambda: _command(workflow),
             is_dry=lambda: workflow.dryrun,
             # What -R and -f fill: the one way to have files made again that are there.
             make_again=lambda files: workflow.dag.forcefiles.update(files),
+            sends_jobs_away=lambda: workflow.non_local_exec,
         )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
         atexit.register(lambda: _end_dry_run(run) if workflow.dryrun else None)
@@ -90,10 +96,10 @@ def start(run: Run, workflow: Any) -> None:
             print("execution.dry_run is true: nothing was sent.")
             sys.exit(0)
         logger.addFilter(FalseAlarms(run.left_open))
-        run.begin()
+        scheduler = workflow.scheduler
+        run.begin(getattr(scheduler._executor, "run_uuid", None))
         if not workflow.output_settings.verbose:
             quieten()
-        scheduler = workflow.scheduler
         executor = scheduler._local_executor or scheduler._executor
         run.stopper.interrupts = scheduler._local_executor is not None
         run.bench.most_batches = workflow.global_resources["gemini_batches"].value

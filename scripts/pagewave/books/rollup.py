@@ -5,39 +5,42 @@ before; both files name what is missing.
 """
 
 import json
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping
 
 from ..dataset import Book, Page
-from ..ledger import Ledger
+from ..prompting import PageModel
 from ..workbench import Workbench, write_atomically
+from .facts import PageFacts
 
 
-def write_book(bench: Workbench, book: Book) -> None:
-    """Write both files of a book.
+def write_book(bench: Workbench, book: Book, facts: Mapping[str, PageFacts]) -> None:
+    """Write both files of a book from its page files and from what the ledger knows of its pages.
+
+    The ledger itself is not asked.
 
     Raises:
         DataError: a page's file is missing or not what the page model says.
+        KeyError: nothing is known of a page.
     """
     pages, missing, texts = [], [], []
     for page in book.pages:
-        place = {
-            "number": page.number,
-            "key": page.key,
-            "image": str(page.scan),
-            "leaf": page.leaf or None,
-        }
-        reason = bench.why_dead(page.key) if bench.is_lost(page) else None
-        answer = bench.earlier_answer(page) if reason else bench.read_page(page)
-        if reason:
-            missing.append({**place, "reason": reason, "earlier_answer": answer is not None})
+        known = facts[page.key]
+        answer = _earlier_answer(bench, known) if known.reason else bench.read_page(page)
+        if known.reason:
+            missing.append(
+                {
+                    **_place(page),
+                    "reason": known.reason,
+                    "earlier_answer": answer is not None,
+                }
+            )
         if answer is None:
-            texts.append(f"[page {page.number}]\n[missing: not read, after {reason}]\n")
+            texts.append(f"[page {page.number}]\n[missing: not read, after {known.reason}]\n")
             continue
         pages.append(
             {
-                **place,
-                "provenance": provenance(bench.ledger, page),
+                **_place(page),
+                "provenance": known.provenance,
                 "page": answer.model_dump(mode="json"),
             }
         )
@@ -55,16 +58,16 @@ def write_book(bench: Workbench, book: Book) -> None:
     write_atomically(book_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
-    """How a page's answer came about; None where its file was not written by pagewave."""
-    rows = ledger.provenance(page.key)
-    if not rows:
+def _place(page: Page) -> dict[str, object]:
+    return {
+        "number": page.number,
+        "key": page.key,
+        "image": str(page.scan),
+        "leaf": page.leaf or None,
+    }
+
+
+def _earlier_answer(bench: Workbench, known: PageFacts) -> PageModel | None:
+    if known.earlier_answer is None:
         return None
-    row = dict(rows[0])
-    row["flags"] = [flag._asdict() for flag in ledger.flags_of(row.pop("attempt_id"))]
-    for told_elsewhere in ("key", "written_at", "run_id"):
-        del row[told_elsewhere]
-    row["generation_config"] = json.loads(row["generation_config"])
-    row["prompt_version"] = row["prompt_template"].removesuffix(".jinja")
-    row["read_at"] = datetime.fromtimestamp(row.pop("created_at"), UTC).isoformat()
-    return row
+    return bench.prompt.page_model.model_validate_json(known.earlier_answer)

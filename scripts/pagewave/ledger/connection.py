@@ -40,6 +40,14 @@ class Connection:
         """Open without ever writing: for dry runs and reports. No file: an empty ledger."""
         return cls(path, _connect_to_read(path))
 
+    @classmethod
+    def absent(cls) -> Self:
+        """An empty one in memory: for jobs on other machines, which do without the real one."""
+        path = Path("no ledger")
+        connection = _connect(":memory:", path)
+        migrate(connection)
+        return cls(path, connection)
+
     def start_writing(self) -> None:
         """Turn a ledger that was only looked at into one that is written.
 

@@ -1,0 +1,62 @@
+"""A job of a run on another machine: what the Snakefile asks there, and what is done there.
+
+It needs the configuration, scans, page files and what the head handed over in files; it has no
+ledger, no key and no network.
+"""
+
+import os
+from pathlib import Path
+
+from .books.facts import facts_file, read_facts
+from .books.rollup import write_book
+from .cluster import announced
+from .dataset import Dataset
+from .image_jobs import make_and_report
+from .ledger import Ledger
+from .prompting import Prompt
+from .run import RUN_VARIABLE
+from .settings import Settings
+from .workbench import Workbench
+
+
+class Node:
+    """Answers as `Run` does, but only what its own job needs; asks nothing of the schedule."""
+
+    def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
+        self.settings = settings
+        self.bench = Workbench(settings, dataset, Ledger.absent(), prompt)
+        run_id = os.environ.get(RUN_VARIABLE, "unknown")
+        self._run = settings.paths.logs_dir / "waves" / run_id
+
+    # What the rules ask. Nothing is named as needed: what a job needs was there when the head sent
+    # it, and Snakemake would ask here, too, how it is made.
+
+    def facts_of_book(self, book_id: str) -> list[str]:
+        """The file in which the head hands over what the ledger knows of a book's pages."""
+        return [str(facts_file(self._run, self.bench.dataset.book(book_id)))]
+
+    def needs_of_book(self, book_id: str) -> list[str]:
+        """Nothing."""
+        return []
+
+    def needs_of_images(self, number: int) -> list[str]:
+        """Nothing."""
+        return []
+
+    def waves_of_images(self, number: int) -> int:
+        """The job had its turn already."""
+        return 0
+
+    # What the rules do
+
+    def make_images(self, number: int, report: str) -> None:
+        """Make the images of the books that the head announced for this job."""
+        ids = announced(self._run).image_jobs[number]
+        books = [self.bench.dataset.book(book_id) for book_id in ids]
+        make_and_report(self.bench.images, books, Path(report), self.bench.stop)
+
+    def write_book(self, state: str, school: str, year: str) -> None:
+        """Write a book's files from its pages and from what the head handed over."""
+        announced(self._run)
+        book = self.bench.dataset.book(f"{state}/{school}/{year}")
+        write_book(self.bench, book, read_facts(facts_file(self._run, book)))
