@@ -31,7 +31,7 @@ from pagewave.settings import load_settings
 
 TIFF, PLAIN = "Ohio/Tiff/1853", "Ohio/Plain/1854"
 RUN = "20261124T000000Z"
-REMOTE = ("--mode", "remote", "--force-use-threads", "--no-hooks", "--force", "--cores", "1")
+REMOTE = ("--mode", "remote", "--no-hooks", "--force", "--cores", "1")
 """How an executor starts a job on another machine."""
 
 

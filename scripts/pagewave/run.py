@@ -334,10 +334,6 @@ class Run:
         else:
             prepare_book(self.bench.images, book, self.bench.stop)
 
-    def make_images(self, number: int, report: str) -> None:
-        """Done on other machines alone, by a `Node`."""
-        raise NotImplementedError
-
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
         with self._while_ledger_works():

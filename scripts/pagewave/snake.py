@@ -20,6 +20,9 @@ from .redaction import traceback_without_keys
 from .run import Run
 from .settings import load_secrets, load_settings
 
+NODE_VARIABLE = "PAGEWAVE_NODE"
+"""Set in a job on another machine, for processes that it starts for its parts."""
+
 
 def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
     """What a Snakefile serves: a run, or in a job on another machine what that job needs of it.
@@ -34,7 +37,8 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
         prompt = load_prompt(
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
         )
-        if workflow.remote_exec:
+        if workflow.remote_exec or NODE_VARIABLE in os.environ:
+            os.environ[NODE_VARIABLE] = "1"
             return Node(settings, dataset, prompt)
         for warning in settings.warnings:
             print(f"pagewave: {warning}", file=sys.stderr)

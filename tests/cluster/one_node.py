@@ -123,6 +123,7 @@ class OneNode:
 
     def _start(self) -> None:
         if CONFIGURATION.is_symlink():  # we have the lock: what made the link was killed
+            self._cancel_all()
             end_daemons(CONFIGURATION.readlink().parent)
             CONFIGURATION.unlink()
         if CONFIGURATION.exists():
@@ -162,12 +163,15 @@ class OneNode:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"{log.name}: {log.read_text()[-1000:]}" for log in logs)
 
-    def _stop(self) -> None:
+    def _cancel_all(self) -> None:
         if ids := [job["JobId"] for job in self.jobs() if is_living(job)]:
             slurm("scancel", *ids, check=False)
             deadline = time.monotonic() + 10
             while any(map(is_living, self.jobs())) and time.monotonic() < deadline:
                 time.sleep(0.1)
+
+    def _stop(self) -> None:
+        self._cancel_all()
         end_daemons(self.folder)
         if CONFIGURATION.is_symlink() and CONFIGURATION.readlink().parent == self.folder:
             CONFIGURATION.unlink()
