@@ -22,7 +22,7 @@ from unittest import mock
 from embedded_process import EmbeddedProcess
 from library import Library
 
-from pagewave import crash, run
+from pagewave import crash, run, stopping
 from pagewave.collection import collect
 from pagewave.dataset import scan
 from pagewave.demand import Command
@@ -43,7 +43,7 @@ def in_one_process() -> Iterator[None]:
     """What makes runs quick and harmless in a process that goes on after them."""
     patches = [
         mock.patch.object(run, "log_to_terminal", lambda: None),
-        mock.patch.object(run, "stop_on_signals", lambda stop: None),
+        mock.patch.object(stopping.Stopper, "heed", lambda stopper: None),
         # Every client loads the certificates of all the world twice; this one needs none.
         mock.patch.object(ssl, "create_default_context", cache(ssl.create_default_context)),
         mock.patch.dict(os.environ),
