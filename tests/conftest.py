@@ -1,10 +1,15 @@
 """What several test files share."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from embedded_process import EmbeddedProcess
 from hypothesis import HealthCheck, Phase, settings
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same random cases in every run; `--hypothesis-profile=long` for others, and more of them.
 settings.register_profile(

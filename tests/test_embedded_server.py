@@ -77,7 +77,9 @@ def test_a_batch_from_upload_to_download(client: genai.Client, server: EmbeddedP
     assert page["raw_ocr"]["text_blocks"][0]["text"] == ("Page a:b:1900:2.\nRead after: a:b:1900:1")
     usage = response["usageMetadata"]
     text = line["request"]["contents"][0]["parts"][0]["text"]
-    assert usage["promptTokenCount"] == -(-len(text) // 4) + 2 * 258  # 800x400: two tiles
+    assert (
+        usage["promptTokenCount"] == -(-len(text) // 4) + 8 * 258
+    )  # 800x400: 4 x 2 tiles of 266 px
     assert usage["candidatesTokenCount"] == -(-len(typed.text) // 4)
     assert server.stats()["inferences"] == before + 1
 
