@@ -31,11 +31,7 @@ def share_of_ink(path: Path) -> float:
         DataError: the image can't be read.
     """
     grey = _small_and_grey(path)
-    # Widening what is light by a few pixels and narrowing it again wipes out thin dark strokes.
-    paper = grey
-    for filter_ in (ImageFilter.MaxFilter(3), ImageFilter.MinFilter(3)):
-        for _ in range(WIDENINGS):
-            paper = paper.filter(filter_)
+    paper = _paper(grey, WIDENINGS)
     lightness = ImageStat.Stat(paper).median[0]
     least = max(LEAST_DARKER, round(DARKER * lightness))
     darkness = ImageChops.subtract(paper, grey).histogram()
@@ -45,16 +41,25 @@ def share_of_ink(path: Path) -> float:
 def share_of_print(path: Path) -> float:
     """About the share of an image's area that lines of print take up, from 0 to 1.
 
-    Quicker and rougher than `share_of_ink`: 30 ms a page. A dense page has 0.15.
+    Quicker and rougher than `share_of_ink`: 20 ms a page. A dense page has 0.15.
 
     Raises:
         DataError: the image can't be read.
     """
     grey = _small_and_grey(path, LONGER_SIDE // 2)
-    paper = grey.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.MinFilter(5))
+    paper = _paper(grey, WIDENINGS // 2)
     least = max(LEAST_DARKER // 2, round(DARKER / 2 * ImageStat.Stat(paper).median[0]))
     darkness = ImageChops.subtract(paper, grey).histogram()
     return sum(darkness[least:]) / (grey.width * grey.height)
+
+
+def _paper(grey: Image.Image, widenings: int) -> Image.Image:
+    """The image without its print."""
+    # Widening what is light by a few pixels and narrowing it again wipes out thin dark strokes.
+    for filter_ in (ImageFilter.MaxFilter(3), ImageFilter.MinFilter(3)):
+        for _ in range(widenings):
+            grey = grey.filter(filter_)
+    return grey
 
 
 def _small_and_grey(path: Path, side: int = LONGER_SIDE) -> Image.Image:
