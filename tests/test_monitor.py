@@ -20,15 +20,15 @@ ASH = ["Ohio:Ash Grove:1852:1", "Ohio:Ash Grove:1852:2"]
 LINDEN = "Vermont:Linden:1866:1"
 
 
-def begin_run(ledger: Ledger, run: str = "r1") -> None:
+def begin_run(ledger: Ledger, run: str = "r1", engine: str = "embedded", model: str = "m") -> None:
     """A run over the books, of which one batch is at the service."""
-    ledger.start_run(run, "embedded", "gemini-2.5-flash", plan([ASH, [LINDEN]], 10), [])
+    ledger.start_run(run, engine, "gemini-2.5-flash", plan([ASH, [LINDEN]], 10), [])
     ledger.add_prompt("p", "page_ocr", "v1.jinja", "Read. {{ previous_context or 'No page.' }}")
     records = [
         Record(key, f"f{key}", 1, None, '{"temperature": 0.1}', "1.jpg", "abc")
         for key in (ASH[0], LINDEN)
     ]
-    batch = ledger.add_intent("b-" + run, "embedded", "m", "p", run, 1, 1, records)
+    batch = ledger.add_intent("b-" + run, engine, model, "p", run, 1, 1, records)
     ledger.mark_submitted(batch.id, f"batches/{run}")
 
 
@@ -175,6 +175,19 @@ def test_the_stream_tells_how_things_stand(monitor: MonitorProcess) -> None:
         2,
         1,
     )
+
+
+@pytest.mark.parametrize(("engine", "shown"), [("gemini", 2.5), ("embedded", None)])
+def test_a_budget_is_shown_beside_what_costs_money(
+    tmp_path: Path, engine: str, shown: float | None
+) -> None:
+    """With the embedded engine it is for trying, at prices that nobody pays."""
+    tried = Library(tmp_path, BOOKS, execution={"max_cost_usd": 2.5})
+    ledger = Ledger.open(tried.state / "ledger.sqlite")
+    begin_run(ledger, engine=engine, model="gemini-2.5-flash")
+    ledger.close()
+    with MonitorProcess(tmp_path) as watching, watching.events() as events:
+        assert next(events)["budget"] == {"run": shown, "all": None}
 
 
 def test_failures_by_type_book_and_text(monitor: MonitorProcess, library: Library) -> None:

@@ -91,12 +91,13 @@ def reserve(bench: Workbench, run_id: str, what: str, records: Sequence[Record])
     if bench.ledger.over_budget(run_id):
         raise BudgetReached(f"{what}: not sent, the budget has no room for it.")
     wanted = sum(_most(bench.settings.pricing, record) for record in records)
+    is_trial = bench.settings.engine == "embedded"
+    prices = " (at Gemini's prices: the embedded engine costs nothing)" if is_trial else ""
     for budget in budgets(bench.ledger, bench.settings, run_id):
         if budget.spent + budget.held + wanted > budget.limit:
             open_batches = bench.ledger.open_batches(bench.engine)
             raise _NoRoom(
-                f"{what}: not sent. {budget}; its {len(records)} pages might cost up to "
-                f"{wanted:.4f} more.",
+                f"{what}: not sent. {budget}; it might cost up to {wanted:.4f} more{prices}.",
                 [batch.id for batch in open_batches],
             )
 
@@ -166,7 +167,7 @@ def _dearest(pricing: Pricing, model: str) -> float:
 def _known(price: float | None, model: str) -> float:
     if price is None:
         raise ConfigError(
-            f"execution.max_cost_usd_total: the ledger holds pages read by {model}, whose price is "
+            f"The budget can't be counted: the ledger holds pages read by {model}, whose price is "
             "not known. Add it under pricing.batch_usd_per_million_tokens."
         )
     return price

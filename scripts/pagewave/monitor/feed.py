@@ -23,7 +23,7 @@ class Feed:
     """Remembers what a browser has been told."""
 
     def __init__(self, execution: Execution) -> None:
-        self._budget = _budget(execution)
+        self._execution = execution
         self._run_id: str | None = ""  # of no run
         self._latest_wave = 0
         self._batches: dict[int, BatchHistory] = {}
@@ -49,7 +49,7 @@ class Feed:
             "state": picture.state,
             "goes_on": picture.goes_on,
             "run": _run(picture),
-            "budget": self._budget,
+            "budget": _budget(self._execution, status.engine if status else None),
             "failures": dict(zip(("all", "uncleared"), picture.failures, strict=True)),
             "anew": anew,
             "waves": [wave._asdict() for wave in waves],
@@ -57,8 +57,10 @@ class Feed:
         }
 
 
-def _budget(execution: Execution) -> dict[str, float | None]:
+def _budget(execution: Execution, engine: str | None) -> dict[str, float | None]:
     """What a run, and all runs together, may cost in USD; None: no limit."""
+    if engine == "embedded":  # which costs nothing: its budgets are for trying
+        return {"run": None, "all": None}
     return {"run": execution.max_cost_usd, "all": execution.max_cost_usd_total}
 
 
