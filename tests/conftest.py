@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same random cases in every run; `--hypothesis-profile=long` for others, and more of them.
+# The same random cases in every run; `--hypothesis-profile=long` for more of them.
 settings.register_profile(
     "usual",
     max_examples=200,
@@ -22,7 +22,7 @@ settings.register_profile(
     print_blob=True,
 )
 usual = settings.get_profile("usual")
-settings.register_profile("long", usual, max_examples=2000, derandomize=False)
+settings.register_profile("long", usual, max_examples=2000)
 settings.load_profile("usual")
 
 

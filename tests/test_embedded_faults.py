@@ -360,6 +360,13 @@ def test_output_that_is_not_where_it_should_be(
     raw = server.request("GET", f"/v1/{batch.name}").json()
     assert raw["response"]["responsesFile"].startswith("files/batch-")
 
+    # Never where the batch failed: an operation holds an error or a response.
+    server.set_faults(["response-only", "no-result-file", "job-failed:share=0.5"])
+    failed = run_batch(client, [RECORD, RECORD | {"key": "b"}], "failed")
+    raw = server.request("GET", f"/v1/{failed.name}").json()
+    assert "response" not in raw
+    assert raw["metadata"]["output"]["responsesFile"].startswith("files/batch-")
+
 
 def test_batch_hold(server: EmbeddedProcess, client: genai.Client) -> None:
     server.set_faults(["batch-hold:match=^held,seconds=0.3"])

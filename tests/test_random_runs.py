@@ -1,8 +1,8 @@
 """Random books, faults, crashes and forced rebuilds: nothing lost, nothing paid twice.
 
-pytest tests/test_random_runs.py                                200 cases, the same each time
-pytest tests/test_random_runs.py --hypothesis-profile=long      2,000 cases, others each time
-  --hypothesis-seed=7                                           the same again
+pytest tests/test_random_runs.py                                   200 cases, the same each time
+pytest tests/test_random_runs.py --hypothesis-profile=long -n 8    2,000 cases, eight at a time
+  --hypothesis-seed=7                                              others
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from accounts import events_of, problems_of_accounts, problems_of_leftovers, problems_of_pages
 from embedded_process import EmbeddedProcess
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from library import Library
 from playing import Player, in_one_process, undone
 from random_cases import Case, cases
@@ -24,6 +24,8 @@ from reading import QUICK
 from pagewave import crash
 from pagewave.demand import Command
 
+PARTS = 8
+"""Of the cases, each with a seed of its own: most of a case's time is waiting."""
 RUNS_IN_TROUBLE, RUNS_IN_PEACE = 4, 4
 """Plain commands after those of a case: with its faults, and without."""
 REAL_CASES = 10
@@ -46,11 +48,23 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (base / f"C{number}" for number in count())
 
 
-@given(case=cases())
+@pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_happens_pages_are_right_or_dead_and_paid_once(
-    server: EmbeddedProcess, folders: Iterator[Path], case: Case
+    request: pytest.FixtureRequest, server: EmbeddedProcess, folders: Iterator[Path], part: int
 ) -> None:
-    root = next(folders)
+    first_seed = int(request.config.getoption("--hypothesis-seed") or 0)
+
+    @seed(PARTS * first_seed + part)
+    @settings(max_examples=settings().max_examples // PARTS)
+    @given(case=cases())
+    def play(case: Case) -> None:
+        play_case(server, next(folders), case)
+
+    play()
+
+
+def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
+    """The commands of a case, plain ones until all is well, and what must be true then."""
     player = Player(make_library(root, case), server, case.at_once)
     log = server.state_dir / "log.jsonl"
     start = log.stat().st_size

@@ -46,7 +46,10 @@ def file(file: File, request: Request) -> Json:
 def operation(batch: Batch) -> Json:
     """A batch job, as the long-running operation that it is at Google."""
     output = {"responsesFile": f"files/{batch.output}"} if batch.output else None
-    if batch.ended and time.time() < batch.ended + batch.quirks.get("no-result-file", 0.0):
+    # Results are late or in another place where a batch succeeded. One that failed has them at once
+    # and in metadata, if at all: an operation holds an error or a response.
+    quirks = {} if batch.error else batch.quirks
+    if batch.ended and time.time() < batch.ended + quirks.get("no-result-file", 0.0):
         output = None
     pending = 0 if batch.ended else batch.requests
     counts = {
@@ -66,7 +69,7 @@ def operation(batch: Batch) -> Json:
         "batchStats": {name: str(count) for name, count in counts.items() if count},
         "state": f"BATCH_STATE_{batch.state}",
         "name": batch.name,
-        "output": None if "response-only" in batch.quirks else output,
+        "output": None if "response-only" in quirks else output,
     }
     message: Json = {"name": batch.name}
     message["metadata"] = {name: value for name, value in metadata.items() if value}
