@@ -571,15 +571,19 @@ def test_the_price_of_tokens(folder: Path) -> None:
     assert usd(pricing, "gemini-2.5-flash", 2_000_000, 0, 1_000_000) == pytest.approx(0.25)
 
 
+class Noted(Plain):
+    note: str
+
+
 @pytest.mark.parametrize("text", ["Read this page.", "中文字符" * 50, "\N{OLD PERSIAN SIGN A}"])
 @pytest.mark.parametrize("size", [(16, 16), (1100, 1720), (5000, 700)])
 def test_a_page_never_takes_more_than_is_held_for_it(text: str, size: tuple[int, int]) -> None:
     """Held against the dearest ways to count that the documentation knows."""
-    most = most_tokens(len(text.encode()), *size, {"maxOutputTokens": 700})
+    most = most_tokens(text, Noted, *size, {"maxOutputTokens": 700})
     by_tiles = math.ceil(size[0] / 768) * math.ceil(size[1] / 768) * 258
     assert most.output_tokens == 700
     assert most.input_tokens >= len(text) + max(by_tiles, image_tokens(*size), 2240)
-    assert most_tokens(0, *size, {}).output_tokens == 65_536
+    assert most_tokens("", Noted, *size, {}).output_tokens == 65_536
 
 
 def test_more_print_means_longer_answers_and_noise_is_no_print() -> None:

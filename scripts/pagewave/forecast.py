@@ -12,10 +12,8 @@ from .expectation import RULE_OF_THUMB_ERROR, Expectation, expectation
 from .prompting import Prompt
 from .requests import (
     Estimate,
-    canonical_json,
     generation_config,
     most_tokens,
-    response_schema,
     usd,
 )
 from .schedule import Schedule
@@ -295,10 +293,8 @@ def by_rule(expected: Expectation, page: Page) -> Estimate:
 
 def most_of_page(bench: Workbench, page: Page) -> Estimate:
     """Tokens that the first attempt at a page can't go much beyond."""
-    schema = canonical_json(response_schema(bench.prompt.page_model))
-    text = _typical_prompt(bench, page) + schema
-    config = generation_config(bench.settings, 1, ())
-    return most_tokens(len(text.encode()), *bench.images.size(page), config)
+    config, page_model = generation_config(bench.settings, 1, ()), bench.prompt.page_model
+    return most_tokens(_typical_prompt(bench, page), page_model, *bench.images.size(page), config)
 
 
 def _typical_prompt(bench: Workbench, page: Page) -> str:

@@ -252,7 +252,11 @@ def image_tokens(width: int, height: int) -> int:
 
 
 def most_tokens(
-    text_bytes: int, width: int, height: int, generation_config: Mapping[str, Any]
+    prompt_text: str,
+    page_model: type[PageModel],
+    width: int,
+    height: int,
+    generation_config: Mapping[str, Any],
 ) -> Estimate:
     """Tokens that one page can't go beyond: what a budget has to hold ready for it.
 
@@ -260,7 +264,8 @@ def most_tokens(
     counted by the dearest rule; an answer ends at `maxOutputTokens`, thoughts included.
 
     Args:
-        text_bytes: of the rendered prompt and the response schema, in UTF-8.
+        prompt_text: the rendered prompt.
+        page_model: what the response schema is made of.
         width: of the image, px.
         height: of the image, px.
         generation_config: as from `generation_config`.
@@ -268,7 +273,7 @@ def most_tokens(
     tiles = math.ceil(width / PIXELS_PER_TILE_SIDE) * math.ceil(height / PIXELS_PER_TILE_SIDE)
     image = max(MOST_TOKENS_OF_AN_IMAGE, tiles * TOKENS_PER_TILE, image_tokens(width, height))
     return Estimate(
-        input_tokens=text_bytes + image,
+        input_tokens=len(prompt_text.encode()) + _schema_bytes(page_model) + image,
         output_tokens=generation_config.get("maxOutputTokens") or MOST_OUTPUT_TOKENS,
     )
 
@@ -312,6 +317,11 @@ def response_schema(page_model: type[PageModel]) -> Json:
     """
     schema = page_model.model_json_schema()
     return _Converter(page_model, schema.get("$defs", {})).convert(schema, "", ())
+
+
+@cache
+def _schema_bytes(page_model: type[PageModel]) -> int:
+    return len(canonical_json(response_schema(page_model)).encode())
 
 
 class _Converter:

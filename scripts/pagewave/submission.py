@@ -31,7 +31,6 @@ from .requests import (
     generation_config,
     most_tokens,
     recipe,
-    response_schema,
     usd,
 )
 from .run_log import tell_failures
@@ -83,8 +82,8 @@ def _record(bench: Workbench, expected: Expectation, submission: Submission) -> 
     facts = request.facts
     config = generation_config(settings, submission.attempt_number, submission.errors)
     guess = expected.of_page(len(request.prompt), facts.width, facts.height)
-    text = request.prompt + canonical_json(response_schema(bench.prompt.page_model))
-    most = most_tokens(len(text.encode()), facts.width, facts.height, config)
+    page_model = bench.prompt.page_model
+    most = most_tokens(request.prompt, page_model, facts.width, facts.height, config)
     price, model = settings.pricing, settings.model.name
     return Record(
         key=request.key,
