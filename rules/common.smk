@@ -4,8 +4,11 @@ The package in scripts/pagewave holds the logic; functions here only translate w
 """
 
 import sys
+from inspect import signature
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
+
+from snakemake.common import overwrite_function_params
 
 from pagewave import snake
 
@@ -97,6 +100,17 @@ def waves_left(wildcards):
 # For messages. As parameters they would be asked for each job several times, shown or not.
 why_again = snake.Said(lambda *names: RUN.why_again(RUN.page(*names)))
 preview = snake.Said(lambda lane, wave: str(RUN.forecast.wave(int(lane), int(wave))))
+
+# Called for each job, and Snakemake would work out each time what they take.
+for function in (
+    previous_page,
+    wave_of_page,
+    wave_needs,
+    waves_left,
+    needs_of_book,
+    threads_of_book,
+):
+    overwrite_function_params(function, signature(function).parameters)
 
 
 def end(outcome):
