@@ -1,7 +1,8 @@
 """What pagewave itself costs: time and memory of the head, apart from reading pages.
 
 Reads made-up pages with the echo server (no OCR, batches of one second) and prints for each size
-the wall and CPU time of the head a page, CPU time a wave, the dry run's time and the peak memory.
+the wall and CPU time of the head a page, CPU time a wave, the dry run's time and the peak memory;
+and how many times the CPU time of as many jobs that do nothing (bare.smk) that is.
 
     python benchmarks/overhead.py            1,000 and 10,000 pages
     python benchmarks/overhead.py 200        another size
@@ -45,10 +46,10 @@ def make_data_set(folder: Path, pages: int) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
-def snakemake(folder: Path, *arguments: str) -> tuple[float, float, int]:
+def snakemake(folder: Path, snakefile: str, *arguments: str) -> tuple[float, float, int]:
     """Run it; returns wall seconds, CPU seconds and peak memory in MB of the head alone."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
-    command += ["--workflow-profile", str(ROOT / "profiles/default"), "--configfile", "config.yaml"]
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / snakefile)]
+    command += ["--workflow-profile", str(ROOT / "profiles/default")]
     started = time.perf_counter()
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
@@ -66,18 +67,23 @@ def measure(pages: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_data_set(folder, pages)
-        dry_wall, _, _ = snakemake(folder, "-n")
+        ours = ("Snakefile", "--configfile", "config.yaml")
+        dry_wall, _, _ = snakemake(folder, *ours, "-n")
         # A server of its own, so that its CPU time does not count as the head's.
         server = EmbeddedServer(folder / "server", ["--reader", "echo", "--batch-seconds", "1"])
         os.environ[ADDRESS_VARIABLE] = server.base_url
         os.environ[TOKEN_VARIABLE] = server.token
-        wall, cpu, memory = snakemake(folder)
+        wall, cpu, memory = snakemake(folder, *ours)
         server.close()
         del os.environ[ADDRESS_VARIABLE]
+        shape = (f"books={pages // PAGES_A_BOOK}", f"pages={PAGES_A_BOOK}")
+        _, bare_cpu, _ = snakemake(folder, "benchmarks/bare.smk", "--config", *shape)
         waves = len(list((folder / "logs" / "waves").rglob("*.json")))
         print(
             f"{pages:>6} pages, {waves} waves: {1000 * wall / pages:6.1f} ms wall a page, "
-            f"{1000 * cpu / pages:6.1f} ms CPU a page, {cpu / waves:6.3f} s CPU a wave, "
+            f"{1000 * cpu / pages:6.1f} ms CPU a page ({cpu / bare_cpu:.2f} times "
+            f"{1000 * bare_cpu / pages:.1f} ms of bare Snakemake), "
+            f"{cpu / waves:6.3f} s CPU a wave, "
             f"dry run {dry_wall:.1f} s, peak memory {memory} MB",
             flush=True,
         )
