@@ -74,23 +74,23 @@ def test_a_plan_before_during_and_after(tmp_path: Path) -> None:
         dry = library.run("-n")
         assert "Nothing to be done" in dry and "none: all is read" in table_of(dry)
 
-        # Ten pages were not read yet; the eleventh makes the measure.
-        for number in range(5, 11):
+        # Sixteen pages make the measure.
+        for number in range(5, 15):
             library.add_page(ELM, number)
         library.run()
-        library.add_page(ELM, 11)
+        library.add_page(ELM, 15)
         plan = said(library, PLAN)
-        assert plan["pages_measured"] == 12
-        tokens = "SUM(prompt_tokens) / 12.0, SUM(output_tokens) / 12.0"
+        assert plan["pages_measured"] == 16
+        tokens = "SUM(prompt_tokens) / 16.0, SUM(output_tokens) / 16.0"
         mean_in, mean_out = library.ledger(f"SELECT {tokens} FROM attempt")[0]
         assert plan["measured"]["input_tokens"] == round(mean_in)
         assert plan["measured"]["output_tokens"] == round(mean_out)
         assert plan["by_rule"]["output_tokens"] > 5 * plan["measured"]["output_tokens"]
         table = table_of(library.run("-n"))
-        assert "as measured (12 pages)" in table
+        assert "as measured (16 pages)" in table
 
         # Forced pages are not free, though they have stored answers; others are.
-        assert "13 to send" in table_of(library.run("-n", "--forceall"))
+        assert "17 to send" in table_of(library.run("-n", "--forceall"))
         library.page_file("Vermont:Oak:1860:2").unlink()
         assert "2 (1 to send, 1 free from stored answers)" in printed(library)
 

@@ -6,6 +6,8 @@ holds it: the process id and what it does.
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -54,6 +56,21 @@ def take_lock(state_dir: Path, what: str = RUN) -> IO[str]:
         file.write(f"{os.getpid()} {what}")
         file.flush()
         return file
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait for all others that are inside with this file, threads or processes; it stays behind.
+
+    Raises:
+        LedgerError: the file can't be written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def holder(state_dir: Path) -> int | None:

@@ -76,7 +76,7 @@ def _remove_leftover_files(bench: Workbench) -> None:
     """Remove files that only the run which died had a use for."""
     paths = bench.settings.paths
     remove_partial_files(paths.logs_dir / "waves")
-    for results in (paths.state_dir / "results").glob("*.jsonl*"):
+    for results in (paths.state_dir / "results").glob("*"):
         results.unlink()
     settled = bench.ledger.settled_batches()
     for requests in (paths.state_dir / "requests").glob("*.jsonl"):

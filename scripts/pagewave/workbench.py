@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -16,6 +17,7 @@ from .dataset import Book, Dataset, Page
 from .errors import DataError, PagewaveError
 from .gemini import Gemini
 from .ledger import Ledger
+from .lock import one_at_a_time
 from .prepared_images import PreparedImages
 from .prompting import PageModel, Prompt
 from .redaction import hide_keys
@@ -73,8 +75,6 @@ class Workbench:
     """What images were looked at to guess how long answers will be; see `expectation`."""
     looked_at: float = 0.0
     """When doubtful batches were last looked for (Unix seconds)."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _batch_locks: dict[int, threading.Lock] = field(default_factory=dict)
 
     @cached_property
     def gemini(self) -> Gemini:
@@ -101,10 +101,12 @@ class Workbench:
         """`embedded` or `gemini`."""
         return self.settings.engine
 
-    def batch_lock(self, batch_id: int) -> threading.Lock:
-        """Held by the one thread that collects this batch."""
-        with self._lock:
-            return self._batch_locks.setdefault(batch_id, threading.Lock())
+    def batch_lock(self, batch_id: int) -> AbstractContextManager[None]:
+        """Held by who collects this batch: the waves of two lanes may both want it.
+
+        They may be two processes, so it is a file. The next run removes it.
+        """
+        return one_at_a_time(self.settings.paths.state_dir / "results" / f"{batch_id}.lock")
 
     def looks(self, since: float) -> Iterator[int]:
         """Numbers the looks for something that the service does not show, with pauses in between.
