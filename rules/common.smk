@@ -13,6 +13,7 @@ from snakemake.common import overwrite_function_params
 from pagewave import snake
 
 RUN = snake.load(config, workflow)
+PLAN = RUN.plan
 
 # Config is the one source of the limit; --resources gemini_batches=N still wins.
 workflow.global_resources.setdefault(
@@ -37,11 +38,11 @@ wildcard_constraints:
 
 
 def the_page(wildcards):
-    return RUN.page(wildcards.state, wildcards.school, wildcards.year, wildcards.page)
+    return PLAN.page(wildcards.state, wildcards.school, wildcards.year, wildcards.page)
 
 
 def pages_that_may_die(wildcards):
-    return RUN.pages_that_may_die()
+    return PLAN.pages_that_may_die()
 
 
 def book_id(wildcards):
@@ -49,57 +50,57 @@ def book_id(wildcards):
 
 
 def pages_of_book(wildcards):
-    return RUN.pages_of_book(book_id(wildcards))
+    return PLAN.pages_of_book(book_id(wildcards))
 
 
 def needs_of_book(wildcards):
-    return RUN.needs_of_book(book_id(wildcards))
+    return PLAN.needs_of_book(book_id(wildcards))
 
 
 def threads_of_book(wildcards):
     # Here all books that are ready start at once; elsewhere a job has a CPU of its own.
-    return 1 if RUN.facts_of_book(book_id(wildcards)) else 0
+    return 1 if PLAN.facts_of_book(book_id(wildcards)) else 0
 
 
 def needs_of_preparation(wildcards):
-    return RUN.needs_of_preparation(book_id(wildcards))
+    return PLAN.needs_of_preparation(book_id(wildcards))
 
 
 def waves_of_book(wildcards):
-    return RUN.waves_of_book(book_id(wildcards))
+    return PLAN.waves_of_book(book_id(wildcards))
 
 
 def needs_of_images(wildcards):
-    return RUN.needs_of_images(int(wildcards.number))
+    return PLAN.needs_of_images(int(wildcards.number))
 
 
 def waves_of_images(wildcards):
-    return RUN.waves_of_images(int(wildcards.number))
+    return PLAN.waves_of_images(int(wildcards.number))
 
 
 def previous_page(wildcards):
     page = the_page(wildcards)
     # A settled page stays so when the one before it is written again. (`ancient` would not do:
     # it does not count while that file is missing.)
-    return [] if RUN.is_settled(page) else RUN.previous_file(page) or []
+    return [] if PLAN.is_settled(page) else PLAN.previous_file(page) or []
 
 
 def wave_of_page(wildcards):
-    return RUN.wave_of(the_page(wildcards)) or []
+    return PLAN.wave_of(the_page(wildcards)) or []
 
 
 def wave_needs(wildcards):
-    return RUN.waits_for(int(wildcards.lane), int(wildcards.wave))
+    return PLAN.waits_for(int(wildcards.lane), int(wildcards.wave))
 
 
 def waves_left(wildcards):
     # Free slots go to the lane with the longest way to go; 0 is Snakemake's default priority.
-    return max(1, RUN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
+    return max(1, PLAN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
 
 
 # For messages. As parameters they would be asked for each job several times, shown or not.
-why_again = snake.Said(lambda *names: RUN.why_again(RUN.page(*names)))
-preview = snake.Said(lambda lane, wave: str(RUN.forecast.wave(int(lane), int(wave))))
+why_again = snake.Said(lambda *names: PLAN.why_again(PLAN.page(*names)))
+preview = snake.Said(lambda lane, wave: str(PLAN.forecast.wave(int(lane), int(wave))))
 
 # Called for each job, and Snakemake would work out each time what they take.
 for function in (

@@ -121,13 +121,13 @@ class Player:
         os.environ[run.ADDRESS_VARIABLE] = self.server.base_url
         os.environ[TOKEN_VARIABLE] = self.server.token
         head = head_of(self.library, command)
-        vars(head)["id"] = f"run{next(self._numbers)}"  # its own goes by seconds
+        vars(head.plan)["id"] = f"run{next(self._numbers)}"  # its own goes by seconds
         return head
 
     def _carry_out(self, head: Run) -> str:
         books = head.bench.dataset.books
         files = [file for book in books for file in head.bench.book_files(book)]
-        if not head.demand.keys and all(file.exists() for file in files):
+        if not head.plan.demand.keys and all(file.exists() for file in files):
             return "nothing"
         try:
             head.begin()
@@ -136,14 +136,14 @@ class Player:
         finally:
             os.environ.pop(run.RUN_VARIABLE, None)
             if head._started:
-                self.forced.update(head.demand.forced)
-        failed = bool(head.demand.blocked)
+                self.forced.update(head.plan.demand.forced)
+        failed = bool(head.plan.demand.blocked)
         with ThreadPoolExecutor(self.at_once) as pool:
-            lanes = [pool.submit(self._ride, head, lane) for lane in head.schedule.lanes]
+            lanes = [pool.submit(self._ride, head, lane) for lane in head.plan.schedule.lanes]
         for done in lanes:
             failed |= done.result()
         for book in books:
-            if all(Path(file).exists() for file in head.pages_of_book(book.id)):
+            if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
                 head.write_book(book.state, book.school, str(book.year))
         try:
             head.end("failed" if failed else "ok")
@@ -155,16 +155,16 @@ class Player:
         """All waves of a lane, with the pages that each brings; has something failed?"""
         failed = False
         for wave in itertools.count(1):
-            keys = head.schedule.members(lane, wave)
+            keys = head.plan.schedule.members(lane, wave)
             if not keys:
                 return failed
             assert wave < 60, f"no end to lane {lane}: {keys}"
             try:
-                head.read_wave(lane, wave, head.wave_file(lane, wave))
+                head.read_wave(lane, wave, head.plan.wave_file(lane, wave))
             except PagewaveError:
                 return True
             for key in keys:
-                if head.schedule.wave_of(key) == wave:  # else it rides again
+                if head.plan.schedule.wave_of(key) == wave:  # else it rides again
                     try:
                         head.write_page(head.bench.dataset.page(key))
                     except PagewaveError:
@@ -191,7 +191,7 @@ def undone(library: Library) -> tuple[set[str], set[str]]:
     """Keys of pages that are to be read and may be, and of those that are dead or behind one."""
     with contextlib.chdir(library.root):
         head = head_of(library, Command())
-        pending = {key for chain in head.demand.chains for key in chain}
-        unread = set(head.demand.blocked) | head.bench.dead_letters()
+        pending = {key for chain in head.plan.demand.chains for key in chain}
+        unread = set(head.plan.demand.blocked) | head.bench.dead_letters()
         head.bench.ledger.close()
     return pending, unread

@@ -19,21 +19,20 @@ from .settings import Settings
 from .workbench import Workbench
 
 
-class Node:
-    """Answers as `Run` does, but only what its own job needs; asks nothing of the schedule."""
+class NodePlan:
+    """Answers as `Plan` does, but only what a job on another machine needs.
 
-    def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
-        self.settings = settings
-        self.bench = Workbench(settings, dataset, Ledger.absent(), prompt)
-        run_id = os.environ.get(RUN_VARIABLE, "unknown")
-        self._run = settings.paths.logs_dir / "waves" / run_id
+    Nothing is named as needed: it was there when the head sent the job, and Snakemake would ask
+    here, too, how it is made.
+    """
 
-    # What the rules ask. Nothing is named as needed: what a job needs was there when the head sent
-    # it, and Snakemake would ask here, too, how it is made.
+    def __init__(self, dataset: Dataset, run_folder: Path) -> None:
+        self._dataset = dataset
+        self._run_folder = run_folder
 
     def facts_of_book(self, book_id: str) -> list[str]:
         """The file in which the head hands over what the ledger knows of a book's pages."""
-        return [str(facts_file(self._run, self.bench.dataset.book(book_id)))]
+        return [str(facts_file(self._run_folder, self._dataset.book(book_id)))]
 
     def needs_of_book(self, book_id: str) -> list[str]:
         """Nothing."""
@@ -47,7 +46,16 @@ class Node:
         """The job had its turn already."""
         return 0
 
-    # What the rules do
+
+class Node:
+    """Does as `Run` does, but only what is done on another machine."""
+
+    def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
+        self.settings = settings
+        self.bench = Workbench(settings, dataset, Ledger.absent(), prompt)
+        run_id = os.environ.get(RUN_VARIABLE, "unknown")
+        self._run = settings.paths.logs_dir / "waves" / run_id
+        self.plan = NodePlan(dataset, self._run)
 
     def make_images(self, number: int, report: str) -> None:
         """Make the images of the books that the head announced for this job."""

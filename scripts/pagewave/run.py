@@ -1,4 +1,4 @@
-"""One run of the workflow: what the Snakefile asks, answered from data set, ledger and schedule.
+"""One run of the workflow: what the rules do, its beginning and its end.
 
 While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
 begins in `begin`, which Snakemake calls just before its first job.
@@ -8,10 +8,8 @@ import contextlib
 import logging
 import os
 import sys
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -20,9 +18,8 @@ from . import crash
 from .books.facts import facts_of, write_facts
 from .books.rollup import write_book
 from .budget import check_prices
-from .cluster import end_orphans
 from .dataset import Book, Dataset, Page
-from .demand import Command, Demand, demand
+from .demand import Command
 from .embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
 from .errors import (
     BudgetReached,
@@ -32,26 +29,23 @@ from .errors import (
     OnItsWay,
     PagewaveError,
     RunStopped,
-    exit_on_error,
 )
-from .forecast import Forecast, count
+from .forecast import count
 from .gemini import Stopped
 from .holding_back import what_is_left
 from .image_jobs import take_over
 from .keys import forget_keys
 from .ledger import Ledger, refuse_network
 from .lock import take_lock
-from .notices import notices
 from .notify import Notifier, start_notifying
-from .preparation import manifests_to_make, prepare_book, refuse_broken, scans_to_prepare
+from .plan import Plan
+from .preparation import prepare_book
 from .prompting import Prompt
 from .recovery import clear_up, recover
 from .redaction import hide_keys
 from .reporting.files import summary_files
 from .run_end import dead_letter, ending
 from .run_log import start_run_log, stop_run_log, tell
-from .schedule import Schedule, plan
-from .sent_jobs import SentJobs
 from .settings import Secrets, Settings, require_key
 from .spending import WHEN_OVER_BUDGET, spending_lines
 from .stopping import Stopper
@@ -74,9 +68,6 @@ same two variables as the runs:
   export {ADDRESS_VARIABLE}=http://127.0.0.1:8765 {TOKEN_VARIABLE}=<a password of yours>
   python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
 
-NOT_STARTED = "next"
-"""Stands for the run's name where there is none yet, in a dry run."""
-
 
 class Run:
     """A run, or the look at one; shared by all threads of the process."""
@@ -94,7 +85,6 @@ class Run:
     ) -> None:
         self.settings = settings
         self._secrets = secrets
-        self._command = command
         self._lock_file: IO[str] | None = None
         self._server: EmbeddedServer | None = None
         self._delivery: BackgroundDelivery | None = None
@@ -102,13 +92,11 @@ class Run:
         self._head_id = os.environ.get(RUN_VARIABLE)
         self._started = False
         self._trouble: LedgerError | None = None
-        self._is_dry = is_dry
-        self._make_again = make_again
-        self._sends_jobs_away = sends_jobs_away
         ledger = self._open_ledger()
         ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         waits = settings.execution.wait
         self.bench = Workbench(settings, dataset, ledger, prompt, waits=waits)
+        self.plan = Plan(self.bench, self._head_id, command, is_dry, make_again, sends_jobs_away)
         self.stopper = Stopper(self.bench.stop)
         self.left_open: dict[str, str] = {}
         """Manifests of waves that go on in a later run, and what was said of each."""
@@ -118,218 +106,12 @@ class Run:
             start_run_log(settings.paths.logs_dir, self._head_id)
             self._use_service()
 
-    # What the rules ask
-
-    @cached_property
-    def id(self) -> str:
-        """The run's name: when it started, in UTC."""
-        if self._head_id:
-            return self._head_id
-        return NOT_STARTED if self._is_dry() else time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-
-    @cached_property
-    def demand(self) -> Demand:
-        """What the command asks for; known only once Snakemake has read its targets."""
-        if not self._is_dry() and not self._head_id:
-            # Before anything looks which files are there.
-            exit_on_error(lambda: end_orphans(self._runs_folder, self.settings.paths.state_dir))
-        return demand(self.bench, self._command(), self.bench.dead_letters())
-
-    @cached_property
-    def schedule(self) -> Schedule:
-        """The waves of this run."""
-        if self._head_id:
-            pages = self.bench.ledger.run_pages(self._head_id)
-        else:
-            # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
-            bench = self.bench
-            exit_on_error(lambda: refuse_broken(bench.images, bench.dataset, self._wanted_pages))
-            for notice in notices(self.bench, self.demand, self._command()):
-                print(f"pagewave: {notice}", file=sys.stderr)
-            self._make_again(self._files_behind(self.demand.keys) | self._manifests_to_make)
-            in_flight = {} if bench.waits else bench.ledger.in_flight(bench.engine)
-            lane_size = self.settings.execution.batch_size_limit
-            pages = plan(self.demand.chains, lane_size, in_flight)
-        return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
-
-    @property
-    def is_job(self) -> bool:
-        """Is this the process of one job, and the run another's?"""
-        return self._head_id is not None
-
-    @property
-    def is_planned(self) -> bool:
-        """Did Snakemake ask for pages, so that it is known what the command wants?"""
-        return not self.is_job and "schedule" in self.__dict__
-
-    @cached_property
-    def forecast(self) -> Forecast:
-        """Tokens and price of waves to come."""
-        forced = set() if self._head_id else self.demand.forced
-        return Forecast(self.bench, self.schedule, forced)
-
-    def page(self, state: str, school: str, year: str, stem: str) -> Page:
-        """The page that a job's wildcards name."""
-        return self._pages[state, school, year, stem]
-
-    @cached_property
-    def _pages(self) -> dict[tuple[str, str, str, str], Page]:
-        return {(p.state, p.school, str(p.year), p.stem): p for p in self.bench.dataset.pages}
-
-    def page_file(self, page: Page) -> str:
-        """Path of a page's answer."""
-        return str(self.bench.page_file(page))
-
-    def _files_behind(self, keys: Iterable[str]) -> set[str]:
-        """The files of pages and of their books; those that exist, Snakemake would not miss."""
-        pages = [self.bench.dataset.page(key) for key in keys]
-        books = [self.bench.dataset.book(book_id) for book_id in {page.book_id for page in pages}]
-        return {self.page_file(page) for page in pages} | {
-            str(file) for book in books for file in self.bench.book_files(book)
-        }
-
-    def pages_of_book(self, book_id: str) -> list[str]:
-        """The answers that a book is put together from.
-
-        Where dead letters do not block, it waits for the last wave of each chain too: Snakemake
-        asks again what a job needs only when a wave that it waits for has ended.
-        """
-        book = self.bench.dataset.book(book_id)
-        if not self._head_id:
-            _ = self.schedule  # here at the latest it is settled which files are made again
-        files = [self.page_file(page) for page in book.pages if not self.bench.is_lost(page)]
-        if self.bench.goes_on:
-            read = [page.key for page in book.pages if page.key in self.schedule]
-            for key in sorted({self.schedule.last_of_chain(key) for key in read}):
-                files.append(self.wave_file(self.schedule.lane_of(key), self.schedule.wave_of(key)))
-        return files
-
-    def pages_that_may_die(self) -> list[str]:
-        """Pages that the default target names beside the books.
-
-        A book that does without a dead letter does not ask for it; its job has to fail all the
-        same, so that the run does.
-        """
-        keys = self.demand.keys if self.bench.goes_on else []
-        return [self.page_file(self.bench.dataset.page(key)) for key in keys]
-
-    def previous_file(self, page: Page) -> str | None:
-        """The answer that this page's prompt draws on."""
-        before = self.bench.dataset.previous(page)
-        return self.page_file(before) if before and not self.bench.is_lost(before) else None
-
-    def is_settled(self, page: Page) -> bool:
-        """Is the page's answer there, and not to be read again by this run?"""
-        if page.key in self.schedule or page.key in self._blocked:
-            return False
-        return self.bench.page_file(page).exists()
-
-    def why_again(self, page: Page) -> str:
-        """Why a page that has an answer is read again, in brackets; else nothing."""
-        reason = None if self._head_id else self.demand.reasons.get(page.key)
-        return f" ({reason})" if reason else ""
-
-    @cached_property
-    def _blocked(self) -> set[str]:
-        return set() if self._head_id else set(self.demand.blocked)
-
-    def wave_file(self, lane: int, wave: int) -> str:
-        """Path of a wave's manifest."""
-        return str(self._runs_folder / self.id / f"lane{lane}-wave{wave}.json")
-
-    @property
-    def _runs_folder(self) -> Path:
-        return self.settings.paths.logs_dir / "waves"
-
-    def wave_of(self, page: Page) -> str | None:
-        """The manifest that the page waits for; None where no wave of this run carries it."""
-        if page.key not in self.schedule:
-            return None
-        return self.wave_file(self.schedule.lane_of(page.key), self.schedule.wave_of(page.key))
-
-    def waits_for(self, lane: int, wave: int) -> list[str]:
-        """What a wave needs before it may start.
-
-        Only the next wave of a lane names the previous pages of its members, and the books whose
-        images are to be made for them: later ones may still carry other pages, and naming both ways
-        at once would be a circle.
-        """
-        if not self.schedule.is_next(lane, wave):
-            return [self.wave_file(lane, wave - 1)]
-        members = self.schedule.members(lane, wave)
-        before = [self.schedule.previous(key) for key in members]
-        books = {self.bench.dataset.page(key).book_id for key in members}
-        manifests = {str(self.bench.images.manifest_file(book_id)) for book_id in books}
-        pages = [self.bench.dataset.page(key) for key in before if key]
-        return [
-            *(self.page_file(page) for page in pages if not self.bench.is_lost(page)),
-            *sorted(manifests & self._manifests_to_make),
-        ]
-
-    @cached_property
-    def _manifests_to_make(self) -> set[str]:
-        """Manifests of the books of which this run needs images that are not there."""
-        if self._head_id:
-            return set()  # the head had them made before it started this job
-        return manifests_to_make(self.bench.images, self._wanted_pages)
-
-    @property
-    def _wanted_pages(self) -> list[Page]:
-        return [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
-
-    def needs_of_preparation(self, book_id: str) -> list[str]:
-        """The scans of which a book's images are made, and what a job elsewhere made of them."""
-        book = self.bench.dataset.book(book_id)
-        report = self._sent_jobs and self._sent_jobs.report(book)
-        # Snakemake would dress the error up.
-        scans = exit_on_error(lambda: scans_to_prepare(self.bench.images, book))
-        return [*scans, str(report)] if report else scans
-
-    def waves_of_book(self, book_id: str) -> int:
-        """How many waves wait for a book's images: those of its longest lane."""
-        pages = self.bench.dataset.book(book_id).pages
-        lanes = {self.schedule.lane_of(p.key) for p in pages if p.key in self.schedule}
-        return max((self.schedule.waves_left(lane, 1) for lane in lanes), default=0)
-
-    # Jobs on other machines
-
-    @cached_property
-    def _sent_jobs(self) -> SentJobs | None:
-        if not self._sends_jobs_away():
-            return None
-        books = [
-            book
-            for book in self.bench.dataset.books
-            if str(self.bench.images.manifest_file(book.id)) in self._manifests_to_make
-        ]
-        books.sort(key=lambda book: -self.waves_of_book(book.id))
-        return SentJobs(self.bench, self._runs_folder / self.id, books)
-
-    def needs_of_images(self, number: int) -> list[str]:
-        """The scans of which a job elsewhere makes images."""
-        jobs = self._sent_jobs
-        return exit_on_error(lambda: jobs.scans(number)) if jobs else []
-
-    def waves_of_images(self, number: int) -> int:
-        """How many waves wait for the images that a job elsewhere makes."""
-        books = self._sent_jobs.books(number) if self._sent_jobs else []
-        return max((self.waves_of_book(book.id) for book in books), default=0)
-
-    def needs_of_book(self, book_id: str) -> list[str]:
-        """What a book is put together from; elsewhere, what the ledger knows comes in a file."""
-        return [*self.pages_of_book(book_id), *self.facts_of_book(book_id)]
-
-    def facts_of_book(self, book_id: str) -> list[str]:
-        """The file with what the ledger knows, where books are put together elsewhere."""
-        jobs = self._sent_jobs
-        return [str(jobs.facts(self.bench.dataset.book(book_id)))] if jobs else []
-
     # What the rules do
 
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""
         book = self.bench.dataset.book(book_id)
-        if report := self._sent_jobs and self._sent_jobs.report(book):
+        if report := self.plan.sent_jobs and self.plan.sent_jobs.report(book):
             take_over(self.bench.images, book, report)
         else:
             prepare_book(self.bench.images, book, self.bench.stop)
@@ -337,9 +119,9 @@ class Run:
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
         with self._while_ledger_works():
-            keys = self.schedule.members(lane, wave)
+            keys = self.plan.schedule.members(lane, wave)
             try:
-                run_wave(self.bench, self.id, lane, wave, keys, Path(manifest))
+                run_wave(self.bench, self.plan.id, lane, wave, keys, Path(manifest))
             except Stopped:
                 error = RunStopped(
                     f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
@@ -359,7 +141,7 @@ class Run:
         """
         ledger = self.bench.ledger
         with self._while_ledger_works():
-            attempt_id = ledger.answer_in_run(self.id, page.key)
+            attempt_id = ledger.answer_in_run(self.plan.id, page.key)
             if attempt_id is None and page.key not in self.bench.dead_letters():
                 # Snakemake may want a settled page again, as for an edited rule, or because a crash
                 # came between the page and Snakemake's own note of it: nothing is read.
@@ -406,7 +188,7 @@ class Run:
             raise
         except Exception:
             with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.bench.ledger.note_trouble(self.id)
+                self.bench.ledger.note_trouble(self.plan.id)
             raise
 
     def _why_unread(self, page: Page) -> str:
@@ -442,7 +224,7 @@ class Run:
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
         check_prices(self.bench)
-        start_run_log(self.settings.paths.logs_dir, self.id)
+        start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.bench.ledger.start_writing()
         self._use_service()
         self.stopper.heed()
@@ -451,32 +233,32 @@ class Run:
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
         self.bench.ledger.start_run(
-            self.id,
+            self.plan.id,
             self.settings.engine,
             self.settings.model.name,
-            self.schedule.pages,
-            self.demand.forced,
+            self.plan.schedule.pages,
+            self.plan.demand.forced,
         )
         self._started = True
         self.bench.images.scans_may_change = True
         crash.point("run-begun")
-        os.environ[RUN_VARIABLE] = self.id
-        if self._sent_jobs:
+        os.environ[RUN_VARIABLE] = self.plan.id
+        if self.plan.sent_jobs:
             forget_keys()  # Slurm hands on the environment
-            self._sent_jobs.announce(slurm_name)
+            self.plan.sent_jobs.announce(slurm_name)
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
-        self._notifier = start_notifying(notify, webhook, self.id)
+        self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
 
     def _say_the_start(self) -> None:
-        pages, waves = self.schedule.pages, self.schedule.waves()
+        pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()
         books = {self.bench.dataset.page(page.key).book_id for page in pages}
         parts = [count(len(pages), "page") + f" of {count(len(books), 'book')} to read"]
         parts += [count(sum(waves.values()), "wave") + f" in {count(len(waves), 'lane')}"]
         tell(
             "run_started",
-            f"run {self.id}: {', '.join(parts)}, engine {self.settings.engine}",
+            f"run {self.plan.id}: {', '.join(parts)}, engine {self.settings.engine}",
             engine=self.settings.engine,
             model=self.settings.model.name,
             pages=len(pages),
@@ -504,11 +286,12 @@ class Run:
         over_budget: str | None = None
         try:
             if outcome == "ok":
-                wanted = {page.key for page in self.schedule.pages} | set(self.demand.blocked)
+                wanted = {page.key for page in self.plan.schedule.pages}
+                wanted.update(self.plan.demand.blocked)
                 lost = wanted & self.bench.dead_letters()
             if lost:
                 outcome = "failed"
-            over_budget = self.bench.ledger.over_budget(self.id)
+            over_budget = self.bench.ledger.over_budget(self.plan.id)
             if over_budget:
                 outcome = "over budget"
             elif outcome == "failed" and self._is_on_its_way():
@@ -522,10 +305,10 @@ class Run:
                 self._delivery.finish(seconds, self.bench.stop)
             left = what_is_left(self.bench)
             self._say_the_end(outcome)
-            self.bench.ledger.end_run(self.id, outcome)
+            self.bench.ledger.end_run(self.plan.id, outcome)
             self._write_summary()
-            if self._sent_jobs and outcome != "stopped":
-                self._sent_jobs.withdraw()
+            if self.plan.sent_jobs and outcome != "stopped":
+                self.plan.sent_jobs.withdraw()
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error
@@ -552,9 +335,9 @@ class Run:
         """Did this run leave waves to the next one, and is nothing else wrong than dead letters?"""
         return (
             not self.bench.waits
-            and any(self.schedule.waves().values())
-            and not self.bench.ledger.has_trouble(self.id)
-            and all(Path(manifest).exists() for manifest in self._manifests_to_make)
+            and any(self.plan.schedule.waves().values())
+            and not self.bench.ledger.has_trouble(self.plan.id)
+            and all(Path(manifest).exists() for manifest in self.plan.manifests_to_make)
         )
 
     def _write_summary(self) -> None:
@@ -569,17 +352,11 @@ class Run:
             return {}
         return {name: str(path) for name, path in files.items()}
 
-    def show_waves(self) -> None:
-        """All waves to come, for `execution.dry_run`."""
-        for lane, waves in self.schedule.waves().items():
-            for wave in range(1, waves + 1):
-                print(f"lane {lane} wave {wave}: {self.forecast.wave(lane, wave)}")
-
     def _say_the_end(self, outcome: str) -> None:
         """What the run brought and what to do next: for the terminal, the log and the webhook."""
-        more = spending_lines(self.bench, self.id, self.schedule)
+        more = spending_lines(self.bench, self.plan.id, self.plan.schedule)
         more += self._delivery.summary() if self._delivery else []
-        end = ending(self.bench, self.id, outcome, self._command(), more)
+        end = ending(self.bench, self.plan.id, outcome, self.plan.command(), more)
         print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
         tell("run_ended", end.headline, level=logging.DEBUG, **end.facts)
 

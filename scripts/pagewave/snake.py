@@ -94,8 +94,8 @@ def start(run: Run, workflow: Any) -> None:
     from snakemake.logging import logger
 
     def begin() -> None:
-        if run.settings.execution.dry_run and not run.is_job:
-            run.show_waves()
+        if run.settings.execution.dry_run and not run.plan.is_job:
+            run.plan.show_waves()
             show_forecast(run)
             print("execution.dry_run is true: nothing was sent.")
             sys.exit(0)
@@ -123,11 +123,11 @@ def end(run: Run, outcome: str) -> None:
 
 def show_forecast(run: Run) -> None:
     """Print what the command would read and cost; nothing where it never came to ask for pages."""
-    if run.is_planned:
+    if run.plan.is_made:
         from .operators.console import printer
         from .operators.plan_view import view
 
-        printer().print(view(run.forecast.whole(run.demand.blocked)))
+        printer().print(view(run.plan.forecast.whole(run.plan.demand.blocked)))
 
 
 def _end_dry_run(run: Run) -> None:
