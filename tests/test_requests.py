@@ -1,37 +1,25 @@
-"""What is sent for a page: its line, its fingerprint, the response schema, tokens and price."""
+"""What is sent for a page: its settings, its fingerprint, its line."""
 
 import hashlib
-import io
 import json
-import math
 import re
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytest
-from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
 
 from pagewave.dataset import Page
-from pagewave.embedded import tokens
-from pagewave.errors import ConfigError
 from pagewave.images import ImageFacts
-from pagewave.prompting import PageModel, load_prompt
+from pagewave.prompting import load_prompt
 from pagewave.requests import (
     Request,
     build_request,
     canonical_json,
-    estimate,
     fingerprint,
     generation_config,
-    image_tokens,
     jsonl_line,
-    likely_answer_tokens,
-    most_tokens,
     recipe,
     response_schema,
-    usd,
 )
 from pagewave.settings import Settings, load_settings
 
@@ -63,210 +51,6 @@ def make_request(**changes: Any) -> Request:
         "facts": ImageFacts(IMAGE_SHA256, 1100, 1720, "image/jpeg", 1, 0),
     }
     return Request(**{**fields, **changes})
-
-
-# The response schema
-
-
-class Plain(PageModel):
-    def text(self) -> str:
-        return ""
-
-    def context(self) -> str:
-        return ""
-
-
-class Tree(BaseModel):
-    name: str
-    children: "list[Tree]"
-
-
-class Size(Enum):
-    SMALL = "small"
-    LARGE = "large"
-
-
-class Number(Enum):
-    ONE = 1
-
-
-class Part(BaseModel):
-    """A part."""
-
-    name: str
-
-
-def test_the_schema_of_page_ocr_is_fixed() -> None:
-    schema = response_schema(PROMPT.page_model)
-    assert (
-        schema["propertyOrdering"]
-        == schema["required"]
-        == [
-            "raw_ocr",
-            "page_info",
-            "school_name",
-            "catalog_year",
-            "academic_year",
-            "courses",
-        ]
-    )
-    assert schema["properties"]["page_info"] == {
-        "type": "OBJECT",
-        "description": "Facts about the page as a whole.",
-        "properties": {
-            "page_number": {
-                "type": "STRING",
-                "nullable": True,
-                "description": "The page number as printed, such as '14' or 'xii'; "
-                "null when none is printed.",
-            },
-            "is_complete_page": {
-                "type": "BOOLEAN",
-                "description": "False when part of the page is cut off, covered or missing "
-                "in the image.",
-            },
-            "content_type": {
-                "type": "STRING",
-                "description": "What the page mainly holds, in a word or two, such as 'courses', "
-                "'faculty', 'calendar', 'expenses', 'title page', 'blank', 'unreadable'.",
-            },
-        },
-        "propertyOrdering": ["page_number", "is_complete_page", "content_type"],
-        "required": ["page_number", "is_complete_page", "content_type"],
-    }
-    course = schema["properties"]["courses"]["items"]["properties"]
-    assert course["topics"]["items"] == {"type": "STRING"}
-    assert course["topics"]["nullable"] is True
-    assert "nullable" not in course["textbooks"]
-    assert course["textbooks"]["items"]["propertyOrdering"] == ["title", "author"]
-
-
-def _fields(schema: Any) -> set[str]:
-    """All keys used in a schema, names of properties left out."""
-    if isinstance(schema, list):
-        return set().union(*map(_fields, schema))
-    if not isinstance(schema, dict):
-        return set()
-    children = [
-        child
-        for key, value in schema.items()
-        for child in (value.values() if key == "properties" else [value])
-    ]
-    return set(schema).union(*map(_fields, children))
-
-
-def test_the_schema_has_only_fields_of_the_subset() -> None:
-    assert _fields(response_schema(PROMPT.page_model)) == {
-        "type",
-        "description",
-        "nullable",
-        "properties",
-        "propertyOrdering",
-        "required",
-        "items",
-    }
-
-
-def test_the_sdk_knows_every_field_of_the_schema() -> None:
-    from google.genai import types
-
-    schema = types.Schema.model_validate(response_schema(PROMPT.page_model))
-    assert schema.properties is not None
-    assert list(schema.properties) == schema.property_ordering
-
-
-def test_kinds_of_fields() -> None:
-    class Kinds(Plain):
-        """A page."""
-
-        model_config = ConfigDict(extra="forbid")
-
-        text_: str = Field(title="Words", examples=["a"])
-        count: Annotated[int, Field(ge=1, le=9)]
-        share: float | None
-        choice: Literal["a", "b"]
-        only: Literal["a"]
-        size: Size | None
-        part: Part = Field(description="The first part.")
-        other: Part | None
-        some: Annotated[list[Part], Field(min_length=1, max_length=3)]
-        either: str | int | None
-        optional: str = "x"
-
-    part = {
-        "type": "OBJECT",
-        "properties": {"name": {"type": "STRING"}},
-        "propertyOrdering": ["name"],
-        "required": ["name"],
-        "description": "A part.",
-    }
-    schema = response_schema(Kinds)
-    assert schema.pop("properties") == {
-        "text_": {"type": "STRING"},
-        "count": {"type": "INTEGER", "minimum": 1, "maximum": 9},
-        "share": {"type": "NUMBER", "nullable": True},
-        "choice": {"type": "STRING", "format": "enum", "enum": ["a", "b"]},
-        "only": {"type": "STRING", "format": "enum", "enum": ["a"]},
-        "size": {"type": "STRING", "format": "enum", "enum": ["small", "large"], "nullable": True},
-        "part": {**part, "description": "The first part."},
-        "other": {**part, "nullable": True},
-        "some": {"type": "ARRAY", "items": part, "minItems": 1, "maxItems": 3},
-        "either": {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}], "nullable": True},
-        "optional": {"type": "STRING"},
-    }
-    names = [*Kinds.model_fields]
-    assert schema == {
-        "type": "OBJECT",
-        "description": "A page.",
-        "propertyOrdering": names,
-        "required": names[:-1],
-    }
-
-
-class Recursive(Plain):
-    trees: list[Tree]
-
-
-class WithDictionary(Plain):
-    counts: dict[str, int]
-
-
-class WithTuple(Plain):
-    pair: tuple[str, int]
-
-
-class WithAnything(Plain):
-    part: list[Any]
-
-
-class WithNumberChoice(Plain):
-    choice: Literal[1, 2]
-
-
-class WithNumberEnum(Plain):
-    choice: Number
-
-
-class WithNull(Plain):
-    nothing: None
-
-
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        (Recursive, r"Recursive, field trees\[\]\.children\[\]: .*Tree contains itself"),
-        (WithDictionary, r"field counts: .*dictionary"),
-        (WithTuple, r"field pair: .*tuple"),
-        (WithAnything, r"field part(\[\])?: .*any"),
-        (WithNumberChoice, r"field choice: .*only texts"),
-        (WithNumberEnum, r"field choice: .*only texts"),
-        (WithNull, r"field nothing: .*null"),
-        (Plain, r"Plain, field \(the model itself\): .*without fields"),
-    ],
-)
-def test_what_gemini_cannot_express_is_named(model: type[PageModel], said: str) -> None:
-    with pytest.raises(ConfigError, match=said + r".*page\.py"):
-        response_schema(model)
 
 
 # The generation config
@@ -522,71 +306,3 @@ def test_the_sdk_knows_every_field_of_a_line(folder: Path) -> None:
     assert understood.thinking_config == types.ThinkingConfig(thinking_budget=0)
     assert isinstance(understood.response_schema, types.Schema | dict)
     assert set(request) == {"contents", "generationConfig"}
-
-
-# Tokens and price
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "tiles"),
-    [
-        (1, 1, 1),
-        (384, 384, 1),
-        (384, 100, 1),
-        (960, 540, 6),  # the documentation's own example
-        (540, 960, 6),
-        (1500, 1500, 4),
-        (1100, 1720, 6),
-        (385, 1, 385),  # no page, but no crash
-    ],
-)
-def test_tokens_of_an_image(width: int, height: int, tiles: int) -> None:
-    assert image_tokens(width, height) == 258 * tiles
-
-
-@pytest.mark.parametrize(
-    "size", [(1, 1), (384, 384), (385, 384), (960, 540), (1100, 1720), (1720, 1100), (2400, 3600)]
-)
-def test_the_embedded_server_counts_images_by_the_same_rule(size: tuple[int, int]) -> None:
-    data = io.BytesIO()
-    Image.new("L", size).save(data, "PNG")
-    assert tokens.image_tokens(data.getvalue()) == image_tokens(*size)
-
-
-def test_an_estimate_adds_prompt_and_image() -> None:
-    guess = estimate(4001, 960, 540, 1200)
-    assert (guess.input_tokens, guess.output_tokens) == (1001 + 1548, 1200)
-
-
-def test_the_price_of_tokens(folder: Path) -> None:
-    prices = {"gemini-2.5-flash": {"input": 0.15, "output": 1.25}}
-    pricing = make_settings(folder, pricing={"batch_usd_per_million_tokens": prices}).pricing
-    assert usd(pricing, "gemini-2.5-flash", 2_000_000, 1_000_000) == pytest.approx(1.55)
-    assert usd(pricing, "gemini-2.5-flash", 0, 0) == 0.0
-    assert usd(pricing, "gemini-99-imaginary", 1, 1) is None
-    cheaper = usd(pricing, "gemini-2.5-flash", 2_000_000, 1_000_000, cached_tokens=1_000_000)
-    assert cheaper == pytest.approx(0.15 + 0.03 + 1.25)
-    prices["gemini-2.5-flash"]["cached_input"] = 0.1
-    pricing = make_settings(folder, pricing={"batch_usd_per_million_tokens": prices}).pricing
-    assert usd(pricing, "gemini-2.5-flash", 2_000_000, 0, 1_000_000) == pytest.approx(0.25)
-
-
-class Noted(Plain):
-    note: str
-
-
-@pytest.mark.parametrize("text", ["Read this page.", "中文字符" * 50, "\N{OLD PERSIAN SIGN A}"])
-@pytest.mark.parametrize("size", [(16, 16), (1100, 1720), (5000, 700)])
-def test_a_page_never_takes_more_than_is_held_for_it(text: str, size: tuple[int, int]) -> None:
-    """Held against the dearest ways to count that the documentation knows."""
-    most = most_tokens(text, Noted, *size, {"maxOutputTokens": 700})
-    by_tiles = math.ceil(size[0] / 768) * math.ceil(size[1] / 768) * 258
-    assert most.output_tokens == 700
-    assert most.input_tokens >= len(text) + max(by_tiles, image_tokens(*size), 2240)
-    assert most_tokens("", Noted, *size, {}).output_tokens == 65_536
-
-
-def test_more_print_means_longer_answers_and_noise_is_no_print() -> None:
-    blank, usual, dense = (likely_answer_tokens(share) for share in (0.0, 0.1, 0.15))
-    assert 0 < blank < usual < dense
-    assert likely_answer_tokens(0.9) == likely_answer_tokens(0.5)

@@ -1,85 +1,33 @@
-"""What came back for a page: answers, every kind of failure, loops and honest repetition."""
+"""What came back for a page: answers, every kind of failure."""
 
 import json
 import random
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from result_lines import (
+    KEY,
+    MODEL,
+    PAGE_JSON,
+    answered,
+    failed,
+    make_line,
+    page,
+    parse,
+    response,
+)
 
-from pagewave.prompting import PageModel, load_prompt
-from pagewave.repetition import find_loop, find_loop_in_json
+from pagewave.prompting import PageModel
 from pagewave.responses import (
     BATCH_ERROR_TYPES,
     ERROR_TYPES,
-    Answer,
     Failure,
     Usage,
     key_of,
     parse_line,
     split_lines,
 )
-
-MODEL = load_prompt(Path(__file__).parent.parent / "prompts", "page_ocr", "v1.jinja").page_model
-KEY = "Ohio:Ashgrove College:1852:14"
-
-
-def page(*texts: str, **changes: Any) -> dict[str, Any]:
-    """A page_ocr page with these blocks."""
-    blocks = [
-        {"block_id": number, "position": "top", "text": text, "font_style": "regular"}
-        for number, text in enumerate(texts, 1)
-    ]
-    return {
-        "raw_ocr": {"text_blocks": blocks, "layout_description": "One column."},
-        "page_info": {"page_number": "14", "is_complete_page": True, "content_type": "courses"},
-        "school_name": None,
-        "catalog_year": None,
-        "academic_year": None,
-        "courses": [],
-        **changes,
-    }
-
-
-PAGE_JSON = json.dumps(page("FRESHMAN YEAR.", "LATIN.—Livy."), ensure_ascii=False)
-USAGE = {
-    "promptTokenCount": 3000,
-    "candidatesTokenCount": 400,
-    "thoughtsTokenCount": 50,
-    "totalTokenCount": 3450,
-}
-
-
-def response(*texts: str, **changes: Any) -> dict[str, Any]:
-    """A GenerateContentResponse with these parts; changes go over its candidate."""
-    parts = [{"text": text} for text in texts]
-    candidate = {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "index": 0}
-    return {"candidates": [{**candidate, **changes}], "usageMetadata": USAGE}
-
-
-def make_line(answer: Any = None, **fields: Any) -> bytes:
-    entry = {"key": KEY, **({} if answer is None else {"response": answer}), **fields}
-    return json.dumps(entry, ensure_ascii=False).encode()
-
-
-def parse(answer: Any = None, model: type[PageModel] = MODEL, **fields: Any) -> Answer | Failure:
-    return parse_line(make_line(answer, **fields), model)
-
-
-def answered(result: Answer | Failure) -> Answer:
-    assert isinstance(result, Answer), result
-    return result
-
-
-def failed(result: Answer | Failure, error_type: str) -> Failure:
-    assert isinstance(result, Failure), result
-    assert result.error_type == error_type, result.message
-    assert result.error_type in ERROR_TYPES
-    assert result.message
-    assert result.traceback.startswith("Traceback")
-    return result
-
 
 # Lines and keys
 
@@ -447,129 +395,3 @@ def test_settings_know_the_error_types() -> None:
 
     annotation = settings.Retry.model_fields["after"].annotation
     assert set(get_args(get_args(annotation)[0])) <= ERROR_TYPES
-
-
-# Loops
-
-LOOPS = [
-    "Course of study, first term, " * 200,
-    "Latin " * 200,
-    "LATIN.—Livy, with Exercises in Latin Composition (Arnold).\n" * 20,
-    ("A paragraph of the laws of the college, which no student may leave. " * 4 + "\n") * 6,
-    "the " * 300,
-    ". " * 2500,
-    "0" * 5000,
-    "\n" * 5000,
-    "Smith, John, Ashgrove ... 12 " * 100,
-]
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("before", ["", "FRESHMAN YEAR. First Term. " + "abc def " * 7])
-@pytest.mark.parametrize("after", ["", "\nSECOND TERM. Algebra."])
-def test_a_loop_is_found_wherever_it_stands(loop: str, before: str, after: str) -> None:
-    assert find_loop(before + loop + after)
-
-
-def test_a_loop_says_what_it_repeats() -> None:
-    loop = find_loop("Begin. " + "Latin and Greek; " * 100)
-    assert loop is not None
-    assert sorted(loop.unit) == sorted("Latin and Greek; ")
-    assert loop.repeats >= 100
-
-
-def test_loops_of_every_period_and_place_are_found() -> None:
-    chance = random.Random(2)
-    letters = "abcdefghijklmnop qrstuvwxyz.,\n"
-    for _ in range(500):
-        unit = "".join(chance.choices(letters, k=chance.randint(2, 900))) + "x"
-        repeats = max(7, -(-1100 // len(unit)))
-        before = "".join(chance.choices(letters, k=chance.randint(0, 3000)))
-        assert find_loop(before + unit * repeats + "The end."), (unit, len(before))
-
-
-def test_a_loop_whose_unit_holds_a_shorter_loop_is_found() -> None:
-    row = "." * 200 + "Latin\n"
-    assert find_loop("Table of studies.\n" + row * 12)
-
-
-def _timetable() -> str:
-    hours = "\n".join(f"{hour} o'clock" for hour in range(8, 14))
-    return hours + "\n" + "\n".join(["Lectures and Recitations"] * 36)
-
-
-def _leaders() -> str:
-    subjects = ["Algebra", "Geometry", "Botany", "Logic", "Rhetoric", "Greek", "Latin", "French"]
-    authors = ["Davies", "Gray", "Whately", "Sophocles", "Arnold", "Fasquelle", "Day", "Hedge"]
-    return "\n".join(
-        f"{subjects[number % 8]}{'.' * 60}{authors[number * 3 % 8]}, {number}."
-        for number in range(60)
-    )
-
-
-HONEST = {
-    "an empty page": "",
-    "a time-table": _timetable(),
-    "a table with leader dots": _leaders(),
-    "a ditto column": "\n".join(["do."] * 60),
-    "a column of sums": "\n".join(["$15 00"] * 60),
-    "a blank form": ("_" * 60 + "\n") * 40,
-    "rows of ditto marks": "\n".join([' "    "    " '] * 60),
-    "five receipts on a page": (
-        "Received of ____________ the sum of ________ dollars, being the tuition of "
-        "__________ for the ____ term of 18__.\n"
-    )
-    * 5,
-    "a list of students": "\n".join(
-        f"{name}, {town}, {number} N. College."
-        for number, (name, town) in enumerate(
-            (f"{a} {b}", c)
-            for a in ("John", "James", "William")
-            for b in ("Smith", "Brown", "Adams", "Clark")
-            for c in ("Ashgrove", "Linden", "Merrivale", "Salem")
-        )
-    ),
-    "a refrain": "Holy, holy, holy, Lord God of Sabaoth. " * 12,
-    "a table of numbers": "\n".join(f"{n}  {n * n}  {n**3}" for n in range(300)),
-}
-
-
-@pytest.mark.parametrize("text", HONEST.values(), ids=HONEST.keys())
-def test_honest_repetition_is_no_loop(text: str) -> None:
-    assert find_loop(text) is None
-    answered(parse(response(json.dumps(page("FRESHMAN YEAR.", text, "14")))))
-
-
-@pytest.mark.parametrize(
-    "sample", sorted((Path(__file__).parent.parent / "resources" / "sample").rglob("*.json"))
-)
-def test_no_sample_page_is_a_loop(sample: Path) -> None:
-    assert find_loop(sample.read_text(encoding="utf-8")) is None
-
-
-def test_a_truncated_loop_is_a_repetition() -> None:
-    text = json.dumps(page("FRESHMAN YEAR. " + "Livy, " * 3000))[:9000]
-    failed(parse(response(text, finishReason="MAX_TOKENS")), "Repetition")
-    counted = json.dumps(page(*["Latin."] * 200))[:9000]
-    assert find_loop(counted) is None
-    assert find_loop_in_json(counted)
-    failed(parse(response(counted, finishReason="MAX_TOKENS")), "Repetition")
-
-
-def test_an_answer_that_ends_in_white_space_is_a_repetition() -> None:
-    text = PAGE_JSON[:100] + "\n" * 20_000
-    failed(parse(response(text, finishReason="MAX_TOKENS")), "Repetition")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "".join(random.Random(3).choices("abcdefgh ", k=100_000)),
-        ("." * 3900 + "x") * 25,
-        ("ab" * 499 + "c") * 5 + "d" * 900,
-        "".join("." * n + "x" for n in range(400)),
-    ],
-    ids=["noise", "long leaders", "nearly", "growing"],
-)
-def test_what_nearly_repeats_is_no_loop(text: str) -> None:
-    assert find_loop(text) is None

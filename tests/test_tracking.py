@@ -1,102 +1,42 @@
 """Rows for Braintrust: each attempt once, whatever happens to the service or to us."""
 
 import json
-import os
 import re
-import subprocess
 import sys
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from braintrust_server import KEY, PROJECT, BraintrustServer, Row
-from embedded_process import SCRIPTS, wait_for
+from embedded_process import wait_for
 from library import REPO
-from operators import Operator
+from logged_attempts import (
+    A_BATCH,
+    ATTEMPTS,
+    CONTEXT,
+    GEMINI_KEY,
+    IMAGE,
+    NEVER,
+    SECRETS,
+    add_batch,
+    assert_all_there_once,
+    delivery,
+    fill,
+    for_posts,
+    key_of,
+    pages_in,
+    result_line,
+)
 
-from pagewave.keys import Secrets
-from pagewave.ledger import Attempt, FailureRow, Flag, Ledger, PlannedPage, Record
+from pagewave.ledger import FailureRow, Record
 from pagewave.ledger.outbox import _WAITING
 from pagewave.redaction import remember_key
 from pagewave.tracking.background import BackgroundDelivery
 from pagewave.tracking.cleaning import cleaned
 from pagewave.tracking.delivery import PARK_AFTER_REFUSALS, PROBES, Delivery
 from pagewave.tracking.service import Braintrust, KeyRefused, why_off
-
-ATTEMPTS = 1000
-A_BATCH = 100
-CONTEXT = "LAST_500_CHARS:\nEuclid <begun>\nLAST_3_COURSES:\n(none)"
-TEMPLATE = "Read this page.\n{% if previous_context %}{{ previous_context }}{% endif %}"
-GEMINI_KEY = "AIza" + "Sy0123456789abcdefghijklmnopqrstuvw"[:35]
-IMAGE = (
-    "/9j/4AAQSkZJRgABAQAAAQABAAD" + "aZ3+/xK9Qw7BtYu2LmNp5RsVd8FgHj1CeXiO4kS6TzUvWbAlEqGhIoPr" * 20
-)
-NEVER = threading.Event()
-SECRETS = Secrets.model_validate(
-    {
-        "gemini_api_key": GEMINI_KEY,
-        "braintrust_api_key": KEY,
-        "braintrust_project_name": PROJECT,
-    }
-)
-
-
-def key_of(number: int) -> str:
-    """The page of an attempt; the school's name has a colon."""
-    return f"Ohio:Elm: School {number % A_BATCH}:1850:{number // A_BATCH + 1}"
-
-
-def fill(path: Path, attempts: int = ATTEMPTS) -> Ledger:
-    """A ledger with batches of attempts, of which every tenth failed."""
-    ledger = Ledger.open(path)
-    ledger.start_run("r1", "gemini", "gemini-2.5-flash", [PlannedPage(key_of(0), 1, 1, 0)], [])
-    ledger.add_prompt("p" * 64, "page_ocr", "v1.1.jinja", TEMPLATE)
-    for first in range(0, attempts, A_BATCH):
-        add_batch(ledger, range(first, min(first + A_BATCH, attempts)))
-    return ledger
-
-
-def add_batch(ledger: Ledger, numbers: range) -> None:
-    """A batch that was sent and collected."""
-    name = f"batch {numbers[0] // A_BATCH}"
-    records = [
-        Record(key_of(n), f"f{n}", 1, CONTEXT, '{"temperature":0.1}', f"{n}.jpg", f"{n:064}")
-        for n in numbers
-    ]
-    batch = ledger.add_intent(
-        name, "gemini", "gemini-2.5-flash", "p" * 64, "r1", 1, numbers[0] // A_BATCH + 1, records
-    )
-    ledger.mark_creating(batch.id, "files/in")
-    ledger.mark_submitted(batch.id, f"batches/{name}")
-    lines = [(key_of(n), result_line(n)) for n in numbers]
-    ledger.store_lines(batch.id, lines)
-    attempts = [
-        Attempt(
-            *(key_of(n), 1, f"f{n}", None if n % 10 == 0 else json.dumps({"page": n})),
-            *("STOP", 1000, 500, 20, 100, 0.0008),
-            flags=(Flag("blank", "text on blank paper"),) if n == 7 else (),
-        )
-        for n in numbers
-    ]
-    failures = [
-        FailureRow(
-            *(key_of(n), 1, True, "JSONDecodeError", f"no JSON, asked with {GEMINI_KEY}"),
-            *(f"Traceback: GET /v1?key={GEMINI_KEY}", f"text {n} {IMAGE}", f'{{"raw": {n}}}'),
-        )
-        for n in numbers
-        if n % 10 == 0
-    ]
-    ledger.commit_results(batch.id, "SUCCEEDED", None, attempts, failures)
-
-
-def result_line(number: int) -> bytes:
-    """A line as Gemini writes it."""
-    parts = [{"text": json.dumps({"page": number})}]
-    response = {"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}
-    return json.dumps({"key": key_of(number), "response": response}).encode()
 
 
 @pytest.fixture
@@ -116,24 +56,6 @@ def _fresh_client() -> Iterator[None]:
         from braintrust import logger as client
 
         client._internal_reset_global_state()
-
-
-def delivery(ledger: Ledger, timeout_seconds: float = 10.0) -> Delivery:
-    """What delivers, with no pause after failures."""
-    service = Braintrust(SECRETS, timeout_seconds)
-    return Delivery(ledger, service, first_pause_seconds=0.0)
-
-
-def pages_in(rows: dict[str, Row]) -> list[str]:
-    """The pages of the server's rows."""
-    return sorted(row["input"]["page_id"] for row in rows.values())
-
-
-def assert_all_there_once(ledger: Ledger, server: BraintrustServer, attempts: int) -> None:
-    """None lost, none twice."""
-    assert pages_in(server.rows) == sorted(key_of(n) for n in range(attempts))
-    assert ledger.outbox_counts() == (0, attempts, 0)
-    assert max(server.posts) <= 100
 
 
 # What a row says
@@ -260,11 +182,6 @@ def test_no_row_is_looked_for_by_reading_a_whole_table(tmp_path: Path) -> None:
 
 
 # Trouble
-
-
-def for_posts(answers: list[str | None]) -> Callable[[list[Row]], str | None]:
-    """The first posts end like this; all further ones well."""
-    return lambda rows: answers.pop(0) if answers else None
 
 
 @pytest.mark.parametrize(
@@ -463,85 +380,6 @@ def test_a_delivery_that_breaks_fails_nobody(
     ledger.close()
     BackgroundDelivery(ledger, delivering, 0.05).finish(10, NEVER)
     assert "delivery to Braintrust ended" in caplog.text
-
-
-# The command
-
-
-def deliver_logs(path: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run deliver_logs.py in a folder without .env."""
-    return subprocess.run(
-        [sys.executable, str(REPO / "scripts/deliver_logs.py"), "--ledger", str(path), *options],
-        **{"capture_output": True, "text": True, "check": False, "cwd": path.parent},
-        env=without_braintrust() | environment,
-    )
-
-
-def without_braintrust() -> dict[str, str]:
-    """The environment of a process that knows no Braintrust."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BRAINTRUST_")}
-    return kept | {"PYTHONPATH": str(SCRIPTS)}
-
-
-def test_the_command_delivers_and_tells(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "ledger.sqlite"
-    ledger = fill(path, 3)
-    operator = Operator(path, capsys)
-    monkeypatch.chdir(tmp_path)
-    with BraintrustServer() as server:
-        here = server.environment
-        for name in here:
-            monkeypatch.delenv(name, raising=False)
-        off = "BRAINTRUST_API_KEY and BRAINTRUST_PROJECT_NAME are not set"
-        assert off in operator.run("deliver_logs.py", code=2)
-        status = operator.json("deliver_logs.py", "--status")
-        assert (status["waiting"], status["delivered"], status["outage"]) == (3, 0, None)
-        assert off in status["off"]
-
-        wrong = deliver_logs(path, **here | {"BRAINTRUST_API_KEY": "wrong"})
-        assert wrong.returncode == 5
-        assert "refuses BRAINTRUST_API_KEY" in wrong.stderr
-
-        ledger.mark_refused(2, "413: too large", park_after=1)
-        down = deliver_logs(path, **here | {"BRAINTRUST_API_URL": "http://127.0.0.1:1"})
-        assert down.returncode == 1
-        assert f"refused (1x): {key_of(1)}: 413: too large" in down.stdout
-        assert "http://127.0.0.1:1 gave no answer (Connection refused)" in down.stdout
-        assert "0 rows delivered, 2 waiting, 1 refused" in operator.run(
-            "deliver_logs.py", "--status"
-        )
-
-        last = deliver_logs(path, "--parked", "--json", **here)
-        assert last.returncode == 0, last.stderr
-        assert json.loads(last.stdout)["delivered_now"] == 3
-        assert len(server.rows) == 3
-        for result in (wrong, down, last):
-            assert "Traceback" not in result.stderr
-
-
-def test_kill_between_sending_and_ticking_off(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    ledger = fill(path)
-    with BraintrustServer() as server:
-        server.trouble = for_posts([None, None, None, "hang"])
-        head = subprocess.Popen(
-            [sys.executable, str(REPO / "scripts/deliver_logs.py"), "--ledger", str(path)],
-            env=without_braintrust() | server.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_for(lambda: server.held)
-        head.kill()
-        head.wait()
-        server.release()
-        assert len(server.rows) == 400
-        assert ledger.outbox_counts() == (700, 300, 0)
-        result = deliver_logs(path, **server.environment)
-        assert result.returncode == 0, result.stderr
-        assert_all_there_once(ledger, server, ATTEMPTS)
-        assert sum(server.posts) == ATTEMPTS + 100
 
 
 # Configuration and cleaning
