@@ -176,6 +176,7 @@ def test_the_sample_once_it_was_read(sample: Library, sample_reading: Reading) -
     pages, usd = sample.ledger("SELECT COUNT(*), SUM(expected_usd) FROM record")[0]
     assert pages == 18
     # Each wave was expected to take what was known by then.
+    assert usd == pytest.approx(sample_reading.plan["by_rule"]["usd"], rel=0.15)
     assert usd == pytest.approx(sample_reading.usd, rel=0.15)
 
 

@@ -1,10 +1,9 @@
 """What only one may do at a time, be it a thread or a process."""
 
-import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from embedded_process import SCRIPTS, wait_for
@@ -45,7 +44,7 @@ def waits(process: subprocess.Popen[str]) -> bool:
 
 def test_a_process_waits_until_another_is_out(tmp_path: Path) -> None:
     path = tmp_path / "results" / "1.lock"
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         with one_at_a_time(path):
             process = stack.enter_context(other(path))
             wait_for(lambda: waits(process))

@@ -167,7 +167,8 @@ def _dearest(pricing: Pricing, model: str) -> float:
 def _known(price: float | None, model: str) -> float:
     if price is None:
         raise ConfigError(
-            f"The budget can't be counted: the ledger holds pages read by {model}, whose price is "
-            "not known. Add it under pricing.batch_usd_per_million_tokens."
+            "Budgets (execution.max_cost_usd, max_cost_usd_total) can't be kept: the ledger holds "
+            f"pages read by {model}, whose price is not known. Add it under "
+            "pricing.batch_usd_per_million_tokens."
         )
     return price

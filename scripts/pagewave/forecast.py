@@ -10,12 +10,7 @@ from .budget import Budget, budgets
 from .dataset import Page
 from .expectation import RULE_OF_THUMB_ERROR, Expectation, expectation
 from .prompting import Prompt
-from .requests import (
-    Estimate,
-    generation_config,
-    most_tokens,
-    usd,
-)
+from .requests import Estimate, generation_config, most_tokens, usd
 from .schedule import Schedule
 from .wave import build_request_from
 from .workbench import Workbench

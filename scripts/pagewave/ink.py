@@ -41,7 +41,7 @@ def share_of_ink(path: Path) -> float:
 def share_of_print(path: Path) -> float:
     """About the share of an image's area that lines of print take up, from 0 to 1.
 
-    Quicker and rougher than `share_of_ink`: 20 ms a page. A dense page has 0.15.
+    Quicker and rougher than `share_of_ink`: 25 ms a page. A dense page has 0.15.
 
     Raises:
         DataError: the image can't be read.

@@ -1,7 +1,8 @@
-"""The lock on a state folder: one process at a time runs waves over it or remakes its ledger.
+"""Locks: one process at a time runs waves over a state folder or remakes its ledger, and within a
+run one at a time does what two waves may both want.
 
-It is `flock` on `state/lock`, which the kernel releases however its holder ends. The file says who
-holds it: the process id and what it does.
+They are `flock` on files, which the kernel releases however the holder ends. The state folder's,
+`state/lock`, says who holds it: the process id and what it does.
 """
 
 import fcntl
@@ -41,9 +42,8 @@ def take_lock(state_dir: Path, what: str = RUN) -> IO[str]:
         LedgerError: the folder can't be written.
     """
     path = state_dir / "lock"
+    file = _opened(path)
     with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,10 +65,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
     Raises:
         LedgerError: the file can't be written.
     """
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a", encoding="utf-8")
-    with file:
+    with _opened(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -85,3 +82,9 @@ def holder(state_dir: Path) -> int | None:
     except OSError:
         pass
     return None
+
+
+def _opened(path: Path) -> IO[str]:
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="utf-8")

@@ -76,8 +76,8 @@ def _remove_leftover_files(bench: Workbench) -> None:
     """Remove files that only the run which died had a use for."""
     paths = bench.settings.paths
     remove_partial_files(paths.logs_dir / "waves")
-    for results in (paths.state_dir / "results").glob("*"):
-        results.unlink()
+    for leftover in (paths.state_dir / "results").glob("*"):
+        leftover.unlink()
     settled = bench.ledger.settled_batches()
     for requests in (paths.state_dir / "requests").glob("*.jsonl"):
         # Those of batches that this ledger doesn't know are what it can be rebuilt from.
