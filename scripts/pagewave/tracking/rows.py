@@ -24,19 +24,24 @@ NOWHERE = {"caller_filename": "pagewave", "caller_functionname": "deliver", "cal
 """In place of the path of our code on this machine, which the client would add."""
 
 
+def row_id(display_name: str, key: str) -> uuid.UUID:
+    """The id of a record's row: of the same batch and key it is always the same."""
+    return uuid.uuid5(IDS, f"{display_name}\n{key}")
+
+
 def braintrust_row(row: LogRow) -> Row:
     """The span of an attempt, with times of its batch; plain JSON values only.
 
     Raises:
         Exception: what the ledger holds of it can't be understood.
     """
-    row_id = uuid.uuid5(IDS, f"{row.display_name}\n{row.key}")
+    its_id = row_id(row.display_name, row.key)
     failed = row.page is None
     answered_at = row.answered_at or row.sent_at
     return {
-        "id": str(row_id),
-        "span_id": row_id.hex[:16],
-        "root_span_id": uuid.uuid5(IDS, row_id.hex).hex,
+        "id": str(its_id),
+        "span_id": its_id.hex[:16],
+        "root_span_id": uuid.uuid5(IDS, its_id.hex).hex,
         "name": row.prompt_name,
         "type": "llm",
         "created": datetime.fromtimestamp(answered_at, UTC).isoformat(),
