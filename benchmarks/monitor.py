@@ -18,18 +18,18 @@ from pathlib import Path
 
 from overhead import ROOT
 
+from pagewave.commands.command import Place
+from pagewave.commands.monitor.feed import Feed
+from pagewave.commands.monitor.watching import Watcher
+from pagewave.config.settings import Settings
 from pagewave.ledger import FailureRow, Ledger, MemberOutcome, PlannedPage, Record
 from pagewave.ledger.answers import Attempt
-from pagewave.monitor.feed import Feed
-from pagewave.monitor.watching import Watcher
-from pagewave.operators.console import Place
-from pagewave.schedule import plan
-from pagewave.settings import Settings
+from pagewave.plan.schedule import plan
 
 sys.path.insert(0, str(ROOT / "tests"))
-from browser import browser
-from library import Library
-from monitor_process import MonitorProcess
+from helpers.browser import browser
+from helpers.library import Library
+from helpers.monitor_process import MonitorProcess
 
 PAGES_A_BOOK = 20
 ANSWER = json.dumps({"text": "Rhetoric, Logic and the Evidences of Christianity. " * 80})

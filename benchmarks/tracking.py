@@ -22,10 +22,10 @@ from typing import NamedTuple
 from overhead import ROOT, make_data_set, snakemake
 
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer
-from pagewave.run import ADDRESS_VARIABLE
+from pagewave.workflow.run import ADDRESS_VARIABLE
 
 sys.path.insert(0, str(ROOT / "tests"))
-from braintrust_server import BraintrustServer
+from helpers.braintrust_server import BraintrustServer
 
 
 class Costs(NamedTuple):

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
 from snakemake.common import overwrite_function_params
 
-from pagewave import snake
+from pagewave.workflow import snakefile as snake
 
 RUN = snake.load(config, workflow)
 PLAN = RUN.plan

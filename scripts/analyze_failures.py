@@ -10,9 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pagewave.forecast import count
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     add_ledger_option,
     command_parser,
     find_place,
@@ -24,7 +22,7 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.failures import (
+from pagewave.commands.failures import (
     GROUPINGS,
     Group,
     Summary,
@@ -33,7 +31,9 @@ from pagewave.operators.failures import (
     history,
     summarize,
 )
-from pagewave.operators.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, selection_of
+from pagewave.ledger import Ledger
+from pagewave.plan.forecast import count
 
 EXAMPLES = """examples:
   analyze_failures.py                                    how many, of which kinds, dead letters

@@ -10,12 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from pagewave.dataset import Dataset
-from pagewave.errors import LedgerError
-from pagewave.forecast import count
-from pagewave.ledger import Ledger
-from pagewave.lock import LockedError, take_lock
-from pagewave.operators.batches import (
+from pagewave.commands.batch_views import (
     BatchView,
     Orphan,
     all_views,
@@ -25,7 +20,7 @@ from pagewave.operators.batches import (
     reconcile,
     total_usd,
 )
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     Place,
     add_ledger_option,
     age,
@@ -39,8 +34,13 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.service import going_on, reaching, serving, workbench
-from pagewave.workbench import log_to_terminal
+from pagewave.errors import LedgerError
+from pagewave.gemini.connect import going_on, reaching, serving, workbench
+from pagewave.ledger import Ledger
+from pagewave.ledger.lock import LockedError, take_lock
+from pagewave.pages.dataset import Dataset
+from pagewave.plan.forecast import count
+from pagewave.workspace import log_to_terminal
 
 EXAMPLES = """examples:
   batches.py                        what the ledger says is at the service

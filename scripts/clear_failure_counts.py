@@ -6,9 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pagewave.forecast import count
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     add_ledger_option,
     command_parser,
     find_place,
@@ -16,8 +14,10 @@ from pagewave.operators.console import (
     require_ledger,
     run_command,
 )
-from pagewave.operators.failures import clearable
-from pagewave.operators.selection import EVERYTHING, add_selection, selection_of
+from pagewave.commands.failures import clearable
+from pagewave.commands.selection import EVERYTHING, add_selection, selection_of
+from pagewave.ledger import Ledger
+from pagewave.plan.forecast import count
 
 EXAMPLES = """examples:
   clear_failure_counts.py --key 'Ohio:Merrivale Female Seminary:1859:3'

@@ -14,12 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pagewave.dataset import Page, scan
-from pagewave.errors import ConfigError
-from pagewave.forecast import WaveForecast, count
-from pagewave.ledger import Ledger, refuse_network
-from pagewave.lock import take_lock
-from pagewave.operators.console import (
+from pagewave.answers.intervals import MIN_PAGES, SEED, Interval
+from pagewave.answers.scores import FACTS
+from pagewave.commands.command import (
     command_parser,
     find_place,
     positive,
@@ -28,13 +25,7 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.service import serving
-from pagewave.prompting import TEMPLATE_SUFFIX, Prompt, load_prompt
-from pagewave.provenance import edited_prompts
-from pagewave.scoring import FACTS
-from pagewave.settings import Settings, load_secrets
-from pagewave.trials.bootstrap import MIN_PAGES, SEED, Interval
-from pagewave.trials.comparison import (
+from pagewave.commands.trials.comparison import (
     Pair,
     Reading,
     Side,
@@ -45,10 +36,19 @@ from pagewave.trials.comparison import (
     read,
     sample,
 )
-from pagewave.trials.comparison_page import share, write_page
-from pagewave.trials.experiment import record
-from pagewave.trials.summary import Summary, summarize
-from pagewave.workbench import Workbench, log_to_terminal
+from pagewave.commands.trials.comparison_page import share, write_page
+from pagewave.commands.trials.experiment import record
+from pagewave.commands.trials.summary import Summary, summarize
+from pagewave.config.settings import Settings, load_secrets
+from pagewave.errors import ConfigError
+from pagewave.gemini.connect import serving
+from pagewave.ledger import Ledger, refuse_network
+from pagewave.ledger.lock import take_lock
+from pagewave.pages.dataset import Page, scan
+from pagewave.plan.forecast import WaveForecast, count
+from pagewave.plan.outdated import edited_prompts
+from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
+from pagewave.workspace import Workbench, log_to_terminal
 
 EXAMPLES = """examples:
   compare_prompts.py --a v1.jinja --b v1.1.jinja --sample 20

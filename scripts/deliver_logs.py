@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pagewave.errors import ConfigError, ServiceError
-from pagewave.forecast import count
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     Place,
     add_ledger_option,
     command_parser,
@@ -23,7 +20,10 @@ from pagewave.operators.console import (
     require_ledger,
     run_command,
 )
-from pagewave.settings import load_secrets
+from pagewave.config.settings import load_secrets
+from pagewave.errors import ConfigError, ServiceError
+from pagewave.ledger import Ledger
+from pagewave.plan.forecast import count
 from pagewave.tracking.background import delivery_for
 from pagewave.tracking.service import KeyRefused, why_off
 

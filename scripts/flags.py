@@ -6,9 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pagewave.forecast import count
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     add_ledger_option,
     command_parser,
     find_place,
@@ -18,7 +16,9 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, selection_of
+from pagewave.ledger import Ledger
+from pagewave.plan.forecast import count
 
 EXAMPLES = """examples:
   flags.py                                      the flags of all answers on file

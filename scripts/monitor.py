@@ -9,10 +9,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from pagewave.commands.command import command_parser, find_place, print_json, run_command
+from pagewave.commands.monitor.server import serve
 from pagewave.errors import PagewaveError
 from pagewave.loopback import bind
-from pagewave.monitor.server import serve
-from pagewave.operators.console import command_parser, find_place, print_json, run_command
 
 EXAMPLES = """examples:
   monitor.py

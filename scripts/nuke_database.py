@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pagewave.errors import LedgerError
-from pagewave.lock import take_lock
-from pagewave.operators.batches import BatchView
-from pagewave.operators.console import (
+from pagewave.commands.batch_views import BatchView
+from pagewave.commands.command import (
     Place,
     add_ledger_option,
     command_parser,
@@ -23,7 +21,9 @@ from pagewave.operators.console import (
     require_ledger,
     run_command,
 )
-from pagewave.operators.nuke import contents, cost_of, in_flight, move_away, nuke
+from pagewave.commands.nuke import contents, cost_of, in_flight, move_away, nuke
+from pagewave.errors import LedgerError
+from pagewave.ledger.lock import take_lock
 
 EXAMPLES = """examples:
   nuke_database.py --dry-run     what would be forgotten

@@ -13,10 +13,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pagewave.dataset import Page, scan
-from pagewave.forecast import count
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     command_parser,
     dollars,
     find_place,
@@ -28,9 +25,12 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.selection import add_selection, selection_of
-from pagewave.operators.service import workbench
-from pagewave.provenance import (
+from pagewave.commands.selection import add_selection, selection_of
+from pagewave.gemini.connect import workbench
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import Page, scan
+from pagewave.plan.forecast import count
+from pagewave.plan.outdated import (
     PageOrigin,
     command_to_read_again,
     edited_prompts,
@@ -38,7 +38,7 @@ from pagewave.provenance import (
     pages_on_file,
     reading_again,
 )
-from pagewave.workbench import Workbench
+from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:
   pages.py                                          every page on file

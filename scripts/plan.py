@@ -10,11 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pagewave.dataset import scan
-from pagewave.demand import Command, demand
-from pagewave.forecast import Forecast
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     command_parser,
     find_place,
     print_json,
@@ -22,13 +18,17 @@ from pagewave.operators.console import (
     printer,
     run_command,
 )
-from pagewave.operators.plan_view import view
-from pagewave.operators.service import workbench
-from pagewave.preparation import refuse_broken
-from pagewave.requests import generation_config, request_body, response_schema
-from pagewave.schedule import Schedule, plan
-from pagewave.trials.asking import Question, question
-from pagewave.workbench import Workbench
+from pagewave.commands.trials.asking import Question, question
+from pagewave.gemini.connect import workbench
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import scan
+from pagewave.pages.prepare import refuse_broken
+from pagewave.plan.forecast import Forecast
+from pagewave.plan.schedule import Schedule, plan
+from pagewave.plan.table import view
+from pagewave.plan.targets import Command, demand
+from pagewave.prompts.request import generation_config, request_body, response_schema
+from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:
   plan.py                                                  what `snakemake` would read

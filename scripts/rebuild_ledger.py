@@ -14,10 +14,7 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
-from pagewave.dataset import scan
-from pagewave.ledger import Ledger
-from pagewave.lock import take_lock
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     Place,
     command_parser,
     dollars,
@@ -25,9 +22,12 @@ from pagewave.operators.console import (
     print_json,
     run_command,
 )
-from pagewave.operators.rebuild import NOT_RECOVERED, Rebuilt, rebuild
-from pagewave.operators.service import serving, workbench
-from pagewave.workbench import log_to_terminal
+from pagewave.commands.rebuild.from_service import NOT_RECOVERED, Rebuilt, rebuild
+from pagewave.gemini.connect import serving, workbench
+from pagewave.ledger import Ledger
+from pagewave.ledger.lock import take_lock
+from pagewave.pages.dataset import scan
+from pagewave.workspace import log_to_terminal
 
 EXAMPLES = """examples:
   rebuild_ledger.py --dry-run       what would be taken in

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pagewave.answers.scores import FACTS, PageScore, Scores, score_pages, totals
 from pagewave.errors import PagewaveError
-from pagewave.scoring import FACTS, PageScore, Scores, score_pages, totals
 
 NOTHING_TO_SCORE = 2
 """The exit code when there are no pages to score, or files that are no pages."""

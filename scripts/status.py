@@ -10,9 +10,7 @@ from dataclasses import asdict
 
 from rich.live import Live
 
-from pagewave.ledger import Ledger
-from pagewave.lock import holder
-from pagewave.operators.console import (
+from pagewave.commands.command import (
     Place,
     add_ledger_option,
     command_parser,
@@ -22,8 +20,10 @@ from pagewave.operators.console import (
     require_ledger,
     run_command,
 )
-from pagewave.operators.status import RunStatus, Watch
-from pagewave.operators.status_view import view
+from pagewave.commands.status_view import view
+from pagewave.ledger import Ledger
+from pagewave.ledger.lock import holder
+from pagewave.waves.status import RunStatus, Watch
 
 EXAMPLES = """examples:
   status.py                 the newest run, once

@@ -17,9 +17,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from pagewave.dataset import scan
-from pagewave.ledger import Ledger
-from pagewave.operators.console import (
+from pagewave.answers.result_line import Answer
+from pagewave.commands.command import (
     command_parser,
     dollars,
     find_place,
@@ -29,12 +28,13 @@ from pagewave.operators.console import (
     run_command,
     table,
 )
-from pagewave.operators.service import serving, workbench
-from pagewave.prompting import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFIX
-from pagewave.responses import Answer
-from pagewave.settings import Settings, load_secrets
-from pagewave.trials.asking import Question, Reply, ask, logged_to_braintrust, question
-from pagewave.workbench import Workbench, log_to_terminal
+from pagewave.commands.trials.asking import Question, Reply, ask, logged_to_braintrust, question
+from pagewave.config.settings import Settings, load_secrets
+from pagewave.gemini.connect import serving, workbench
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import scan
+from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFIX
+from pagewave.workspace import Workbench, log_to_terminal
 
 EXAMPLES = """examples:
   try_prompt.py --page 'Ohio:Merrivale Female Seminary:1859:3'

@@ -4,8 +4,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from embedded_process import EmbeddedProcess
 from hypothesis import HealthCheck, Phase, settings
+
+from helpers.embedded_process import EmbeddedProcess
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

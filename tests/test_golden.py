@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from pagewave import submission
-from pagewave.dataset import scan
-from pagewave.prepared_images import PreparedImages
-from pagewave.prompting import Prompt, load_prompt
-from pagewave.requests import (
+from pagewave.config.settings import Settings, load_settings
+from pagewave.pages.dataset import scan
+from pagewave.pages.prepared import PreparedImages
+from pagewave.prompts.registry import Prompt, load_prompt
+from pagewave.prompts.request import (
     build_request,
     generation_config,
     jsonl_line,
     recipe,
     response_schema,
 )
-from pagewave.settings import Settings, load_settings
 from pagewave.tracking import rows
+from pagewave.waves import submit as submission
 
 REPO = Path(__file__).parents[1]
 CONTEXT = "LAST_500_CHARS:\nMr. Hale. Latin Grammar\n\nLAST_3_COURSES:\n(none)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SAMPLE = Path(__file__).parent.parent / "resources" / "sample"
+SAMPLE = Path(__file__).parents[1] / "resources" / "sample"
 
 
 def names(kind: str, suffix: str) -> set[str]:

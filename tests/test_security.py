@@ -12,23 +12,23 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from echoing_proxy import EchoingProxy
-from embedded_process import EmbeddedProcess, wait_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from library import REPO, Library
 
-from pagewave.collection import Ended, understand
-from pagewave.dataset import scan
+from helpers.echoing_proxy import EchoingProxy
+from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.library import REPO, Library
+from pagewave.config.settings import load_secrets, load_settings
 from pagewave.errors import ServiceError, exit_on_error
-from pagewave.images import ImageFacts
 from pagewave.ledger import Ledger, PlannedPage, Record
-from pagewave.prompting import CONTEXT_BEGIN, CONTEXT_END, load_prompt
+from pagewave.pages.dataset import scan
+from pagewave.pages.image_files import ImageFacts
+from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, load_prompt
+from pagewave.prompts.request import Request, jsonl_line
 from pagewave.redaction import HIDDEN, hide_keys, remember_key
-from pagewave.requests import Request, jsonl_line
-from pagewave.settings import load_secrets, load_settings
-from pagewave.snake import job
-from pagewave.workbench import Workbench, _Formatter
+from pagewave.waves.collect import Ended, understand
+from pagewave.workflow.snakefile import job
+from pagewave.workspace import Workbench, _Formatter
 
 GEMINI_KEY = "AIzaSyCanary-of_Gemini/0123456789+abc"
 BRAINTRUST_KEY = "sk-canary-of-braintrust-9876543210"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pagewave.prompting import PageModel
+from pagewave.page_model import PageModel
 
 CONTEXT_CHARS = 500
 CONTEXT_COURSES = 3

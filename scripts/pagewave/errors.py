@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import ClassVar, Literal, TypeVar
 
-from .redaction import hide_keys, traceback_without_keys
+from pagewave.redaction import hide_keys, traceback_without_keys
 
 T = TypeVar("T")
 

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from embedded_process import wait_for
-from library import Head, Library
-from one_node import OneNode, Unavailable, is_living, slurm
-from sample import sample_library
-from scan_files import page_of, save
+
+from helpers.embedded_process import wait_for
+from helpers.library import REPO, Head, Library
+from helpers.one_node import OneNode, Unavailable, is_living, slurm
+from helpers.sample import sample_library
+from helpers.scan_files import page_of, save
 
 pytest.importorskip("snakemake_executor_plugin_slurm", reason="the extra `slurm` is not installed")
 
-QUICK = [str(Path(__file__).with_name("quick_snakemake.py"))]
+QUICK = [str(REPO / "tests/helpers/quick_snakemake.py")]
 TIFF, PLAIN = "Ohio/Tiff/1853", "Ohio/Plain/1854"
 SECONDS = 120.0
 """Nothing here takes half as long, however busy the machine."""

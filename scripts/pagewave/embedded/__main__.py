@@ -19,12 +19,12 @@ import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..loopback import bind
-from . import answers, echo, faults
-from .events import EventLog
-from .jobs import Jobs, Pace
-from .server import build_app
-from .store import Store
+from pagewave.embedded.server import answers, echo, faults
+from pagewave.embedded.server.events import EventLog
+from pagewave.embedded.server.jobs import Jobs, Pace
+from pagewave.embedded.server.server import build_app
+from pagewave.embedded.server.store import Store
+from pagewave.loopback import bind
 
 ABOUT = """\
 A local stand-in for Gemini's File and Batch services. The unmodified google-genai client talks to
@@ -141,7 +141,7 @@ def make_reader(name: str) -> answers.Read:
     def read(key: str, image: bytes, prompt: str) -> str:
         with lock:
             if not loaded:
-                from .reader import Reader
+                from pagewave.embedded.reader.reader import Reader
 
                 reader = Reader()
                 loaded.append(lambda _key, image, prompt: reader.read(image, prompt))

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ServiceError
-from ..keys import KEY_VARIABLES
+from pagewave.config.keys import KEY_VARIABLES
+from pagewave.errors import ServiceError
 
 if TYPE_CHECKING:
-    from ..settings import Settings
+    from pagewave.config.settings import Settings
 
 TOKEN_VARIABLE = "PAGEWAVE_EMBEDDED_TOKEN"
 """Where the server finds its token: everyone on the machine can see a command line."""

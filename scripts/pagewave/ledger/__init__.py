@@ -4,17 +4,26 @@ It is the truth about what was asked and paid for; what a run does next follows 
 set alone. One process writes it (Snakemake's head); others may read it at any time (WAL).
 """
 
-from .answers import Answers, Attempt
-from .batches import DOUBT_SECONDS, LOST, NO_RESULTS, STUCK, UNKNOWN, Batch, Batches, Record
-from .failures import FailureCount, FailureRow, Failures, LoggedFailure
-from .files import Files, KnownImage, Origin, UsedTemplate
-from .flags import Flag, FlaggedPage, Flags
-from .history import BatchHistory, History, WaveHistory
-from .location import refuse_network
-from .outbox import LogRow, Outage, Outbox, OutboxCounts
-from .runs import COMPARISON_MARK, MemberOutcome, PlannedPage, Runs
-from .spending import Cost, EstimateAndActual, Measured, Spending
-from .trouble import explained
+from pagewave.ledger.answers import Answers, Attempt
+from pagewave.ledger.batches import (
+    DOUBT_SECONDS,
+    LOST,
+    NO_RESULTS,
+    STUCK,
+    UNKNOWN,
+    Batch,
+    Batches,
+    Record,
+)
+from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedFailure
+from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
+from pagewave.ledger.flags import Flag, FlaggedPage, Flags
+from pagewave.ledger.history import BatchHistory, History, WaveHistory
+from pagewave.ledger.location import refuse_network
+from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
+from pagewave.ledger.runs import COMPARISON_MARK, MemberOutcome, PlannedPage, Runs
+from pagewave.ledger.spending import Cost, EstimateAndActual, Measured, Spending
+from pagewave.ledger.trouble import explained
 
 __all__ = [
     "COMPARISON_MARK",

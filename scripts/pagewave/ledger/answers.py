@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .connection import Connection
-from .failures import FailureRow, clear_failures, insert_failures, is_comparison
-from .flags import Flag, add_flags
-from .outbox import add_log_rows
+from pagewave.ledger.connection import Connection
+from pagewave.ledger.failures import FailureRow, clear_failures, insert_failures, is_comparison
+from pagewave.ledger.flags import Flag, add_flags
+from pagewave.ledger.outbox import add_log_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-from ..redaction import hide_keys
-from .connection import Connection
+from pagewave.ledger.connection import Connection
+from pagewave.redaction import hide_keys
 
 OPEN_STATUSES = ("intent", "creating", "submitted")
 UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN = "UNKNOWN", "LOST", "STUCK", "NO_RESULTS", "TWIN"

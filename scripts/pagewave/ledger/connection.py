@@ -7,11 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import LedgerError
-from .backups import back_up
-from .migrations import MIGRATIONS, migrate, version
-from .soundness import check_content, check_files
-from .trouble import DAMAGED, explained
+from pagewave.errors import LedgerError
+from pagewave.ledger.backups import back_up
+from pagewave.ledger.migrations import MIGRATIONS, migrate, version
+from pagewave.ledger.soundness import check_content, check_files
+from pagewave.ledger.trouble import DAMAGED, explained
 
 BUSY_TIMEOUT_SECONDS = 30.0
 

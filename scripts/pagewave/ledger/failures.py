@@ -7,8 +7,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..redaction import hide_keys
-from .connection import Connection
+from pagewave.ledger.connection import Connection
+from pagewave.redaction import hide_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .connection import Connection
+from pagewave.ledger.connection import Connection
 
 # No open batch needs the file, as an image or as its requests. (Each list is made once a query.)
 _NEEDED_BY_NOBODY = """

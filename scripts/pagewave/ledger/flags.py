@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .connection import Connection
+from pagewave.ledger.connection import Connection
 
 
 class Flag(NamedTuple):

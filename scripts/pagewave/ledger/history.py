@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .batches import OPEN_STATUSES
-from .connection import Connection
+from pagewave.ledger.batches import OPEN_STATUSES
+from pagewave.ledger.connection import Connection
 
 _BATCHES = """
     SELECT b.id, b.run_id, b.engine, b.display_name, b.name, b.lane, b.wave, b.status, b.state,

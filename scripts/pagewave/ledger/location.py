@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ..errors import LedgerError
+from pagewave.errors import LedgerError
 
 MOUNTS = Path("/proc/self/mountinfo")
 """What is mounted where, on Linux (man 5 proc_pid_mountinfo)."""

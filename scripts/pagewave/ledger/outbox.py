@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .connection import Connection
+from pagewave.ledger.connection import Connection
 
 # {rows}: id, batch_id, key and refusals of the attempts to tell of.
 _TOLD = """

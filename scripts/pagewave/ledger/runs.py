@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from .connection import Connection
-from .failures import clear_failures
+from pagewave.ledger.connection import Connection
+from pagewave.ledger.failures import clear_failures
 
 Purpose = Literal["workflow", "comparison"]
 

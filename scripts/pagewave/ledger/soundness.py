@@ -8,8 +8,8 @@ end of a write that a power failure cut off.
 import sqlite3
 from pathlib import Path
 
-from ..errors import LedgerError
-from .trouble import DAMAGED
+from pagewave.errors import LedgerError
+from pagewave.ledger.trouble import DAMAGED
 
 WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 """How a WAL begins (sqlite.org/fileformat2.html, "The Write-Ahead Log")."""

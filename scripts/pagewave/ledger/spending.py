@@ -4,8 +4,8 @@ import math
 import time
 from typing import NamedTuple
 
-from .batches import DOUBT_SECONDS, DOUBTFUL_STATES, OPEN_STATUSES
-from .connection import Connection
+from pagewave.ledger.batches import DOUBT_SECONDS, DOUBTFUL_STATES, OPEN_STATUSES
+from pagewave.ledger.connection import Connection
 
 
 class Cost(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import LedgerError
+from pagewave.errors import LedgerError
 
 DAMAGED = (
     "Move it away with `python scripts/nuke_database.py --force`, put a good copy in its place if "

@@ -6,6 +6,6 @@
 Nothing that reads pages knows of this room. Calls made by hand are traced by `interactive`.
 """
 
-from .interactive import flush_interactive, wrap_interactive
+from pagewave.tracking.interactive import flush_interactive, wrap_interactive
 
 __all__ = ["flush_interactive", "wrap_interactive"]

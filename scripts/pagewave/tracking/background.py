@@ -3,12 +3,12 @@
 import threading
 import time
 
-from ..forecast import count
-from ..ledger import Ledger
-from ..settings import Secrets, Tracking
-from ..workbench import log
-from .delivery import Delivery
-from .service import Braintrust, KeyRefused, why_off
+from pagewave.config.settings import Secrets, Tracking
+from pagewave.ledger import Ledger
+from pagewave.plan.forecast import count
+from pagewave.tracking.delivery import Delivery
+from pagewave.tracking.service import Braintrust, KeyRefused, why_off
+from pagewave.workspace import log
 
 REST = 4.0
 """Rest after a chunk, in times of what it took: the waves share the interpreter with us."""

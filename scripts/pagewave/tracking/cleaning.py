@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..redaction import HIDDEN, hide_keys
+from pagewave.redaction import HIDDEN, hide_keys
 
 _KEYS = re.compile(
     r"AIza[\w-]{35}"  # Google

@@ -13,7 +13,7 @@ import requests
 from braintrust import logger as braintrust_logger
 from requests.adapters import HTTPAdapter
 
-from ..keys import Secrets
+from pagewave.config.keys import Secrets
 
 SHOWN_CHARS = 200
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..ledger import Ledger, LogRow, Outage
-from ..workbench import log
-from .cleaning import cleaned
-from .rows import Row, braintrust_row
-from .service import Braintrust, RowsRefused, Unavailable
+from pagewave.ledger import Ledger, LogRow, Outage
+from pagewave.tracking.cleaning import cleaned
+from pagewave.tracking.rows import Row, braintrust_row
+from pagewave.tracking.service import Braintrust, RowsRefused, Unavailable
+from pagewave.workspace import log
 
 CHUNK_ROWS = 100
 FIRST_PAUSE_SECONDS = 5.0

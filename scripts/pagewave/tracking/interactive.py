@@ -6,13 +6,13 @@ Batches have rows of their own, from the outbox; this is for a process that asks
 import threading
 from typing import TYPE_CHECKING
 
-from ..keys import Secrets
-from ..workbench import log
-from .cleaning import cleaned
-from .service import why_off
+from pagewave.config.keys import Secrets
+from pagewave.tracking.cleaning import cleaned
+from pagewave.tracking.service import why_off
+from pagewave.workspace import log
 
 if TYPE_CHECKING:
-    from .client import Transport
+    from pagewave.tracking.client import Transport
 
 TIMEOUT_SECONDS = 5.0
 FLUSH_SECONDS = 10.0
@@ -32,7 +32,7 @@ def wrap_interactive(secrets: Secrets) -> bool:
         log.warning("%s", reason)
         return False
     try:
-        from .client import set_up
+        from pagewave.tracking.client import set_up
 
         transport = set_up(secrets, TIMEOUT_SECONDS)
         import braintrust

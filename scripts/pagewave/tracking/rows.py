@@ -9,10 +9,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from ..dataset import split_key
-from ..ledger import LogRow
-from ..prompting import TEMPLATE_SUFFIX, render_again
-from ..responses import text_of
+from pagewave.answers.result_line import text_of
+from pagewave.ledger import LogRow
+from pagewave.pages.dataset import split_key
+from pagewave.prompts.registry import TEMPLATE_SUFFIX, render_again
 
 Row = dict[str, Any]
 """Arguments of Braintrust's `Logger.start_span`."""

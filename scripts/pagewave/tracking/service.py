@@ -4,13 +4,13 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..keys import Secrets
-from .rows import Row
+from pagewave.config.keys import Secrets
+from pagewave.tracking.rows import Row
 
 if TYPE_CHECKING:
     from braintrust import Logger
 
-    from .client import Transport
+    from pagewave.tracking.client import Transport
 
 KEY_STATUSES = frozenset({401, 403})
 ROW_STATUSES = frozenset({400, 413, 422})
@@ -67,7 +67,7 @@ class Braintrust:
             Unavailable: try again later.
         """
         if self._transport is None:
-            from .client import set_up
+            from pagewave.tracking.client import set_up
 
             self._transport = set_up(self._secrets, self._timeout_seconds)
         self._transport.trouble.clear()

@@ -1,0 +1,350 @@
+"""What came back for a page: one line of a batch's result, as a validated page or a typed failure.
+
+Lines are read as plain dictionaries in either spelling (`finishReason`, `finish_reason`), so that a
+field which Google adds tomorrow breaks nothing today.
+"""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+import pydantic
+
+from pagewave.answers.loops import Loop, find_loop_in_json
+from pagewave.answers.loose_json import (
+    Json,
+    as_object,
+    count,
+    decode,
+    get,
+    load_object,
+    object_in,
+    storable,
+)
+from pagewave.ledger import Flag
+from pagewave.page_model import PageModel
+
+ERROR_TYPES = frozenset(
+    {
+        "BatchFailed",  # the whole batch failed
+        "BatchExpired",  # the service did not get to it in time
+        "BatchCancelled",  # cancelled, the whole batch or what of it had not been read yet
+        "MissingResponse",  # the batch succeeded, but holds no line for the record
+        "APIError",  # the record's line is an error, or no line at all
+        "Blocked",  # a filter stopped the prompt or the answer
+        "Recitation",  # the answer was taken for a recited text
+        "Truncated",  # the answer reached max_output_tokens
+        "Repetition",  # the model wrote the same words over and over
+        "Echo",  # the answer is what the prompt quoted, not what the page says
+        "EmptyOnInk",  # no text, of a page that has print
+        "TextOnBlank",  # text, of a page that has none
+        "EmptyAnswer",  # no text at all
+        "JSONDecodeError",  # text, but no JSON object
+        "ValidationError",  # JSON, but not what the page model says
+        "UploadFailed",  # the service did not take the page's image, or the batch's requests
+        "FileNotFound",  # the page's image, or the answer of the page before, is gone or broken
+    }
+)
+"""Why a record may have failed."""
+
+BATCH_ERROR_TYPES = frozenset(
+    {"BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"}
+)
+"""Failures before or outside of the reading of the record: they don't use up its attempts."""
+
+BLOCKING_FINISH_REASONS = frozenset(
+    {
+        "SAFETY",
+        "BLOCKLIST",
+        "PROHIBITED_CONTENT",
+        "SPII",
+        "MODEL_ARMOR",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+    }
+)
+RECITING_FINISH_REASONS = frozenset({"RECITATION", "IMAGE_RECITATION"})
+
+# google.rpc.Code, the numbers in error lines (googleapis/google/rpc/code.proto).
+RPC_CODES = {
+    1: "CANCELLED",
+    2: "UNKNOWN",
+    3: "INVALID_ARGUMENT",
+    4: "DEADLINE_EXCEEDED",
+    5: "NOT_FOUND",
+    6: "ALREADY_EXISTS",
+    7: "PERMISSION_DENIED",
+    8: "RESOURCE_EXHAUSTED",
+    9: "FAILED_PRECONDITION",
+    10: "ABORTED",
+    11: "OUT_OF_RANGE",
+    12: "UNIMPLEMENTED",
+    13: "INTERNAL",
+    14: "UNAVAILABLE",
+    15: "DATA_LOSS",
+    16: "UNAUTHENTICATED",
+}
+
+SHOWN_PROBLEMS = 5
+SHOWN_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the service counted them; thoughts are not part of the output but cost the same."""
+
+    prompt_tokens: int
+    output_tokens: int
+    thoughts_tokens: int
+    cached_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page that was read: `page_json` is its validated JSON, on one line, `text` its words."""
+
+    key: str
+    page: PageModel
+    text: str
+    page_json: str
+    usage: Usage
+    finish_reason: str
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a line is no answer; `raw_text` is what the model wrote, `raw_json` the whole line.
+
+    `usage` is None where the service counted no tokens; `inferred` says whether the model ran at
+    all: error lines say that it did not, and are not paid for.
+    """
+
+    key: str
+    error_type: str
+    message: str
+    traceback: str
+    raw_text: str | None
+    raw_json: str | None
+    usage: Usage | None
+    inferred: bool = True
+
+
+class _Refused(Exception):
+    """An answer that cannot be taken."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+def split_lines(data: bytes) -> list[bytes]:
+    """The lines of a result file, without empty ones.
+
+    Split at newlines only: `splitlines` takes a U+2028 or U+0085 inside a string for one.
+    """
+    return [line for line in data.split(b"\n") if line.strip()]
+
+
+def key_of(line: bytes) -> str | None:
+    """The key of a line, or None when the line is not JSON in UTF-8 or has no key."""
+    try:
+        key = load_object(decode(line)).get("key")
+    except ValueError:
+        return None
+    # A key that is no valid Unicode is none of ours, and no database would take it.
+    return key if isinstance(key, str) and key and key == storable(key) else None
+
+
+def text_of(line: bytes) -> str | None:
+    """What the model wrote, taken from a line as it is; None where the line holds no such text."""
+    try:
+        return storable(_text(_candidate(_response(_entry(line))))) or None
+    except _Refused:
+        return None
+
+
+def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
+    """Understand one line; never raises for what the service or the model wrote.
+
+    The key is "" where `key_of` finds none.
+    """
+    key = key_of(line) or ""
+    raw_text: str | None = None
+    usage: Usage | None = None
+    response: Json | None = None
+    try:
+        response = _response(_entry(line))
+        usage = _usage(response)
+        candidate = _candidate(response)
+        raw_text = _text(candidate)
+        finish_reason = str(get(candidate, "finishReason") or "UNSPECIFIED").upper()
+        _refuse_stopped(candidate, finish_reason)
+        page, text, page_json = _page(raw_text, finish_reason, usage, page_model)
+        return Answer(key, page, text, page_json, usage or Usage(0, 0, 0, 0, 0), finish_reason)
+    except _Refused as refusal:
+        return Failure(
+            key=key,
+            error_type=refusal.error_type,
+            message=storable(str(refusal)),
+            traceback=storable(traceback.format_exc()),
+            raw_text=storable(raw_text) if raw_text else None,
+            raw_json=line.decode("utf-8", "backslashreplace"),
+            usage=usage,
+            inferred=response is not None,
+        )
+
+
+# From the line to the model's text
+
+
+def _entry(line: bytes) -> Json:
+    try:
+        return load_object(decode(line))
+    except ValueError as error:
+        raise _Refused("APIError", f"The result line is not a JSON object: {error}") from error
+
+
+def _response(entry: Json) -> Json:
+    """The response in a line, unless the line is an error: then that is raised."""
+    response = entry.get("response")
+    for field in ("error", "status"):
+        error = entry.get(field)
+        if isinstance(error, Mapping):
+            code = error.get("code")
+            # A status may say that all is well; zero, as everywhere in this format, is left out.
+            if error and not (field == "status" and not code and response):
+                _raise_api_error(code, error.get("message"))
+        elif error and not (field == "status" and response):
+            _raise_api_error(None, error)
+    if not isinstance(response, dict):
+        raise _Refused("APIError", "The result line holds neither a response nor an error.")
+    return response
+
+
+def _raise_api_error(code: object, message: object) -> NoReturn:
+    name = RPC_CODES.get(code) if isinstance(code, int) else None
+    said = f"The service answered with error {'without a code' if code is None else code}"
+    said += f" ({name})" if name else ""
+    said += f": {message}" if message else ", without a message."
+    # What a cancelled batch had not read yet ends like this; the record is not to blame.
+    cancelled = name == "CANCELLED" or code == "CANCELLED"
+    raise _Refused("BatchCancelled" if cancelled else "APIError", said)
+
+
+def _candidate(response: Json) -> Json:
+    feedback = as_object(get(response, "promptFeedback"))
+    reason = str(get(feedback, "blockReason") or "")
+    if reason and not reason.endswith("_UNSPECIFIED"):
+        raise _Refused("Blocked", f"The prompt was blocked: {reason}.{_told(feedback)}")
+    candidates = response.get("candidates")
+    if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], dict):
+        raise _Refused("EmptyAnswer", "The response holds no candidate.")
+    return candidates[0]
+
+
+def _text(candidate: Json) -> str:
+    """The answer's text, without the model's thoughts."""
+    parts = as_object(candidate.get("content")).get("parts")
+    return "".join(
+        part["text"]
+        for part in (parts if isinstance(parts, list) else [])
+        if isinstance(part, dict) and isinstance(part.get("text"), str) and not part.get("thought")
+    )
+
+
+def _refuse_stopped(candidate: Json, finish_reason: str) -> None:
+    """An answer that was stopped for what it says is none, whatever there is of it."""
+    if finish_reason in BLOCKING_FINISH_REASONS:
+        raise _Refused("Blocked", f"The answer was blocked: {finish_reason}.{_told(candidate)}")
+    if finish_reason in RECITING_FINISH_REASONS:
+        raise _Refused(
+            "Recitation",
+            f"The answer was stopped as {finish_reason}: the service takes it for a known text."
+            + _told(candidate),
+        )
+
+
+def _usage(response: Json) -> Usage | None:
+    counts = get(response, "usageMetadata")
+    if not isinstance(counts, dict):
+        return None
+    return Usage(
+        prompt_tokens=count(counts, "promptTokenCount"),
+        output_tokens=count(counts, "candidatesTokenCount"),
+        thoughts_tokens=count(counts, "thoughtsTokenCount"),
+        cached_tokens=count(counts, "cachedContentTokenCount"),
+        total_tokens=count(counts, "totalTokenCount"),
+    )
+
+
+# From the text to the page
+
+
+def _page(
+    text: str, finish_reason: str, usage: Usage | None, page_model: type[PageModel]
+) -> tuple[PageModel, str, str]:
+    """The validated page in an answer's text, its words, and its JSON.
+
+    An answer that reached its limit is taken if it is whole all the same: the object is closed and
+    no field is missing, so a second purchase could not bring more.
+    """
+    truncated = finish_reason == "MAX_TOKENS"
+    if not text.strip():
+        if truncated:
+            thoughts = usage.thoughts_tokens if usage else 0
+            raise _Refused(
+                "Truncated",
+                f"max_output_tokens was used up before any text ({thoughts} tokens of thought).",
+            )
+        raise _Refused("EmptyAnswer", f"The answer holds no text (finish reason {finish_reason}).")
+    try:
+        content = object_in(text)
+    except ValueError as error:
+        if loop := find_loop_in_json(text):
+            raise _Refused("Repetition", loop_message(loop)) from error
+        if truncated:
+            raise _Refused(
+                "Truncated", f"The answer reached max_output_tokens after {len(text)} characters."
+            ) from error
+        raise _Refused(
+            "JSONDecodeError", f"The answer is not a JSON object: {error} ({finish_reason})."
+        ) from error
+    try:
+        page = page_model.model_validate(content)
+        # Later steps ask for these, and would stop where one raises.
+        page.context()
+        page.declared()
+        return page, page.text(), page.model_dump_json()
+    except Exception as error:  # page models are the user's; theirs may raise anything
+        raise _Refused("ValidationError", _problems(error)) from error
+
+
+def loop_message(loop: Loop) -> str:
+    """What a loop repeats, and how often."""
+    shown = loop.unit if len(loop.unit) <= SHOWN_CHARS else f"{loop.unit[:SHOWN_CHARS]}…"
+    return f"The answer repeats {shown!r} {loop.repeats} times."
+
+
+def _problems(error: Exception) -> str:
+    """What a page lacks, field by field."""
+    if not isinstance(error, pydantic.ValidationError):
+        return f"The page model refuses the answer: {type(error).__name__}: {error}"
+    problems = [
+        f"{'.'.join(map(str, problem['loc'])) or 'the page'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    more = len(problems) - SHOWN_PROBLEMS
+    return (
+        f"The answer is not what the page model says ({len(problems)} problems). "
+        + "; ".join(problems[:SHOWN_PROBLEMS])
+        + (f"; and {more} more" if more > 0 else "")
+    )
+
+
+def _told(values: Json) -> str:
+    """What the service says about it besides, if anything."""
+    message = get(values, "finishMessage") or get(values, "blockReasonMessage")
+    return f" {message}" if message else ""

@@ -1,1 +1,0 @@
-"""What is made of a book's pages once all of them are read."""

@@ -1,0 +1,61 @@
+"""The failures that a person asks for, and the dead letters with what brings them back."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pagewave.commands.failures import dead_letters
+from pagewave.commands.selection import EVERYTHING
+from pagewave.config.settings import Execution
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import split_key
+
+MOST_FAILURES = 200
+MOST_DEAD_LETTERS = 200
+MOST_BOOKS = 500
+"""Names of books offered for the filter."""
+
+
+def failure_list(
+    ledger: Ledger,
+    execution: Execution,
+    config: Sequence[str],
+    *,
+    error_type: str = "",
+    book: str = "",
+    text: str = "",
+    cleared: bool = False,
+) -> dict[str, Any]:
+    """Failures that pass the filters (an empty one passes all), newest first, and dead letters.
+
+    Args:
+        config: the arguments that name the configuration in a command, if any.
+        book: part of `state/school/year`.
+        text: part of the message, or of what the model wrote.
+        cleared: also failures that were forgiven.
+    """
+    with ledger.snapshot():
+        total, found = ledger.find_failures(
+            error_type, book.replace("/", ":"), text, cleared, MOST_FAILURES
+        )
+        keys = ledger.keys_with_failures()
+        kinds = ledger.failure_kinds()
+        letters = dead_letters(ledger, execution, EVERYTHING)
+    books = sorted({"/".join(map(str, split_key(key)[:3])) for key in keys})
+    clear = ["python", "scripts/clear_failure_counts.py", *config]
+    return {
+        "kinds": kinds,
+        "books": books[:MOST_BOOKS],
+        "total": total,
+        "failures": [failure._asdict() for failure in found],
+        "dead_letters": {
+            "total": len(letters),
+            "letters": [
+                asdict(letter) | {"command": shlex.join([*clear, "--key", letter.key])}
+                for letter in letters[:MOST_DEAD_LETTERS]
+            ],
+            "clear_all": shlex.join([*clear, "--all"]),
+            "then": shlex.join(["snakemake", "--profile", "profiles/local", *config]),
+        },
+    }

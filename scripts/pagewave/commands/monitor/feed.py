@@ -1,0 +1,82 @@
+"""What one browser is told of a run: all of it at first, then what it does not know yet."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pagewave.commands.monitor.watching import Picture
+from pagewave.config.settings import Execution
+from pagewave.ledger import BatchHistory
+
+MOST_LANES = 100
+"""Lanes in the table, those with the longest way to go first."""
+MOST_BATCHES = 2000
+"""The newest batches of a run, which the timeline shows; 10,000 pages rarely need as many."""
+BATCH_FIELDS = (
+    *("id", "display_name", "name", "lane", "wave", "status", "state", "error", "intent_at"),
+    *("submitted_at", "collected_at", "records", "answered", "valid", "paid_at"),
+)
+
+
+class Feed:
+    """Remembers what a browser has been told."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._run_id: str | None = ""  # of no run
+        self._latest_wave = 0
+        self._batches: dict[int, BatchHistory] = {}
+
+    def message(self, picture: Picture) -> dict[str, Any]:
+        """What is new in a picture, as JSON values; times are Unix seconds.
+
+        `anew`: waves and batches are all there are, not only what changed. `batches[].usd` is None
+        where a model's price is unknown.
+        """
+        status = picture.status
+        run_id = status.id if status else None
+        anew = run_id != self._run_id
+        if anew:
+            self._run_id, self._latest_wave, self._batches = run_id, 0, {}
+        waves = [wave for wave in picture.waves if wave.id > self._latest_wave]
+        batches = [b for b in picture.batches[-MOST_BATCHES:] if self._batches.get(b.id) != b]
+        self._latest_wave = waves[-1].id if waves else self._latest_wave
+        self._batches |= {batch.id: batch for batch in batches}
+        return {
+            "now": time.time(),
+            "problem": picture.problem,
+            "state": picture.state,
+            "goes_on": picture.goes_on,
+            "run": _run(picture),
+            "budget": _budget(self._execution, status.engine if status else None),
+            "failures": dict(zip(("all", "uncleared"), picture.failures, strict=True)),
+            "anew": anew,
+            "waves": [wave._asdict() for wave in waves],
+            "batches": [_batch(batch) for batch in batches],
+        }
+
+
+def _budget(execution: Execution, engine: str | None) -> dict[str, float | None]:
+    """What a run, and all runs together, may cost in USD; None: no limit."""
+    if engine == "embedded":  # which costs nothing: its budgets are for trying
+        return {"run": None, "all": None}
+    return {"run": execution.max_cost_usd, "all": execution.max_cost_usd_total}
+
+
+def _run(picture: Picture) -> dict[str, Any] | None:
+    if picture.status is None:
+        return None
+    values = asdict(picture.status)
+    lanes = sorted(values["lanes"], key=lambda lane: (-lane["waves_left"], lane["lane"]))
+    return values | {
+        "lanes": lanes[:MOST_LANES],
+        "lanes_in_all": len(lanes),
+        "chains_blocked": sum(lane["chains_blocked"] for lane in lanes),
+        "dead_letters": len(values["dead_letters"]),
+    }
+
+
+def _batch(batch: BatchHistory) -> Mapping[str, Any]:
+    values: dict[str, Any] = {name: getattr(batch, name) for name in BATCH_FIELDS}
+    return values | {"open": batch.is_open, "usd": None if batch.unpriced else batch.usd}

@@ -1,0 +1,170 @@
+"""The monitor as a Starlette application, and the server that runs it."""
+
+import asyncio
+import json
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from pagewave.commands.command import Place
+from pagewave.commands.monitor.failure_list import failure_list
+from pagewave.commands.monitor.feed import Feed
+from pagewave.commands.monitor.guard import TOKEN, Guard
+from pagewave.commands.monitor.page_history import PageImages, page_history
+from pagewave.commands.monitor.watching import Watcher
+from pagewave.errors import DataError, LedgerError
+from pagewave.loopback import ADDRESS
+
+LOOK_SECONDS = 0.5
+"""How long after a look the ledger is asked whether it changed."""
+BUSY_SHARE = 5
+"""After a look we rest so many times as long as it took: a large ledger must not keep us busy."""
+BEAT_SECONDS = 10.0
+"""So long may nothing be said: a browser that is gone is noticed when it is told something."""
+MOST_KEYS = 50
+ASSET_TYPES = {
+    "css": "text/css",
+    "html": "text/html",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
+
+
+class Monitor:
+    """The calls that the page makes; `config` are the arguments that name the configuration."""
+
+    def __init__(self, place: Place, config: Sequence[str]) -> None:
+        self._place = place
+        self._config = config
+        self._watcher = Watcher(place)
+        self._watcher.look()  # the first look takes longest: before anybody waits for it
+        self._images = PageImages(place.settings)
+        self.is_ending: Callable[[], bool] = lambda: False
+        """Says that the server is about to end, which waits for the streams."""
+
+    def app(self, token: str, port: int) -> Guard:
+        """The application, with its guard."""
+        folder = files(__package__) / "assets"
+        routes = [
+            Route("/", _asset(folder / "page.html")),
+            Route("/events", self.events),
+            Route("/failures", self.failures),
+            Route("/keys", self.keys),
+            Route("/page", self.page),
+            Route("/image", self.image),
+        ]
+        routes += [Route(f"/{file.name}", _asset(file)) for file in folder.iterdir()]
+        errors = {DataError: _explained(404), LedgerError: _explained(503)}
+        # Outermost, so that even an error passes through it.
+        return Guard(Starlette(routes=routes, exception_handlers=errors), token, port)
+
+    async def events(self, _: Request) -> Response:
+        """How the run stands, and again whenever the ledger changed, until the browser leaves."""
+        headers = {"X-Accel-Buffering": "no"}
+        return StreamingResponse(self._events(), headers=headers, media_type="text/event-stream")
+
+    async def _events(self) -> AsyncIterator[str]:
+        feed = Feed(self._place.settings.execution)
+        told, silent = None, 0.0
+        while not self.is_ending():
+            picture = await run_in_threadpool(self._watcher.look)
+            if picture is not told:
+                yield f"data: {json.dumps(feed.message(picture))}\n\n"
+                told, silent = picture, 0.0
+            elif silent > BEAT_SECONDS:
+                yield ": nothing new\n\n"
+                silent = 0.0
+            pause = max(LOOK_SECONDS, BUSY_SHARE * picture.took_seconds)
+            await asyncio.sleep(pause)
+            silent += pause
+
+    async def failures(self, request: Request) -> Response:
+        """Failures by error type, book and text, and the dead letters."""
+        query = request.query_params
+
+        def look() -> dict[str, Any]:
+            return failure_list(
+                self._watcher.ledger(),
+                self._place.settings.execution,
+                self._config,
+                error_type=query.get("error_type", ""),
+                book=query.get("book", ""),
+                text=query.get("text", ""),
+                cleared=query.get("cleared") == "yes",
+            )
+
+        return JSONResponse(await run_in_threadpool(look))
+
+    async def keys(self, request: Request) -> Response:
+        """Keys of pages that hold a text."""
+        text = request.query_params.get("text", "")
+        ledger = await run_in_threadpool(self._watcher.ledger)
+        return JSONResponse(await run_in_threadpool(ledger.find_keys, text, MOST_KEYS))
+
+    async def page(self, request: Request) -> Response:
+        """All that happened to a page."""
+        key = request.query_params.get("key", "")
+        ledger = await run_in_threadpool(self._watcher.ledger)
+        history = await run_in_threadpool(page_history, ledger, self._images, key)
+        return JSONResponse(history)
+
+    async def image(self, request: Request) -> Response:
+        """The image that is sent for a page."""
+        key = request.query_params.get("key", "")
+        path, facts = await run_in_threadpool(self._images.find, key)
+        return FileResponse(path, media_type=facts.mime_type)
+
+
+def _asset(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
+    """The call that answers with a file of the page, as it is."""
+    content, kind = file.read_bytes(), ASSET_TYPES[file.name.rpartition(".")[2]]
+
+    async def answer(_: Request) -> Response:
+        return Response(content, media_type=kind)
+
+    return answer
+
+
+def _explained(code: int) -> Callable[[Request, Exception], Response]:
+    def answer(_: Request, error: Exception) -> Response:
+        return JSONResponse({"problem": str(error)}, code)
+
+    return answer
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def serve(
+    place: Place, config: Sequence[str], bound: socket.socket, ready: Callable[[str], None]
+) -> None:
+    """Serve until a signal ends it; `ready` is told the address, with the token in it."""
+    token = secrets.token_urlsafe(24)
+    port = bound.getsockname()[1]
+    monitor = Monitor(place, config)
+    options = uvicorn.Config(
+        monitor.app(token, port), http="h11", ws="none", log_level="error", access_log=False
+    )
+    server = Server(options, lambda: ready(f"http://{ADDRESS}:{port}/?{TOKEN}={token}"))
+    monitor.is_ending = lambda: server.should_exit
+    server.run(sockets=[bound])

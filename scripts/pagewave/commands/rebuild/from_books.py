@@ -1,0 +1,131 @@
+"""Answers that book files tell of, each with the batch, prompt and settings it came from."""
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pagewave.errors import ConfigError
+from pagewave.ledger import Attempt, Flag, Record
+from pagewave.prompts.registry import load_prompt, versions
+from pagewave.prompts.request import canonical_json
+from pagewave.workspace import Workbench
+
+RUN = "rebuilt"
+"""The run of batches of which only books tell."""
+
+
+@dataclass(frozen=True)
+class PastAnswer:
+    """An answer in a book: its page (JSON), its record, and where it came from."""
+
+    key: str
+    batch: str
+    page: str
+    record: Record
+    provenance: dict[str, Any]
+
+    @property
+    def read_at(self) -> float:
+        """Unix seconds."""
+        return datetime.fromisoformat(self.provenance["read_at"]).timestamp()
+
+
+def past_answers(bench: Workbench) -> tuple[list[PastAnswer], list[str]]:
+    """All answers with provenance in the books of the data set, and books that can't be read."""
+    answers: list[PastAnswer] = []
+    unreadable = []
+    for book in bench.dataset.books:
+        file = bench.book_files(book)[0]
+        if not file.exists():
+            continue
+        try:
+            entries = json.loads(file.read_bytes())["pages"]
+            answers += [_answer(bench, entry) for entry in entries if entry["provenance"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            unreadable.append(str(file))
+    return answers, unreadable
+
+
+def add_batches_of(bench: Workbench, answers: Iterable[PastAnswer]) -> tuple[int, int]:
+    """Add the batches that the ledger lacks with their answers; returns the numbers of both."""
+    ledger = bench.ledger
+    known = {batch.name for batch in ledger.batches()}
+    by_batch: dict[str, dict[str, PastAnswer]] = {}
+    for answer in sorted(answers, key=lambda answer: answer.read_at):
+        if answer.batch not in known:
+            # Pages that asked the very same share one answer: it was paid for once.
+            by_batch.setdefault(answer.batch, {}).setdefault(answer.record.fingerprint, answer)
+    for name, shared in by_batch.items():
+        found = list(shared.values())
+        told, at = found[0].provenance, found[0].read_at
+        with ledger.transaction():
+            ledger.add_past_run(RUN, told["engine"], told["model"], at)
+            batch = ledger.add_intent(
+                display_name=f"{RUN}-{name}",
+                engine=told["engine"],
+                model=told["model"],
+                prompt_sha256=add_prompt(bench, found[0]),
+                run_id=RUN,
+                lane=0,
+                wave=0,
+                records=[answer.record for answer in found],
+            )
+            ledger.mark_found(batch.id, name, at)
+            ledger.commit_results(batch.id, "SUCCEEDED", None, list(map(_attempt, found)), [], at)
+    return len(by_batch), sum(map(len, by_batch.values()))
+
+
+def add_prompt(bench: Workbench, answer: PastAnswer) -> str:
+    """Write down the prompt of an answer, with its text if the registry still has it; its hash."""
+    told = answer.provenance
+    name, sha256 = str(told["prompt_name"]), str(told["prompt_sha256"])
+    if not bench.ledger.query("SELECT 1 FROM prompt WHERE sha256 = ?", sha256):
+        source = _template(bench.settings.prompt.registry_dir, name, sha256)
+        bench.ledger.add_prompt(sha256, name, str(told["prompt_template"]), source)
+    return sha256
+
+
+def _template(registry: Path, name: str, sha256: str) -> str:
+    """The text of a template by its hash; "" where the registry has it no more."""
+    for file in versions(registry / name):
+        with contextlib.suppress(ConfigError):
+            prompt = load_prompt(registry, name, file)
+            if prompt.sha256 == sha256:
+                return prompt.source
+    return ""
+
+
+def _answer(bench: Workbench, entry: dict[str, Any]) -> PastAnswer:
+    told = entry["provenance"]
+    record = Record(
+        key=entry["key"],
+        fingerprint=told["fingerprint"],
+        attempt_number=told["attempt"],
+        previous_context=None,
+        generation_config=canonical_json(told["generation_config"]),
+        image=told.get("image", entry["image"]),
+        image_sha256=told["image_sha256"],
+    )
+    page = bench.prompt.page_model.model_validate(entry["page"]).model_dump_json()
+    return PastAnswer(entry["key"], told["batch"], page, record, told)
+
+
+def _attempt(answer: PastAnswer) -> Attempt:
+    told = answer.provenance
+    return Attempt(
+        key=answer.key,
+        number=told["attempt"],
+        fingerprint=told["fingerprint"],
+        page=answer.page,
+        finish_reason=None,
+        prompt_tokens=told["prompt_tokens"],
+        output_tokens=told["output_tokens"],
+        thoughts_tokens=told["thoughts_tokens"],
+        cached_tokens=told["cached_tokens"],
+        usd=told["usd"],
+        flags=[Flag(**flag) for flag in told.get("flags", [])],
+    )

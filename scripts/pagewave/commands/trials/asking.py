@@ -1,0 +1,126 @@
+"""One page asked at once, without a batch: what a prompt makes of it, while one writes the prompt.
+
+The request is the one that a batch would carry, image included as an uploaded file. Nothing of it
+goes into the ledger.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pagewave.answers.result_line import Answer, Failure, parse_line
+from pagewave.answers.scores import PageScore, score, truth_of
+from pagewave.commands.trials.context import Context, context_of
+from pagewave.config.keys import Secrets
+from pagewave.errors import ServiceError
+from pagewave.gemini.client import RemoteFile, UploadFailed
+from pagewave.gemini.service_files import delete_unneeded_files, upload
+from pagewave.pages.dataset import Page
+from pagewave.prompts.request import (
+    Request,
+    build_request,
+    generation_config,
+    interactive_usd,
+    request_body,
+    response_schema,
+)
+from pagewave.tracking import flush_interactive, wrap_interactive
+from pagewave.waves.collect import judged
+from pagewave.workspace import Workbench, log
+
+
+@dataclass(frozen=True)
+class Question:
+    """A page, and what is asked for it with which prompt."""
+
+    page: Page
+    context: Context
+    request: Request
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model answered.
+
+    `usd` is the interactive price of the tokens, None where the model has none; it is what Gemini
+    would take also where the embedded engine answered. `seconds` passed until the answer was there.
+    `score` is None where nobody knows the truth, or the answer is none.
+    """
+
+    result: Answer | Failure
+    usd: float | None
+    seconds: float
+    score: PageScore | None
+
+
+def question(bench: Workbench, key: str) -> Question:
+    """What to ask for a page; raises DataError when there is no such page or no image."""
+    page = bench.dataset.page(key)
+    context = context_of(bench, page)
+    image, facts = bench.images.inspect(page)
+    request = build_request(page, bench.prompt, context.text, bench.settings, image, facts)
+    return Question(page, context, request)
+
+
+def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
+    """Ask the model and wait for its answer.
+
+    The bench's ledger is one that is thrown away: it only knows the uploaded image.
+
+    Raises:
+        ServiceError: the service refuses the request, or no answer arrived.
+        DataError: the page's truth file is none.
+    """
+    truth = truth_of(truth_dir, asked.page.name)  # before anything is paid for
+    file = _upload(bench, asked.request)
+    try:
+        schema = response_schema(bench.prompt.page_model)
+        config = generation_config(bench.settings, 1, ())
+        body = request_body(asked.request, file.uri, config, schema)
+        started = time.monotonic()
+        response = bench.gemini.generate(bench.settings.model.name, body)
+        seconds = time.monotonic() - started
+    finally:
+        delete_unneeded_files(bench)
+    line = json.dumps({"key": asked.page.key, "response": response}).encode()
+    result = parse_line(line, bench.prompt.page_model)
+    if isinstance(result, Answer):
+        result = judged(bench, result, asked.context.text, asked.request.image, line)
+    found = None
+    if truth and isinstance(result, Answer):
+        courses = json.loads(result.page_json).get("courses") or []
+        found = score(asked.page.name, truth, result.page.text(), courses)
+    return Reply(result, _usd(bench, result), seconds, found)
+
+
+def _upload(bench: Workbench, request: Request) -> RemoteFile:
+    facts = request.facts
+    try:
+        return upload(bench, request.image, facts.mime_type, facts.sha256)
+    except UploadFailed as error:
+        raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
+
+
+def _usd(bench: Workbench, result: Answer | Failure) -> float | None:
+    usage = result.usage
+    if usage is None:
+        return 0.0
+    output_tokens = usage.output_tokens + usage.thoughts_tokens
+    settings = bench.settings
+    return interactive_usd(
+        settings.pricing, settings.model.name, usage.prompt_tokens, output_tokens
+    )
+
+
+@contextmanager
+def logged_to_braintrust(secrets: Secrets) -> Iterator[None]:
+    """Have Braintrust's wrapper log the calls inside; a line says so, or why not."""
+    wrapped = wrap_interactive(secrets)
+    try:
+        yield
+    finally:
+        if wrapped and flush_interactive():
+            log.info("logged to Braintrust")

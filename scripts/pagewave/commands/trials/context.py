@@ -1,0 +1,30 @@
+"""What a tried prompt is told of the previous page: what the workflow would tell it now."""
+
+from typing import NamedTuple
+
+from pagewave.pages.dataset import Page
+from pagewave.workspace import Workbench
+
+
+class Context(NamedTuple):
+    """`text` is None where nothing is told; `unread` is the previous page that has no file yet."""
+
+    text: str | None
+    unread: Page | None
+
+    @property
+    def told(self) -> str:
+        """In words, what the prompt is told."""
+        if self.text is not None:
+            return "the previous page's file"
+        if self.unread is None:
+            return "nothing: the page is the first of its chain"
+        return f"nothing: the previous page, {self.unread.key}, has not been read yet"
+
+
+def context_of(bench: Workbench, page: Page) -> Context:
+    """The context of a page; raises DataError when the previous page's file is damaged."""
+    before = bench.dataset.previous(page)
+    if before is not None and not bench.page_file(before).exists():
+        return Context(None, before)
+    return Context(bench.previous_context(page), None)

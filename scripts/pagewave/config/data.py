@@ -1,0 +1,113 @@
+"""The sections of the configuration that are about the data: where it is, what is read, how images
+are made of it.
+
+As for `config_sections`, a test keeps them in step with `config/README.md`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pagewave.config.types import ConfigPath, Int, Section
+
+
+class Paths(Section):
+    """Where things are; relative paths start at the working directory."""
+
+    label_source_dir: ConfigPath = Field(
+        description="Labels, {state}/{school}/{year}/{page}.json: a page is read when it has one. "
+        "Their content is not looked at."
+    )
+    image_source_dir: ConfigPath = Field(
+        description="Scans, {state}/{school}/{year}/{page}.jpg or in another format; a PDF or TIFF "
+        "may hold several pages. They are never changed."
+    )
+    output_dir: ConfigPath = Field(
+        default=Path("results/pages"), description="What was read, one JSON file a page."
+    )
+    books_dir: ConfigPath = Field(
+        default=Path("results/books"), description="What was read, put together by book."
+    )
+    prepared_dir: ConfigPath = Field(
+        default=Path("results/images"),
+        description="Images made from scans that can't be sent as they are. Deleting them costs "
+        "nothing but time.",
+    )
+    logs_dir: ConfigPath = Field(default=Path("logs"), description="Log files.")
+    state_dir: ConfigPath = Field(
+        default=Path("state"),
+        description="The ledger of everything sent and paid. Keep it, on a local disk: SQLite is "
+        "not safe on a network file system.",
+    )
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.state_dir / "ledger.sqlite"
+
+
+class TargetYears(Section):
+    """An inclusive range of years."""
+
+    start: Int | None = Field(
+        default=None, ge=0, le=9999, description="First year to read; null: no lower bound."
+    )
+    end: Int | None = Field(
+        default=None, ge=0, le=9999, description="Last year to read; null: no upper bound."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TargetYears:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError(f"start {self.start} comes after end {self.end}; swap them")
+        return self
+
+
+class Filters(Section):
+    """Which pages to read."""
+
+    labels: Literal["files", "all"] = Field(
+        default="files",
+        description="files: a page is read when it has a label. all: every page that the scans "
+        "hold is read, and `paths.label_source_dir` is not needed.",
+    )
+    target_states: Annotated[
+        list[str], BeforeValidator(lambda value: [] if value is None else value)
+    ] = Field(default=[], description="Names of state folders; an empty list: all of them.")
+    target_years: TargetYears | None = Field(
+        default=None, description="Inclusive range of years; null: all of them."
+    )
+
+
+class Images(Section):
+    """What is made of a scan before it is sent."""
+
+    # Gemini scales larger images down to this itself (firebase.google.com/docs/vertex-ai,
+    # input-file-requirements): more pixels only take longer to upload. JPEG ends at 65,535.
+    longest_side: Int | None = Field(
+        default=3072,
+        ge=16,
+        le=65_535,
+        description="Longest side in pixels: larger images are scaled down to it, smaller ones "
+        "are left; null: no limit. Gemini itself scales down to 3072.",
+    )
+    # Above 95 Pillow's files grow and hardly get better.
+    jpeg_quality: Int = Field(
+        default=90, ge=1, le=95, description="Quality of the JPEG files that are made."
+    )
+    pdf_dpi: Int = Field(
+        default=300,
+        ge=36,
+        le=1200,
+        description="Pixels per inch of PDF pages; a page that is one scan never gets more pixels "
+        "than the scan has.",
+    )
+    grey: bool = Field(default=False, description="true: send images without colours.")
+    deskew: bool = Field(
+        default=False,
+        description="true: turn pages whose lines are askew by up to 5 degrees. Every image is "
+        "then prepared.",
+    )

@@ -1,0 +1,43 @@
+"""A reader that does not read: its page says who it is and which page it was told about.
+
+Tests see from the answer which context reached the model, and benchmarks measure the workflow
+instead of the recognition of letters.
+"""
+
+import re
+
+from pagewave.embedded.server.wire import dumps
+
+# The shape of a record key, so that prose such as "Page numbers." in a prompt is not taken for one.
+_READ_PAGE = re.compile(r"Page ([^\n]*?:\d+:\d+)\.(?!\d)")
+
+
+def read(key: str, prompt: str) -> str:
+    """The JSON text of a page_ocr page: `Page KEY.`, `Read after: the page its context names`."""
+    told = _READ_PAGE.findall(prompt)
+    # A match starts at the first "Page " of its line, the key after the last.
+    after = told[-1].rpartition("Page ")[2] if told else "nothing"
+    return dumps(
+        {
+            "raw_ocr": {
+                "text_blocks": [
+                    {
+                        "block_id": 1,
+                        "position": "top",
+                        "text": f"Page {key}.\nRead after: {after}",
+                        "font_style": "regular",
+                    }
+                ],
+                "layout_description": "One block, made by the echo reader.",
+            },
+            "page_info": {
+                "page_number": key.rpartition(":")[2] or None,
+                "is_complete_page": True,
+                "content_type": "other",
+            },
+            "school_name": None,
+            "catalog_year": None,
+            "academic_year": None,
+            "courses": [],
+        }
+    )

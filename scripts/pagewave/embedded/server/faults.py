@@ -1,0 +1,289 @@
+"""Faults the server commits on purpose: one small language, parsed here and drawn from here.
+
+    NAME[:OPTION=VALUE[,OPTION=VALUE...]]        a comma inside a value is written `\\,`
+
+`KINDS` is the whole list; `--help` prints it. What a fault then does is done where it happens:
+around a call (calls.py), to a file or a job (server.py, jobs.py), to an answer (answers.py).
+"""
+
+import difflib
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pagewave.errors import ConfigError
+
+FOREVER: Final = float("inf")
+CALLS: Final = ("create", "get", "list", "upload", "download", "delete", "cancel", "generate")
+
+
+class FaultError(ConfigError, ValueError):
+    """A fault that cannot be understood; the message names the nearest that can."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a fault's name means. `scope` says what is drawn for, and what `match` looks at."""
+
+    scope: str
+    what: str
+    options: dict[str, Any] = field(default_factory=dict)  # option -> default
+    call: str = "any"  # the only call it can befall
+
+
+# scope: what `match` is searched in
+SCOPES: Final = {
+    "call": "METHOD and path of the HTTP request, e.g. GET /v1beta/batches/abc",
+    "file": "display name and name of the file",
+    "job": "display name of the batch",
+    "record": "key of the record (times= counts for each key)",
+}
+_CALL = {"call": "any"}
+KINDS: Final[dict[str, Kind]] = {
+    "http-error": Kind("call", "an HTTP error", _CALL | {"code": 503, "acted": False}),
+    "cut-before": Kind("call", "connection cut, nothing done", _CALL),
+    "cut-after": Kind("call", "done, then connection cut", _CALL),
+    "slow": Kind("call", "a late reply", _CALL | {"seconds": 1.0, "acted": True}),
+    "hang": Kind("call", "no reply, ever", _CALL | {"acted": False}),
+    "garbage-200": Kind("call", "200 with nonsense", _CALL | {"acted": True, "body": "html"}),
+    "not-active-yet": Kind(
+        "call", "create takes an ACTIVE file for a PROCESSING one", {}, "create"
+    ),
+    "truncated-download": Kind("call", "half the file, then connection cut", {}, "download"),
+    "short-download": Kind("call", "half the lines, as if that were all", {}, "download"),
+    "list-empty": Kind("call", "{}, whatever there is", {}, "list"),
+    "list-empty-without-page-size": Kind("call", "{} unless pageSize is given", {}, "list"),
+    "list-empty-later-page": Kind("call", "an empty page before each later one", {}, "list"),
+    "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
+    "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
+    "file-stuck": Kind("file", "PROCESSING for ever"),
+    "file-failed": Kind("file", "FAILED once it was processed"),
+    "undeletable": Kind("file", "delete answers 400 (the files of results always do)"),
+    "list-delay": Kind("job", "a new job is not listed at first", {"seconds": 5.0}),
+    "job-pending": Kind("job", "PENDING, for so long", {"seconds": FOREVER}),
+    "job-unknown-state": Kind("job", "a state nobody knows", {"seconds": FOREVER}),
+    "job-failed": Kind("job", "ends FAILED, this share read", {"share": 0.0}),
+    "job-expired": Kind("job", "ends EXPIRED, this share read", {"share": 0.0}),
+    "job-cancelled": Kind("job", "ends CANCELLED, this share read", {"share": 0.0}),
+    "job-partial": Kind("job", "ends PARTIALLY_SUCCEEDED, a share read", {"share": 0.5}),
+    "no-result-file": Kind("job", "SUCCEEDED without output, for so long", {"seconds": FOREVER}),
+    "response-only": Kind("job", "output under `response`, not in metadata"),
+    "batch-hold": Kind("job", "takes at least so long", {"seconds": 5.0}),
+    "record-slow": Kind("record", "its reading takes longer", {"seconds": 1.0}),
+    "record-error": Kind("record", "an `error` line", {"code": 13}),
+    "record-status": Kind("record", "a `status` line", {"code": 13}),
+    "missing-key": Kind("record", "no line at all"),
+    "duplicate-key": Kind("record", "its line twice"),
+    "foreign-key": Kind("record", "one more line, with a key nobody asked for"),
+    "blocked": Kind("record", "promptFeedback.blockReason, no candidate"),
+    "recitation": Kind("record", "finishReason RECITATION, no content"),
+    "max-tokens": Kind("record", "JSON cut in the middle, finishReason MAX_TOKENS"),
+    "repetition": Kind("record", "one phrase over and over, cut by MAX_TOKENS", {"closed": False}),
+    "fenced-json": Kind("record", "JSON in a code fence"),
+    "text-around-json": Kind("record", "chatter before and after the JSON"),
+    "invalid-schema": Kind("record", "JSON of the wrong schema"),
+    "echo-key": Kind("record", "the text is the record's key"),
+    "echo-context": Kind("record", "the text is what the prompt quotes of the page before"),
+    "empty-text": Kind("record", "no text; content_type as declared", {"declared": "courses"}),
+    "invented-text": Kind("record", "the text is a made-up list of studies"),
+    "line-separator": Kind("record", "U+2028 inside a string"),
+}
+GARBAGE: Final = {
+    "html": b"<html>It works!</html>",
+    "json": b"{}",
+    "empty": b"",
+    "binary": b"\xff\xfe\x00",
+}
+COMMON: Final = {"match": "", "times": FOREVER, "skip": 0, "probability": 1.0, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One parsed fault. Options its kind does not take keep values nobody looks at."""
+
+    spec: str
+    name: str
+    match: re.Pattern[str]
+    times: float = FOREVER
+    skip: int = 0
+    probability: float = 1.0
+    seed: int = 0
+    call: str = "any"
+    code: int = 0
+    seconds: float = 0.0
+    share: float = 0.0
+    body: str = "html"
+    acted: bool = False
+    closed: bool = False
+    declared: str = ""
+
+    @property
+    def number(self) -> float:
+        """What a job remembers of its fault: the seconds or the share."""
+        return self.share if "share" in KINDS[self.name].options else self.seconds
+
+    @property
+    def after_acting(self) -> bool:
+        """Does a fault of a call happen once the call has been carried out?"""
+        return self.acted or self.name == "cut-after"
+
+    @property
+    def scope(self) -> str:
+        """What this fault is drawn for: a key of `SCOPES`."""
+        return KINDS[self.name].scope
+
+
+def parse(spec: str) -> Fault:
+    """A fault from its text. Raises FaultError."""
+    name, _, rest = spec.strip().partition(":")
+    if name not in KINDS:
+        raise FaultError(f"fault {spec!r}: no fault is named {name!r}{_nearest(name, KINDS)}")
+    known = COMMON | KINDS[name].options
+    values: dict[str, Any] = {"match": re.compile(""), "call": KINDS[name].call}
+    values |= KINDS[name].options
+    for pair in re.split(r"(?<!\\),", rest) if rest else ():
+        option, equals, text = pair.replace("\\,", ",").partition("=")
+        if option not in known:
+            raise FaultError(
+                f"fault {spec!r}: {name} has no option {option!r}{_nearest(option, known)}"
+                f" (it takes {', '.join(known)})"
+            )
+        if not equals:
+            raise FaultError(f"fault {spec!r}: option {option!r} needs a value: {option}=...")
+        try:
+            values[option] = _READ[option](text)
+        except (ValueError, re.error) as error:
+            raise FaultError(f"fault {spec!r}: {option}={text}: {error}") from error
+    return Fault(spec, name, **values)
+
+
+class Faults:
+    """The faults in force, and how often each has fired. Used by one thread."""
+
+    def __init__(self, specs: Iterable[str] = ()) -> None:
+        self.replace(specs)
+
+    def replace(self, specs: Iterable[str]) -> None:
+        """Puts `specs` in the place of all faults; counts start anew. Raises FaultError."""
+        self._faults = [parse(spec) for spec in specs]
+        self._seen: Counter[tuple[int, str]] = Counter()
+        self._fired: Counter[tuple[int, str]] = Counter()
+
+    @property
+    def specs(self) -> list[str]:
+        """The faults in force, as they were written."""
+        return [fault.spec for fault in self._faults]
+
+    def draw(self, scope: str, subject: str, call: str = "") -> list[Fault]:
+        """The faults that fire now for `subject`, e.g. a record's key; counts them as fired."""
+        return [
+            fault
+            for number, fault in enumerate(self._faults)
+            if fault.scope == scope
+            and (scope != "call" or fault.call in ("any", call))
+            and fault.match.search(subject)
+            and self._fires(number, fault, subject)
+        ]
+
+    def _fires(self, number: int, fault: Fault, subject: str) -> bool:
+        # Records count each for itself: which of them is read first is left to the threads.
+        count = (number, subject if fault.scope == "record" else "")
+        seen = self._seen[count]
+        self._seen[count] += 1
+        if seen < fault.skip or self._fired[count] >= fault.times:
+            return False
+        if fault.probability < 1:
+            # Hashed, not drawn in turn, for the same reason.
+            chance = random.Random(f"{fault.seed}:{fault.spec}:{count[1]}:{seen}").random()
+            if chance >= fault.probability:
+                return False
+        self._fired[count] += 1
+        return True
+
+
+def describe() -> str:
+    """All kinds and options, for `--help`."""
+    lines = [
+        "A fault is NAME[:OPTION=VALUE,...]; `\\,` is a comma inside a value. Every fault takes"
+    ]
+    lines += ["  match=REGEX  times=N (fires so often)  skip=N (not the first N)"]
+    lines += ["  probability=P  seed=N (of the probability)"]
+    for scope, subject in SCOPES.items():
+        lines += ["", f"{scope} faults; match looks at the {subject}"]
+        for name, kind in KINDS.items():
+            if kind.scope == scope:
+                options = "".join(f" {key}={_show(value)}" for key, value in kind.options.items())
+                lines.append(f"  {name:<29}{kind.what}{options and ';' + options}")
+    calls = "|".join(CALLS)
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"call={calls}|any",
+            f"body={'|'.join(GARBAGE)}",
+            "acted=yes: only after the call took effect",
+        ]
+    )
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), 1, 0.4)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _show(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "ever" if value == FOREVER else str(value)
+
+
+def _amount(text: str) -> float:
+    value = FOREVER if text == "ever" else float(text)
+    if not value >= 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError("must lie between 0 and 1")
+    return value
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text == "yes"
+
+
+def _call(text: str) -> str:
+    if text not in (*CALLS, "any"):
+        raise ValueError(f"must be one of {', '.join(CALLS)}, any{_nearest(text, CALLS)}")
+    return text
+
+
+def _body(text: str) -> str:
+    if text not in GARBAGE:
+        raise ValueError(f"must be one of {', '.join(GARBAGE)}{_nearest(text, GARBAGE)}")
+    return text
+
+
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "match": re.compile,
+    "times": _amount,
+    "skip": int,
+    "probability": _share,
+    "seed": int,
+    "call": _call,
+    "code": int,
+    "seconds": _amount,
+    "share": _share,
+    "body": _body,
+    "acted": _yes,
+    "closed": _yes,
+    "declared": str,
+}

@@ -1,0 +1,73 @@
+"""Rolls the pages of a book up into book.json (everything, with provenance) and text.txt.
+
+Where dead letters do not block, a book is written without them, or with the answers they had
+before; both files name what is missing.
+"""
+
+import json
+from collections.abc import Mapping
+
+from pagewave.exports.facts import PageFacts
+from pagewave.page_model import PageModel
+from pagewave.pages.dataset import Book, Page
+from pagewave.workspace import Workbench, write_atomically
+
+
+def write_book(bench: Workbench, book: Book, facts: Mapping[str, PageFacts]) -> None:
+    """Write both files of a book from its page files and from what the ledger knows of its pages.
+
+    The ledger itself is not asked.
+
+    Raises:
+        DataError: a page's file is missing or not what the page model says.
+        KeyError: nothing is known of a page.
+    """
+    pages, missing, texts = [], [], []
+    for page in book.pages:
+        known = facts[page.key]
+        answer = _earlier_answer(bench, known) if known.reason else bench.read_page(page)
+        if known.reason:
+            missing.append(
+                {
+                    **_place(page),
+                    "reason": known.reason,
+                    "earlier_answer": answer is not None,
+                }
+            )
+        if answer is None:
+            texts.append(f"[page {page.number}]\n[missing: not read, after {known.reason}]\n")
+            continue
+        pages.append(
+            {
+                **_place(page),
+                "provenance": known.provenance,
+                "page": answer.model_dump(mode="json"),
+            }
+        )
+        texts.append(f"[page {page.number}]\n{answer.text()}\n")
+    content = {
+        "state": book.state,
+        "school": book.school,
+        "year": book.year,
+        "page_count": len(pages),
+        "missing": missing,
+        "pages": pages,
+    }
+    book_file, text_file = bench.book_files(book)
+    write_atomically(text_file, "\n".join(texts))
+    write_atomically(book_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _place(page: Page) -> dict[str, object]:
+    return {
+        "number": page.number,
+        "key": page.key,
+        "image": str(page.scan),
+        "leaf": page.leaf or None,
+    }
+
+
+def _earlier_answer(bench: Workbench, known: PageFacts) -> PageModel | None:
+    if known.earlier_answer is None:
+        return None
+    return bench.prompt.page_model.model_validate_json(known.earlier_answer)

@@ -1,0 +1,88 @@
+"""What the ledger knows of a book's pages: all that a book needs beside its page files.
+
+Where books are put together on other machines, which have no ledger, the head hands it to them in a
+file.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from pagewave.errors import PagewaveError
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import Book, Page
+from pagewave.workflow.cluster.orphans import JOBS
+from pagewave.workspace import Workbench, write_atomically
+
+
+class PageFacts(BaseModel):
+    """What is known of a page.
+
+    `reason` says why the book does without it, None where it does not; then `earlier_answer` is the
+    answer that it had before, as JSON.
+    """
+
+    provenance: dict[str, Any] | None
+    reason: str | None = None
+    earlier_answer: str | None = None
+
+
+_FILE = TypeAdapter(dict[str, PageFacts])
+
+
+def facts_of(bench: Workbench, book: Book) -> dict[str, PageFacts]:
+    """The facts of all pages of a book, by key."""
+    return {page.key: _facts_of(bench, page) for page in book.pages}
+
+
+def facts_file(run: Path, book: Book) -> Path:
+    """Where the head of the run with this folder hands them over."""
+    return run / JOBS / "facts" / f"{book.id}.json"
+
+
+def write_facts(path: Path, facts: dict[str, PageFacts]) -> None:
+    """Hand facts to a job that has no ledger."""
+    write_atomically(path, _FILE.dump_json(facts))
+
+
+def read_facts(path: Path) -> dict[str, PageFacts]:
+    """The facts that the head handed over.
+
+    Raises:
+        PagewaveError: it did not, or the file is damaged.
+    """
+    try:
+        return _FILE.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise PagewaveError(
+            f"{path}: what the ledger knows of the pages can't be read ({error}). Run the same "
+            "command again."
+        ) from error
+
+
+def _facts_of(bench: Workbench, page: Page) -> PageFacts:
+    reason = bench.why_dead(page.key) if bench.is_lost(page) else None
+    earlier = bench.earlier_answer(page) if reason else None
+    return PageFacts(
+        provenance=_provenance(bench.ledger, page),
+        reason=reason,
+        earlier_answer=earlier.model_dump_json() if earlier else None,
+    )
+
+
+def _provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
+    """How a page's answer came about; None where its file was not written by pagewave."""
+    rows = ledger.provenance(page.key)
+    if not rows:
+        return None
+    row = dict(rows[0])
+    row["flags"] = [flag._asdict() for flag in ledger.flags_of(row.pop("attempt_id"))]
+    for told_elsewhere in ("key", "written_at", "run_id"):
+        del row[told_elsewhere]
+    row["generation_config"] = json.loads(row["generation_config"])
+    row["prompt_version"] = row["prompt_template"].removesuffix(".jinja")
+    row["read_at"] = datetime.fromtimestamp(row.pop("created_at"), UTC).isoformat()
+    return row

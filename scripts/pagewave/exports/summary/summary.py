@@ -1,0 +1,60 @@
+"""Writes the summary of a ledger and its newest run: pages for people, tables for programs."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from pagewave.errors import PagewaveError
+from pagewave.exports.summary.files import summary_files
+from pagewave.exports.summary.tables import Cell, Table, of_books, of_cost, of_failures, of_run
+from pagewave.exports.summary.templates import template
+from pagewave.exports.summary.timeline import timeline
+from pagewave.redaction import hide_keys
+from pagewave.waves.status import Watch
+from pagewave.workspace import Workbench, log, write_atomically
+
+
+def write_summary(bench: Workbench) -> None:
+    """Write the summary; where that fails, the run has ended all the same."""
+    status = Watch(
+        bench.ledger, bench.settings.execution.max_concurrent_batches, bench.goes_on
+    ).look()
+    if status is None:
+        return
+    books = of_books(bench)
+    contents = {
+        "run.html": _page(of_run(status)),
+        "waves.svg": timeline(bench.ledger, status.id),
+        "books.html": _page(books),
+        "failures.html": _page(of_failures(bench, status.id)),
+        "cost.html": _page(of_cost(bench)),
+        "books.tsv": _tsv(books[0]),
+    }
+    try:
+        for name, path in summary_files(bench.settings.paths.logs_dir).items():
+            write_atomically(path, hide_keys(contents[name]))
+    except PagewaveError as error:
+        log.warning("no summary: %s", error)
+
+
+def _page(tables: Sequence[Table]) -> str:
+    return template("page.html.jinja").render(tables=tables, shown=_shown)
+
+
+def _shown(cell: Cell) -> str:
+    if isinstance(cell, float):
+        return f"{cell:,.4f}"
+    return f"{cell:,}" if isinstance(cell, int) else cell or ""
+
+
+def _tsv(table: Table) -> str:
+    """The table for a program; a formula in a name stays text when a spreadsheet opens it."""
+    text = io.StringIO()
+    writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows([[_harmless(cell) for cell in row] for row in table.rows])
+    return text.getvalue()
+
+
+def _harmless(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "@")) else cell

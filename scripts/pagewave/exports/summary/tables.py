@@ -1,0 +1,154 @@
+"""The tables of a summary, each put together from the ledger: rows of plain values."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pagewave.commands.command import age, moment
+from pagewave.waves.status import RunStatus
+from pagewave.workspace import Workbench
+
+Cell = str | int | float | None
+
+SHOWN_FAILURES = 200
+"""The newest failures of a run that are listed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its heading; numbers are shown flush right."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+
+def of_run(status: RunStatus) -> list[Table]:
+    """One run in numbers."""
+    records, spent = status.records, status.spent
+    seconds = (status.ended_at or status.started_at) - status.started_at
+    rows: list[tuple[str, Cell]] = [
+        ("outcome", status.outcome),
+        ("engine", status.engine),
+        ("model", status.model if status.engine == "gemini" else None),
+        ("started", moment(status.started_at)),
+        ("ended", moment(status.ended_at)),
+        ("took", age(seconds)),
+        ("pages to read", status.pages),
+        ("pages read", status.pages_read),
+        ("taken from stored answers", status.pages_free),
+        ("dead letters", len(status.dead_letters)),
+        ("pages blocked by them", status.pages_blocked),
+        ("pages left", status.pages_left),
+        ("lanes", len(status.lanes)),
+        ("waves", sum(lane.waves_ended for lane in status.lanes)),
+        ("records sent", records.sent),
+        ("records answered", records.answered),
+        ("answers valid", records.valid),
+        ("answers failed", records.failed),
+        ("batches still at the service", len(status.batches)),
+        ("tokens in", spent.input_tokens),
+        ("tokens out, thoughts included", spent.output_tokens),
+        ("USD", "unknown" if spent.usd is None else spent.usd),
+    ]
+    return [Table(f"Run {status.id}", ("", ""), rows)]
+
+
+def of_books(bench: Workbench) -> list[Table]:
+    """Every book: how far it is, and what it cost in all runs."""
+    ledger = bench.ledger
+    on_file = {row["key"] for row in ledger.query("SELECT key FROM page")}
+    flagged = {flag.key for flag in ledger.flagged_pages()}
+    dead = bench.dead_letters()
+    spent = {
+        row["key"]: row
+        for row in ledger.query(
+            "SELECT a.key, COUNT(*) AS attempts, SUM(a.prompt_tokens) AS input,"
+            " SUM(a.output_tokens + a.thoughts_tokens) AS output, SUM(a.usd) AS usd,"
+            " SUM(a.usd IS NULL) AS without_price"
+            " FROM attempt a JOIN batch b ON b.id = a.batch_id JOIN run r ON r.id = b.run_id"
+            " WHERE r.purpose = 'workflow' GROUP BY a.key"
+        )
+    }
+    rows = []
+    for book in bench.dataset.books:
+        keys = {page.key for page in book.pages}
+        costs = [spent[key] for key in keys & spent.keys()]
+        unknown = any(cost["without_price"] for cost in costs)
+        rows.append(
+            (
+                book.state,
+                book.school,
+                str(book.year),
+                len(keys),
+                len(keys & on_file),
+                len(keys & dead),
+                len(keys & flagged),
+                sum(cost["attempts"] for cost in costs),
+                sum(cost["input"] for cost in costs),
+                sum(cost["output"] for cost in costs),
+                "unknown" if unknown else round(sum(cost["usd"] for cost in costs), 6),
+                str(bench.book_files(book)[0]),
+            )
+        )
+    columns = ["state", "school", "year", "pages", "read", "dead letters", "flagged", "attempts"]
+    columns += ["tokens in", "tokens out", "USD", "file"]
+    return [Table("Books", columns, rows, "Attempts, tokens and USD are those of all runs.")]
+
+
+def of_failures(bench: Workbench, run_id: str) -> list[Table]:
+    """Dead letters, kinds of failures, and the run's newest failures."""
+    known = {page.key for page in bench.dataset.pages}
+    letters = [(key, bench.why_dead(key)) for key in sorted(bench.dead_letters() & known)]
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for failure in bench.ledger.failures():
+        kinds[failure.error_type]["all"] += 1
+        kinds[failure.error_type]["open"] += failure.cleared_at is None
+    newest = bench.ledger.query(
+        "SELECT f.created_at, f.key, f.attempt_number, f.error_type, f.message FROM failure f"
+        " JOIN run r ON r.id = ?1 WHERE f.created_at >= r.started_at"
+        " AND f.created_at <= COALESCE(r.ended_at, f.created_at) ORDER BY f.id DESC LIMIT ?2",
+        run_id,
+        SHOWN_FAILURES,
+    )
+    return [
+        Table(
+            "Dead letters",
+            ("page", "why"),
+            letters,
+            "They are not sent again until scripts/clear_failure_counts.py clears them.",
+        ),
+        Table(
+            "Failures by kind",
+            ("kind", "in all runs", "not forgiven"),
+            [(kind, counts["all"], counts["open"]) for kind, counts in sorted(kinds.items())],
+            "A failure is forgiven by a later good answer, a forced rebuild, or a person.",
+        ),
+        Table(
+            f"Failures of run {run_id}",
+            ("time", "page", "attempt", "kind", "message"),
+            [(moment(row[0]), *row[1:]) for row in newest],
+            f"The newest {SHOWN_FAILURES} at most; scripts/analyze_failures.py shows all.",
+        ),
+    ]
+
+
+def of_cost(bench: Workbench) -> list[Table]:
+    """What each run cost, and all of them."""
+    rows = bench.ledger.query(
+        "SELECT r.id, r.purpose, COALESCE(r.outcome, 'broken off'), r.engine, r.model,"
+        " COUNT(a.id), COALESCE(SUM(a.prompt_tokens), 0), COALESCE(SUM(a.cached_tokens), 0),"
+        " COALESCE(SUM(a.output_tokens), 0), COALESCE(SUM(a.thoughts_tokens), 0),"
+        " COALESCE(SUM(a.usd), 0.0), COUNT(a.id) - COUNT(a.usd)"
+        " FROM run r LEFT JOIN batch b ON b.run_id = r.id LEFT JOIN attempt a ON a.batch_id = b.id"
+        " GROUP BY r.id ORDER BY r.started_at, r.id"
+    )
+    priced = [(*row[:10], "unknown" if row[11] else round(row[10], 6)) for row in rows]
+    in_all = [sum(row[place] for row in rows) for place in range(5, 12)]
+    usd = "unknown" if in_all[6] else round(in_all[5], 6)
+    priced.append(("all", None, None, None, None, *in_all[:5], usd))
+    columns = ["run", "purpose", "outcome", "engine", "model", "attempts", "tokens in"]
+    columns += ["of them cached", "tokens out", "thoughts", "USD"]
+    note = "From the usage that the service reports with each answer; failed attempts cost as well."
+    return [Table("Cost", columns, priced, note)]

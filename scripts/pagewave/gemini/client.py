@@ -1,0 +1,406 @@
+"""Gemini's File and Batch services, as far as waves need them: a thin layer over google-genai.
+
+What the layer adds is care. Every call but one is repeated if need be, with growing pauses; the
+other is `create`, which has no idempotency key: where its fate is unknown it raises
+`CreateUnknown`, and the caller looks for the batch by its display name first. All waits end when
+`stop` is set.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pagewave import crash_points as crash
+from pagewave.errors import ServiceError
+from pagewave.gemini.retries import (
+    REFUSALS,
+    NoSuccess,
+    PassingTrouble,
+    Refused,
+    Repeating,
+    Stopped,
+    is_about_key,
+    refusal,
+)
+from pagewave.redaction import hide_keys, hide_keys_in_bytes
+
+if TYPE_CHECKING:
+    from google.genai import types
+
+__all__ = [
+    "CreateRefused",
+    "CreateUnknown",
+    "Gemini",
+    "NotReady",
+    "QuotaExceeded",
+    "Refused",
+    "RemoteBatch",
+    "RemoteFile",
+    "Stopped",
+    "UploadFailed",
+]
+
+TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
+"""Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
+
+SUCCESSFUL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED"})
+GOING_STATES = frozenset(
+    {"UNSPECIFIED", "QUEUED", "PENDING", "RUNNING", "PAUSED", "UPDATING", "CANCELLING"}
+)
+
+ABSENT = (403, 404)  # how the service says that there is no such file; (404,) for batches
+BAD_FILE = (400, 413)
+LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
+UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
+
+
+class CreateUnknown(Exception):
+    """The create call failed in a way that leaves open whether the batch exists."""
+
+
+class CreateRefused(Refused):
+    """The service said no to a create call: the batch does not exist."""
+
+
+class NotReady(CreateRefused):
+    """It said no for now: FAILED_PRECONDITION, such as a file that is not ACTIVE yet."""
+
+
+class UploadFailed(Exception):
+    """The service is there, but does not take this file, however often it is sent."""
+
+
+class QuotaExceeded(Exception):
+    """The service takes no further batch now (429): wait for minutes, then ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at the service; `expires_at` in Unix seconds."""
+
+    name: str
+    uri: str
+    state: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBatch:
+    """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
+
+    Times are Unix seconds; `model` has no `models/` in front.
+    """
+
+    name: str
+    display_name: str
+    model: str
+    state: str
+    result_file: str | None
+    error: str | None
+    created_at: float
+    ended_at: float | None
+
+    @property
+    def ended(self) -> bool:
+        """Will this state never change again?"""
+        return self.state in TERMINAL_STATES
+
+
+class Gemini:
+    """One client for all threads of the process.
+
+    `attempts` and `backoff_seconds` rule uploads; for all other calls an outage of up to
+    `outage_seconds` is waited out, because a batch at the service loses nothing by it.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        stop: threading.Event,
+        *,
+        base_url: str | None = None,
+        api_version: str = "v1beta",
+        timeout_seconds: float = 120.0,
+        attempts: int = 5,
+        backoff_seconds: float = 2.0,
+        outage_seconds: float = 3600.0,
+    ) -> None:
+        from google import genai
+
+        self._attempts = attempts
+        self._calls = Repeating(stop, backoff_seconds, outage_seconds)
+        self._raw = threading.local()
+        client_args: dict[str, Any] = {"event_hooks": {"response": [self._keep_batch_json]}}
+        if base_url:
+            client_args["trust_env"] = False  # a proxy from the environment must not see loopback
+        self._client = genai.Client(
+            api_key=api_key,
+            vertexai=False,
+            http_options={
+                "base_url": base_url,
+                "api_version": api_version,
+                "timeout": int(timeout_seconds * 1000),
+                "client_args": client_args,
+            },
+        )
+
+    # Files
+
+    def upload(
+        self,
+        path: Path,
+        mime_type: str,
+        display_name: str,
+        processing_seconds: float,
+        new_name: Callable[[], str],
+    ) -> RemoteFile:
+        """Upload a file and wait until the service has digested it: batches want it ACTIVE.
+
+        A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew.
+
+        Args:
+            new_name: gives the file's name, such as `files/abc`; asked before each try.
+
+        Raises:
+            OSError: the file cannot be read.
+            UploadFailed: as many tries as are allowed failed, with the service up.
+            ServiceError: the service refuses it, or is not there at all.
+        """
+        from google.genai import errors
+
+        def send() -> RemoteFile:
+            config: types.UploadFileConfigDict = {
+                "name": new_name(),
+                "mime_type": mime_type,
+                "display_name": display_name,
+            }
+            # As a stream: a path's name would travel in a header, which non-ASCII letters break.
+            with path.open("rb") as stream:
+                try:
+                    file = self._client.files.upload(file=stream, config=config)
+                except errors.ClientError as error:
+                    if error.code not in BAD_FILE or is_about_key(error):
+                        raise
+                    raise UploadFailed(f"uploading {path}: {error}") from error
+            return self._digested(_remote_file(file), processing_seconds)
+
+        try:
+            # An outage of the whole service is waited out between two tries, and uses up none.
+            return self._calls.repeat(
+                send, f"uploading {path}", tries=self._attempts, between=self._reach
+            )
+        except NoSuccess as error:
+            raise UploadFailed(str(error)) from error
+
+    def _reach(self) -> None:
+        """Return as soon as the service answers at all."""
+        self._calls.repeat(
+            lambda: self._client.batches.list(config={"page_size": 1}), "reaching the service"
+        )
+
+    def _digested(self, file: RemoteFile, processing_seconds: float) -> RemoteFile:
+        """The file once it is ACTIVE; raises PassingTrouble when it won't be."""
+        deadline = time.monotonic() + processing_seconds
+        pause = 0.05
+        while file.state != "ACTIVE":
+            if file.state == "FAILED" or time.monotonic() > deadline:
+                with contextlib.suppress(NoSuccess):
+                    self.delete_file(file.name)
+                raise PassingTrouble(f"{file.name} stayed {file.state}")
+            self.pause(pause)
+            pause = min(pause * 1.5, 10.0)
+            file = self.file(file.name) or RemoteFile(file.name, file.uri, "FAILED", 0.0)
+        return file
+
+    def file(self, name: str) -> RemoteFile | None:
+        """An uploaded file as it is now; None when the service has it no longer."""
+        return self._calls.repeat_unless(
+            ABSENT, lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
+        )
+
+    def delete_file(self, name: str) -> None:
+        """Delete a file; that it is gone already, or can't be deleted, is no error.
+
+        Raises:
+            NoSuccess: the service had as many chances as an upload has.
+        """
+        self._calls.repeat_unless(
+            REFUSALS,
+            lambda: self._client.files.delete(name=name),
+            f"deleting {name}",
+            tries=self._attempts,
+        )
+
+    def download(self, name: str, path: Path) -> bool:
+        """Download a result file to `path`; False when the service has no such file (yet).
+
+        A download that is cut off never counts as one.
+        """
+        partial = path.with_name(path.name + ".partial")
+
+        def fetch() -> bool:
+            # In one piece: a truncated body raises before anything is kept.
+            partial.write_bytes(hide_keys_in_bytes(self._client.files.download(file=name)))
+            partial.replace(path)
+            return True
+
+        return bool(self._calls.repeat_unless(ABSENT, fetch, f"downloading {name}"))
+
+    # Batches
+
+    def create(self, model: str, input_file: str, display_name: str) -> RemoteBatch:
+        """Submit a batch, exactly once.
+
+        Raises:
+            CreateUnknown: it may or may not exist now; look for its display name.
+            QuotaExceeded: the quota is used up for now; it hardly exists, but look before you ask
+                again.
+            CreateRefused: it does not exist; the service refuses it.
+            Stopped: it does not exist; the run was told to stop.
+        """
+        from google.genai import errors
+
+        self.pause(0)
+        try:
+            job = self._client.batches.create(
+                model=model, src=input_file, config={"display_name": display_name}
+            )
+            crash.point("create-sent")
+            return self._remote_batch(job)
+        except errors.APIError as error:
+            if error.code == 429:
+                raise QuotaExceeded(str(error)) from error
+            if 400 <= error.code < 500 and error.code != 408:
+                kind = NotReady if error.status == "FAILED_PRECONDITION" else CreateRefused
+                said = refusal(error, f"creating the batch for model {model}")
+                raise kind(str(said), said.code) from error
+            raise CreateUnknown(str(error)) from error
+        except Exception as error:
+            # Whatever broke, the request may have arrived: only a look at the service can tell.
+            raise CreateUnknown(f"{type(error).__name__}: {error}") from error
+
+    def find_batches(self, display_name: str) -> list[RemoteBatch]:
+        """All batches with this display name, the earliest first."""
+        found = [batch for batch in self.list_batches() if batch.display_name == display_name]
+        return sorted(found, key=lambda batch: batch.created_at)
+
+    def list_batches(self) -> list[RemoteBatch]:
+        """All batches that the service still knows of, of any state."""
+
+        def read() -> list[RemoteBatch]:
+            pager = self._client.batches.list(config={"page_size": LIST_PAGE_SIZE})
+            batches = [self._remote_batch(job, raw=False) for job in pager.page]
+            # Not `for job in pager`: that raises IndexError when a later page is empty.
+            while pager.config.get("page_token"):
+                pager.next_page()
+                batches += [self._remote_batch(job, raw=False) for job in pager.page]
+            return batches
+
+        return self._calls.repeat(read, "listing the batches")
+
+    def get(self, name: str, tries: int | None = None) -> RemoteBatch | None:
+        """A batch's state now; None when the service says that it doesn't exist.
+
+        With `tries` no outage is waited out; raises NoSuccess when all of them failed.
+        """
+        return self._calls.repeat_unless(
+            (404,),
+            lambda: self._remote_batch(self._client.batches.get(name=name)),
+            f"looking at {name}",
+            tries=tries,
+        )
+
+    def cancel(self, name: str) -> None:
+        """Ask the service to cancel a batch; it may end as SUCCEEDED all the same.
+
+        That it has ended by now, or is not there, is no error: a look at it will tell.
+        """
+        self._calls.repeat_unless(
+            REFUSALS, lambda: self._client.batches.cancel(name=name), f"cancelling {name}"
+        )
+
+    def delete_batch(self, name: str) -> None:
+        """Remove a finished batch from the service's list."""
+        self._calls.repeat(lambda: self._client.batches.delete(name=name), f"deleting {name}")
+
+    # Without a batch
+
+    def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask for one answer at once; request and response are the JSON that batches hold.
+
+        Asked once only: an answer that was lost on its way is paid for all the same.
+
+        Raises:
+            ServiceError: the service refuses the request, or no answer arrived.
+        """
+        import httpx2
+        from google.genai import errors, types
+
+        settings = dict(request["generationConfig"])
+        # As a dictionary it would be taken for JSON Schema and changed.
+        settings["responseSchema"] = types.Schema.model_validate(settings["responseSchema"])
+        try:
+            response = self._client.models.generate_content(
+                model=model,
+                contents=[types.Content.model_validate(part) for part in request["contents"]],
+                config=types.GenerateContentConfig.model_validate(settings),
+            )
+        except errors.APIError as error:
+            raise refusal(error, f"to answer with model {model}") from error
+        except (httpx2.TransportError, httpx2.StreamError, ValueError) as error:
+            raise ServiceError(
+                f"No answer from model {model} ({type(error).__name__}: {error}). It may have been "
+                "paid for. Ask again."
+            ) from error
+        # What the SDK adds of its own is no part of the answer.
+        added = {"sdk_http_response", "parsed", "automatic_function_calling_history"}
+        return response.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=added)
+
+    # Waiting
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless the run is told to stop: then raises Stopped."""
+        self._calls.pause(seconds)
+
+    def _keep_batch_json(self, response: Any) -> None:
+        """Remember a batch's raw JSON: the SDK drops its error and results under `response`."""
+        self._raw.operation = None
+        if "/batches/" in response.request.url.path:
+            response.read()
+            with contextlib.suppress(ValueError):
+                self._raw.operation = json.loads(response.content)
+
+    def _remote_batch(self, job: "types.BatchJob", raw: bool = True) -> RemoteBatch:
+        if not job.name:
+            raise PassingTrouble("the answer names no batch")
+        operation = getattr(self._raw, "operation", None) if raw else None
+        operation = operation if isinstance(operation, dict) else {}
+        result = job.dest.file_name if job.dest else None
+        response = operation.get("response") or {}
+        state = str(getattr(job.state, "value", job.state) or "UNSPECIFIED")
+        error = operation.get("error")
+        return RemoteBatch(
+            name=job.name,
+            display_name=job.display_name or "",
+            model=(job.model or "").removeprefix("models/"),
+            state=state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_"),
+            result_file=result or response.get("responsesFile") or response.get("responses_file"),
+            error=hide_keys(json.dumps(error)) if error else None,
+            created_at=job.create_time.timestamp() if job.create_time else 0.0,
+            ended_at=job.end_time.timestamp() if job.end_time else None,
+        )
+
+
+def _remote_file(file: "types.File") -> RemoteFile:
+    if not file.name or not file.uri:
+        raise PassingTrouble("the answer names no file")
+    state = str(getattr(file.state, "value", file.state) or "ACTIVE")
+    lives_until = time.time() + UPLOAD_LIFE_SECONDS
+    if file.expiration_time:
+        lives_until = min(lives_until, file.expiration_time.timestamp())
+    return RemoteFile(file.name, file.uri, state, lives_until)

@@ -1,0 +1,85 @@
+"""How commands reach the service: Google's, the embedded server of a run, or one of their own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pagewave.config.settings import Settings, load_secrets, require_key
+from pagewave.embedded.process import running_server, start_server
+from pagewave.errors import LedgerError
+from pagewave.ledger import Ledger
+from pagewave.ledger.lock import LockedError, take_lock
+from pagewave.pages.dataset import Dataset
+from pagewave.prompts.registry import load_prompt
+from pagewave.workspace import Workbench
+
+PATIENCE_SECONDS = 60.0
+"""For which a command waits out trouble at the service; a run has `batch.outage_seconds`."""
+
+
+def workbench(settings: Settings, dataset: Dataset, ledger: Ledger) -> Workbench:
+    """A workbench for a person at the terminal, who does not wait as long as a run."""
+    batch = settings.batch
+    patience = min(PATIENCE_SECONDS, batch.outage_seconds)
+    hasty = batch.model_copy(update={"outage_seconds": patience})
+    chosen = settings.prompt
+    prompt = load_prompt(chosen.registry_dir, chosen.name, chosen.template_file)
+    return Workbench(settings.model_copy(update={"batch": hasty}), dataset, ledger, prompt)
+
+
+@contextmanager
+def serving(bench: Workbench) -> Iterator[None]:
+    """Point the bench at the service, for a command that holds the lock.
+
+    An embedded server is started over the jobs of before, and ends with the command; what it had
+    not read by then it reads when it runs again.
+    """
+    if bench.engine == "gemini":
+        bench.api_key = require_key(bench.settings, load_secrets(Path.cwd()))
+        yield
+        return
+    server = start_server(bench.settings)
+    bench.base_url, bench.api_key = server.base_url, server.token
+    try:
+        yield
+    finally:
+        server.close()
+
+
+@contextmanager
+def reaching(bench: Workbench, command: str) -> Iterator[None]:
+    """Point the bench at the service, also while a run is going on.
+
+    An embedded server that a run has started is used; without one, the lock is taken and a server
+    started. Google's needs neither.
+
+    Raises:
+        LedgerError: somebody holds the lock and has no server that can be reached.
+    """
+    if bench.engine == "gemini":
+        with serving(bench):
+            yield
+        return
+    try:
+        lock = take_lock(bench.settings.paths.state_dir, command)
+    except LockedError as held:
+        address = running_server(bench.settings)
+        if address is None or address.owner != held.holder:
+            raise LedgerError(
+                f"Process {held.holder} ({held.what}) is using {bench.settings.paths.state_dir}, "
+                "and its embedded server can't be reached (yet). Try again in a moment."
+            ) from held
+        bench.base_url, bench.api_key = address.base_url, address.token
+        yield
+        return
+    with lock, serving(bench):
+        yield
+
+
+def going_on(state_dir: Path) -> LockedError | None:
+    """Who holds the lock, if anybody does."""
+    try:
+        take_lock(state_dir).close()
+    except LockedError as held:
+        return held
+    return None

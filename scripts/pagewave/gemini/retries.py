@@ -1,0 +1,182 @@
+"""How calls to the service are repeated: with growing pauses, for as long as the trouble may pass.
+
+What passes is told from what doesn't by `is_transient`; a definite no becomes a ServiceError with
+advice. All pauses end when the run is told to stop.
+"""
+
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Container
+from typing import Any, TypeVar
+
+from pagewave.errors import ServiceError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
+REFUSALS = range(400, 500)
+LONGEST_PAUSE_SECONDS = 60.0
+QUIET_TRIES = 3
+"""A call that fails more often than this in a row is worth a line in the log."""
+
+
+class Stopped(Exception):
+    """The run was told to stop; what is at the service stays there and is collected later."""
+
+
+class Refused(ServiceError):
+    """The service said no; `code` is the HTTP status, 403 or 404 for what it doesn't know."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NoSuccess(Exception):
+    """A call failed as often as it may, each time in a way that might have passed."""
+
+
+class PassingTrouble(Exception):
+    """Raised by a call itself: it did not do, but may if it is repeated."""
+
+
+class Repeating:
+    """Repeats calls; `backoff_seconds` before the second try, doubled before each further one."""
+
+    def __init__(
+        self, stop: threading.Event, backoff_seconds: float, outage_seconds: float
+    ) -> None:
+        self._stop = stop
+        self._backoff_seconds = backoff_seconds
+        self._outage_seconds = outage_seconds
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless the run is told to stop.
+
+        Raises:
+            Stopped: it was.
+        """
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def repeat(
+        self,
+        call: Callable[[], T],
+        doing: str,
+        *,
+        tries: int | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> T:
+        """Call until it succeeds, `tries` times at most, or as long as an outage may last.
+
+        Args:
+            doing: what the call is for, as in "listing the batches".
+            between: called after each pause.
+
+        Raises:
+            ServiceError: the service refuses, or was not there for `outage_seconds`.
+            NoSuccess: all tries failed.
+        """
+        import tenacity
+        from google.genai import errors
+
+        def sleep(seconds: float) -> None:
+            self.pause(seconds)
+            between()
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(is_transient),
+            wait=tenacity.wait_exponential_jitter(
+                initial=self._backoff_seconds,
+                max=LONGEST_PAUSE_SECONDS,
+                jitter=self._backoff_seconds,
+            ),
+            stop=tenacity.stop_after_attempt(tries)
+            if tries
+            else tenacity.stop_after_delay(self._outage_seconds),
+            sleep=sleep,
+            before_sleep=lambda state: _log_trouble(state, doing),
+            reraise=True,
+        )
+        try:
+            with warnings.catch_warnings():
+                # The SDK warns of states it doesn't know; those are written to the ledger instead.
+                warnings.simplefilter("ignore", UserWarning)
+                return retrying(call)
+        except Exception as error:
+            if not is_transient(error):
+                if isinstance(error, errors.ClientError):
+                    raise refusal(error, doing) from error
+                raise
+            if tries:
+                raise NoSuccess(f"{doing}: {_in_short(error)}") from error
+            raise ServiceError(
+                f"Gemini did not answer for {self._outage_seconds:.0f} s ({doing}: "
+                f"{_in_short(error)}). Batches in flight lose nothing by it. Run the same command "
+                "again later; batch.outage_seconds says how long a run waits."
+            ) from error
+
+    def repeat_unless(
+        self, codes: Container[int], call: Callable[[], T], doing: str, *, tries: int | None = None
+    ) -> T | None:
+        """As `repeat`, but None where the service refuses with one of these HTTP codes."""
+        from google.genai import errors
+
+        def attempt() -> T | None:
+            try:
+                return call()
+            except errors.ClientError as error:
+                if error.code in TRANSIENT_CODES or error.code not in codes:
+                    raise
+                return None
+
+        return self.repeat(attempt, doing, tries=tries)
+
+
+def is_transient(error: BaseException) -> bool:
+    """May the same call succeed a little later?"""
+    import httpx2
+    from google.genai import errors
+
+    if isinstance(error, errors.APIError):
+        return error.code in TRANSIENT_CODES
+    # Garbage in a 200 answer ends as a ValueError (JSON, Unicode, "not finalized") or a KeyError
+    # (a missing upload header) inside the SDK.
+    passing = (httpx2.TransportError, httpx2.StreamError, ValueError, KeyError, PassingTrouble)
+    return isinstance(error, passing)
+
+
+def is_about_key(error: Any) -> bool:
+    """Does the service refuse the key? It says so with code 400 too."""
+    return error.code in (401, 403) or "API key" in str(error.message)
+
+
+def refusal(error: Any, doing: str) -> Refused:
+    """A definite no, in words that help."""
+    advice = {
+        400: "The request itself is not accepted: check model.name and model.generation_config.",
+        403: "The key may not do this: check GEMINI_API_KEY and the project's billing.",
+        404: "The service doesn't know it: check model.name.",
+    }.get(error.code, "Nothing was paid for.")
+    if is_about_key(error) and error.code != 403:
+        advice = "Check GEMINI_API_KEY in the environment or in .env."
+    return Refused(f"Gemini refused {doing}: {error.code} {error.message}. {advice}", error.code)
+
+
+def _in_short(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
+
+
+def _log_trouble(state: Any, doing: str) -> None:
+    """Passing trouble is worth no line; lasting trouble must not look like a hang."""
+    if state.attempt_number > QUIET_TRIES:
+        log.warning(
+            "%s failed %d times, again in %.0f s (%s)",
+            doing,
+            state.attempt_number,
+            state.next_action.sleep,
+            _in_short(state.outcome.exception()),
+        )

@@ -1,0 +1,212 @@
+"""Which pages need an image made of their scan, and where it is once it is made.
+
+A scan that can be sent as it is (JPEG, PNG or WebP, upright, small enough, no option against it) is
+used in place. For all others `preparation` makes an image; the manifest of their book says which
+scan each was made from, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pagewave.config.settings import Settings
+from pagewave.errors import DataError
+from pagewave.pages import image_files as images
+from pagewave.pages import scan_files as scans
+from pagewave.pages.dataset import Page
+from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
+from pagewave.pages.scan_files import Leaf
+from pagewave.pages.scan_names import HOW_TO_NAME
+
+MANIFEST = "prepared.json"
+
+
+class PreparedImage(BaseModel):
+    """An image and what it was made from. Hashes are SHA-256 (hex), sizes in bytes and pixels."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: str
+    """Name of the file, beside the manifest."""
+    sha256: str
+    width: int
+    height: int
+    size_bytes: int
+    scan: str
+    leaf: int
+    scan_sha256: str
+    scan_size_bytes: int
+    scan_modified_ns: int
+    options: dict[str, Any]
+
+
+class Manifest(BaseModel):
+    """What was prepared of a book: images by the stems of its pages."""
+
+    pages: dict[str, PreparedImage]
+
+
+class PreparedImages:
+    """The images of all pages, as configured; asks the file system and nothing else.
+
+    Headers are looked at once a process, manifests again when they were written anew.
+
+    `scans_may_change`: set once a run has begun. Then the images that were made for it are sent
+    whatever happens to their scans meanwhile; the next run notices.
+    """
+
+    scans_may_change = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.options = settings.images
+        self._options = settings.images.model_dump()
+        self._folder = settings.paths.prepared_dir
+        self._leaves: dict[Path, list[Leaf] | str] = {}
+        self._manifests: dict[str, tuple[int, Manifest]] = {}
+
+    def look(self, page: Page) -> Leaf:
+        """What the header of a page's scan says.
+
+        Raises:
+            DataError: the scan, or this page of it, can't be read; names both.
+        """
+        if page.scan not in self._leaves:
+            try:
+                self._leaves[page.scan] = scans.leaves(page.scan, self.options.pdf_dpi)
+            except DataError as error:
+                self._leaves[page.scan] = str(error)
+        found = self._leaves[page.scan]
+        if isinstance(found, str):
+            raise DataError(found)
+        if not page.leaf and len(found) != 1:
+            raise DataError(
+                f"{page.scan}: holds {len(found)} pages, and is named like page {page.number} "
+                f"alone. {HOW_TO_NAME}"
+            )
+        if page.leaf > len(found):
+            raise DataError(f"{page.scan}: has no page {page.leaf}, only {len(found)}")
+        leaf = found[max(page.leaf, 1) - 1]
+        problem = leaf.problem or (too_large() if is_too_large(*self._scaled(leaf)) else "")
+        if problem:
+            raise DataError(f"{page.scan}{_page_of(page)}: {problem}")
+        return leaf
+
+    def find_broken(self, pages: Iterable[Page]) -> list[str]:
+        """A line for each scan, or page of one, that can't be read; in the order given."""
+        broken: dict[str, None] = {}
+        for page in pages:
+            try:
+                self.look(page)
+            except DataError as error:
+                broken[str(error)] = None
+        return list(broken)
+
+    def needs(self, page: Page) -> bool:
+        """Must an image be made of the page's scan before it can be sent?
+
+        Raises:
+            DataError: the scan can't be read.
+        """
+        leaf, options = self.look(page), self.options
+        return (
+            not leaf.sendable
+            or page.leaf > 0
+            or options.deskew
+            or (options.grey and not leaf.grey)
+            or max(leaf.width, leaf.height) > (options.longest_side or float("inf"))
+        )
+
+    def size(self, page: Page) -> tuple[int, int]:
+        """Width and height in pixels of what is sent (before it is turned a little upright)."""
+        return self._scaled(self.look(page))
+
+    def manifest_file(self, book_id: str) -> Path:
+        """The manifest of a book's prepared images; they lie in the same folder."""
+        return self._folder / book_id / MANIFEST
+
+    def is_ready(self, page: Page) -> bool:
+        """Is there an image to send: the scan itself, or what was made of it as it is now?"""
+        return not self.needs(page) or self._current(page) is not None
+
+    def made(self, page: Page) -> PreparedImage | None:
+        """The image that was made of a page's scan; None where the scan itself is sent.
+
+        Raises:
+            DataError: none was made yet, or the scan was changed since.
+        """
+        if not self.needs(page):
+            return None
+        if made := self._current(page):
+            return made
+        manifest = self.manifest_file(page.book_id)
+        raise DataError(
+            f"{page.scan}{_page_of(page)}: no image was made of it, or it was changed since. "
+            f'To make it: snakemake --profile profiles/local -f "{manifest}"'
+        )
+
+    def file(self, page: Page) -> Path:
+        """The image to send.
+
+        Raises:
+            DataError: it is not made yet, or the scan was changed since.
+        """
+        made = self.made(page)
+        return self.manifest_file(page.book_id).with_name(made.image) if made else page.scan
+
+    def inspect(self, page: Page) -> tuple[Path, ImageFacts]:
+        """The image to send, and what is to be known of it.
+
+        Raises:
+            DataError: it is not there, or not what was made.
+        """
+        path, made = self.file(page), self.made(page)
+        facts = images.inspect(path)
+        if made and facts.sha256 != made.sha256:
+            raise DataError(
+                f"{path}: is not what was made of {page.scan}{_page_of(page)}; delete it, then run "
+                "the same command again"
+            )
+        return path, facts
+
+    def _scaled(self, leaf: Leaf) -> tuple[int, int]:
+        longest = max(leaf.width, leaf.height, 1)
+        share = min(1.0, (self.options.longest_side or longest) / longest)
+        return max(1, round(leaf.width * share)), max(1, round(leaf.height * share))
+
+    def _current(self, page: Page) -> PreparedImage | None:
+        """What was made of a page's scan as it is now, as configured now."""
+        made = self._manifest(page.book_id).pages.get(page.stem)
+        if made is None or made.options != self._options:
+            return None
+        if (made.scan, made.leaf) != (str(page.scan), page.leaf):
+            return None
+        if not self.manifest_file(page.book_id).with_name(made.image).exists():
+            return None
+        return made if self.scans_may_change or _is_unchanged(page.scan, made) else None
+
+    def _manifest(self, book_id: str) -> Manifest:
+        path = self.manifest_file(book_id)
+        try:
+            written = path.stat().st_mtime_ns
+            if book_id not in self._manifests or self._manifests[book_id][0] != written:
+                content = Manifest.model_validate_json(path.read_bytes())
+                self._manifests[book_id] = (written, content)
+            return self._manifests[book_id][1]
+        except (OSError, ValidationError):
+            return Manifest(pages={})  # it is made again
+
+
+def _is_unchanged(scan: Path, made: PreparedImage) -> bool:
+    try:
+        status = scan.stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (made.scan_size_bytes, made.scan_modified_ns)
+
+
+def _page_of(page: Page) -> str:
+    return f", page {page.leaf}" if page.leaf else ""

@@ -1,0 +1,184 @@
+"""Which scan file holds which page of a book. The names of the files tell it:
+
+    7.jpg, 007.tif            a number: this page, alone in its file
+    7-16.pdf, 007-016.tif     a range: these pages, in order
+    catalog.pdf, book.tif     any other PDF or TIFF: the whole book, its pages 1 to n
+
+A file of the whole book is used only where no other file of the folder names pages: mixed, nobody
+could say whether its page 7 is page 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from pagewave.errors import DataError
+from pagewave.pages import scan_files as scans
+
+IMAGE_SUFFIXES = (
+    ".jpg",
+    *(".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".webp", ".WEBP"),
+    *(".tif", ".TIF", ".tiff", ".TIFF", ".jp2", ".JP2", ".j2k", ".J2K", ".pdf", ".PDF"),
+)
+"""In this order: with `7.jpg` and `7.png` beside each other, page 7 is `7.jpg`."""
+
+OF_MANY_PAGES = (".pdf", ".tif", ".tiff")
+"""Suffixes of files that can hold several pages."""
+
+HOW_TO_NAME = (
+    "A PDF or TIFF of several pages holds pages 1 to n of its book, or those that its name says, "
+    "such as 7-16.pdf"
+)
+
+_RANGE = re.compile(r"([0-9]+)-([0-9]+)")
+
+
+class Source(NamedTuple):
+    """Where a page is: a scan file, and which of its pages it is; 0 for a file of one page."""
+
+    path: Path
+    leaf: int = 0
+
+
+class _Range(NamedTuple):
+    name: str
+    first: int
+    last: int
+
+    @property
+    def pages(self) -> int:
+        return self.last - self.first + 1
+
+
+def is_number(name: str) -> bool:
+    """Is it a number as people type them?"""
+    # isdigit alone would take other scripts' digits, which int() reads and nobody types.
+    return name.isascii() and name.isdigit()
+
+
+class ScanFolder:
+    """The scan files of one book, by the names in its folder.
+
+    `problems` gathers what makes it unclear which file holds a page.
+    """
+
+    def __init__(self, folder: Path, names: Collection[str]) -> None:
+        self.folder = folder
+        self.problems: list[str] = []
+        self._names = names
+        self._counts: dict[str, int] = {}
+        self._broken: dict[str, str] = {}
+
+    def source(self, stem: str) -> Source | None:
+        """Where the page with this stem is; None where there is none, or it is not clear."""
+        number = int(stem)
+        found = [r.name for r in self._ranges if r.first <= number <= r.last]
+        if own := next((stem + s for s in IMAGE_SUFFIXES if stem + s in self._names), None):
+            found.insert(0, own)
+        if len(found) > 1:
+            self._report(f"page {number} is both in {found[0]} and in {found[1]}; remove one")
+        elif own:
+            return Source(self.folder / own)
+        elif found:
+            return self._in_range(found[0], number)
+        elif not self._names_pages and len(self._whole) == 1:
+            return self._in_whole(self._whole[0], number)
+        elif not self._names_pages and self._whole:
+            self._report(
+                f"{' and '.join(self._whole[:2])} may both hold page {number}; name them by their "
+                "pages, such as 1-40.pdf"
+            )
+        return None
+
+    def stems(self) -> list[str]:
+        """The pages that the folder holds, for when no labels say it."""
+        own = {stem for name in self._names if is_number(stem := _stem(name))}
+        numbers = {number for r in self._ranges for number in range(r.first, r.last + 1)}
+        if not self._names_pages and len(self._whole) == 1:
+            numbers |= set(range(1, self._count(self._whole[0]) + 1))
+            self.problems += self._broken.values()
+        elif not self._names_pages and self._whole:
+            numbers.add(1)  # so that the problem is found
+        return sorted(own | {str(number) for number in numbers}, key=int)
+
+    def is_used(self, name: str) -> bool:
+        """Does a file of the folder hold pages?"""
+        if name in self._whole:
+            return not self._names_pages
+        return is_number(_stem(name)) or any(name == r.name for r in self._ranges)
+
+    def why_missing(self, stem: str) -> str:
+        """What is there instead of a page, in brackets; empty where nothing is."""
+        if not self._whole:
+            return ""
+        name = self._whole[0]
+        if self._names_pages:
+            return f" ({name} is not used, as other files name their pages)"
+        return f" ({name} holds {self._counts.get(name, 0)} pages)"
+
+    @cached_property
+    def _ranges(self) -> list[_Range]:
+        found = []
+        for name in self._names:
+            match = _RANGE.fullmatch(_stem(name)) if _can_hold_many(name) else None
+            if match and int(match[1]) <= int(match[2]):
+                found.append(_Range(name, int(match[1]), int(match[2])))
+        return sorted(found)
+
+    @cached_property
+    def _whole(self) -> list[str]:
+        """PDF and TIFF files that do not name their pages."""
+        ranges = {r.name for r in self._ranges}
+        return sorted(
+            name
+            for name in self._names
+            if _can_hold_many(name) and name not in ranges and not is_number(_stem(name))
+        )
+
+    @cached_property
+    def _names_pages(self) -> bool:
+        """Does any file say by its name which pages it holds?"""
+        return bool(self._ranges) or any(is_number(_stem(name)) for name in self._names)
+
+    def _in_range(self, name: str, number: int) -> Source:
+        wanted = next(r for r in self._ranges if r.name == name)
+        pages = self._count(name)
+        if pages != wanted.pages and name not in self._broken:
+            self._report(
+                f"{name} should hold {wanted.pages} pages by its name, and holds {pages}; rename it"
+            )
+        return Source(self.folder / name, number - wanted.first + 1)
+
+    def _in_whole(self, name: str, number: int) -> Source | None:
+        pages = self._count(name)
+        is_there = 1 <= number <= pages or name in self._broken
+        return Source(self.folder / name, number) if is_there else None
+
+    def _count(self, name: str) -> int:
+        """Pages in a file; 0 for a broken one, which is named with all other broken scans."""
+        if name not in self._counts:
+            try:
+                self._counts[name] = scans.count(self.folder / name)
+            except DataError as error:
+                self._counts[name] = 0
+                self._broken[name] = str(error)
+        return self._counts[name]
+
+    def _report(self, problem: str) -> None:
+        text = f"{self.folder}: {problem}"
+        if text not in self.problems:
+            self.problems.append(text)
+
+
+def _stem(name: str) -> str:
+    """A scan file's name without its suffix; empty for any other file."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}" in IMAGE_SUFFIXES else ""
+
+
+def _can_hold_many(name: str) -> bool:
+    return name.lower().endswith(OF_MANY_PAGES) and not name.startswith(".")

@@ -1,0 +1,174 @@
+"""Budgets: no batch is created that might make a run, or all of them, cost more than allowed.
+
+What is on its way counts as dear as it can be: that much is held ready for it by the transaction
+that writes its intent, until its results say what it cost. So two lanes at once never spend the
+same dollar, nor does a run after a crash. A wave that finds no room waits for batches in flight,
+which mostly cost a fraction of what was held; when none is left, the run sends nothing more.
+
+With the embedded engine the same tokens count at Gemini's prices, so that a budget can be tried.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pagewave.config.settings import Pricing, Settings
+from pagewave.errors import BudgetReached, ConfigError, OnItsWay
+from pagewave.ledger import Cost, Ledger, Record
+from pagewave.prompts.request import MOST_OUTPUT_TOKENS, usd
+from pagewave.waves.collect import collect
+from pagewave.workspace import Workbench, log
+
+T = TypeVar("T")
+
+MOST_INPUT_TOKENS = 32_768
+"""For a record of which the ledger has no estimate, such as one of a restored ledger."""
+
+
+class _NoRoom(Exception):
+    """The budget has no room for a batch; `in_flight` may leave some when they are collected."""
+
+    def __init__(self, why: str, in_flight: Sequence[int]) -> None:
+        super().__init__(why)
+        self.in_flight = in_flight
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One limit: its key in the configuration, and how much of it is used, in USD.
+
+    `held` is for what is on its way, and for what the service never metered.
+    """
+
+    key: str
+    limit: float
+    spent: float
+    held: float
+
+    @property
+    def left(self) -> float:
+        """USD that nothing was spent on, nor is held for."""
+        return max(0.0, self.limit - self.spent - self.held)
+
+    def __str__(self) -> str:
+        held = f" and {self.held:.4f} held for what was not metered" if self.held else ""
+        return f"{self.key} is {self.limit:.4f} USD, of which {self.spent:.4f} are spent{held}"
+
+
+def budgets(ledger: Ledger, settings: Settings, run_id: str | None) -> list[Budget]:
+    """The limits that are set; `run_id` is None where the run has not begun."""
+    engine, execution = settings.engine, settings.execution
+    found = []
+    if (limit := execution.max_cost_usd) is not None:
+        costs = ledger.costs(engine, run_id) if run_id else []
+        found.append(Budget("execution.max_cost_usd", limit, *_used(settings, costs)))
+    if (limit := execution.max_cost_usd_total) is not None:
+        costs = ledger.costs(engine)
+        found.append(Budget("execution.max_cost_usd_total", limit, *_used(settings, costs)))
+    return found
+
+
+def check_prices(bench: Workbench) -> None:
+    """Before anything is sent: can all that a budget counts be priced?
+
+    Raises:
+        ConfigError: the ledger holds records of a model whose price is not known.
+    """
+    if bench.settings.execution.max_cost_usd_total is not None:
+        _used(bench.settings, bench.ledger.costs(bench.engine))
+
+
+def reserve(bench: Workbench, run_id: str, what: str, records: Sequence[Record]) -> None:
+    """Make sure that there is room for these records; called by what writes their intent.
+
+    It must be inside of the same transaction, and that inside of `as_it_fits`.
+
+    Raises:
+        BudgetReached: the run sends nothing more.
+    """
+    if not has_budget(bench.settings):
+        return
+    if bench.ledger.over_budget(run_id):
+        raise BudgetReached(f"{what}: not sent, the budget has no room for it.")
+    wanted = sum(_most(bench.settings.pricing, record) for record in records)
+    is_trial = bench.settings.engine == "embedded"
+    prices = " (at Gemini's prices: the embedded engine costs nothing)" if is_trial else ""
+    for budget in budgets(bench.ledger, bench.settings, run_id):
+        if budget.spent + budget.held + wanted > budget.limit:
+            open_batches = bench.ledger.open_batches(bench.engine)
+            raise _NoRoom(
+                f"{what}: not sent. {budget}; it might cost up to {wanted:.4f} more{prices}.",
+                [batch.id for batch in open_batches],
+            )
+
+
+def as_it_fits(bench: Workbench, run_id: str, send: Callable[[], T]) -> T:
+    """Do what reserves, again and again while batches in flight may leave room for it.
+
+    Raises:
+        BudgetReached: nothing is in flight any more, and there is no room all the same.
+        OnItsWay: the run does not wait, and what is in flight may leave room.
+    """
+    while True:
+        try:
+            return send()
+        except _NoRoom as full:
+            known = {batch.id for batch in bench.ledger.batches()}
+            in_flight = [batch_id for batch_id in full.in_flight if batch_id in known]
+            if not in_flight:
+                bench.ledger.mark_over_budget(run_id, str(full))
+                raise BudgetReached(str(full)) from None
+            if bench.waits:
+                log.info("%s Waiting for what is in flight.", full)
+                collect(bench, in_flight[0])
+            elif not any(collect(bench, batch_id) for batch_id in in_flight):
+                raise OnItsWay(f"{full} Batches in flight may leave some.") from None
+
+
+def reserve_now(bench: Workbench, run_id: str, what: str, records: Sequence[Record]) -> None:
+    """Like `reserve`, for what can't wait: what is sent once more, the first try not given up."""
+    try:
+        reserve(bench, run_id, what, records)
+    except _NoRoom as full:
+        raise BudgetReached(str(full)) from None
+
+
+def has_budget(settings: Settings) -> bool:
+    """Is any limit set?"""
+    execution = settings.execution
+    return not (execution.max_cost_usd is None and execution.max_cost_usd_total is None)
+
+
+def _used(settings: Settings, costs: Sequence[Cost]) -> tuple[float, float]:
+    """USD that were spent, and that are held."""
+    pricing = settings.pricing
+    spent = held = 0.0
+    for cost in costs:
+        if not cost.metered:
+            known = cost.max_usd
+            held += cost.records * _dearest(pricing, cost.model) if known is None else known
+        elif settings.engine == "gemini" and cost.usd is not None:
+            spent += cost.usd
+        else:
+            tokens = (cost.input_tokens, cost.output_tokens, cost.cached_tokens)
+            spent += _known(usd(pricing, cost.model, *tokens), cost.model)
+    return spent, held
+
+
+def _most(pricing: Pricing, record: Record) -> float:
+    assert record.max_usd is not None, "a budget's model has a price"
+    return record.max_usd
+
+
+def _dearest(pricing: Pricing, model: str) -> float:
+    return _known(usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS), model)
+
+
+def _known(price: float | None, model: str) -> float:
+    if price is None:
+        raise ConfigError(
+            "Budgets (execution.max_cost_usd, max_cost_usd_total) can't be kept: the ledger holds "
+            f"pages read by {model}, whose price is not known. Add it under "
+            "pricing.batch_usd_per_million_tokens."
+        )
+    return price

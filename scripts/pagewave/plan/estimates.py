@@ -1,0 +1,129 @@
+"""What a page is expected to use: by rule of thumb, and as measured once pages were read.
+
+Measured are tokens a page by model and prompt version, failed attempts included, as they are paid
+for too. The rule of thumb counts prompt and image as documented, and guesses the length of answers
+from how much is printed on the pages. What was measured is corrected by that as well: a run's first
+wave reads title pages, which say little of those behind them.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from zlib import crc32
+
+from pagewave.errors import DataError
+from pagewave.ledger import Measured
+from pagewave.pages.ink import share_of_print
+from pagewave.prompts.request import USUAL_SHARE_OF_PRINT, Estimate, estimate, likely_answer_tokens
+from pagewave.workspace import Workbench
+
+FEWEST_PAGES = 16
+"""Fewer say less than the rule of thumb: the lengths of answers spread by 60 % of their mean, so
+that of 16 is off by 15 % (standard error), what tests hold the rule to."""
+IMAGES_LOOKED_AT = 200
+"""Of the pages to be read, and of those that were: five seconds' work, once. Where one page in six
+is blank, their average is off by 4 % (standard error)."""
+RULE_OF_THUMB_ERROR = 0.3
+"""Share by which its price may be off: twice what tests hold it to. What a model thinks before it
+answers is not in it, and can be more than the answer itself."""
+LEAST_ERROR = 0.03
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What pages read with the bench's model and prompt will use; `measured` is what others did."""
+
+    bench: Workbench
+    measured: Measured
+
+    @property
+    def is_measured(self) -> bool:
+        """Were enough pages read to go by?"""
+        return self.measured.pages >= FEWEST_PAGES
+
+    def of_page(self, prompt_chars: int, width: int, height: int) -> Estimate:
+        """Tokens to expect for one page, as best known.
+
+        Args:
+            prompt_chars: length of the rendered prompt.
+            width: of the image, px.
+            height: of the image, px.
+        """
+        if self.is_measured:
+            output_tokens = self.measured.output_tokens * self._more_print
+            return Estimate(round(self.measured.input_tokens), round(output_tokens))
+        return self.by_rule(prompt_chars, width, height)
+
+    def by_rule(self, prompt_chars: int, width: int, height: int) -> Estimate:
+        """The same by the rule of thumb alone."""
+        return estimate(prompt_chars, width, height, self._likely_tokens)
+
+    def error(self, pages: int) -> float:
+        """Share by which the price of so many pages may be off, at 95 % where it is measured."""
+        if not self.is_measured:
+            return RULE_OF_THUMB_ERROR
+        spread = self.measured.output_spread / max(1.0, self.measured.output_tokens)
+        by_chance = 2 * spread * math.sqrt(1 / self.measured.pages + 1 / max(1, pages))
+        return max(LEAST_ERROR, by_chance)
+
+    @cached_property
+    def _likely_tokens(self) -> int:
+        settings = self.bench.settings
+        likely = settings.pricing.output_tokens_per_page or round(
+            _likely(self.bench, self._images(page.key for page in self.bench.dataset.pages))
+        )
+        return min(likely, settings.model.generation_config.max_output_tokens or likely)
+
+    @cached_property
+    def _more_print(self) -> float:
+        """How much longer answers will be than those that were measured, by the print."""
+        read = self._images_read
+        were = _likely(self.bench, [Path(read[key]) for key in _some(read)])
+        keys = [page.key for page in self.bench.dataset.pages]
+        # Where all were read, they are read again.
+        to_read = self._images([key for key in keys if key not in read] or keys)
+        return _likely(self.bench, to_read) / were
+
+    @cached_property
+    def _images_read(self) -> dict[str, str]:
+        bench = self.bench
+        return bench.ledger.measured_images(
+            bench.engine, bench.settings.model.name, bench.prompt.sha256
+        )
+
+    def _images(self, keys: Iterable[str]) -> list[Path]:
+        """Those of some of the pages."""
+        images = []
+        for key in _some(keys):
+            with suppress(DataError):  # none was made of its scan yet
+                images.append(self.bench.images.file(self.bench.dataset.page(key)))
+        return images
+
+
+def expectation(bench: Workbench) -> Expectation:
+    """What the ledger and the data set tell today."""
+    model, prompt = bench.settings.model.name, bench.prompt.sha256
+    return Expectation(bench, bench.ledger.measured(bench.engine, model, prompt))
+
+
+def _some(keys: Iterable[str]) -> list[str]:
+    """A sample of the pages, nearly the same one when a few pages are read: looking takes time."""
+    # By their hash: every second page would be every left-hand page.
+    return heapq.nsmallest(IMAGES_LOOKED_AT, keys, key=lambda key: crc32(key.encode()))
+
+
+def _likely(bench: Workbench, images: Sequence[Path]) -> float:
+    """Tokens of a likely answer, averaged over the images."""
+    known = bench.shares_of_print
+    tokens = []
+    for image in images:
+        with suppress(DataError):  # it is gone, or broken
+            if image not in known:
+                known[image] = share_of_print(image)
+            tokens.append(likely_answer_tokens(known[image]))
+    return fmean(tokens) if tokens else likely_answer_tokens(USUAL_SHARE_OF_PRINT)

@@ -1,0 +1,307 @@
+"""What the waves to come will hold and cost, before a cent is spent."""
+
+import math
+import statistics
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from pagewave.pages.dataset import Page
+from pagewave.plan.budget import Budget, budgets
+from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Expectation, expectation
+from pagewave.plan.schedule import Schedule
+from pagewave.prompts.registry import Prompt
+from pagewave.prompts.request import Estimate, generation_config, most_tokens, usd
+from pagewave.waves.wave import build_request_from
+from pagewave.workspace import Workbench
+
+TYPICAL_CONTEXT_CHARACTERS = 800
+"""What a page hands to the next: 500 characters of text and three courses, with headings."""
+RECENT_BATCHES = 20
+"""How many of the last batches say how long a batch takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveForecast:
+    """One wave to come; `usd` is None when the model's price is unknown."""
+
+    pages: int
+    books: int
+    free: int
+    on_their_way: int
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    engine: str
+
+    def __str__(self) -> str:
+        parts = [f"{count(self.pages, 'page')} of {count(self.books, 'book')}"]
+        if self.free:
+            parts.append(f"{self.free} free (stored answers)")
+        if self.on_their_way:
+            parts.append(f"{self.on_their_way} sent earlier")
+        parts.append(f"about {self.input_tokens:,} tokens in, {self.output_tokens:,} out")
+        price = "price unknown" if self.usd is None else f"about {self.usd:.4f} USD"
+        parts.append(f"free here ({price} at Gemini)" if self.engine == "embedded" else price)
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Tokens and USD of all pages to be sent; `error` is the share by which it may be off."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    error: float
+
+    @property
+    def lowest(self) -> float | None:
+        """The lower end of the range, in USD."""
+        return None if self.usd is None else self.usd * max(0.0, 1 - self.error)
+
+    @property
+    def highest(self) -> float | None:
+        """The upper end of the range, in USD."""
+        return None if self.usd is None else self.usd * (1 + self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class RunForecast:
+    """All that a command would read.
+
+    `steps` is how many batches come one after another: those of the longest chain, or more where
+    too few may be in flight at once. `measured` is None until enough pages were read with this
+    model and prompt; `pages_measured` is how many were. `most_usd` is the price if every answer
+    were as long as it may be.
+    """
+
+    engine: str
+    model: str
+    prompt: str
+    books: int
+    pages: int
+    free: int
+    on_their_way: int
+    dead_letters: int
+    blocked: int
+    lanes: int
+    waves: int
+    batches: int
+    longest_chain: int
+    steps: int
+    seconds_a_batch: float | None
+    by_rule: Price
+    measured: Price | None
+    pages_measured: int
+    most_usd: float | None
+    budgets: Sequence[Budget]
+
+    @property
+    def to_send(self) -> int:
+        """Pages that have neither an answer nor one on its way."""
+        return self.pages - self.free - self.on_their_way
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it may take; None where no batch was measured."""
+        return None if self.seconds_a_batch is None else self.steps * self.seconds_a_batch
+
+    @property
+    def best(self) -> Price:
+        """The price as best known."""
+        return self.measured or self.by_rule
+
+
+class Forecast:
+    """Forecasts from the schedule as it stands; stored answers are followed page by page.
+
+    `forced` are keys that the command wants read anew, which the ledger does not know of yet.
+    """
+
+    def __init__(self, bench: Workbench, schedule: Schedule, forced: Collection[str] = ()) -> None:
+        self._bench = bench
+        self._schedule = schedule
+        self._forced = forced
+        self._expected = expectation(bench)
+        self._expected_at = bench.ledger.latest_wave()
+
+    def wave(self, lane: int, wave: int) -> WaveForecast:
+        """What a wave will hold, as far as can be told today."""
+        keys = self._schedule.members(lane, wave)
+        pages = [self._bench.dataset.page(key) for key in keys]
+        paid = [page for page in pages if page.key not in self._settled]
+        expected = self._expectation()
+        return forecast_of(
+            self._bench,
+            pages,
+            [expected_tokens(expected, page) for page in paid],
+            free=sum(key in self._free for key in keys),
+            on_their_way=sum(key in self._on_their_way for key in keys),
+        )
+
+    def whole(self, blocked: Collection[str] = ()) -> RunForecast:
+        """All waves to come, as far as can be told today.
+
+        Args:
+            blocked: keys of dead letters, and of what waits for them.
+        """
+        bench, settings = self._bench, self._bench.settings
+        lanes = [self._schedule.to_come(lane) for lane in self._schedule.lanes]
+        keys = [key for waves in lanes for wave in waves for key in wave]
+        pages = [bench.dataset.page(key) for key in keys]
+        paid = [page for page in pages if page.key not in self._settled]
+        # A wave of stored answers takes no time.
+        slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
+        sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
+        slots = settings.execution.max_concurrent_batches
+        seconds = bench.ledger.batch_seconds(bench.engine, settings.model.name, RECENT_BATCHES)
+        expected = self._expectation()
+        dead = len(bench.dead_letters() & set(blocked))
+        most = [most_of_page(bench, page) for page in paid]
+        return RunForecast(
+            engine=bench.engine,
+            model=settings.model.name,
+            prompt=f"{bench.prompt.name}/{bench.prompt.template_file}",
+            books=len({page.book_id for page in pages}),
+            pages=len(pages),
+            free=sum(key in self._free for key in keys),
+            on_their_way=sum(key in self._on_their_way for key in keys),
+            dead_letters=dead,
+            blocked=len(blocked) - dead,
+            lanes=sum(map(bool, lanes)),
+            waves=sum(map(len, lanes)),
+            batches=sum(sent),
+            longest_chain=max(map(len, lanes), default=0),
+            steps=max(max(slow, default=0), math.ceil(sum(slow) / slots)),
+            seconds_a_batch=statistics.median(seconds) if seconds else None,
+            by_rule=self._price(by_rule(expected, page) for page in paid),
+            measured=self._price((expected_tokens(expected, page) for page in paid), expected)
+            if expected.is_measured
+            else None,
+            pages_measured=expected.measured.pages,
+            most_usd=self._price(most).usd,
+            budgets=budgets(bench.ledger, settings, None),
+        )
+
+    def _price(self, guesses: Iterable[Estimate], measured: Expectation | None = None) -> Price:
+        each = list(guesses)
+        input_tokens = sum(guess.input_tokens for guess in each)
+        output_tokens = sum(guess.output_tokens for guess in each)
+        settings = self._bench.settings
+        return Price(
+            input_tokens,
+            output_tokens,
+            usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+            measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
+        )
+
+    def _expectation(self) -> Expectation:
+        """What a page is expected to take, by what was measured up to the last wave."""
+        if self._expected_at != (latest := self._bench.ledger.latest_wave()):
+            self._expected, self._expected_at = expectation(self._bench), latest
+        return self._expected
+
+    @cached_property
+    def _settled(self) -> set[str]:
+        return self._free | self._on_their_way
+
+    @cached_property
+    def _free(self) -> set[str]:
+        return self._known[0]
+
+    @cached_property
+    def _on_their_way(self) -> set[str]:
+        return self._known[1]
+
+    @cached_property
+    def _known(self) -> tuple[set[str], set[str]]:
+        """Keys with a stored answer, and keys in an open batch.
+
+        A stored answer is the context of the next page, whose own answer may be stored as well:
+        so each chain is followed until an answer is missing.
+        """
+        bench = self._bench
+        free: set[str] = set()
+        on_their_way: set[str] = set()
+        asked_before = bench.ledger.attempted_keys() | bench.ledger.keys_in_flight(bench.engine)
+        rebuilds = bench.ledger.rebuilds()
+        for chain in self._schedule.chains:
+            context = None
+            for place, key in enumerate(chain):
+                if key not in asked_before or key in self._forced:
+                    break
+                page = bench.dataset.page(key)
+                if not bench.images.is_ready(page):
+                    break  # only its image will tell
+                if place == 0:
+                    context = bench.previous_context(page)
+                request = build_request_from(bench, page, context)
+                after = rebuilds.get(key, 0)
+                answer = bench.ledger.stored_answer(request.fingerprint, after)
+                if not answer:
+                    if bench.ledger.open_batch_of(request.fingerprint, bench.engine, after):
+                        on_their_way.add(key)
+                    break
+                free.add(key)
+                stored = bench.ledger.attempt_page(answer)
+                context = bench.prompt.page_model.model_validate_json(stored).context()
+        return free, on_their_way
+
+
+def forecast_of(
+    bench: Workbench,
+    pages: Collection[Page],
+    to_be_sent: Iterable[Estimate],
+    *,
+    free: int = 0,
+    on_their_way: int = 0,
+) -> WaveForecast:
+    """What reading pages will cost when this is sent for them."""
+    guesses = list(to_be_sent)
+    input_tokens = sum(guess.input_tokens for guess in guesses)
+    output_tokens = sum(guess.output_tokens for guess in guesses)
+    settings = bench.settings
+    return WaveForecast(
+        pages=len(pages),
+        books=len({page.book_id for page in pages}),
+        free=free,
+        on_their_way=on_their_way,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        engine=settings.engine,
+        usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+    )
+
+
+def expected_tokens(expected: Expectation, page: Page) -> Estimate:
+    """Tokens that reading a page will use, as best known."""
+    width, height = expected.bench.images.size(page)
+    return expected.of_page(len(_typical_prompt(expected.bench, page)), width, height)
+
+
+def by_rule(expected: Expectation, page: Page) -> Estimate:
+    """The same by the rule of thumb alone."""
+    width, height = expected.bench.images.size(page)
+    return expected.by_rule(len(_typical_prompt(expected.bench, page)), width, height)
+
+
+def most_of_page(bench: Workbench, page: Page) -> Estimate:
+    """Tokens that the first attempt at a page can't go much beyond."""
+    config, page_model = generation_config(bench.settings, 1, ()), bench.prompt.page_model
+    return most_tokens(_typical_prompt(bench, page), page_model, *bench.images.size(page), config)
+
+
+def _typical_prompt(bench: Workbench, page: Page) -> str:
+    """A page's prompt, with a context of the usual length where it has a page before it."""
+    return _prompt_with_context(bench.prompt, bench.dataset.previous(page) is not None)
+
+
+@cache
+def _prompt_with_context(prompt: Prompt, has_context: bool) -> str:
+    return prompt.render("x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None)
+
+
+def count(number: int, what: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,118 @@
+"""Which prompt, model and engine read each page on file, and what reading it again would cost."""
+
+import shlex
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from pagewave.config.settings import Settings
+from pagewave.ledger import Ledger, UsedTemplate
+from pagewave.pages.dataset import Page, split_key
+from pagewave.plan.estimates import expectation
+from pagewave.plan.forecast import WaveForecast, expected_tokens, forecast_of
+from pagewave.prompts.registry import TEMPLATE_SUFFIX, template_sha256
+from pagewave.workspace import Workbench
+
+PASTED_FILES = 3
+"""Up to so many files a command names itself; more come from `pages.py` through a pipe."""
+
+
+@dataclass(frozen=True)
+class PageOrigin:
+    """How the answer in one page file came about; `read_at` in Unix seconds.
+
+    `model` is None for the embedded reader, which has none, whatever the config says. `usd` is None
+    where the model's price was not known. `prompt` is the template as it was named when it was
+    first used, such as `page_ocr/v1.jinja`.
+    """
+
+    key: str
+    engine: str
+    model: str | None
+    prompt: str
+    prompt_sha256: str
+    read_at: float
+    run: str
+    batch: str | None
+    attempt: int
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    image_sha256: str
+
+    @property
+    def prompt_version(self) -> str:
+        """The template's name without folder and suffix, such as `v1.1`."""
+        return self.prompt.rpartition("/")[2].removesuffix(TEMPLATE_SUFFIX)
+
+    @property
+    def made_with(self) -> str:
+        """Prompt and model in a few words."""
+        return f"{self.prompt}, {self.model}" if self.model else self.prompt
+
+
+def pages_on_file(ledger: Ledger) -> list[PageOrigin]:
+    """The origin of every page file that was written from the ledger, book by book, by number."""
+    found = [
+        PageOrigin(
+            key=row["key"],
+            engine=row["engine"],
+            model=row["model"] if row["engine"] == "gemini" else None,
+            prompt=f"{row['prompt_name']}/{row['prompt_template']}",
+            prompt_sha256=row["prompt_sha256"],
+            read_at=row["created_at"],
+            run=row["run_id"],
+            batch=row["batch"],
+            attempt=row["attempt"],
+            input_tokens=row["prompt_tokens"],
+            output_tokens=row["output_tokens"] + row["thoughts_tokens"],
+            usd=row["usd"],
+            image_sha256=row["image_sha256"],
+        )
+        for row in ledger.provenance()
+    ]
+    return sorted(found, key=lambda origin: split_key(origin.key))
+
+
+def is_outdated(bench: Workbench, origin: PageOrigin) -> bool:
+    """Was the page read with another prompt or model than the configuration names?"""
+    other_model = origin.model not in (None, bench.settings.model.name)
+    return other_model or origin.prompt_sha256 != bench.prompt.sha256
+
+
+def reading_again(bench: Workbench, pages: Collection[Page]) -> WaveForecast:
+    """What reading these pages again will cost with the prompt and model of today."""
+    expected = expectation(bench)
+    return forecast_of(bench, pages, [expected_tokens(expected, page) for page in pages])
+
+
+def command_to_read_again(
+    bench: Workbench, pages: Sequence[Page], listing: Iterable[str], config_file: str | None
+) -> str:
+    """A command for the shell that reads these pages again, and no others.
+
+    Args:
+        listing: the arguments with which `pages.py` lists these pages.
+        config_file: what follows `--configfile`, if anything does.
+    """
+    config = ["--configfile", config_file] if config_file else []
+    # Targets last: one after --configfile would be taken for a second such file.
+    snakemake = ["snakemake", *config, "--profile", "profiles/local", "--force"]
+    if len(pages) <= PASTED_FILES:
+        return shlex.join([*snakemake, *(str(bench.page_file(page)) for page in pages)])
+    listed = shlex.join(["python", "scripts/pages.py", *config, *listing, "--print0"])
+    return f"{listed} | xargs -0 {shlex.join(snakemake)}"
+
+
+def edited_prompts(ledger: Ledger, settings: Settings) -> list[str]:
+    """A line for each version of a prompt whose text is not the one it had when first used."""
+    first: dict[tuple[str, str], UsedTemplate] = {}
+    for used in ledger.used_templates():
+        first.setdefault((used.name, used.template_file), used)
+    registry = settings.prompt.registry_dir
+    return [
+        f"{registry / name / file} was edited after it was used: a version that was used never "
+        f"changes. Give the new text a file of its own, and put the old one back (from git, or "
+        f"from the ledger: table prompt, sha256 {used.sha256[:12]}…)."
+        for (name, file), used in first.items()
+        if template_sha256(registry, name, file) not in (used.sha256, None)
+    ]

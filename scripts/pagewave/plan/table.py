@@ -1,0 +1,93 @@
+"""What a command would read and cost, as a table: for the end of a dry run, and for plan.py."""
+
+from rich.table import Table
+
+from pagewave.commands.command import age, dollars, table
+from pagewave.plan.budget import Budget
+from pagewave.plan.forecast import Price, RunForecast, count
+
+
+def view(forecast: RunForecast) -> Table:
+    """The forecast of a whole run; prices stand beside each other, by rule and as measured."""
+    columns = ["To be read", "by rule of thumb"]
+    if forecast.measured:
+        columns.append(f"as measured ({forecast.pages_measured:,} pages)")
+    rows: list[list[str]] = [
+        ["pages", _pages(forecast)],
+        ["books", f"{forecast.books:,}"],
+    ]
+    if forecast.dead_letters or forecast.blocked:
+        rows.append(["dead letters", _dead_letters(forecast)])
+    if forecast.pages:
+        rows.append(["waves", _waves(forecast)])
+        rows.append(["time", _time(forecast)])
+    if forecast.to_send:
+        prices = [forecast.by_rule, *([forecast.measured] if forecast.measured else [])]
+        rows.append(["tokens in", *(f"{price.input_tokens:,}" for price in prices)])
+        rows.append(["tokens out", *(f"{price.output_tokens:,}" for price in prices)])
+        rows.append([_usd_title(forecast), *map(_range, prices)])
+        rows.append(
+            ["at most", f"{dollars(forecast.most_usd)} USD, if each answer were the longest"]
+        )
+    rows += [[budget.key, _budget(budget, forecast)] for budget in forecast.budgets]
+    return table(columns, [[*row, *[""] * (len(columns) - len(row))] for row in rows])
+
+
+def _pages(forecast: RunForecast) -> str:
+    if not forecast.pages:
+        return "none: all is read" if not forecast.blocked else "none"
+    parts = [f"{forecast.to_send:,} to send"]
+    if forecast.free:
+        parts.append(f"{forecast.free:,} free from stored answers")
+    if forecast.on_their_way:
+        parts.append(f"{forecast.on_their_way:,} sent earlier")
+    return f"{forecast.pages:,} ({', '.join(parts)})" if len(parts) > 1 else parts[0]
+
+
+def _dead_letters(forecast: RunForecast) -> str:
+    waiting = f"; {count(forecast.blocked, 'page')} wait for them" if forecast.blocked else ""
+    return f"{forecast.dead_letters:,} not sent again{waiting}"
+
+
+def _waves(forecast: RunForecast) -> str:
+    return (
+        f"{forecast.waves:,} in {count(forecast.lanes, 'lane')}, {forecast.batches:,} "
+        f"with a batch; longest chain {count(forecast.longest_chain, 'page')}"
+    )
+
+
+def _time(forecast: RunForecast) -> str:
+    if not forecast.steps:
+        return "none: nothing is waited for"
+    steps = f"{forecast.steps:,} batches one after another" if forecast.steps > 1 else "one batch"
+    if forecast.seconds is None or forecast.seconds_a_batch is None:
+        known = "not known until the first was collected"
+        return f"{steps}; {known}" + (
+            " (Google aims at 24 h for each, most are faster)"
+            if forecast.engine == "gemini"
+            else ""
+        )
+    return f"about {age(forecast.seconds)}: {steps}, {age(forecast.seconds_a_batch)} each"
+
+
+def _usd_title(forecast: RunForecast) -> str:
+    return "USD at Gemini (free here)" if forecast.engine == "embedded" else "USD"
+
+
+def _range(price: Price) -> str:
+    if price.usd is None:
+        return "unknown: the model has no price"
+    return f"{dollars(price.usd)} ({dollars(price.lowest)} to {dollars(price.highest)})"
+
+
+def _budget(budget: Budget, forecast: RunForecast) -> str:
+    likely = forecast.best.highest
+    if forecast.most_usd is None or likely is None or not forecast.to_send:
+        verdict = "nothing is sent"
+    elif forecast.most_usd <= budget.left:
+        verdict = "enough"
+    elif likely <= budget.left:
+        verdict = "likely enough"
+    else:
+        verdict = "may be reached before all is read"
+    return f"{budget.left:.4f} USD left of {budget.limit:.4f}: {verdict}"

@@ -1,0 +1,148 @@
+"""What a command asks for: which pages it wants, and which of them it wants read again."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from pagewave.pages.changed import changed_images
+from pagewave.pages.dataset import Page
+from pagewave.workspace import Workbench
+
+PAGE_RULES = frozenset({"page", "wave"})
+"""Rules whose forced run means that pages are read again."""
+
+EMBEDDED_BEFORE = "the embedded engine read it before"
+IMAGE_CHANGED = "its image was changed"
+FILE_CHANGED = "the file of its scan was changed; free if the page was not"
+
+
+@dataclass(frozen=True)
+class Command:
+    """The parts of Snakemake's command line that decide about pages.
+
+    `config_file` is None where that is the workflow's own, or several were named; `typed` is the
+    whole command, to be shown.
+    """
+
+    targets: Collection[str] = ()
+    force_all: bool = False
+    force_targets: bool = False
+    forced: Collection[str] = ()
+    config_file: str | None = None
+    typed: str = ""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`chains`: keys to read, as runs of consecutive pages; `forced`: those asked for anew.
+
+    `blocked` are keys that the command wants but that are dead letters or, where those block, stand
+    behind one. `reasons` says of pages that have an answer on file why they are read again.
+    """
+
+    chains: list[list[str]]
+    forced: set[str]
+    blocked: list[str]
+    reasons: dict[str, str]
+
+    @property
+    def keys(self) -> list[str]:
+        """All pages that the command has to see to, blocked ones included."""
+        return [key for chain in self.chains for key in chain] + self.blocked
+
+
+def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
+    """The pages that a command has to read.
+
+    A page is settled when its file is there, unless it is to be read again, its image was changed
+    or, with engine gemini, the embedded engine read it. Settled pages are left alone even where one
+    before them is read again: what their context was is on record, and reading them too is a
+    decision that costs money.
+    """
+    targets = {_normal(target) for target in command.targets}
+    forced_files = {_normal(name) for name in command.forced}
+    force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
+    rebuilds = bench.ledger.rebuilds()
+    origins = bench.ledger.origins_of_pages()
+    changed = changed_images(bench.ledger, bench.dataset.pages)
+    files = {page.key: _normal(bench.page_file(page)) for page in bench.dataset.pages}
+    page_targets = targets & set(files.values())
+    book_targets = {
+        _normal(path): book.id for book in bench.dataset.books for path in bench.book_files(book)
+    }
+    books = {book_targets[target] for target in targets if target in book_targets}
+    manifests = {
+        os.path.normpath(bench.images.manifest_file(book.id)) for book in bench.dataset.books
+    }
+    everything = not targets or not targets <= page_targets | set(book_targets) | manifests
+
+    def is_forced(page: Page) -> bool:
+        path = files[page.key]
+        return (
+            force_every_page
+            or path in forced_files
+            or (command.force_targets and path in page_targets)
+        )
+
+    def is_dead(page: Page) -> bool:
+        return page.key in dead and not is_forced(page)
+
+    def reason_to_read(page: Page) -> str | None:
+        if not Path(files[page.key]).exists():
+            return ""
+        if is_forced(page):
+            return "forced"
+        if page.key in rebuilds:
+            return "forced by an earlier run"
+        if page.key in changed:
+            return FILE_CHANGED if page.leaf else IMAGE_CHANGED
+        if bench.engine == "gemini" and page.key in origins:
+            return EMBEDDED_BEFORE if origins[page.key].engine == "embedded" else None
+        return None
+
+    found = Demand([], set(), [], {})
+    for book in bench.dataset.books:
+        for chain in book.chains:
+            reasons = [reason_to_read(page) for page in chain]
+            pending = [reason is not None for reason in reasons]
+            # Nothing needs a page that will not come, and it needs nothing itself.
+            lost = [bench.goes_on and is_dead(page) for page in chain]
+            wanted = [everything or book.id in books] * len(chain)
+            for place in range(len(chain) - 1, -1, -1):
+                # What a wanted page needs is the unsettled run of pages right before it.
+                followed = place + 1 < len(chain) and wanted[place + 1] and pending[place + 1]
+                followed = followed and not lost[place] and not lost[place + 1]
+                wanted[place] |= files[chain[place].key] in page_targets or followed
+            pages = [page for page, p, w in zip(chain, pending, wanted, strict=True) if p and w]
+            found.forced.update(page.key for page in pages if is_forced(page))
+            found.reasons.update(
+                (page.key, reason)
+                for page, reason, w in zip(chain, reasons, wanted, strict=True)
+                if w and reason
+            )
+            _add_runs(found, pages, {page.key for page in pages if is_dead(page)}, bench.goes_on)
+    return found
+
+
+def _add_runs(found: Demand, pages: list[Page], dead: set[str], goes_on: bool) -> None:
+    """Cut pages into runs of consecutive numbers; a dead letter ends its run.
+
+    What is behind it is blocked or, if `goes_on`, a run of its own.
+    """
+    run: list[str] = []
+    last: int | None = None
+    blocked = False
+    for page in pages:
+        if last is None or page.number != last + 1 or (blocked and goes_on):
+            run, blocked = [], False
+            found.chains.append(run)
+        last = page.number
+        blocked = blocked or page.key in dead
+        (found.blocked if blocked else run).append(page.key)
+    found.chains[:] = [chain for chain in found.chains if chain]
+
+
+def _normal(name: str | Path) -> str:
+    """A target as it would look if typed the shortest way."""
+    return os.path.abspath(name)  # noqa: PTH100  (Path.absolute leaves `..` and `.` in it)

@@ -1,0 +1,168 @@
+"""What is told of waves, batches and records: which events there are, and in which words.
+
+A wave is a line when its batch is sent, when that changes its state on the way, and when it ends.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
+from pagewave.ledger import Attempt, Batch, FailureRow, MemberOutcome
+from pagewave.log import seconds_since, tell, tell_failures
+from pagewave.prompts.request import Request
+from pagewave.workspace import IS_DEAD, Workbench, log
+
+SHOWN_DEAD_LETTERS = 3
+"""Dead letters of one wave that get a line in the terminal."""
+
+
+def tell_of_start(
+    name: str,
+    lane: int,
+    number: int,
+    free: Sequence[Request],
+    waiting: Sequence[Request],
+    new: Sequence[Request],
+) -> None:
+    """A wave starts: which records have an answer, are on their way, are to be sent."""
+    tell(
+        "wave_started",
+        f"{name}: starts",
+        level=logging.DEBUG,
+        lane=lane,
+        wave=number,
+        free=[request.key for request in free],
+        sent_earlier=[request.key for request in waiting],
+        to_send=[request.key for request in new],
+    )
+
+
+def tell_of_batch(bench: Workbench, name: str, batch: Batch) -> None:
+    """The service has a wave's batch."""
+    records = bench.ledger.records(batch.id)
+    tell(
+        "batch_sent",
+        f"{name}: {_many(len(records), 'page')} sent as {batch.name}",
+        lane=batch.lane,
+        wave=batch.wave,
+        batch=batch.name,
+        display_name=batch.display_name,
+        attempts={record.key: record.attempt_number for record in records},
+    )
+
+
+def tell_of_end(
+    bench: Workbench,
+    name: str,
+    run_id: str,
+    lane: int,
+    number: int,
+    started_at: float,
+    outcomes: Sequence[MemberOutcome],
+) -> None:
+    """The wave's end, and each dead letter: its page's job fails without a word of its own."""
+    dead = [outcome.key for outcome in outcomes if outcome.outcome == "dead"]
+    read = sum(o.outcome == "read" and not o.free for o in outcomes)
+    free = sum(o.free for o in outcomes)
+    failed = sum(o.outcome == "failed" for o in outcomes)
+    parts = [
+        f"{read} read" if read else "",
+        f"{free} taken from stored answers" if free else "",
+        f"{failed} failed, to be tried again" if failed else "",
+        _many(len(dead), "dead letter") if dead else "",
+    ]
+    told = ", ".join(part for part in parts if part) or "no pages"
+    done, pages = bench.ledger.run_progress(run_id)
+    tell(
+        "wave_closed",
+        f"{name}: {told}; {done} of {pages} pages done",
+        level=logging.INFO if outcomes else logging.DEBUG,
+        lane=lane,
+        wave=number,
+        seconds=seconds_since(started_at),
+        read=read,
+        free=free,
+        failed=failed,
+        dead=len(dead),
+        pages_done=done,
+        pages=pages,
+    )
+    for place, key in enumerate(dead):
+        why = bench.why_dead(key)
+        level = logging.WARNING if place < SHOWN_DEAD_LETTERS else logging.DEBUG
+        tell("dead_letter", f"{key} {IS_DEAD} {why}", level=level, key=key, why=why)
+    if len(dead) > SHOWN_DEAD_LETTERS:
+        log.warning("%s: python scripts/analyze_failures.py shows all dead letters", name)
+
+
+def tell_of_state(batch: Batch, remote: RemoteBatch, before: str | None) -> None:
+    """A state is worth a line when it is neither the first one nor an end that brings results."""
+    is_plain = before is None or remote.state in SUCCESSFUL_STATES
+    reason = f": {remote.error}" if remote.error else ""
+    tell(
+        "batch_state",
+        f"lane {batch.lane} wave {batch.wave}: {batch.name} is {remote.state}{reason}",
+        level=logging.DEBUG if is_plain and not reason else logging.INFO,
+        lane=batch.lane,
+        wave=batch.wave,
+        batch=batch.name,
+        state=remote.state,
+        before=before,
+        seconds=seconds_since(batch.submitted_at),
+    )
+
+
+def tell_if_old(bench: Workbench, batch: Batch, state: str) -> bool:
+    """Tell of a batch that takes longer than `notify.batch_older_than_hours`; was that so?"""
+    hours = bench.settings.notify.batch_older_than_hours
+    submitted_at = batch.submitted_at or batch.intent_at
+    if hours is None or time.time() < submitted_at + hours * 3600:
+        return False
+    tell(
+        "batch_old",
+        f"lane {batch.lane} wave {batch.wave}: {batch.name} is still {state} {hours:.3g} hours "
+        "after it was sent",
+        level=logging.WARNING,
+        lane=batch.lane,
+        wave=batch.wave,
+        batch=batch.name,
+        state=state,
+        seconds=seconds_since(submitted_at),
+    )
+    return True
+
+
+def tell_of_results(
+    bench: Workbench,
+    batch: Batch,
+    state: str,
+    error: str | None,
+    attempts: Sequence[Attempt],
+    failures: Sequence[FailureRow],
+) -> None:
+    """A batch is over and taken in, as `state`: its totals, its failures, its flags."""
+    totals = bench.ledger.batch_totals(batch.id)
+    tell(
+        "batch_collected",
+        f"{batch.name}: {state}, {totals['records_answered']} of {totals['records_sent']} "
+        f"records answered, {totals['records_valid']} valid",
+        level=logging.DEBUG,
+        lane=batch.lane,
+        wave=batch.wave,
+        batch=batch.name,
+        state=state,
+        error=error,
+        seconds=seconds_since(batch.submitted_at),
+        **totals,
+    )
+    tell_failures(failures, batch.name)
+    for attempt in attempts:
+        for flag in attempt.flags:
+            text = f"{attempt.key}: {flag.what}: {flag.message}"
+            facts = {"key": attempt.key, "what": flag.what, "batch": batch.name}
+            tell("record_flagged", text, level=logging.DEBUG, **facts)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

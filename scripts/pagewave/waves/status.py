@@ -1,0 +1,279 @@
+"""How a run stands: what is read, what is at the service, what it cost, when it may be over.
+
+Everything comes from the ledger, read-only, so it can be asked from another process while the run
+goes on, and after a crash. A `Watch` keeps what it learned, so that asking again costs little.
+"""
+
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pagewave.config.settings import Settings
+from pagewave.ledger import BatchHistory, EstimateAndActual, Ledger, WaveHistory
+from pagewave.plan.budget import Budget, budgets
+from pagewave.plan.schedule import Schedule
+
+RECENT_WAVES = 20
+"""How many of the last waves say how long a wave takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """A batch that is not collected yet; `age_seconds` counts from its intent."""
+
+    name: str | None
+    display_name: str
+    lane: int
+    wave: int
+    status: str
+    state: str | None
+    age_seconds: float
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """A lane: its chains, how many of them ended at a dead letter, its waves."""
+
+    lane: int
+    chains: int
+    chains_blocked: int
+    waves_ended: int
+    waves_left: int
+    pages_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """Records of a run's batches: sent to the service, and what became of them."""
+
+    sent: int
+    answered: int
+    valid: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Money and tokens; `usd` is None where a model's price is unknown. Output holds thoughts."""
+
+    usd: float | None
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """One run; times in Unix seconds, `eta_seconds` from now, None where nothing can be said.
+
+    `over_budget` says why it sends nothing more, where that is its budget.
+    """
+
+    id: str
+    engine: str
+    model: str
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    pages: int
+    pages_read: int
+    pages_free: int
+    pages_blocked: int
+    pages_left: int
+    dead_letters: list[str]
+    records: RecordCounts
+    lanes: list[LaneStatus]
+    batches: list[BatchStatus]
+    spent: Spend
+    spent_in_all: Spend
+    estimate: EstimateAndActual
+    budgets: list[Budget]
+    over_budget: str | None
+    seconds_a_wave: float | None
+    eta_seconds: float | None
+
+
+class Watch:
+    """Looks at the newest run of a ledger, again and again.
+
+    `slots` is how many batches may be in flight at once, which the time left depends on; `goes_on`
+    says that dead letters do not block; `settings` are needed to tell of budgets.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        slots: int,
+        goes_on: bool = False,
+        settings: Settings | None = None,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._slots = slots
+        self._goes_on = goes_on
+        self._schedule: Schedule | None = None
+        self._run_id = ""
+        self._waves: list[WaveHistory] = []
+        self._outcomes: dict[str, str] = {}
+        self._batches: dict[int, BatchHistory] = {}
+
+    def look(self) -> RunStatus | None:
+        """The newest run as it stands now; None where there was none yet."""
+        with self._ledger.snapshot():
+            return self._look()
+
+    def waves(self) -> list[WaveHistory]:
+        """The waves of that run that had ended at the last look, oldest first."""
+        return self._waves
+
+    def batches(self) -> list[BatchHistory]:
+        """The batches of that run as they were at the last look, oldest first."""
+        return [batch for batch in self._batches.values() if batch.run_id == self._run_id]
+
+    def _look(self) -> RunStatus | None:
+        runs = self._ledger.query(
+            "SELECT * FROM run WHERE purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1"
+        )
+        if not runs:
+            return None
+        run = runs[0]
+        self._take_in(run["id"])
+        schedule, outcomes = self._schedule, self._outcomes
+        assert schedule is not None
+        dead = sorted(key for key, outcome in outcomes.items() if outcome == "dead")
+        lanes = self._lanes(schedule, outcomes)
+        seconds = self._seconds_a_wave(run["id"])
+        return RunStatus(
+            id=run["id"],
+            engine=run["engine"],
+            model=run["model"],
+            started_at=run["started_at"],
+            ended_at=run["ended_at"],
+            outcome=run["outcome"],
+            pages=len(schedule.pages),
+            pages_read=sum(outcome == "read" for outcome in outcomes.values()),
+            pages_free=sum(outcome == "free" for outcome in outcomes.values()),
+            pages_blocked=self._blocked(schedule, outcomes),
+            pages_left=sum(lane.pages_left for lane in lanes),
+            dead_letters=dead,
+            records=_records(self.batches()),
+            lanes=lanes,
+            batches=self._open_batches(run["engine"]),
+            spent=_spend(self.batches()),
+            spent_in_all=_spend(self._batches.values()),
+            estimate=self._ledger.estimate_and_actual(run["id"]),
+            budgets=budgets(self._ledger, self._settings, run["id"]) if self._settings else [],
+            over_budget=run["over_budget"],
+            seconds_a_wave=seconds,
+            eta_seconds=None if run["ended_at"] else self._eta(lanes, seconds),
+        )
+
+    def _take_in(self, run_id: str) -> None:
+        """Learn what the ledger gained since the last look, and no more."""
+        if self._schedule is None or self._run_id != run_id:
+            pages = self._ledger.run_pages(run_id)
+            self._schedule = Schedule(self._ledger, run_id, pages, self._goes_on)
+            self._run_id, self._waves, self._outcomes = run_id, [], {}
+        latest = self._waves[-1].id if self._waves else 0
+        self._waves += self._ledger.wave_histories(run_id, latest)
+        self._outcomes |= self._ledger.outcomes_since(run_id, latest)
+        marks = self._ledger.batch_marks()
+        self._batches = {n: batch for n, batch in self._batches.items() if n in marks}
+        # The lines of an open batch come before its end.
+        changed = [
+            number
+            for number, mark in marks.items()
+            if (known := self._batches.get(number)) is None
+            or known.is_open
+            or (known.status, known.state, known.name) != mark
+        ]
+        self._batches |= {batch.id: batch for batch in self._ledger.batch_histories(changed)}
+
+    def _lanes(self, schedule: Schedule, outcomes: dict[str, str]) -> list[LaneStatus]:
+        ended = Counter(wave.lane for wave in self._waves)
+        waves_left = schedule.waves()
+        chains: dict[int, list[list[str]]] = defaultdict(list)
+        for chain in schedule.chains:
+            chains[schedule.lane_of(chain[0])].append(chain)
+        return [
+            LaneStatus(
+                lane=lane,
+                chains=len(of_lane),
+                chains_blocked=sum(bool(self._waiting(chain, outcomes)) for chain in of_lane),
+                waves_ended=ended[lane],
+                waves_left=waves_left[lane],
+                pages_left=sum(self._pages_left(chain, outcomes) for chain in of_lane),
+            )
+            for lane, of_lane in chains.items()
+        ]
+
+    def _blocked(self, schedule: Schedule, outcomes: dict[str, str]) -> int:
+        return sum(len(self._waiting(chain, outcomes)) for chain in schedule.chains)
+
+    def _waiting(self, chain: list[str], outcomes: dict[str, str]) -> list[str]:
+        """The pages of a chain that wait for a dead letter, and so for a person."""
+        for place, key in enumerate(chain):
+            if outcomes.get(key) == "dead" and not self._goes_on:
+                return [after for after in chain[place + 1 :] if after not in outcomes]
+        return []
+
+    def _pages_left(self, chain: list[str], outcomes: dict[str, str]) -> int:
+        done = sum(outcomes.get(key) in ("read", "free", "dead") for key in chain)
+        return len(chain) - done - len(self._waiting(chain, outcomes))
+
+    def _open_batches(self, engine: str) -> list[BatchStatus]:
+        now = time.time()
+        batches = [b for b in self._batches.values() if b.engine == engine and b.is_open]
+        return [
+            BatchStatus(
+                name=batch.name,
+                display_name=batch.display_name,
+                lane=batch.lane,
+                wave=batch.wave,
+                status=batch.status,
+                state=batch.state,
+                age_seconds=now - batch.intent_at,
+                records=batch.records,
+            )
+            for batch in sorted(batches, key=lambda batch: (batch.lane, batch.wave, batch.id))
+        ]
+
+    def _seconds_a_wave(self, run_id: str) -> float | None:
+        """Median time of the last waves that sent something; stored answers take no time.
+
+        Waves of earlier runs with the same engine and model count too: a first wave may take hours.
+        """
+        rows = self._ledger.query(
+            "SELECT w.ended_at - w.started_at FROM wave w JOIN run r ON r.id = w.run_id"
+            " JOIN run this ON this.id = ? AND this.engine = r.engine AND this.model = r.model"
+            " WHERE EXISTS (SELECT 1 FROM wave_page p WHERE p.wave_id = w.id AND NOT p.free)"
+            " ORDER BY w.id DESC LIMIT ?",
+            run_id,
+            RECENT_WAVES,
+        )
+        return statistics.median(row[0] for row in rows) if rows else None
+
+    def _eta(self, lanes: list[LaneStatus], seconds: float | None) -> float | None:
+        """The longest lane's way, or all lanes' ways through the slots, whichever is longer."""
+        if seconds is None:
+            return None
+        left = [lane.waves_left for lane in lanes]
+        return seconds * max(max(left, default=0), sum(left) / self._slots)
+
+
+def _records(batches: Collection[BatchHistory]) -> RecordCounts:
+    sent = sum(b.records for b in batches if b.status in ("submitted", "collected"))
+    # Not attempts: an error line is an answer too, though the model never ran for it.
+    answered = sum(b.answered for b in batches)
+    valid = sum(b.valid for b in batches)
+    return RecordCounts(sent, answered, valid, answered - valid)
+
+
+def _spend(batches: Collection[BatchHistory]) -> Spend:
+    return Spend(
+        usd=None if any(b.unpriced for b in batches) else sum(b.usd for b in batches),
+        input_tokens=sum(b.input_tokens for b in batches),
+        output_tokens=sum(b.output_tokens for b in batches),
+    )

@@ -1,0 +1,70 @@
+"""A job of a run on another machine: what the Snakefile asks there, and what is done there.
+
+It needs the configuration, scans, page files and what the head handed over in files; it has no
+ledger, no key and no network.
+"""
+
+import os
+from pathlib import Path
+
+from pagewave.config.settings import Settings
+from pagewave.exports.book import write_book
+from pagewave.exports.facts import facts_file, read_facts
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import Dataset
+from pagewave.prompts.registry import Prompt
+from pagewave.workflow.cluster.images import make_and_report
+from pagewave.workflow.cluster.orphans import announced
+from pagewave.workflow.run import RUN_VARIABLE
+from pagewave.workspace import Workbench
+
+
+class NodePlan:
+    """Answers as `Plan` does, but only what a job on another machine needs.
+
+    Nothing is named as needed: it was there when the head sent the job, and Snakemake would ask
+    here, too, how it is made.
+    """
+
+    def __init__(self, dataset: Dataset, run_folder: Path) -> None:
+        self._dataset = dataset
+        self._run_folder = run_folder
+
+    def facts_of_book(self, book_id: str) -> list[str]:
+        """The file in which the head hands over what the ledger knows of a book's pages."""
+        return [str(facts_file(self._run_folder, self._dataset.book(book_id)))]
+
+    def needs_of_book(self, book_id: str) -> list[str]:
+        """Nothing."""
+        return []
+
+    def needs_of_images(self, number: int) -> list[str]:
+        """Nothing."""
+        return []
+
+    def waves_of_images(self, number: int) -> int:
+        """The job had its turn already."""
+        return 0
+
+
+class Node:
+    """Does as `Run` does, but only what is done on another machine."""
+
+    def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
+        self.settings = settings
+        self.bench = Workbench(settings, dataset, Ledger.absent(), prompt)
+        run_id = os.environ.get(RUN_VARIABLE, "unknown")
+        self._run = settings.paths.logs_dir / "waves" / run_id
+        self.plan = NodePlan(dataset, self._run)
+
+    def make_images(self, number: int, report: str) -> None:
+        """Make the images of the books that the head announced for this job."""
+        ids = announced(self._run).image_jobs[number]
+        books = [self.bench.dataset.book(book_id) for book_id in ids]
+        make_and_report(self.bench.images, books, Path(report), self.bench.stop)
+
+    def write_book(self, state: str, school: str, year: str) -> None:
+        """Write a book's files from its pages and from what the head handed over."""
+        announced(self._run)
+        book = self.bench.dataset.book(f"{state}/{school}/{year}")
+        write_book(self.bench, book, read_facts(facts_file(self._run, book)))

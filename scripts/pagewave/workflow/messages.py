@@ -1,0 +1,70 @@
+"""What a run says before it starts: what it reads again, what it leaves alone."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
+from pagewave.plan.targets import Command, Demand
+from pagewave.workspace import Workbench
+
+LISTED_KEYS = 5
+LISTING = "--outdated"
+"""How `pages.py` is told to list what was read with another prompt or model."""
+
+
+def notices(bench: Workbench, demand: Demand, command: Command) -> list[str]:
+    """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
+    lines = [
+        f"{_pages(number)} read again: {reason}."
+        for reason, number in Counter(demand.reasons.values()).items()
+    ]
+    if bench.dataset.ignored:
+        lines.append(_ignored(bench))
+    if demand.blocked:
+        lines.append(_dead_letters(bench, demand))
+    lines += edited_prompts(bench.ledger, bench.settings)
+    asked_for = set(demand.keys)
+    settled = {page.key: page for page in bench.dataset.pages if page.key not in asked_for}
+    outdated = [
+        origin
+        for origin in pages_on_file(bench.ledger)
+        if origin.key in settled and is_outdated(bench, origin)
+    ]
+    if outdated:
+        counts = Counter(origin.made_with for origin in outdated)
+        made_with = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))
+        pages = [settled[origin.key] for origin in outdated]
+        again = command_to_read_again(bench, pages, [LISTING], command.config_file)
+        lines.append(
+            f"{_pages(len(pages))} read before with another prompt or model ({made_with}), and "
+            f"left as they are. What reading them again costs: python scripts/pages.py {LISTING}. "
+            f"To do it: {again}"
+        )
+    return lines
+
+
+def _ignored(bench: Workbench) -> str:
+    """What lies among the labels and is none: it may have been meant as one."""
+    names = [str(path) for path in bench.dataset.ignored]
+    are = "are no labels" if len(names) > 1 else "is no label"
+    return f"{_listed(names, LISTED_KEYS)} {are} and left alone."
+
+
+def _dead_letters(bench: Workbench, demand: Demand) -> str:
+    """The dead letters that a command wants, and what waits for them."""
+    dead = sorted(bench.dead_letters() & set(demand.blocked))
+    waiting = len(demand.blocked) - len(dead)
+    return (
+        f"{_pages(len(dead))} not sent again, dead letters: {_listed(dead, LISTED_KEYS)}."
+        + (f" {_pages(waiting)} behind them wait{'s' if waiting == 1 else ''}." if waiting else "")
+        + " To try them again: python scripts/clear_failure_counts.py"
+    )
+
+
+def _listed(keys: Sequence[str], most: int) -> str:
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
+
+
+def _pages(number: int) -> str:
+    return f"{number} page{'' if number == 1 else 's'}"

@@ -1,0 +1,378 @@
+"""One run of the workflow: what the rules do, its beginning and its end.
+
+While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
+begins in `begin`, which Snakemake calls just before its first job.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from pagewave import crash_points as crash
+from pagewave.config.keys import forget_keys
+from pagewave.config.settings import Secrets, Settings, require_key
+from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
+from pagewave.errors import (
+    BudgetReached,
+    ConfigError,
+    DeadLetter,
+    LedgerError,
+    OnItsWay,
+    PagewaveError,
+    RunStopped,
+)
+from pagewave.exports.book import write_book
+from pagewave.exports.facts import facts_of, write_facts
+from pagewave.exports.summary.files import summary_files
+from pagewave.gemini.client import Stopped
+from pagewave.ledger import Ledger, refuse_network
+from pagewave.ledger.lock import take_lock
+from pagewave.log import start_run_log, stop_run_log, tell
+from pagewave.pages.dataset import Book, Dataset, Page
+from pagewave.pages.prepare import prepare_book
+from pagewave.plan.budget import check_prices
+from pagewave.plan.forecast import count
+from pagewave.plan.targets import Command
+from pagewave.prompts.registry import Prompt
+from pagewave.redaction import hide_keys
+from pagewave.tracking.background import BackgroundDelivery, start_delivery
+from pagewave.tracking.service import why_off
+from pagewave.tracking.webhook import Notifier, start_notifying
+from pagewave.waves.admission import what_is_left
+from pagewave.waves.recover import clear_up, recover
+from pagewave.waves.wave import run_wave
+from pagewave.workflow.cluster.images import take_over
+from pagewave.workflow.inputs import Plan
+from pagewave.workflow.run_end import dead_letter, ending
+from pagewave.workflow.signals import Stopper
+from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
+from pagewave.workspace import Workbench, log, log_to_terminal, write_atomically
+
+RUN_VARIABLE = "PAGEWAVE_RUN"
+ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
+"""What a head leaves in the environment for jobs that are processes of their own."""
+
+GEMINI_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
+"""Where google-genai sends what is meant for Gemini, if it is set (its _base_url.py)."""
+
+NEEDS_A_SERVER = f"""\
+execution.wait: false leaves batches to a server that goes on when the run ends, and the embedded
+server of a run ends with it. Wait (execution.wait: true), or start a server that stays, with the
+same two variables as the runs:
+  export {ADDRESS_VARIABLE}=http://127.0.0.1:8765 {TOKEN_VARIABLE}=<a password of yours>
+  python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
+
+
+class Run:
+    """A run, or the look at one; shared by all threads of the process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        dataset: Dataset,
+        prompt: Prompt,
+        command: Callable[[], Command],
+        is_dry: Callable[[], bool],
+        make_again: Callable[[Collection[str]], None],
+        sends_jobs_away: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.settings = settings
+        self._secrets = secrets
+        self._lock_file: IO[str] | None = None
+        self._server: EmbeddedServer | None = None
+        self._delivery: BackgroundDelivery | None = None
+        self._notifier: Notifier | None = None
+        self._head_id = os.environ.get(RUN_VARIABLE)
+        self._started = False
+        self._trouble: LedgerError | None = None
+        ledger = self._open_ledger()
+        ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
+        waits = settings.execution.wait
+        self.bench = Workbench(settings, dataset, ledger, prompt, waits=waits)
+        self.plan = Plan(self.bench, self._head_id, command, is_dry, make_again, sends_jobs_away)
+        self.stopper = Stopper(self.bench.stop)
+        self.left_open: dict[str, str] = {}
+        """Manifests of waves that go on in a later run, and what was said of each."""
+        if self._head_id:
+            self.bench.images.scans_may_change = True
+            log_to_terminal()
+            start_run_log(settings.paths.logs_dir, self._head_id)
+            self._use_service()
+
+    # What the rules do
+
+    def prepare_book(self, book_id: str) -> None:
+        """Make the images of a book, or take over what a job elsewhere made."""
+        book = self.bench.dataset.book(book_id)
+        if report := self.plan.sent_jobs and self.plan.sent_jobs.report(book):
+            take_over(self.bench.images, book, report)
+        else:
+            prepare_book(self.bench.images, book, self.bench.stop)
+
+    def read_wave(self, lane: int, wave: int, manifest: str) -> None:
+        """Carry out one wave."""
+        with self._while_ledger_works():
+            keys = self.plan.schedule.members(lane, wave)
+            try:
+                run_wave(self.bench, self.plan.id, lane, wave, keys, Path(manifest))
+            except Stopped:
+                error = RunStopped(
+                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
+                    "same command collects it."
+                )
+                self.left_open[manifest] = str(error)
+                raise error from None
+            except OnItsWay as error:
+                self.left_open[manifest] = str(error)
+                raise
+
+    def write_page(self, page: Page) -> None:
+        """Write a page's answer from the ledger to its file.
+
+        Raises:
+            PagewaveError: the page is a dead letter.
+        """
+        ledger = self.bench.ledger
+        with self._while_ledger_works():
+            attempt_id = ledger.answer_in_run(self.plan.id, page.key)
+            if attempt_id is None and page.key not in self.bench.dead_letters():
+                # Snakemake may want a settled page again, as for an edited rule, or because a crash
+                # came between the page and Snakemake's own note of it: nothing is read.
+                attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
+            if attempt_id is None:
+                error = DeadLetter if page.key in self.bench.dead_letters() else PagewaveError
+                raise error(self._why_unread(page))
+            write_atomically(self.bench.page_file(page), self.bench.page_text(attempt_id))
+            crash.point("page-written")
+            ledger.mark_written(page.key, attempt_id)
+            crash.point("page-marked")
+
+    def write_book(self, state: str, school: str, year: str) -> None:
+        """Write a book's files from its pages."""
+        with self._while_ledger_works():
+            book = self._book(state, school, year)
+            write_book(self.bench, book, facts_of(self.bench, book))
+            crash.point("book-written")
+
+    def write_facts(self, state: str, school: str, year: str, file: str) -> None:
+        """Hand over what the ledger knows of a book's pages to the job that writes its files."""
+        with self._while_ledger_works():
+            book = self._book(state, school, year)
+            write_facts(Path(file), facts_of(self.bench, book))
+
+    def _book(self, state: str, school: str, year: str) -> Book:
+        return self.bench.dataset.book(f"{state}/{school}/{year}")
+
+    @contextmanager
+    def _while_ledger_works(self) -> Iterator[None]:
+        """No further job is begun, and no wave waits on, once the ledger can't be written.
+
+        A job that fails is noted: then the run has failed, whatever else is on its way.
+        """
+        if self._trouble:
+            raise LedgerError("Not begun, because the ledger can't be written any more.")
+        try:
+            yield
+        except LedgerError as error:
+            self._trouble = self._trouble or error
+            self.bench.stop.set()
+            raise
+        except (DeadLetter, OnItsWay, RunStopped):
+            raise
+        except Exception:
+            with contextlib.suppress(LedgerError):  # the end of the run meets it again
+                self.bench.ledger.note_trouble(self.plan.id)
+            raise
+
+    def _why_unread(self, page: Page) -> str:
+        if self.bench.why_dead(page.key) is None:
+            return f"{page.key}: no wave of this run read this page. Run the same command again."
+        return dead_letter(self.bench, page.key)
+
+    # Beginning and end
+
+    def _open_ledger(self) -> Ledger:
+        """The ledger: only looked at, until the run begins; written to in a job of its own."""
+        path = self.settings.paths.ledger
+        if self._head_id:
+            return Ledger.open(path)
+        if not self.settings.execution.allow_network_state:
+            refuse_network(path.parent)
+        ledger = Ledger.peek(path)
+        ledger.check()  # what a run plans and pays follows from it
+        return ledger
+
+    def begin(self, slurm_name: str | None = None) -> None:
+        """Make the run real: called once, before the first job.
+
+        Args:
+            slurm_name: what Slurm knows the jobs of this run by, if it carries them out.
+
+        Raises:
+            PagewaveError: another run is going on, or something it needs is missing or broken.
+            RunStopped: a signal came before all was in order.
+        """
+        if self._head_id:
+            return
+        log_to_terminal()
+        self._lock_file = take_lock(self.settings.paths.state_dir)
+        check_prices(self.bench)
+        start_run_log(self.settings.paths.logs_dir, self.plan.id)
+        self.bench.ledger.start_writing()
+        self._use_service()
+        self.stopper.heed()
+        try:
+            recover(self.bench)
+        except Stopped:
+            raise RunStopped("stopped before the first job. The same command goes on.") from None
+        self.bench.ledger.start_run(
+            self.plan.id,
+            self.settings.engine,
+            self.settings.model.name,
+            self.plan.schedule.pages,
+            self.plan.demand.forced,
+        )
+        self._started = True
+        self.bench.images.scans_may_change = True
+        crash.point("run-begun")
+        os.environ[RUN_VARIABLE] = self.plan.id
+        if self.plan.sent_jobs:
+            forget_keys()  # Slurm hands on the environment
+            self.plan.sent_jobs.announce(slurm_name)
+        self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
+        notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
+        self._notifier = start_notifying(notify, webhook, self.plan.id)
+        self._say_the_start()
+
+    def _say_the_start(self) -> None:
+        pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()
+        books = {self.bench.dataset.page(page.key).book_id for page in pages}
+        parts = [count(len(pages), "page") + f" of {count(len(books), 'book')} to read"]
+        parts += [count(sum(waves.values()), "wave") + f" in {count(len(waves), 'lane')}"]
+        tell(
+            "run_started",
+            f"run {self.plan.id}: {', '.join(parts)}, engine {self.settings.engine}",
+            engine=self.settings.engine,
+            model=self.settings.model.name,
+            pages=len(pages),
+            books=len(books),
+            waves=sum(waves.values()),
+            lanes=len(waves),
+            process=os.getpid(),
+        )
+
+    def end(self, outcome: str) -> None:
+        """Close the run, and say what it brought and what is left to do.
+
+        Raises:
+            LedgerError: the ledger can't be written, now or earlier in the run.
+            BudgetReached: not all was sent.
+            OnItsWay: `execution.wait` is false, and all that is left are batches and their pages.
+            RunStopped: it was told to stop.
+            PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
+                asked for their pages any more.
+        """
+        self.stopper.interrupts = False
+        if not self._started:
+            return
+        lost: set[str] = set()
+        over_budget: str | None = None
+        try:
+            if outcome == "ok":
+                wanted = {page.key for page in self.plan.schedule.pages}
+                wanted.update(self.plan.demand.blocked)
+                lost = wanted & self.bench.dead_letters()
+            if lost:
+                outcome = "failed"
+            over_budget = self.bench.ledger.over_budget(self.plan.id)
+            if over_budget:
+                outcome = "over budget"
+            elif outcome == "failed" and self._is_on_its_way():
+                outcome = "on its way"
+            if outcome != "ok" and self.bench.stop.is_set() and not self._trouble:
+                outcome = "stopped"
+            if not self.bench.stop.is_set():
+                clear_up(self.bench)
+            if self._delivery:
+                seconds = self.settings.tracking.wait_at_end_seconds
+                self._delivery.finish(seconds, self.bench.stop)
+            left = what_is_left(self.bench)
+            self._say_the_end(outcome)
+            self.bench.ledger.end_run(self.plan.id, outcome)
+            self._write_summary()
+            if self.plan.sent_jobs and outcome != "stopped":
+                self.plan.sent_jobs.withdraw()
+            crash.point("run-ended")
+        except LedgerError as error:
+            self._trouble = self._trouble or error
+            tell("run_ended", str(error), level=logging.DEBUG, outcome="failed")
+        finally:
+            if self._notifier:
+                self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.bench.stop)
+            stop_run_log()
+            self.bench.ledger.close()
+            if self._server:
+                self._server.close()
+        if self._trouble:
+            raise self._trouble
+        if outcome == "stopped":
+            raise RunStopped("stopped. The same command goes on.")
+        if outcome == "on its way":
+            raise OnItsWay(left)
+        if over_budget:
+            raise BudgetReached(f"{over_budget} {WHEN_OVER_BUDGET}")
+        if lost:
+            raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
+
+    def _is_on_its_way(self) -> bool:
+        """Did this run leave waves to the next one, and is nothing else wrong than dead letters?"""
+        return (
+            not self.bench.waits
+            and any(self.plan.schedule.waves().values())
+            and not self.bench.ledger.has_trouble(self.plan.id)
+            and all(Path(manifest).exists() for manifest in self.plan.manifests_to_make)
+        )
+
+    def _write_summary(self) -> None:
+        from pagewave.exports.summary.summary import write_summary
+
+        write_summary(self.bench)
+
+    def summary_files(self) -> dict[str, str]:
+        """The files of the summary by name; none until a run has ended."""
+        files = summary_files(self.settings.paths.logs_dir)
+        if not all(path.exists() for path in files.values()):
+            return {}
+        return {name: str(path) for name, path in files.items()}
+
+    def _say_the_end(self, outcome: str) -> None:
+        """What the run brought and what to do next: for the terminal, the log and the webhook."""
+        more = spending_lines(self.bench, self.plan.id, self.plan.schedule)
+        more += self._delivery.summary() if self._delivery else []
+        end = ending(self.bench, self.plan.id, outcome, self.plan.command(), more)
+        print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
+        tell("run_ended", end.headline, level=logging.DEBUG, **end.facts)
+
+    def _use_service(self) -> None:
+        """Point the client at Google, or at an embedded server that lives as long as the run."""
+        if self.settings.engine == "gemini":
+            self.bench.api_key = require_key(self.settings, self._secrets)
+            if address := os.environ.get(GEMINI_ADDRESS_VARIABLE):
+                host = urlsplit(address).hostname
+                log.warning("%s is set: pages and key go to %s", GEMINI_ADDRESS_VARIABLE, host)
+            return
+        if ADDRESS_VARIABLE not in os.environ:
+            if not self.bench.waits:
+                raise ConfigError(NEEDS_A_SERVER)
+            self._server = start_server(self.settings)
+            os.environ[ADDRESS_VARIABLE] = self._server.base_url
+            os.environ[TOKEN_VARIABLE] = self._server.token
+        self.bench.base_url = os.environ[ADDRESS_VARIABLE]
+        self.bench.api_key = os.environ[TOKEN_VARIABLE]

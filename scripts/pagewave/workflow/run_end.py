@@ -1,0 +1,96 @@
+"""What a run says when it is over: what it brought, what is left, and the command to go on with."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from pagewave.plan.forecast import count
+from pagewave.plan.targets import Command
+from pagewave.workspace import IS_DEAD, Workbench
+
+SHOWN_DEAD_LETTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A run in numbers; `usd` is None where a price is not known, batches are those in flight."""
+
+    outcome: str
+    read: int
+    free: int
+    pages_done: int
+    pages: int
+    dead_letters: int
+    open_batches: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: a line, the lines that follow it, and the same in numbers."""
+
+    headline: str
+    details: Sequence[str]
+    totals: Totals
+
+    @property
+    def facts(self) -> dict[str, str | int | float | None]:
+        """The numbers, for the run's log and a webhook."""
+        return asdict(self.totals)
+
+
+def ending(
+    bench: Workbench, run_id: str, outcome: str, command: Command, more: Sequence[str] = ()
+) -> Ending:
+    """What there is to say of a run that ends as `ok`, `failed`, `stopped`, …
+
+    Args:
+        more: lines to say before the next command.
+    """
+    ledger, paths = bench.ledger, bench.settings.paths
+    read, free = ledger.run_totals(run_id)
+    done, pages = ledger.run_progress(run_id)
+    dead = sorted(bench.dead_letters() & {page.key for page in bench.dataset.pages})
+    in_flight = len(ledger.open_batches(bench.engine))
+    totals = Totals(outcome, read, free, done, pages, len(dead), in_flight, ledger.run_usd(run_id))
+    price = "price unknown" if totals.usd is None else f"{totals.usd:.4f} USD"
+    headline = (
+        f"run {run_id}: {outcome}. {read} pages read, {free} from stored answers; "
+        f"{done} of {pages} pages done, {price}."
+    )
+    details = [
+        f"Books: {paths.books_dir}  pages: {paths.output_dir}"
+        f"  waves: {paths.logs_dir / 'waves' / run_id}",
+    ]
+    if flagged := ledger.flagged_in_run(run_id):
+        guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
+        details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
+    details += [f"Dead letter: {dead_letter(bench, key)}" for key in dead[:SHOWN_DEAD_LETTERS]]
+    if len(dead) > SHOWN_DEAD_LETTERS:
+        details.append(f"{count(len(dead) - SHOWN_DEAD_LETTERS, 'more dead letter')}.")
+    if in_flight:
+        details.append(
+            f"{in_flight} batches are still at the service; the same command collects them."
+        )
+    details += more
+    details.append(f"Next: {_next_command(totals, command)}")
+    return Ending(headline, details, totals)
+
+
+def dead_letter(bench: Workbench, key: str) -> str:
+    """Why a page is a dead letter, and how to try it again."""
+    return (
+        f"{key} {IS_DEAD} {bench.why_dead(key)}. To try it again: python "
+        f"scripts/clear_failure_counts.py --key '{key}', then the same command."
+    )
+
+
+def _next_command(totals: Totals, command: Command) -> str:
+    """What to type next: collect what is left, see why pages failed, or look at the results."""
+    config = f" --configfile {command.config_file}" if command.config_file else ""
+    if totals.outcome == "stopped" or totals.open_batches:
+        return command.typed or "the same command"
+    if totals.dead_letters:
+        return f"python scripts/analyze_failures.py{config}"
+    if totals.outcome == "ok":
+        return f"snakemake --report report.html{config}"
+    return command.typed or "the same command"

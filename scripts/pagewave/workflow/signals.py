@@ -1,0 +1,70 @@
+"""How a run is told to stop: by Ctrl-C, or by SIGTERM as `timeout` and systemd send it.
+
+Every wait of a wave ends at once and leaves its batch at the service; then Snakemake ends as it
+does after its last job. Should that take too long (an answer of the service that does not come,
+hours of DAG), the process ends all the same: to the ledger that is a crash, which loses nothing.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from pagewave.errors import RunStopped
+
+PATIENCE_SECONDS = 2.5
+"""From the signal to the end of the process, at most."""
+
+
+class Stopper:
+    """Handler of both signals, from `heed` on; it sets `stop`."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._end_gently: Callable[..., Any] | None = None
+        self.told = False
+        self.interrupts = False
+        """Jobs on other machines are going on: Snakemake cancels them on KeyboardInterrupt only."""
+
+    def heed(self) -> None:
+        """Take over both signals; called in the main thread, after Snakemake took SIGTERM."""
+        before = signal.getsignal(signal.SIGTERM)
+        self._end_gently = before if callable(before) else None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # SIGINT is ignored in what a script starts in the background.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._heed)
+
+    def _heed(self, number: int, frame: FrameType | None) -> None:
+        self._stop.set()
+        if self.told:
+            return  # `timeout` sends its signal twice, to the process and to its group
+        self.told = True
+        threading.Thread(target=_end_in_time, daemon=True).start()
+        if self.interrupts:
+            raise KeyboardInterrupt
+        if self._end_gently:
+            # Waits for a lock that this very thread may hold, and does for seconds each time
+            # that Snakemake works over a large DAG.
+            threading.Thread(target=self._end_gently, args=(number, frame), daemon=True).start()
+
+
+def _end_in_time() -> None:
+    """End the process and jobs that are processes; usually it is gone by itself long before.
+
+    Such a job is a Snakemake without hooks, which waits for its wave whatever the signal.
+    """
+    time.sleep(PATIENCE_SECONDS)
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    message = "pagewave: stopped in the middle of something. The same command goes on.\n"
+    os.write(sys.stderr.fileno(), message.encode())
+    os._exit(RunStopped.exit_code)

@@ -1,0 +1,397 @@
+"""What came back for a page: answers, every kind of failure."""
+
+import json
+import random
+import re
+from typing import Any, get_args
+
+import pytest
+
+from helpers.result_lines import (
+    KEY,
+    MODEL,
+    PAGE_JSON,
+    answered,
+    failed,
+    make_line,
+    page,
+    parse,
+    response,
+)
+from pagewave.answers.result_line import (
+    BATCH_ERROR_TYPES,
+    ERROR_TYPES,
+    Failure,
+    Usage,
+    key_of,
+    parse_line,
+    split_lines,
+)
+from pagewave.page_model import PageModel
+
+# Lines and keys
+
+
+def test_lines_are_split_at_newlines_only() -> None:
+    first = make_line(response('"\u2028\u2029\x85\x0b\x0c"'))
+    second = make_line(response("two"))
+    assert split_lines(first + b"\n" + second + b"\n") == [first, second]
+    assert split_lines(first + b"\r\n\n  \n" + second) == [first + b"\r", second]
+    assert split_lines(b"") == split_lines(b"\n\n") == []
+
+
+def test_the_key_of_a_line() -> None:
+    assert key_of(make_line(response("x"))) == KEY
+    assert key_of(b"\xef\xbb\xbf" + make_line(response("x")) + b"\r") == KEY
+    assert key_of('{"response": {}, "key": "Österreich:Ç:1:2"}'.encode()) == "Österreich:Ç:1:2"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"key"',
+        b"{}",
+        b'{"key": null}',
+        b'{"key": ""}',
+        b'{"key": 3}',
+        b'{"key": "\\ud800"}',
+        b'{"key": "Fa\xe7ade"}',
+        b'{"key": "a", "response": {"candid',
+        b"[" * 100_000,
+        b'{"key": ' + b"9" * 5000 + b"}",
+        b"\x00\xff\xfe",
+        b"<html>Bad Gateway</html>",
+    ],
+)
+def test_a_line_without_a_usable_key(line: bytes) -> None:
+    assert key_of(line) is None
+    result = parse_line(line, MODEL)
+    assert isinstance(result, Failure)
+    assert result.key == ""
+    assert result.error_type == "APIError"
+    assert result.raw_json is not None
+    assert (result.message + result.traceback + result.raw_json).encode()
+
+
+# Answers
+
+
+def test_an_answer() -> None:
+    result = answered(parse(response(PAGE_JSON)))
+    assert result.key == KEY
+    assert result.page.text() == "FRESHMAN YEAR.\nLATIN.—Livy."
+    assert json.loads(result.page_json) == json.loads(PAGE_JSON)
+    assert "\n" not in result.page_json
+    assert result.usage == Usage(3000, 400, 50, 0, 3450)
+    assert result.finish_reason == "STOP"
+
+
+def test_an_answer_in_snake_case() -> None:
+    snake = {
+        "candidates": [{"content": {"parts": [{"text": PAGE_JSON}]}, "finish_reason": "STOP"}],
+        "usage_metadata": {
+            "prompt_token_count": 1,
+            "candidates_token_count": "2",
+            "thoughts_token_count": 3,
+            "cached_content_token_count": 4,
+            "total_token_count": 6,
+        },
+    }
+    result = answered(parse(snake))
+    assert result.usage == Usage(1, 2, 3, 4, 6)
+    assert result.finish_reason == "STOP"
+
+
+def test_unknown_fields_do_no_harm() -> None:
+    answer = response(PAGE_JSON, safetyRatings=[{"new": 1}], surprise={"a": [1]})
+    answer |= {"modelVersion": "gemini-9", "responseId": "x", "novelty": None}
+    answered(parse(answer, metadata={"more": True}, error=None, status=None))
+
+
+def test_parts_are_joined_and_thoughts_skipped() -> None:
+    answer = response(PAGE_JSON[:40], PAGE_JSON[40:])
+    parts = answer["candidates"][0]["content"]["parts"]
+    parts.insert(0, {"text": "{Hm. Is this {Latin?", "thought": True})
+    parts.insert(2, {"inlineData": {"mimeType": "image/png", "data": ""}})
+    parts.insert(2, {"text": None})
+    answered(parse(answer))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"```json\n{PAGE_JSON}\n```",
+        f"```\n{PAGE_JSON}```",
+        f"  \n```JSON\r\n{PAGE_JSON}\r\n```\n",
+        f"Here is the page:\n\n{PAGE_JSON}\n\nI hope this helps!",
+        f"With {{braces}}:\n```json\n{PAGE_JSON}\n```\nand {{more}}.",
+        f"```json\n{PAGE_JSON}",
+        f"[{PAGE_JSON}]",
+        f"{PAGE_JSON}" + "\n" * 50,
+        json.dumps(json.loads(PAGE_JSON), indent=4),
+        PAGE_JSON.replace("YEAR.", "YEAR.\n\t"),
+    ],
+)
+def test_the_json_object_is_found_in_the_text(text: str) -> None:
+    result = answered(parse(response(text)))
+    assert result.page.text().split() == ["FRESHMAN", "YEAR.", "LATIN.—Livy."]
+
+
+def test_separators_inside_of_the_text_survive() -> None:
+    words = "before\u2028after\u2029\x85end\u00a0"
+    lines = split_lines(make_line(response(json.dumps(page(words), ensure_ascii=False))))
+    (result,) = [parse_line(line, MODEL) for line in lines]
+    assert answered(result).page.text() == words
+    assert json.loads(answered(result).page_json)["raw_ocr"]["text_blocks"][0]["text"] == words
+
+
+def test_a_blank_page_is_an_answer() -> None:
+    assert answered(parse(response(json.dumps(page())))).page.text() == ""
+
+
+def test_an_answer_without_token_counts() -> None:
+    answer = response(PAGE_JSON)
+    del answer["usageMetadata"]
+    assert answered(parse(answer)).usage == Usage(0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("counts", [{}, {"promptTokenCount": "many", "totalTokenCount": -1}])
+def test_odd_token_counts_are_zero(counts: dict[str, Any]) -> None:
+    assert answered(parse({**response(PAGE_JSON), "usageMetadata": counts})).usage == Usage(
+        0, 0, 0, 0, 0
+    )
+
+
+@pytest.mark.parametrize(
+    "reason", [None, "FINISH_REASON_UNSPECIFIED", "OTHER", "stop", "SOMETHING_NEW"]
+)
+def test_a_whole_answer_counts_whatever_ended_it(reason: str | None) -> None:
+    answered(parse(response(PAGE_JSON, finishReason=reason)))
+
+
+def test_an_answer_that_reached_its_limit_counts_if_it_is_whole() -> None:
+    result = answered(parse(response(PAGE_JSON + " " * 9000, finishReason="MAX_TOKENS")))
+    assert result.finish_reason == "MAX_TOKENS"
+
+
+# Failures of the service
+
+
+@pytest.mark.parametrize("field", ["error", "status"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"code": 13, "message": "An internal error."}, r"error 13 \(INTERNAL\): An internal"),
+        ({"code": 14}, r"error 14 \(UNAVAILABLE\), without a message"),
+        ({"code": 429, "message": "Quota"}, r"error 429: Quota"),
+        ({"code": "13", "message": "x"}, r"error 13: x"),
+        ({"message": "no code"}, r"without a code: no code"),
+        ("just words", r"without a code: just words"),
+    ],
+)
+def test_an_error_line(field: str, error: Any, said: str) -> None:
+    failure = failed(parse(**{field: error}), "APIError")
+    assert failure.key == KEY
+    assert failure.usage is None
+    assert failure.raw_text is None
+    assert re.search(said, failure.message), failure.message
+
+
+def test_what_a_cancelled_batch_had_not_read_is_not_the_records_fault() -> None:
+    failure = failed(parse(error={"code": 1}), "BatchCancelled")
+    assert failure.error_type in BATCH_ERROR_TYPES
+
+
+@pytest.mark.parametrize("status", [{}, {"code": 0}, {"message": "OK"}, "OK"])
+def test_a_status_that_says_all_is_well_is_no_error(status: Any) -> None:
+    answered(parse(response(PAGE_JSON), status=status))
+
+
+def test_an_error_beside_a_response_is_an_error() -> None:
+    failed(parse(response(PAGE_JSON), error={"code": 13}), "APIError")
+
+
+@pytest.mark.parametrize("answer", [None, [], "text", 3])
+def test_a_line_with_neither_response_nor_error(answer: Any) -> None:
+    assert "neither" in failed(parse(answer), "APIError").message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"candidates": []},
+        {"candidates": None},
+        {"candidates": ["x"]},
+        response(),
+        response(""),
+        response(" \n"),
+        response("x", content=None),
+        response("x", content={"parts": None}),
+        response("x", content={"parts": ["x"]}, finishReason="OTHER"),
+    ],
+)
+def test_no_text(answer: dict[str, Any]) -> None:
+    failed(parse(answer), "EmptyAnswer")
+
+
+@pytest.mark.parametrize("feedback", ["promptFeedback", "prompt_feedback"])
+def test_a_blocked_prompt(feedback: str) -> None:
+    reason = "blockReason" if feedback == "promptFeedback" else "block_reason"
+    answer = {feedback: {reason: "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 9}}
+    failure = failed(parse(answer), "Blocked")
+    assert "PROHIBITED_CONTENT" in failure.message
+    assert failure.usage == Usage(9, 0, 0, 0, 0)
+
+
+def test_feedback_without_a_block_is_none() -> None:
+    feedback = {"safetyRatings": [], "blockReason": "BLOCKED_REASON_UNSPECIFIED"}
+    answered(parse({**response(PAGE_JSON), "promptFeedback": feedback}))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "IMAGE_SAFETY"],
+)
+def test_a_blocked_answer(reason: str) -> None:
+    failure = failed(
+        parse(response('{"raw', finishReason=reason, finishMessage="Sorry.")), "Blocked"
+    )
+    assert failure.message == f"The answer was blocked: {reason}. Sorry."
+    assert failure.raw_text == '{"raw'
+    assert failure.usage == Usage(3000, 400, 50, 0, 3450)
+
+
+@pytest.mark.parametrize("reason", ["RECITATION", "IMAGE_RECITATION"])
+def test_a_recitation(reason: str) -> None:
+    failed(parse(response(finishReason=reason, content=None)), "Recitation")
+
+
+def test_the_sdks_finish_reasons_that_stop_an_answer_are_known() -> None:
+    from google.genai import types
+
+    blocking = {r.value for r in types.FinishReason if "PROHIB" in r.value or "SAFETY" in r.value}
+    for reason in blocking:
+        failed(parse(response(PAGE_JSON, finishReason=reason)), "Blocked")
+    for reason in (r.value for r in types.FinishReason if "RECITATION" in r.value):
+        failed(parse(response(PAGE_JSON, finishReason=reason)), "Recitation")
+
+
+# Failures of the model
+
+
+@pytest.mark.parametrize("cut", [1, 20, len(PAGE_JSON) // 2, len(PAGE_JSON) - 1])
+def test_a_truncated_answer(cut: int) -> None:
+    failure = failed(parse(response(PAGE_JSON[:cut], finishReason="MAX_TOKENS")), "Truncated")
+    assert failure.raw_text == PAGE_JSON[:cut]
+    assert f"after {cut} characters" in failure.message
+    assert "JSONDecodeError" in failure.traceback
+
+
+def test_thoughts_that_used_up_all_tokens() -> None:
+    failure = failed(parse(response(finishReason="MAX_TOKENS")), "Truncated")
+    assert "50 tokens of thought" in failure.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I cannot read this page.",
+        PAGE_JSON[:-1],
+        PAGE_JSON + PAGE_JSON,
+        "[]",
+        "null",
+        "{",
+        "}{",
+        "```json\n```",
+        '{"a": ' + "[" * 100_000,
+        '{"a": ' + "9" * 5000 + "}",
+    ],
+)
+def test_text_without_a_json_object(text: str) -> None:
+    failure = failed(parse(response(text)), "JSONDecodeError" if len(text) < 9e4 else "Repetition")
+    assert failure.raw_text == text
+    assert failure.raw_json is not None
+    assert json.loads(failure.raw_json)["key"] == KEY
+
+
+def test_a_deeply_nested_answer_is_no_crash() -> None:
+    text = "".join(f'{{"a{number}": ' for number in range(50_000))
+    failure = failed(parse(response(text)), "JSONDecodeError")
+    assert "nested too deeply" in failure.message
+
+
+def test_json_that_is_no_page() -> None:
+    wrong = page("x", courses="none")
+    del wrong["page_info"], wrong["school_name"]
+    failure = failed(parse(response(json.dumps(wrong))), "ValidationError")
+    assert "(3 problems)" in failure.message
+    assert "page_info: Field required" in failure.message
+    assert "courses: Input should be a valid list" in failure.message
+    assert failure.raw_text == json.dumps(wrong)
+    assert "pydantic" in failure.traceback
+
+
+def test_of_many_problems_the_first_are_named() -> None:
+    wrong = page("x", courses=[{}])
+    failure = failed(parse(response(json.dumps(wrong))), "ValidationError")
+    assert "courses.0.course_name: Field required" in failure.message
+    assert failure.message.endswith("; and 3 more")
+
+
+def test_a_text_that_is_no_unicode_is_refused_and_can_be_stored() -> None:
+    text = json.dumps(page("x")).replace('"x"', '"\\ud800"')
+    failure = failed(parse(response(text)), "ValidationError")
+    assert failure.raw_text is not None
+    assert (failure.raw_text + failure.message + failure.traceback).encode()
+    escaped = make_line(response("MARK")).replace(b"MARK", b"\\udead no page")
+    failure = failed(parse_line(escaped, MODEL), "JSONDecodeError")
+    assert failure.raw_text == "\\udead no page"
+
+
+@pytest.mark.parametrize("method", ["text", "context", "declared"])
+def test_a_page_model_that_breaks_is_a_failure_of_the_record(method: str) -> None:
+    class Solid(PageModel):
+        words: str
+
+        def text(self) -> str:
+            return self.words
+
+        def context(self) -> str:
+            return ""
+
+    def broken(self: Solid) -> str:
+        raise KeyError(self.words)
+
+    fragile = type("Fragile", (Solid,), {method: broken})
+    failure = failed(parse(response('{"words": "abc"}'), fragile), "ValidationError")
+    assert "KeyError: 'abc'" in failure.message
+    assert "in broken" in failure.traceback
+
+
+def test_no_garbage_raises() -> None:
+    chance = random.Random(1)
+    good = make_line(response(PAGE_JSON))
+    for _ in range(2000):
+        line = bytearray(good)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(line))
+            if chance.random() < 0.5:
+                line[place] = chance.randrange(256)
+            else:
+                del line[place : place + chance.randint(1, 60)]
+        result = parse_line(bytes(line), MODEL)
+        assert result.key == (key_of(bytes(line)) or "")
+        if isinstance(result, Failure):
+            assert result.error_type in ERROR_TYPES
+            assert (result.message + result.traceback + str(result.raw_text)).encode()
+
+
+def test_settings_know_the_error_types() -> None:
+    from pagewave.config import settings
+
+    annotation = settings.Retry.model_fields["after"].annotation
+    assert set(get_args(get_args(annotation)[0])) <= ERROR_TYPES

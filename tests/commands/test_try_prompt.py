@@ -1,0 +1,242 @@
+"""A page asked at once: the same question as in a batch, nothing stored, its price told."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from helpers.braintrust_server import BraintrustServer
+from helpers.command_calls import main_of, said
+from helpers.embedded_process import SCRIPTS, EmbeddedProcess
+from helpers.library import REPO, Library
+from helpers.sample import KEY, TRUTH, sample_library, write_true_page
+from pagewave.config.settings import Settings
+from pagewave.embedded.server.wire import camel
+from pagewave.gemini.client import Gemini
+from pagewave.pages.image_files import ImageFacts
+from pagewave.prompts.registry import load_prompt
+from pagewave.prompts.request import Request, generation_config, jsonl_line, response_schema
+
+SCRIPT = "try_prompt.py"
+PAGE = "Ohio:Elm School:1850:{}"
+
+
+@pytest.fixture(autouse=True)
+def no_braintrust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever keys the shell has, tests name their own."""
+    monkeypatch.delenv("BRAINTRUST_API_KEY", raising=False)
+
+
+def test_a_page_of_the_sample_is_read_and_scored(tmp_path: Path) -> None:
+    with sample_library(tmp_path) as library:
+        write_true_page(library, 3)
+        [four, one] = said(
+            library,
+            SCRIPT,
+            *("--page", KEY.format(4), KEY.format(1), "--template", "v1", "--truth", str(TRUTH)),
+        )
+        assert four["prompt"] == "page_ocr/v1.jinja"
+        assert "LAST_3_COURSES:" in four["previous_context"]
+        assert four["previous_context"] in four["rendered_prompt"]
+        assert [course["course_name"] for course in four["page"]["courses"]][:2] == [
+            "English Literature",
+            "History",
+        ]
+        assert four["score"]["course_recall"] == 1.0
+        assert four["score"]["error_rate"] < 0.02
+        usage = four["usage"]
+        # 0.30 and 2.50 USD a million tokens: twice the batch price of config/README.md.
+        usd = (usage["prompt_tokens"] * 0.30 + usage["output_tokens"] * 2.50) / 1e6
+        assert four["usd_at_gemini"] == pytest.approx(usd)
+        assert four["usd"] == 0.0
+        assert (one["previous_context"], one["previous_page_unread"]) == (None, None)
+        assert not library.state.exists()
+        assert not library.page_file(KEY.format(4)).exists()
+
+
+def test_people_see_prompt_context_answer_and_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Library(tmp_path, {"Ohio/Elm School/1850": 2}) as library, contextlib.chdir(library.root):
+        given = ["--configfile", "config.yaml", "--page", PAGE.format(2), "--template", "v1.jinja"]
+        assert main_of(SCRIPT)(given) == 0
+    printed = capsys.readouterr().out
+    assert "page_ocr/v1.jinja" in printed
+    assert "You are reading one scanned page" in printed
+    assert f"Told of the page before: nothing: the previous page, {PAGE.format(1)}" in printed
+    assert "Read after: nothing" in printed
+    assert "tokens in" in printed
+    assert "USD at Gemini's interactive price" in printed
+
+
+def test_gemini_is_asked_at_the_interactive_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        EmbeddedProcess(tmp_path / "gemini") as gemini,
+        Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library,
+    ):
+        library.config["engine"] = "gemini"
+        library.configure()
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", gemini.base_url)
+        monkeypatch.setenv("GEMINI_API_KEY", gemini.token)
+        [report] = said(library, SCRIPT, "--page", PAGE.format(1))
+        assert report["usd"] == report["usd_at_gemini"] > 0
+        assert gemini.stats() | {"by_key": {}} == {
+            "inferences": 1,
+            "by_key": {},
+            "active_batches": 0,
+            "batches": 0,
+            "files": 0,
+        }
+        gemini.set_faults(["blocked"])
+        [report] = said(library, SCRIPT, "--page", PAGE.format(1), code=1)
+        assert report["page"] is None
+        assert report["error"]["error_type"] == "Blocked"
+        for fault, words in (
+            ("http-error:call=generate,code=429", "429"),
+            ("garbage-200:call=generate", "may have been paid for"),
+        ):
+            gemini.set_faults([fault])
+            assert words in refusal(library, PAGE.format(1), code=5)
+        assert gemini.stats()["files"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--page", "Ohio:Nowhere:1850:1"], 3, "There is no page Ohio:Nowhere:1850:1"),
+        (["--page", PAGE.format(1), "--template", "v9"], 2, "Its versions: v1.jinja, v1.1.jinja"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library:
+        assert words in refusal(library, *arguments[1:], code=code)
+
+
+def refusal(library: Library, key: str, *arguments: str, code: int) -> str:
+    """What the command says to standard error when it fails."""
+    given = ["--configfile", "config.yaml", "--page", key, *arguments]
+    with contextlib.chdir(library.root), contextlib.redirect_stderr(io.StringIO()) as printed:
+        assert main_of(SCRIPT)(given) == code, printed.getvalue()
+    return printed.getvalue()
+
+
+# The request on the wire
+
+
+class Recorder:
+    """A service that keeps the last request's body and answers with one word."""
+
+    def __init__(self) -> None:
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                recorder.path, recorder.body = self.path, json.loads(self.rfile.read(length))
+                content = {"parts": [{"text": "{}"}], "role": "model"}
+                reply = json.dumps(
+                    {
+                        "candidates": [{"content": content, "finishReason": "STOP"}],
+                        "usageMetadata": {"promptTokenCount": 7, "thoughtsTokenCount": 2},
+                        "newField": "of tomorrow",
+                    }
+                ).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.path, self.body = "", {}
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def camelled(value: Any) -> Any:
+    """JSON with all names in camel case: either spelling means the same to the service."""
+    if isinstance(value, dict):
+        return {camel(name): camelled(inner) for name, inner in value.items()}
+    return [camelled(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_request_is_the_one_that_a_batch_carries() -> None:
+    settings = Settings.model_validate(
+        {
+            "paths": {"label_source_dir": ".", "image_source_dir": "."},
+            "model": {
+                "generation_config": {
+                    **{"temperature": 0.3, "top_p": 0.9, "top_k": 40, "seed": 5},
+                    **{"thinking_budget": 0, "media_resolution": "MEDIA_RESOLUTION_HIGH"},
+                }
+            },
+        }
+    )
+    prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
+    facts = ImageFacts("sha", 10, 10, "image/jpeg", 1, 1)
+    request = Request("k", "f", prompt.render(None), None, Path("1.jpg"), facts)
+    config = generation_config(settings, 1, ())
+    line = json.loads(
+        jsonl_line(request, "https://x/files/1", config, response_schema(prompt.page_model))
+    )
+    with Recorder() as service:
+        client = Gemini("key", threading.Event(), base_url=service.base_url)
+        answer = client.generate("gemini-2.5-flash", line["request"])
+    assert service.path == "/v1beta/models/gemini-2.5-flash:generateContent"
+    assert camelled(service.body) == camelled(line["request"])
+    assert answer["candidates"][0]["finishReason"] == "STOP"
+    assert answer["usageMetadata"] == {"promptTokenCount": 7, "thoughtsTokenCount": 2}
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_the_call_is_logged_to_braintrust_if_that_is_there(tmp_path: Path, is_up: bool) -> None:
+    # In a process of its own, as the wrapper changes the client for good.
+    command = [sys.executable, str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", "--json"]
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library, BraintrustServer() as server:
+        environment = os.environ | {"PYTHONPATH": str(SCRIPTS)} | server.environment
+        if not is_up:
+            server.stop()
+        done = subprocess.run(
+            [*command, "--page", PAGE.format(1)],
+            cwd=library.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["page"]
+    assert done.stderr.endswith(" pagewave: logged to Braintrust\n") == is_up
+    assert ("not logged to Braintrust" in done.stderr) != is_up
+    assert "Traceback" not in done.stderr
+    assert len(server.rows) == is_up
+    for row in server.rows.values():
+        assert "Read after: nothing" in json.dumps(row["output"])
+        assert row["metrics"]["prompt_tokens"] > 0
+        assert server.key not in json.dumps(row)
+        assert "base64" not in json.dumps(row)

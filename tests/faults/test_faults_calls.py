@@ -1,0 +1,271 @@
+"""Trouble on the way to the service: errors, cuts, silence and nonsense, on every call there is."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.reading import Reading
+from pagewave.embedded.server.faults import CALLS
+from pagewave.errors import ServiceError
+
+USED_CALLS = [call for call in CALLS if call != "generate"]
+BOOKS = {"Elm/1850": 2, "Oak/1850": 2}
+CANCELLED_SOON = {"max_poll_attempts": 40}  # so that `cancel` is called too
+
+TROUBLES = [
+    "http-error:code=408",
+    "http-error:code=429",
+    "http-error:code=500",
+    "http-error:code=502",
+    "http-error:code=503",
+    "http-error:code=503,acted=yes",
+    "cut-before",
+    "cut-after",
+    "slow:seconds=0.05",
+    "slow:seconds=60",
+    "hang",
+    "garbage-200:body=html",
+    "garbage-200:body=json",
+    "garbage-200:body=empty",
+    "garbage-200:body=binary,acted=no",
+]
+
+
+def with_options(fault: str, options: str) -> str:
+    """A fault with further options."""
+    return f"{fault}{',' if ':' in fault else ':'}{options}"
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_trouble_on_every_call_loses_nothing_and_is_paid_once(
+    tmp_path: Path, quiet_server: EmbeddedProcess, trouble: str
+) -> None:
+    silent = trouble in ("hang", "slow:seconds=60")
+    files = {"timeout_seconds": 0.4 if silent else 5.0}
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch=CANCELLED_SOON, files=files)
+    times = 1 if silent else 2
+    quiet_server.set_faults(
+        # The first batch never starts: it is cancelled, and its pages are sent again.
+        [f"job-pending:match={tmp_path.name},times=1"]
+        + [with_options(trouble, f"call={call},times={times}") for call in USED_CALLS]
+    )
+    already = len(quiet_server.log("fault"))
+    reading.run()
+    reading.check()
+    assert set(reading.error_types()) <= {"BatchCancelled"}
+    hit = {fault["call"] for fault in quiet_server.log("fault")[already:] if "call" in fault}
+    # `list` is called where the fate of a create is unknown, which these leave no doubt about.
+    certain = ("slow:seconds=0.05", "http-error:code=429")
+    assert hit >= set(USED_CALLS) - ({"list"} if trouble in certain else set())
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "cut-after:call=create",
+        "http-error:call=create,code=500,acted=yes",
+        "http-error:call=create,code=408,acted=yes",
+        "http-error:call=create,code=429,acted=yes",
+        "garbage-200:call=create,body=html",
+        "garbage-200:call=create,body=json",
+        "slow:call=create,seconds=60",
+    ],
+)
+def test_a_create_of_unknown_fate_is_found_by_its_name(
+    tmp_path: Path, quiet_server: EmbeddedProcess, trouble: str
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, files={"timeout_seconds": 0.4})
+    quiet_server.set_faults([f"{trouble},times=2"])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2  # one a wave
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 2
+
+
+@pytest.mark.parametrize(
+    "trouble", ["cut-before:call=create", "http-error:call=create", "hang:call=create"]
+)
+def test_a_create_that_never_arrived_is_sent_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess, trouble: str
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, files={"timeout_seconds": 0.4})
+    quiet_server.set_faults([f"{trouble},times=2"])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2
+    # Each create call had a row and a name of its own; those that got lost stay doubtful.
+    assert reading.batches() == [("abandoned", "UNKNOWN")] * 2 + [("collected", "SUCCEEDED")] * 2
+    assert not reading.failures()
+
+
+def test_a_hundred_creates_cut_in_a_row_make_no_duplicate(tmp_path: Path) -> None:
+    # A server of its own: each cut is followed by a look at its whole list.
+    with EmbeddedProcess(tmp_path / "server", "--file-seconds", "0.01") as server:
+        reading = Reading(tmp_path, server, {"Elm/1850": 100})
+        server.set_faults(["cut-after:call=create,times=100"])
+        reading.run(most_waves=100)
+        reading.check()
+        assert [fault["fault"] for fault in server.log("fault")] == ["cut-after"] * 100
+        created = [batch["display_name"] for batch in reading.creates()]
+        assert len(created) == len(set(created)) == server.stats()["batches"] == 100
+        assert reading.batches() == [("collected", "SUCCEEDED")] * 100
+        assert set(reading.inferences().values()) == {1}
+
+
+def test_a_service_that_creates_nothing_ends_the_wave_not_the_pages(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0.5})
+    quiet_server.set_faults(["http-error:call=create"])
+    with pytest.raises(ServiceError, match="has not created a batch for"):
+        reading.run()
+    assert {status for status, _ in reading.batches()} == {"abandoned"}
+    assert not reading.failures()
+    quiet_server.set_faults([])
+    reading.run()
+    reading.check()
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("http-error:call=create,code=400", "check model.name"),
+        ("http-error:call=create,code=403", "GEMINI_API_KEY"),
+        ("http-error:call=create,code=404", "check model.name"),
+        ("http-error:call=upload,code=401", "GEMINI_API_KEY"),
+        ("http-error:call=get,code=403,match=/batches/", "GEMINI_API_KEY"),
+    ],
+)
+def test_a_definite_no_ends_the_wave_at_once_and_costs_nothing(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, message: str
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults([fault])
+    with pytest.raises(ServiceError, match=message):
+        reading.run()
+    assert not reading.failures()
+    quiet_server.set_faults([])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2
+
+
+def test_an_outage_that_lasts_is_said_and_loses_nothing(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0.5})
+    quiet_server.set_faults(["http-error:call=get,code=503,match=/batches/"])
+    with pytest.raises(ServiceError, match="did not answer for"):
+        reading.run()
+    assert "failed 4 times" in caplog.text
+    assert reading.batches() == [("submitted", None)]
+    quiet_server.set_faults([])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2
+
+
+def test_uploads_wait_out_an_outage_of_everything(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, files={"upload_retry_attempts": 2})
+    quiet_server.set_faults(["http-error:times=12"])  # more than the tries of both uploads
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+
+
+# Quota
+
+
+def test_a_used_up_quota_is_waited_for_and_said(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["http-error:call=create,code=429,times=4"])
+    reading.run()
+    reading.check()
+    assert caplog.text.count("quota used up, asking again") == 4
+    assert len(reading.creates()) == 2
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 2
+    assert len(reading.uploads(".jsonl")) == 2  # waiting needs no further upload
+
+
+def test_a_quota_held_after_a_cancel_is_waited_for(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch=CANCELLED_SOON)
+    quiet_server.set_faults(
+        [f"job-pending:match={tmp_path.name},times=1", "quota-held:seconds=0.5"]
+    )
+    reading.run()
+    reading.check()
+    assert "quota used up, asking again" in caplog.text
+    assert set(reading.error_types()) == {"BatchCancelled"}
+
+
+def test_a_quota_that_never_comes_ends_the_wave(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"quota_seconds": 0.3})
+    quiet_server.set_faults(["http-error:call=create,code=429"])
+    with pytest.raises(ServiceError, match="quota has been used up"):
+        reading.run()
+    assert reading.batches() == [("abandoned", "UNKNOWN")]
+    assert not reading.failures()
+
+
+# Lists and downloads
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["list-empty:times=2", "list-empty-without-page-size", "list-empty-later-page", "list-delay"],
+)
+def test_a_list_that_misleads_makes_no_duplicate(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that there are later pages, yet not many of them.
+    size = max(1, quiet_server.stats()["batches"] // 3)
+    monkeypatch.setattr("pagewave.gemini.client.LIST_PAGE_SIZE", size)
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    late = "list-delay:seconds=0.15" if fault == "list-delay" else fault
+    quiet_server.set_faults([late, "cut-after:call=create"])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2
+
+
+@pytest.mark.parametrize("fault", ["truncated-download", "short-download", "slow:call=download"])
+def test_a_download_that_brings_too_little_is_repeated(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, files={"timeout_seconds": 0.4})
+    quiet_server.set_faults([with_options(fault, "times=2")])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    assert len(reading.creates()) == 2
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_results_that_are_refused_for_a_while_are_not_lost(
+    tmp_path: Path, quiet_server: EmbeddedProcess, code: int
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults([f"http-error:call=download,code={code},times=4"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+
+
+def test_an_undeletable_file_is_no_error(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["undeletable"])
+    reading.run()
+    reading.check()
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]

@@ -1,0 +1,194 @@
+"""Files that the service loses or does not take, and images that are gone: each page for itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.reading import Reading
+from pagewave.errors import ServiceError
+from pagewave.gemini.client import Gemini
+
+BOOKS = {"Elm/1850": 2, "Oak/1850": 2}
+
+
+def first(reading: Reading, book: str = "Elm/1850") -> str:
+    """The key of a book's first page."""
+    return reading.key(book, 1)
+
+
+def image_hash(reading: Reading, key: str) -> str:
+    """The content hash of a page's image, which is its display name at the service."""
+    return Reading.image_sha256(reading.bench.dataset.page(key).scan)
+
+
+# Uploads
+
+
+@pytest.mark.parametrize("fault", ["file-stuck", "file-failed"])
+@pytest.mark.parametrize("match", ["^[0-9a-f]{64}", "^pagewave"], ids=["image", "requests"])
+def test_a_file_that_is_not_digested_is_uploaded_anew(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, match: str
+) -> None:
+    files = {"processing_seconds": 0.1}
+    reading = Reading(tmp_path, quiet_server, BOOKS, files=files)
+    quiet_server.set_faults([f"{fault}:match={match.replace(',', chr(92) + ',')},times=2"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    assert len(reading.creates()) == 2
+
+
+@pytest.mark.parametrize("fault", ["file-stuck", "file-failed"])
+def test_an_image_that_is_never_digested_is_its_pages_failure_alone(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str
+) -> None:
+    reading = Reading(
+        tmp_path,
+        quiet_server,
+        BOOKS,
+        files={"processing_seconds": 0.05, "upload_retry_attempts": 2},
+        execution={"max_batch_failures": 2},
+    )
+    dead = first(reading)
+    quiet_server.set_faults([f"{fault}:match=^{image_hash(reading, dead)}"])
+    reading.run()
+    reading.check(dead=[dead])
+    assert reading.failures() == {("Elm:1850:1", "UploadFailed"): 2}
+    assert reading.uploads().count(image_hash(reading, dead)) == 4  # two tries in each of two waves
+    assert [batch["keys"] for batch in reading.creates()] == [
+        [reading.key("Oak/1850", 1)],
+        [reading.key("Oak/1850", 2)],
+    ]
+
+
+def test_requests_that_are_never_digested_are_bounded(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(
+        tmp_path,
+        quiet_server,
+        BOOKS,
+        files={"upload_retry_attempts": 2},
+        execution={"max_batch_failures": 2},
+    )
+    quiet_server.set_faults(["file-failed:match=^pagewave"])
+    reading.run()
+    reading.check(dead=[first(reading), first(reading, "Oak/1850")])
+    assert reading.error_types() == {"UploadFailed": 4}
+    assert not reading.creates()
+
+
+def test_a_refused_image_is_its_pages_failure_alone(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, files={"upload_concurrency": 1})
+    quiet_server.set_faults(["http-error:call=upload,code=400,times=1"])
+    reading.run()
+    reading.check()
+    assert reading.failures() == {("Elm:1850:1", "UploadFailed"): 1}
+
+
+def test_a_create_before_the_file_is_active_is_asked_for_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["not-active-yet:times=2"])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2
+    assert not reading.failures()
+
+
+def test_a_create_that_is_never_ready_ends_the_wave(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["not-active-yet"])
+    with pytest.raises(ServiceError, match="not in an ACTIVE state"):
+        reading.run()
+    assert reading.batches() == [("abandoned", None)]
+
+
+def test_an_upload_that_is_gone_although_the_ledger_has_it_is_sent_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults([f"invalid-schema:match={first(reading)}$,times=1"])
+
+    def lose_uploads(wave: int) -> None:
+        if wave == 2:
+            [(name,)] = reading.query("SELECT name FROM service_file WHERE uri IS NOT NULL")
+            quiet_server.request("DELETE", f"/v1beta/{name}")
+
+    reading.run(before_wave=lose_uploads)
+    reading.check()
+    assert reading.error_types() == {"ValidationError": 1}
+    assert reading.uploads().count(image_hash(reading, first(reading))) == 2
+
+
+def test_an_image_that_is_kept_for_the_next_attempt_is_not_sent_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    one, other = first(reading), first(reading, "Oak/1850")
+    # After an error line the uploaded file itself may be the trouble.
+    quiet_server.set_faults(
+        [f"invalid-schema:match={one}$,times=1", f"record-error:match={other}$,times=1,code=7"]
+    )
+    reading.run()
+    reading.check()
+    assert reading.uploads().count(image_hash(reading, one)) == 1
+    assert reading.uploads().count(image_hash(reading, other)) == 2
+
+
+# Images
+
+
+def test_an_image_that_vanishes_is_its_pages_failure_alone(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = {"max_batch_failures": 2}
+    reading = Reading(tmp_path, quiet_server, {**BOOKS, "Fir/1850": 2}, execution=execution)
+    before, during = reading.key("Elm/1850", 2), reading.key("Fir/1850", 2)
+
+    def remove(key: str) -> None:
+        reading.bench.dataset.page(key).scan.unlink(missing_ok=True)
+
+    upload = Gemini.upload
+
+    def upload_late(self: Gemini, path: Path, *rest: Any) -> Any:
+        if path == reading.bench.dataset.page(during).scan:
+            remove(during)
+        return upload(self, path, *rest)
+
+    monkeypatch.setattr(Gemini, "upload", upload_late)
+    reading.run(before_wave=lambda wave: remove(before) if wave == 2 else None)
+    reading.check(dead=[before, during])
+    assert reading.failures() == {
+        ("Elm:1850:2", "FileNotFound"): 2,
+        ("Fir:1850:2", "FileNotFound"): 2,
+    }
+    assert all("2.jpg" in row[0] for row in reading.query("SELECT message FROM failure"))
+    wave = json.loads(
+        (tmp_path / "logs" / f"{tmp_path.name}-run1" / "lane1-wave2.json").read_text()
+    )
+    outcomes = {page["key"]: page["outcome"] for page in wave["pages"]}
+    assert outcomes == {before: "failed", during: "failed", reading.key("Oak/1850", 2): "read"}
+
+
+def test_a_page_whose_previous_page_is_broken_fails_alone(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, execution={"max_batch_failures": 2})
+    broken = reading.library.page_file(first(reading))
+
+    def damage(wave: int) -> None:
+        if wave == 2:
+            broken.write_text('{"half": ')
+
+    reading.run(before_wave=damage)
+    assert reading.failures() == {("Elm:1850:2", "FileNotFound"): 2}
+    assert f"Page {reading.key('Oak/1850', 2)}." in reading.library.text(reading.key("Oak/1850", 2))

@@ -1,0 +1,181 @@
+"""Random books, faults, crashes and forced rebuilds: nothing lost, nothing paid twice.
+
+pytest tests/faults/test_random_runs.py  200 cases, the same each time
+pytest tests/faults/test_random_runs.py --hypothesis-profile=long -n 8  2,000 cases, eight at a time
+  --hypothesis-seed=7                                              others
+"""
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import given, seed, settings
+
+from helpers.accounts import (
+    events_of,
+    problems_of_accounts,
+    problems_of_leftovers,
+    problems_of_pages,
+)
+from helpers.embedded_process import EmbeddedProcess
+from helpers.library import Library
+from helpers.playing import Player, in_one_process, undone
+from helpers.random_cases import Case, cases
+from helpers.reading import QUICK
+from pagewave import crash_points as crash
+from pagewave.plan.targets import Command
+
+PARTS = 8
+"""Of the cases, each with a seed of its own: most of a case's time is waiting."""
+RUNS_IN_TROUBLE, RUNS_IN_PEACE = 4, 4
+"""Plain commands after those of a case: with its faults, and without."""
+REAL_CASES = 10
+DEADLINES = {"max_poll_attempts": 40, "cancel_seconds": 0.5, "reconcile_seconds": 0.5}
+"""A batch has 0.8 seconds, and 0.5 more once it is cancelled."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedProcess]:
+    """One server for all cases; their keys tell them apart."""
+    arguments = ("--file-seconds", "0", "--active", "100000")
+    with in_one_process(), EmbeddedProcess(tmp_path_factory.mktemp("server"), *arguments) as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new folder for each case."""
+    base = tmp_path_factory.mktemp("cases")
+    return (base / f"C{number}" for number in count())
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_happens_pages_are_right_or_dead_and_paid_once(
+    request: pytest.FixtureRequest, server: EmbeddedProcess, folders: Iterator[Path], part: int
+) -> None:
+    first_seed = int(request.config.getoption("--hypothesis-seed") or 0)
+
+    @seed(PARTS * first_seed + part)
+    @settings(max_examples=settings().max_examples // PARTS)
+    @given(case=cases())
+    def play(case: Case) -> None:
+        play_case(server, next(folders), case)
+
+    play()
+
+
+def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
+    """The commands of a case, plain ones until all is well, and what must be true then."""
+    player = Player(make_library(root, case), server, case.at_once)
+    log = server.state_dir / "log.jsonl"
+    start = log.stat().st_size
+    server.set_faults(case.faults)
+    for step in case.steps:
+        player.play(command_of(step.force, root.name), step.crash_at)
+    for number in range(RUNS_IN_TROUBLE + RUNS_IN_PEACE):
+        if number == RUNS_IN_TROUBLE:
+            server.set_faults([])
+        if player.play() != "crashed" and not undone(player.library)[0]:
+            break
+    server.set_faults([])
+    player.collect_all()
+    pending, unread = undone(player.library)
+    events = events_of(log, start)
+    assert not pending
+    assert problems_of_pages(player.library, unread, goes_on(case)) == []
+    assert problems_of_accounts(player.library, events, player.forced, unread) == []
+    assert problems_of_leftovers(player.library, events) == []
+    shutil.rmtree(root)
+
+
+@given(case=cases(most_steps=2))
+@settings(max_examples=REAL_CASES)
+def test_so_it_is_with_the_real_command(folders: Iterator[Path], case: Case) -> None:
+    root = next(folders)
+    forced: Counter[str] = Counter()
+    with make_library(root, case) as library:
+        library.configure(embedded={"faults": case.faults})
+        for step in case.steps:
+            if step.crash_at:
+                library.environment[crash.VARIABLE] = step.crash_at
+            run(library, *arguments_of(step.force, root.name))
+            library.environment.pop(crash.VARIABLE, None)
+            forced.update(keys_of(step.force, root.name, case))
+        library.configure(embedded={"faults": []})
+        for _ in range(RUNS_IN_PEACE):
+            run(library)
+            if not undone(library)[0]:
+                break
+        if library.ledger("SELECT 1 FROM batch WHERE status = 'submitted'"):
+            # A batch that no page needs any more is taken in by the next run that does anything.
+            book, pages = next(iter(case.books.items()))
+            again = f"{book}/{pages[0]}"
+            run(library, *arguments_of(again, root.name))
+            forced.update(keys_of(again, root.name, case))
+        pending, unread = undone(library)
+        events = events_of(library.state / "embedded/log.jsonl")
+        assert not pending
+        assert problems_of_pages(library, unread, goes_on(case)) == []
+        assert problems_of_accounts(library, events, forced, unread) == []
+        assert problems_of_leftovers(library, events) == []
+    shutil.rmtree(root)
+
+
+def run(library: Library, *arguments: str) -> None:
+    """One command, which may fail or die, but in a way that was thought of."""
+    code, output = library.start(*arguments).wait()
+    assert code in (0, 1, 5, crash.EXIT_CODE), output
+    assert "Traceback" not in output
+
+
+def make_library(root: Path, case: Case) -> Library:
+    """The library of a case; its folder's name is the state of all its books."""
+    root.mkdir()
+    books = {f"{root.name}/{book}": pages for book, pages in case.books.items()}
+    execution = {
+        "batch_size_limit": case.batch_size_limit,
+        "max_retries": case.max_retries,
+        "on_dead_letter": case.on_dead_letter,
+    }
+    library = Library(root, books, execution=execution, **QUICK)
+    library.configure(batch=DEADLINES, files={"processing_seconds": 0.3, "timeout_seconds": 1.0})
+    return library
+
+
+def command_of(force: str, state: str) -> Command:
+    """The command that forces this: nothing, `all`, a book or a page."""
+    if not force:
+        return Command()
+    if force == "all":
+        return Command(force_all=True)
+    if is_page(force):
+        return Command(targets={f"results/pages/{state}/{force}.json"}, force_targets=True)
+    return Command(targets={f"results/books/{state}/{force}/book.json"}, force_all=True)
+
+
+def arguments_of(force: str, state: str) -> list[str]:
+    """The same for the command line."""
+    command = command_of(force, state)
+    flags = ["-F"] * command.force_all + ["-f"] * command.force_targets
+    return [*flags, *command.targets]
+
+
+def keys_of(force: str, state: str, case: Case) -> list[str]:
+    """The keys of the pages that a command forces."""
+    pages = [f"{book}/{page}" for book, numbers in case.books.items() for page in numbers]
+    chosen = [p for p in pages if force == "all" or f"{p}/".startswith(f"{force}/")]
+    return [f"{state}/{page}".replace("/", ":") for page in chosen if force]
+
+
+def is_page(force: str) -> bool:
+    """Is this a page, or else a book?"""
+    return bool(re.search(r"/\d+/\d+$", force))
+
+
+def goes_on(case: Case) -> bool:
+    """Do pages behind a dead letter do without it?"""
+    return case.on_dead_letter == "continue"

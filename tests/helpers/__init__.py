@@ -1,0 +1,1 @@
+"""What tests share: libraries of books, servers, and ways of reading them."""

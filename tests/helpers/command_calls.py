@@ -1,0 +1,59 @@
+"""Operators' commands called within the test: a process of their own costs seconds for imports."""
+
+import contextlib
+import importlib.util
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.embedded_process import SCRIPTS
+from helpers.library import Library
+
+COMMANDS = (
+    *("analyze_failures.py", "batches.py", "clear_failure_counts.py", "nuke_database.py"),
+    *("rebuild_ledger.py", "status.py", "flags.py", "deliver_logs.py", "monitor.py"),
+    *("try_prompt.py", "compare_prompts.py", "pages.py", "plan.py"),
+)
+
+
+def main_of(script: str) -> Callable[[list[str]], int]:
+    """The `main` of a command in scripts/."""
+    spec = importlib.util.spec_from_file_location(script.removesuffix(".py"), SCRIPTS / script)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    main: Callable[[list[str]], int] = module.main
+    return main
+
+
+def said(library: Library, script: str, *arguments: str, code: int = 0) -> Any:
+    """What a command prints with `--json`, over a library's configuration."""
+    given = ["--configfile", "config.yaml", "--json", *arguments]
+    with contextlib.chdir(library.root), contextlib.redirect_stdout(io.StringIO()) as printed:
+        returned = main_of(script)(given)
+    assert returned == code, printed.getvalue()
+    return json.loads(printed.getvalue())
+
+
+class Operator:
+    """Calls commands over one ledger and returns what they print."""
+
+    def __init__(self, ledger: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.ledger = ledger
+        self._capture = capture
+
+    def run(self, script: str, *arguments: str, code: int = 0) -> str:
+        """What a command prints; with an exit code other than 0, its message as well."""
+        self._capture.readouterr()
+        returned = main_of(script)([*arguments, "--ledger", str(self.ledger)])
+        printed = self._capture.readouterr()
+        assert returned == code, printed
+        return printed.out + (printed.err if code else "")
+
+    def json(self, script: str, *arguments: str) -> Any:
+        """What a command prints with `--json`."""
+        return json.loads(self.run(script, *arguments, "--json"))

@@ -1,0 +1,174 @@
+"""The embedded server as a process of its own, for every test that needs one."""
+
+import io
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+from google import genai
+from google.genai import types
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+class EmbeddedProcess:
+    """`python -m pagewave.embedded` over `state_dir`, from `with` to its end.
+
+    `args` go on the command line; `program` is another one that takes the same. `kill()` and
+    `restart()` are for tests of what survives; a server is always stopped at the end, and would end
+    by itself with the test (its standard input closes).
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *args: str,
+        reader: str = "echo",
+        program: Sequence[str] = ("-m", "pagewave.embedded"),
+    ) -> None:
+        self.state_dir = state_dir
+        self.program = program
+        self.args = ("--reader", reader, *args)
+        self.token = secrets.token_hex(16)
+        self.base_url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, *self.program, "--state", str(self.state_dir)]
+        with (self.state_dir / "stderr.txt").open("a") as stderr:
+            self._process = subprocess.Popen(
+                [*command, *self.args],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=os.environ
+                | {"PYTHONPATH": str(SCRIPTS), "PAGEWAVE_EMBEDDED_TOKEN": self.token},
+            )
+        assert self._process.stdout is not None
+        ready = self._process.stdout.readline()
+        if not ready:
+            self.stop()
+            raise AssertionError(f"no server: {(self.state_dir / 'stderr.txt').read_text()}")
+        self.base_url = f"http://127.0.0.1:{json.loads(ready)['port']}"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def process(self) -> "subprocess.Popen[str]":
+        """The running process."""
+        assert self._process is not None, "the server does not run"
+        return self._process
+
+    def stop(self) -> int:
+        """Closes the server's standard input, which ends it; returns its exit code."""
+        if self._process is None:
+            return 0
+        process, self._process = self._process, None
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.close()
+        try:
+            return process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+        finally:
+            process.stdout.close()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        self.process.kill()
+        self.stop()
+
+    def restart(self, *args: str) -> Self:
+        """A new server (on another port) over the same state; `args` replace those given first."""
+        self.stop()
+        if args:
+            self.args = (*self.args[:2], *args)
+        return self.__enter__()
+
+    def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """A raw call, with the token unless `headers` are given."""
+        options.setdefault("headers", {"x-goog-api-key": self.token})
+        with httpx2.Client(base_url=self.base_url, trust_env=False, timeout=30) as client:
+            return client.request(method, path, **options)
+
+    def stats(self) -> dict[str, Any]:
+        """GET /control/stats: inferences, by_key, active_batches, batches, files."""
+        reply = self.request("GET", "/control/stats").raise_for_status()
+        return dict(reply.json())
+
+    def set_faults(self, faults: list[str]) -> None:
+        """Replaces the faults of the running server; [] clears them."""
+        reply = self.request("POST", "/control/faults", json=faults)
+        assert reply.status_code == 200, reply.text
+
+    def log(self, event: str | None = None) -> list[dict[str, Any]]:
+        """The events of log.jsonl, in order; of one kind when `event` is given."""
+        path = self.state_dir / "log.jsonl"
+        events = [json.loads(line) for line in path.read_text().splitlines()]
+        return [entry for entry in events if event in (None, entry["event"])]
+
+
+def client_of(server: EmbeddedProcess, api_version: str = "v1beta") -> genai.Client:
+    """The unmodified client, pointed at the server."""
+    options = types.HttpOptions(
+        base_url=server.base_url,
+        api_version=api_version,
+        timeout=30_000,
+        client_args={"trust_env": False},
+    )
+    return genai.Client(api_key=server.token, vertexai=False, http_options=options)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Returns as soon as `condition` is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def run_batch(
+    client: genai.Client,
+    records: list[dict[str, Any]] | bytes,
+    display_name: str,
+    *,
+    wait: bool = True,
+) -> types.BatchJob:
+    """Uploads an input file and creates its batch; the finished job, unless `wait` is off."""
+    data = records
+    if not isinstance(data, bytes):
+        data = b"".join(json.dumps(record).encode() + b"\n" for record in data)
+    file = client.files.upload(file=io.BytesIO(data), config={"mime_type": "jsonl"})
+    name = file.name or ""
+    wait_for(lambda: client.files.get(name=name).state == types.FileState.ACTIVE)
+    job = client.batches.create(
+        model="gemini-2.5-flash", src=name, config={"display_name": display_name}
+    )
+    if wait:
+        wait_for(lambda: client.batches.get(name=job.name or "").end_time)
+    return client.batches.get(name=job.name or "") if wait else job
+
+
+def result_lines(client: genai.Client, job: types.BatchJob) -> list[dict[str, Any]]:
+    """The lines of a finished job's result file."""
+    assert job.dest and job.dest.file_name, "the job has no result file"
+    data = client.files.download(file=job.dest.file_name)
+    return [json.loads(line) for line in data.split(b"\n") if line]

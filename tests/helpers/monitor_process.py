@@ -1,0 +1,84 @@
+"""scripts/monitor.py as a process of its own, and a plain HTTP client to it."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from helpers.embedded_process import SCRIPTS
+
+
+class MonitorProcess:
+    """The monitor over the configuration in `root`, from `with` to its end."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, str(SCRIPTS / "monitor.py"), "--configfile", "config.yaml"]
+        self.process = subprocess.Popen(
+            [*command, "--port", "0", "--json"],
+            cwd=self._root,
+            stdout=subprocess.PIPE,
+            stderr=(self._root / "monitor.txt").open("w"),
+            text=True,
+            env={"PYTHONPATH": str(SCRIPTS)},
+        )
+        assert self.process.stdout is not None
+        said = ""
+        while line := self.process.stdout.readline():
+            said += line
+            if line == "}\n":
+                break
+        else:
+            raise AssertionError((self._root / "monitor.txt").read_text())
+        self.url = str(json.loads(said)["url"])
+        self.base, _, self.token = self.url.partition("/?token=")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def interrupt(self) -> tuple[int, str]:
+        """Ctrl-C; the exit code, and what it printed as errors."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(10), (self._root / "monitor.txt").read_text()
+
+    def request(self, path: str, method: str = "GET", **headers: str) -> httpx2.Response:
+        """A raw call, without the token."""
+        with httpx2.Client(base_url=self.base, trust_env=False, timeout=30) as client:
+            return client.request(method, path, headers=headers)
+
+    def ask(self, path: str, code: int = 200, **query: str) -> Any:
+        """What a call answers, as JSON where it is that, with the token in a cookie."""
+        with self._client() as client:
+            reply = client.get(path, params=query)
+        assert reply.status_code == code, reply.text
+        return reply.json() if "json" in reply.headers["content-type"] else reply.content
+
+    @contextmanager
+    def events(self) -> Iterator[Iterator[dict[str, Any]]]:
+        """The messages of the stream, as they come."""
+        with self._client() as client, client.stream("GET", "/events") as reply:
+            lines = reply.iter_lines()
+            yield (json.loads(line[6:]) for line in lines if line.startswith("data: "))
+
+    def _client(self) -> httpx2.Client:
+        cookie = {f"pagewave-monitor-{self.base.rpartition(':')[2]}": self.token}
+        return httpx2.Client(base_url=self.base, cookies=cookie, trust_env=False, timeout=30)

@@ -1,0 +1,198 @@
+"""Runs without Snakemake: the real package plays a schedule in this process, and may crash.
+
+A `Player` does what the rules and the DAG would do, against one embedded server. At a crash point
+(pagewave/crash.py) it does not end the process but raises; then everything is built anew from the
+files, as the next command would find them.
+"""
+
+import contextlib
+import itertools
+import os
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+from unittest import mock
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.library import Library
+from pagewave import crash_points as crash
+from pagewave.config.keys import Secrets
+from pagewave.config.settings import load_settings
+from pagewave.embedded.process import TOKEN_VARIABLE
+from pagewave.errors import PagewaveError
+from pagewave.pages.dataset import scan
+from pagewave.plan.targets import Command
+from pagewave.prompts.registry import load_prompt
+from pagewave.waves.collect import collect
+from pagewave.workflow import run
+from pagewave.workflow import signals as stopping
+from pagewave.workflow.run import Run
+
+
+class Crash(BaseException):
+    """The head is dead; no `except Exception` of its own may notice."""
+
+
+@contextmanager
+def in_one_process() -> Iterator[None]:
+    """What makes runs quick and harmless in a process that goes on after them."""
+    patches = [
+        mock.patch.object(run, "log_to_terminal", lambda: None),
+        mock.patch.object(stopping.Stopper, "heed", lambda stopper: None),
+        # Every client loads the certificates of all the world twice; this one needs none.
+        mock.patch.object(ssl, "create_default_context", cache(ssl.create_default_context)),
+        mock.patch.dict(os.environ),
+    ]
+    for patch in patches:
+        patch.start()
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()
+
+
+@dataclass
+class Player:
+    """One library, read by one command after another.
+
+    `at_once`: how many lanes travel at the same time. `forced` counts how often each key was asked
+    for anew, by runs that got so far as to say so.
+    """
+
+    library: Library
+    server: EmbeddedProcess
+    at_once: int = 1
+    forced: Counter[str] = field(default_factory=Counter)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def play(self, command: Command | None = None, crash_at: str | None = None) -> str:
+        """One command: how it ended, as `nothing` (to be done), `ok`, `failed` or `crashed`."""
+        with contextlib.chdir(self.library.root):
+            return self._play(command or Command(), crash_at)
+
+    def _play(self, command: Command, crash_at: str | None) -> str:
+        head = self._head(command)
+        died: list[str] = []
+
+        def die() -> NoReturn:
+            died.append(str(crash_at))
+            head.bench.stop.set()
+            head.bench.ledger.close()  # whatever other threads still do, it stays without effect
+            raise Crash
+
+        crash.arm(crash_at)
+        try:
+            with mock.patch.object(crash, "die", die):
+                outcome = self._carry_out(head)
+                return "crashed" if died else outcome
+        except Crash:
+            return "crashed"
+        except Exception:
+            if died:  # another thread came to know of it first
+                return "crashed"
+            raise
+        finally:
+            crash.arm(None)
+            self._let_go(head)
+
+    def collect_all(self) -> None:
+        """Wait for every batch in flight, take it in and clear up, as a later run would."""
+        with contextlib.chdir(self.library.root):
+            head = self._head(Command())
+            head.begin()
+            os.environ.pop(run.RUN_VARIABLE)
+            for batch in head.bench.ledger.open_batches("embedded"):
+                collect(head.bench, batch.id)
+            head.end("failed")  # clears up too
+            self._let_go(head)
+
+    def _let_go(self, head: Run) -> None:
+        head.bench.ledger.close()
+        if head._lock_file:
+            head._lock_file.close()
+
+    def _head(self, command: Command) -> Run:
+        os.environ[run.ADDRESS_VARIABLE] = self.server.base_url
+        os.environ[TOKEN_VARIABLE] = self.server.token
+        head = head_of(self.library, command)
+        vars(head.plan)["id"] = f"run{next(self._numbers)}"  # its own goes by seconds
+        return head
+
+    def _carry_out(self, head: Run) -> str:
+        books = head.bench.dataset.books
+        files = [file for book in books for file in head.bench.book_files(book)]
+        if not head.plan.demand.keys and all(file.exists() for file in files):
+            return "nothing"
+        try:
+            head.begin()
+        except PagewaveError:
+            return "failed"
+        finally:
+            os.environ.pop(run.RUN_VARIABLE, None)
+            if head._started:
+                self.forced.update(head.plan.demand.forced)
+        failed = bool(head.plan.demand.blocked)
+        with ThreadPoolExecutor(self.at_once) as pool:
+            lanes = [pool.submit(self._ride, head, lane) for lane in head.plan.schedule.lanes]
+        for done in lanes:
+            failed |= done.result()
+        for book in books:
+            if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
+                head.write_book(book.state, book.school, str(book.year))
+        try:
+            head.end("failed" if failed else "ok")
+        except PagewaveError:
+            failed = True
+        return "failed" if failed else "ok"
+
+    def _ride(self, head: Run, lane: int) -> bool:
+        """All waves of a lane, with the pages that each brings; has something failed?"""
+        failed = False
+        for wave in itertools.count(1):
+            keys = head.plan.schedule.members(lane, wave)
+            if not keys:
+                return failed
+            assert wave < 60, f"no end to lane {lane}: {keys}"
+            try:
+                head.read_wave(lane, wave, head.plan.wave_file(lane, wave))
+            except PagewaveError:
+                return True
+            for key in keys:
+                if head.plan.schedule.wave_of(key) == wave:  # else it rides again
+                    try:
+                        head.write_page(head.bench.dataset.page(key))
+                    except PagewaveError:
+                        failed = True
+        return failed
+
+
+def head_of(library: Library, command: Command) -> Run:
+    """A run, or the look at one, as the Snakefile makes it (in the library's folder)."""
+    settings = load_settings(library.config, library.root)
+    choice = settings.prompt
+    return Run(
+        settings,
+        Secrets(),
+        scan(settings),
+        load_prompt(choice.registry_dir, choice.name, choice.template_file),
+        command=lambda: command,
+        is_dry=lambda: False,
+        make_again=lambda files: None,
+    )
+
+
+def undone(library: Library) -> tuple[set[str], set[str]]:
+    """Keys of pages that are to be read and may be, and of those that are dead or behind one."""
+    with contextlib.chdir(library.root):
+        head = head_of(library, Command())
+        pending = {key for chain in head.plan.demand.chains for key in chain}
+        unread = set(head.plan.demand.blocked) | head.bench.dead_letters()
+        head.bench.ledger.close()
+    return pending, unread

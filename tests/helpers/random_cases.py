@@ -1,0 +1,125 @@
+"""What random runs are made of: data sets, faults of the service, commands and where they die."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pagewave import crash_points as crash
+
+CALLS = ("create", "get", "list", "upload", "download", "delete", "cancel")
+BOOKS = ("Ashgrove/1852", "Linden/1866", "Elm/1850")
+NUMBERS = range(1, 6)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command: what it forces ("" nothing, "all", a book or a page), and where it dies."""
+
+    force: str
+    crash_at: str | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set, the service's faults, and the commands that meet them."""
+
+    books: dict[str, list[int]]
+    batch_size_limit: int
+    max_retries: int
+    on_dead_letter: str
+    at_once: int
+    faults: list[str]
+    steps: list[Step]
+
+
+def fault(names: Sequence[str], **options: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
+    """A fault of one of these names, with these options; None leaves an option away."""
+
+    def spec(name: str, values: dict[str, Any]) -> str:
+        return f"{name}:" + ",".join(f"{k}={v}" for k, v in values.items() if v is not None)
+
+    return st.builds(spec, st.sampled_from(names), st.fixed_dictionaries(options))
+
+
+TIMES = st.integers(1, 3)
+SHORT = st.just(0.1)
+FAULTS = st.one_of(
+    fault(
+        ["http-error"],
+        call=st.sampled_from(CALLS),
+        code=st.sampled_from([408, 500, 502, 503, 504]),
+        acted=st.sampled_from(["yes", "no"]),
+        times=TIMES,
+        skip=st.integers(0, 3),
+    ),
+    fault(
+        ["cut-before", "cut-after", "garbage-200"],
+        call=st.sampled_from(CALLS),
+        times=TIMES,
+        skip=st.integers(0, 3),
+    ),
+    fault(["http-error"], call=st.just("any"), probability=st.just(0.2), seed=st.integers(0, 99)),
+    fault(["http-error"], call=st.sampled_from(CALLS), code=st.just(429), times=TIMES),
+    fault(["slow"], call=st.sampled_from(CALLS), seconds=st.just(0.05), times=TIMES),
+    fault(["hang"], call=st.sampled_from(["get", "create", "upload"]), times=st.just(1)),
+    fault(["http-error"], call=st.just("create"), code=st.just(400), times=st.just(1)),
+    fault(["truncated-download", "list-empty-later-page", "undeletable"], times=TIMES),
+    fault(["short-download", "list-empty", "not-active-yet"], times=st.integers(1, 2)),
+    fault(["cancel-ignored"], times=st.just(1)),
+    fault(["quota-held"], seconds=SHORT, times=TIMES),
+    fault(["file-failed", "file-stuck"], times=st.just(1), skip=st.integers(0, 3)),
+    fault(["list-delay", "job-pending", "job-unknown-state"], seconds=SHORT),
+    fault(["batch-hold"], seconds=st.just(0.4), times=TIMES),
+    fault(["no-result-file"], seconds=st.just(0.05), times=TIMES),
+    fault(["job-pending", "job-unknown-state"], times=st.just(1), skip=st.integers(0, 2)),
+    fault(
+        ["job-failed", "job-expired", "job-cancelled"],
+        share=st.sampled_from([0, 0.5]),
+        times=TIMES,
+        skip=st.integers(0, 2),
+    ),
+    fault(["job-partial"], share=st.sampled_from([0, 0.5]), times=TIMES),
+    fault(["response-only"], times=TIMES),
+    fault(
+        [
+            *("record-error", "record-status", "missing-key", "duplicate-key", "foreign-key"),
+            *("blocked", "recitation", "max-tokens", "repetition", "fenced-json"),
+            *("text-around-json", "invalid-schema", "line-separator", "echo-key"),
+        ],
+        match=st.sampled_from([":1$", ":2$", ":3$", "Ashgrove", "Linden"]),
+        times=st.one_of(TIMES, st.none()),
+    ),
+)
+IN_FLIGHT = ["creating", "create-sent", "name-stored", "polling"]
+PLACES = st.builds(
+    lambda name, times: f"{name}:{times}",
+    st.one_of(st.sampled_from(list(crash.POINTS)), st.sampled_from(IN_FLIGHT)),
+    st.integers(1, 3),
+)
+"""Every point of a run, and more often those where it is in doubt what is being paid for."""
+
+
+@st.composite
+def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
+    """A case of a few books of a few pages, and up to `most_steps` commands that go wrong."""
+    books = draw(
+        st.dictionaries(
+            st.sampled_from(BOOKS),
+            st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4, unique=True).map(sorted),
+            min_size=1,
+        )
+    )
+    pages = [f"{book}/{page}" for book, numbers in books.items() for page in numbers]
+    force = st.sampled_from(["", "", "", "all", *books, *pages])
+    steps = st.builds(Step, force, st.one_of(PLACES, PLACES, st.none()))
+    return Case(
+        books,
+        batch_size_limit=draw(st.integers(1, 3)),
+        max_retries=draw(st.integers(1, 3)),
+        on_dead_letter=draw(st.sampled_from(["block", "continue"])),
+        at_once=draw(st.integers(1, 2)),
+        faults=draw(st.lists(FAULTS, max_size=4)),
+        steps=draw(st.lists(steps, min_size=1, max_size=most_steps)),
+    )

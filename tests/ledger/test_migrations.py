@@ -1,0 +1,203 @@
+"""Older ledgers: every one becomes the newest with all its rows, or stays exactly as it was."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.small_disk import files_up_to
+from pagewave.errors import LedgerError
+from pagewave.ledger import Ledger
+from pagewave.ledger.migrations import MIGRATIONS
+
+Rows = dict[str, list[dict[str, Any]]]
+
+NEXT_STEP = """
+ALTER TABLE run ADD COLUMN note TEXT NOT NULL DEFAULT 'none';
+-- A table is rebuilt as SQLite recommends (sqlite.org/lang_altertable.html).
+CREATE TABLE new_wave_page AS SELECT * FROM wave_page;
+DROP TABLE wave_page;
+ALTER TABLE new_wave_page RENAME TO wave_page;
+"""
+"""A step as the next version may bring, so that there is always one to take."""
+
+
+DROPPED = {"upload"}
+"""Tables that a step dropped on purpose, after it had carried over their rows: service_file."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger of a test lies."""
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def steps() -> Iterator[list[str]]:
+    """The list of all steps, to which a test may add."""
+    released = MIGRATIONS[:]
+    yield MIGRATIONS
+    MIGRATIONS[:] = released
+
+
+def tables(db: sqlite3.Connection) -> list[str]:
+    """Names of all tables."""
+    rows = db.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        " AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    )
+    return [row[0] for row in rows]
+
+
+def value(db: sqlite3.Connection, table: str, column: str, number: int) -> Any:
+    """A value for a column that its type, its CHECK and the table it refers to allow."""
+    for key in db.execute(f"PRAGMA foreign_key_list({table})"):
+        parent, child_column, parent_column = key[2], key[3], key[4]
+        if child_column == column:
+            return value(db, parent, parent_column, number)
+    sql = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    if allowed := re.search(rf"CHECK\s*\(\s*{column}\s+IN\s*\(([^)]*)", sql):
+        words = [word.strip().strip("'") for word in allowed[1].split(",")]
+        return words[number % len(words)]
+    (kind,) = (row[2] for row in db.execute(f"PRAGMA table_info({table})") if row[1] == column)
+    values = {"INTEGER": number, "REAL": number + 0.5, "BLOB": bytes([number, 0, 255])}
+    return values.get(kind, f"{column} {number}")
+
+
+def fill(db: sqlite3.Connection) -> None:
+    """Two rows in every table, which refer to each other as their foreign keys say."""
+    for table in tables(db):
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        for number in (1, 2):
+            row = [value(db, table, column, number) for column in columns]
+            db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def build(path: Path, version: int) -> Rows:
+    """A ledger as a pagewave with so many steps left it, with rows in every table."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for step in MIGRATIONS[:version]:
+            db.executescript(step)
+        fill(db)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA user_version = {version}")
+    return rows_of(path)
+
+
+def rows_of(path: Path) -> Rows:
+    """All rows of all tables."""
+    with closing(sqlite3.connect(path)) as db:
+        db.row_factory = sqlite3.Row
+        return {t: [dict(r) for r in db.execute(f"SELECT * FROM {t}")] for t in tables(db)}
+
+
+def schema_of(path: Path) -> list[tuple[str, ...]]:
+    """Every table, index, view and trigger as SQL, and the version."""
+    with closing(sqlite3.connect(path)) as db:
+        parts = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2, 3")
+        return [*map(tuple, parts), ("version", str(db.execute("PRAGMA user_version").fetchone()))]
+
+
+def assert_kept(before: Rows, after: Rows) -> None:
+    """Every row is there with every value, unless its table or column is gone for good."""
+    for table in before.keys() & after.keys():
+        columns = before[table][0].keys() & after[table][0].keys()
+        assert [{c: row[c] for c in columns} for row in after[table]] == [
+            {c: row[c] for c in columns} for row in before[table]
+        ]
+
+
+def backups_of(path: Path) -> list[Path]:
+    """The copies made beside a ledger."""
+    return sorted(path.parent.glob("ledger-*.sqlite*"))
+
+
+@pytest.mark.parametrize("with_next_step", [False, True])
+@pytest.mark.parametrize("version", range(len(MIGRATIONS) + 1))
+def test_every_version_becomes_the_newest_and_keeps_its_rows(
+    path: Path, tmp_path: Path, steps: list[str], version: int, with_next_step: bool
+) -> None:
+    if with_next_step:
+        steps.append(NEXT_STEP)
+    before = build(path, version) if version else {}
+    Ledger.open(path).close()
+    fresh = tmp_path / "fresh" / "ledger.sqlite"
+    Ledger.open(fresh).close()
+    assert schema_of(path) == schema_of(fresh)
+    after = rows_of(path)
+    assert before.keys() - after.keys() <= DROPPED
+    assert_kept(before, after)
+    assert backups_of(fresh) == []
+    copies = backups_of(path)
+    assert len(copies) == (0 < version < len(steps))
+    for copy in copies:
+        assert re.fullmatch(rf"ledger-\d{{8}}T\d{{6}}Z-v{version}\.sqlite", copy.name)
+        assert rows_of(copy) == before
+
+
+def test_a_look_at_an_older_ledger_shows_it_as_the_newest_and_leaves_it(
+    path: Path, steps: list[str]
+) -> None:
+    build(path, len(steps))
+    steps.append(NEXT_STEP)
+    before = path.read_bytes()
+    ledger = Ledger.peek(path)
+    ledger.check()
+    assert [row["note"] for row in ledger.query("SELECT note FROM run")] == ["none", "none"]
+    ledger.close()
+    assert path.read_bytes() == before
+    assert backups_of(path) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (
+            "CREATE TABLE extra (a); DELETE FROM wave_page; INSERT INTO nowhere VALUES (1);",
+            "nowhere",
+        ),
+        ("CREATE TABLE extra (a); DELETE FROM run;", "rows without their parents"),
+        ("CREATE TABLE extra (a); this is no SQL;", "syntax error"),
+    ],
+)
+def test_a_step_that_fails_half_way_changes_nothing(
+    path: Path, steps: list[str], step: str, told: str
+) -> None:
+    before = build(path, len(steps))
+    schema = schema_of(path)
+    steps.append(step)
+    with pytest.raises(LedgerError, match=told) as raised:
+        Ledger.open(path)
+    assert str(path) in str(raised.value)
+    assert schema_of(path) == schema
+    assert rows_of(path) == before
+    assert [rows_of(copy) for copy in backups_of(path)] == [before]
+    # Nothing holds the file any more: the mended step can be taken at once.
+    steps[-1] = NEXT_STEP
+    Ledger.open(path).close()
+    assert_kept(before, rows_of(path))
+
+
+def test_of_several_steps_those_that_worked_stay(path: Path, steps: list[str]) -> None:
+    before = build(path, len(steps))
+    steps += [NEXT_STEP, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1);"]
+    with pytest.raises(LedgerError):
+        Ledger.open(path)
+    assert_kept(before, rows_of(path))
+    assert "note" in rows_of(path)["run"][0]
+    assert "extra" not in rows_of(path)
+
+
+def test_without_a_backup_no_step_is_taken(path: Path, steps: list[str]) -> None:
+    before = build(path, len(steps))
+    schema = schema_of(path)
+    steps.append(NEXT_STEP)
+    with files_up_to(path.stat().st_size // 2), pytest.raises(LedgerError, match="disk"):
+        Ledger.open(path)
+    assert (rows_of(path), schema_of(path)) == (before, schema)
+    assert list(path.parent.glob("*partial*")) == backups_of(path) == []

@@ -1,0 +1,308 @@
+"""What is sent for a page: its settings, its fingerprint, its line."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pagewave.config.settings import Settings, load_settings
+from pagewave.pages.dataset import Page
+from pagewave.pages.image_files import ImageFacts
+from pagewave.prompts.registry import load_prompt
+from pagewave.prompts.request import (
+    Request,
+    build_request,
+    canonical_json,
+    fingerprint,
+    generation_config,
+    jsonl_line,
+    recipe,
+    response_schema,
+)
+
+PROMPT = load_prompt(Path(__file__).parents[2] / "prompts", "page_ocr", "v1.1.jinja")
+SCHEMA = {"type": "OBJECT", "properties": {"words": {"type": "STRING"}}, "required": ["words"]}
+IMAGE_SHA256 = "0f" * 32
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "images").mkdir()
+    return tmp_path
+
+
+def make_settings(folder: Path, **sections: Any) -> Settings:
+    """Settings with these sections, all other at their defaults."""
+    paths = {"label_source_dir": "labels", "image_source_dir": "images"}
+    return load_settings({"paths": paths, **sections}, folder)
+
+
+def make_request(**changes: Any) -> Request:
+    fields: dict[str, Any] = {
+        "key": "Ohio:Ashgrove College:1852:14",
+        "fingerprint": "ab" * 32,
+        "prompt": 'Read "this".\u2028Æ',
+        "previous_context": None,
+        "image": Path("14.jpg"),
+        "facts": ImageFacts(IMAGE_SHA256, 1100, 1720, "image/jpeg", 1, 0),
+    }
+    return Request(**{**fields, **changes})
+
+
+# The generation config
+
+
+def test_the_first_attempt_is_as_configured(folder: Path) -> None:
+    settings = make_settings(folder)
+    assert generation_config(settings, 1, []) == {
+        "temperature": 0.1,
+        "maxOutputTokens": 8192,
+        "responseMimeType": "application/json",
+    }
+
+
+def test_every_setting_has_its_name_on_the_wire(folder: Path) -> None:
+    configured = {
+        "temperature": None,
+        "max_output_tokens": 100,
+        "top_p": 0.5,
+        "top_k": 3,
+        "seed": 0,
+        "thinking_budget": 0,
+        "media_resolution": "MEDIA_RESOLUTION_HIGH",
+    }
+    settings = make_settings(folder, model={"generation_config": configured})
+    config = generation_config(settings, 1, [])
+    assert config == {
+        "maxOutputTokens": 100,
+        "topP": 0.5,
+        "topK": 3,
+        "seed": 0,
+        "thinkingConfig": {"thinkingBudget": 0},
+        "mediaResolution": "MEDIA_RESOLUTION_HIGH",
+        "responseMimeType": "application/json",
+    }
+    fields = set(type(settings.model.generation_config).model_fields)
+    assert fields == {*configured, "response_mime_type"}, "a new setting needs a name on the wire"
+
+
+def test_a_retry_climbs_the_ladder(folder: Path) -> None:
+    retry = {"generation_config": [{"temperature": 0.4}, {"temperature": 0.8, "top_p": 0.9}]}
+    settings = make_settings(folder, retry=retry)
+    configs = [generation_config(settings, attempt, ["APIError"]) for attempt in (1, 2, 3, 4, 9)]
+    assert [config["temperature"] for config in configs] == [0.1, 0.4, 0.8, 0.8, 0.8]
+    assert [config.get("topP") for config in configs] == [None, None, 0.9, 0.9, 0.9]
+
+
+def test_the_last_error_goes_over_the_ladder(folder: Path) -> None:
+    retry = {
+        "generation_config": [{"temperature": 0.4}],
+        "after": {
+            "Truncated": {"max_output_tokens": 20000},
+            "Recitation": {"temperature": 1.0},
+        },
+    }
+    settings = make_settings(folder, retry=retry)
+    truncated = generation_config(settings, 2, ["Truncated"])
+    assert (truncated["temperature"], truncated["maxOutputTokens"]) == (0.4, 20000)
+    assert generation_config(settings, 2, ["Recitation"])["temperature"] == 1.0
+    assert generation_config(settings, 2, ["Blocked"])["temperature"] == 0.4
+    assert generation_config(settings, 3, [])["maxOutputTokens"] == 8192
+    # The newest error has the last word; an older one stays in force beside it.
+    both = generation_config(settings, 3, ["Truncated", "Recitation"])
+    assert (both["maxOutputTokens"], both["temperature"]) == (20000, 1.0)
+
+
+def test_without_a_ladder_a_retry_repeats(folder: Path) -> None:
+    settings = make_settings(folder, retry={"generation_config": [], "after": {}})
+    assert generation_config(settings, 3, ["Truncated"]) == generation_config(settings, 1, [])
+
+
+# The fingerprint
+
+SAME = {
+    "engine": "gemini",
+    "model": {"name": "gemini-2.5-flash"},
+}
+
+
+def test_the_fingerprint_is_fixed(folder: Path) -> None:
+    determines = (
+        rb'{"engine":"gemini","generation_config":{"maxOutputTokens":8192,'
+        rb'"responseMimeType":"application/json","temperature":0.1},'
+        rb'"image_sha256":"' + IMAGE_SHA256.encode() + rb'","model":"gemini-2.5-flash",'
+        rb'"prompt":"Read.","response_schema":{"properties":{"words":{"type":"STRING"}},'
+        rb'"required":["words"],"type":"OBJECT"}}'
+    )
+    found = fingerprint(make_settings(folder, **SAME), SCHEMA, "Read.", IMAGE_SHA256)
+    assert found == hashlib.sha256(determines).hexdigest()
+    # A change here means that every page of every user would be bought again.
+    assert found == "0869cf45a406d45230daeaa3078d84fb65d2f7fb81ae217c57367c16462d7ee5"
+
+
+def test_the_schema_that_pages_were_bought_with_never_changes() -> None:
+    # A docstring or description in page.py is part of every fingerprint.
+    schema = canonical_json(response_schema(PROMPT.page_model))
+    assert hashlib.sha256(schema.encode()).hexdigest() == (
+        "e9809cbab46f4e117e2e44162bdec16f0f6fca52144a156184008d2194887da5"
+    )
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"retry": {"generation_config": [{"temperature": 2.0}], "after": {}}},
+        {"execution": {"max_retries": 9, "batch_size_limit": 1}},
+        {"batch": {"display_name_prefix": "other", "api_version": "v1"}},
+        {"model": {"name": "models/gemini-2.5-flash"}},
+        {"model": {"name": "gemini-2.5-flash", "generation_config": {"temperature": 0.1}}},
+        {"pricing": {"output_tokens_per_page": 9}},
+        {"embedded": {"reader": "echo"}},
+    ],
+)
+def test_what_does_not_determine_the_answer_does_not_count(
+    folder: Path, sections: dict[str, Any]
+) -> None:
+    one = fingerprint(make_settings(folder, **SAME), SCHEMA, "Read.", IMAGE_SHA256)
+    other = make_settings(folder, **{**SAME, **sections})
+    assert fingerprint(other, SCHEMA, "Read.", IMAGE_SHA256) == one
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"engine": "embedded"},
+        {"engine": "embedded", "embedded": {"reader": "echo"}},
+        {"model": {"name": "gemini-2.5-pro"}},
+        {"model": {"name": "gemini-2.5-flash", "generation_config": {"temperature": 0.2}}},
+        {"model": {"name": "gemini-2.5-flash", "generation_config": {"seed": 0}}},
+        {"model": {"name": "gemini-2.5-flash", "generation_config": {"thinking_budget": 0}}},
+    ],
+)
+def test_what_determines_the_answer_counts(folder: Path, sections: dict[str, Any]) -> None:
+    one = fingerprint(make_settings(folder, **SAME), SCHEMA, "Read.", IMAGE_SHA256)
+    other = make_settings(folder, **{**SAME, **sections})
+    assert fingerprint(other, SCHEMA, "Read.", IMAGE_SHA256) != one
+
+
+def test_schema_prompt_and_image_count(folder: Path) -> None:
+    settings = make_settings(folder, **SAME)
+    fingerprints = {
+        fingerprint(settings, SCHEMA, "Read.", IMAGE_SHA256),
+        fingerprint(settings, {**SCHEMA, "required": []}, "Read.", IMAGE_SHA256),
+        fingerprint(settings, SCHEMA, "Read!", IMAGE_SHA256),
+        fingerprint(settings, SCHEMA, "Read.", "00" * 32),
+    }
+    assert len(fingerprints) == 4
+
+
+def test_the_two_embedded_readers_have_fingerprints_of_their_own(folder: Path) -> None:
+    fingerprints = {
+        fingerprint(
+            make_settings(folder, engine="embedded", embedded={"reader": reader}),
+            SCHEMA,
+            "Read.",
+            IMAGE_SHA256,
+        )
+        for reader in ("ocr", "echo")
+    }
+    assert len(fingerprints) == 2
+
+
+def test_the_recipe_stands_for_what_all_pages_share(folder: Path) -> None:
+    settings = make_settings(folder, **SAME)
+    older = load_prompt(Path(__file__).parents[2] / "prompts", "page_ocr", "v1.jinja")
+    other_model = make_settings(folder, **SAME | {"model": {"name": "gemini-2.5-pro"}})
+    other_ladder = make_settings(folder, **SAME, retry={"generation_config": []})
+    one = recipe(settings, PROMPT)
+    assert re.fullmatch(r"[0-9a-f]{8}", one)
+    assert recipe(other_ladder, PROMPT) == one
+    assert len({one, recipe(settings, older), recipe(other_model, PROMPT)}) == 3
+
+
+def test_canonical_json() -> None:
+    assert canonical_json({"b": [1.0, None], "a": "Æ"}) == '{"a":"\\u00c6","b":[1.0,null]}'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        canonical_json(float("nan"))
+
+
+# The request and its line
+
+
+def test_a_request_is_built_from_page_prompt_and_image(folder: Path) -> None:
+    page = Page("Ohio", "Ashgrove College", 1852, 14, Path("images/14.png"))
+    facts = ImageFacts(IMAGE_SHA256, 1100, 1720, "image/png", 1, 0)
+    settings = make_settings(folder)
+    request = build_request(page, PROMPT, "some words", settings, page.scan, facts)
+    schema = response_schema(PROMPT.page_model)
+    assert request == Request(
+        key="Ohio:Ashgrove College:1852:14",
+        fingerprint=fingerprint(settings, schema, PROMPT.render("some words"), IMAGE_SHA256),
+        prompt=PROMPT.render("some words"),
+        previous_context="some words",
+        image=Path("images/14.png"),
+        facts=facts,
+    )
+    assert (
+        build_request(page, PROMPT, None, settings, page.scan, facts).fingerprint
+        != request.fingerprint
+    )
+
+
+def test_the_line_is_fixed() -> None:
+    config = {"temperature": 0.1, "responseMimeType": "application/json"}
+    line = jsonl_line(make_request(), "https://example.org/v1beta/files/abc", config, SCHEMA)
+    assert line == (
+        rb'{"key":"Ohio:Ashgrove College:1852:14","request":{"contents":[{"role":"user","parts":['
+        rb'{"text":"Read \"this\".\u2028\u00c6"},'
+        rb'{"fileData":{"mimeType":"image/jpeg","fileUri":"https://example.org/v1beta/files/abc"}}'
+        rb']}],"generationConfig":{"temperature":0.1,"responseMimeType":"application/json",'
+        rb'"responseSchema":{"type":"OBJECT","properties":{"words":{"type":"STRING"}},'
+        rb'"required":["words"]}}}}'
+        b"\n"
+    )
+
+
+def test_a_line_is_one_line_for_every_reader() -> None:
+    request = make_request(prompt="a\nb\r\nc\u2028d\u2029e\x85f\x0bg")
+    line = jsonl_line(request, "u", {}, SCHEMA)
+    assert len(line.decode().splitlines()) == 1
+    assert json.loads(line)["request"]["contents"][0]["parts"][0]["text"] == request.prompt
+
+
+def test_making_a_line_changes_nothing() -> None:
+    config = {"temperature": 0.1}
+    jsonl_line(make_request(), "u", config, SCHEMA)
+    assert config == {"temperature": 0.1}
+
+
+def test_the_sdk_knows_every_field_of_a_line(folder: Path) -> None:
+    from google.genai import types
+
+    generation = {
+        "top_p": 0.5,
+        "top_k": 3,
+        "seed": 1,
+        "thinking_budget": 0,
+        "media_resolution": "MEDIA_RESOLUTION_HIGH",
+    }
+    settings = make_settings(folder, model={"generation_config": generation})
+    config = generation_config(settings, 1, [])
+    line = jsonl_line(make_request(), "files/abc", config, response_schema(PROMPT.page_model))
+    request = json.loads(line)["request"]
+    (content,) = [types.Content.model_validate(content) for content in request["contents"]]
+    assert content.parts is not None
+    assert content.parts[0].text == make_request().prompt
+    assert content.parts[1].file_data == types.FileData(
+        file_uri="files/abc", mime_type="image/jpeg"
+    )
+    understood = types.GenerateContentConfig.model_validate(request["generationConfig"])
+    assert understood.max_output_tokens == 8192
+    assert understood.response_mime_type == "application/json"
+    assert understood.thinking_config == types.ThinkingConfig(thinking_budget=0)
+    assert isinstance(understood.response_schema, types.Schema | dict)
+    assert set(request) == {"contents", "generationConfig"}

@@ -1,0 +1,164 @@
+"""After a crash: what was paid for is kept, what was in doubt is settled, nothing is left over."""
+
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.library import REPO, Library
+from helpers.playing import Player, in_one_process, undone
+from helpers.reading import QUICK
+from pagewave import crash_points as crash
+from pagewave.ledger import Ledger
+from pagewave.ledger.migrations import MIGRATIONS
+from pagewave.plan.targets import Command
+
+BOOK, OTHER = BOOKS = "Ohio/Elm/1850", "Ohio/Oak/1850"
+FIRST, SECOND = "Ohio:Elm:1850:1", "Ohio:Elm:1850:2"
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Iterator[Player]:
+    """A book of two pages, and a server of its own."""
+    arguments = ("--file-seconds", "0")
+    with in_one_process(), EmbeddedProcess(tmp_path / "server", *arguments) as server:
+        library = Library(tmp_path, {BOOK: 2}, **QUICK)
+        yield Player(library, server)
+
+
+def inferences(player: Player) -> dict[str, int]:
+    """How often the server read each page."""
+    return dict(Counter(event["key"] for event in player.server.log("inference")))
+
+
+def test_lines_that_were_stored_are_not_asked_for_again(player: Player) -> None:
+    assert player.play(crash_at="raw-stored") == "crashed"
+    (name,) = [event["batch"] for event in player.server.log("create")]
+    player.server.request("DELETE", f"/v1beta/{name}").raise_for_status()
+    assert player.play() == "ok"
+    assert inferences(player) == {FIRST: 1, SECOND: 1}
+
+
+def test_a_batch_that_no_wave_waits_for_is_taken_in(player: Player) -> None:
+    assert player.play(crash_at="name-stored") == "crashed"
+    assert player.play(Command(force_all=True)) == "ok"
+    attempts = player.library.ledger("SELECT key FROM attempt")
+    assert Counter(row[0] for row in attempts) == inferences(player) == {FIRST: 2, SECOND: 1}
+    assert player.server.stats()["files"] == 3  # the results, which nobody can delete
+
+
+def test_a_failure_that_comes_late_is_not_held_against_a_page(player: Player) -> None:
+    player.library.configure(execution={"max_retries": 1})
+    player.server.set_faults(["blocked:match=:1$,times=1"])
+    assert player.play(crash_at="name-stored") == "crashed"
+    assert player.play(Command(force_all=True)) == "ok"
+    failures = "SELECT key, error_type FROM failure WHERE counted AND cleared_at IS NOT NULL"
+    assert player.library.ledger(failures) == [(FIRST, "Blocked")]
+    assert undone(player.library) == (set(), set())
+
+
+def test_a_forced_rebuild_in_flight_is_not_sent_again(player: Player) -> None:
+    # Both are in flight for as long as it takes: else the older one is taken in by the next run.
+    player.server.set_faults(["batch-hold:seconds=3,times=2"])
+    assert player.play(crash_at="name-stored") == "crashed"
+    assert player.play(Command(force_all=True), crash_at="name-stored") == "crashed"
+    assert player.play() == "ok"
+    assert inferences(player) == {FIRST: 2, SECOND: 1}
+
+
+def test_a_page_written_just_before_a_crash_is_on_record(player: Player) -> None:
+    assert player.play(crash_at="page-written") == "crashed"
+    assert player.library.page_file(FIRST).exists()
+    assert not player.library.ledger("SELECT key FROM page")
+    assert player.play() == "ok"
+    assert player.library.ledger("SELECT key FROM page ORDER BY key") == [(FIRST,), (SECOND,)]
+    assert all(page["provenance"] for page in player.library.book(BOOK)["pages"])
+
+
+def test_a_page_that_says_the_same_again_leaves_no_half_written_file(player: Player) -> None:
+    player.library.add_page(OTHER, 1)
+    assert player.play() == "ok"
+    elm, oak = (Command({f"results/books/{book}/book.json"}, force_all=True) for book in BOOKS)
+    assert player.play(elm, crash_at="file-half-written:2") == "crashed"  # 1 is the manifest
+    assert list(player.library.root.rglob("*.partial"))
+    assert player.play(oak) == "ok"
+    assert not list(player.library.root.rglob("*.partial"))
+
+
+def test_uploads_whose_answer_got_lost_are_deleted(player: Player) -> None:
+    player.server.set_faults(["garbage-200:call=upload,skip=1,times=3"])
+    assert player.play() == "ok"
+    assert len(player.server.log("upload")) > 4
+    assert player.server.stats()["files"] == 2
+
+
+def test_uploads_that_can_not_be_deleted_now_are_deleted_later(player: Player) -> None:
+    player.library.configure(files={"upload_retry_attempts": 1})
+    player.server.set_faults(["http-error:call=delete"])
+    assert player.play(Command(targets={"results/pages/Ohio/Elm/1850/1.json"})) == "ok"
+    assert player.server.stats()["files"] == 3
+    player.server.set_faults([])
+    assert player.play() == "ok"
+    assert player.server.stats()["files"] == 2
+
+
+def test_a_clock_that_was_set_back_makes_nothing_be_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, player: Player
+) -> None:
+    assert player.play() == "ok"
+    start_run = Ledger.start_run
+
+    def start_in_the_future(*arguments: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("time.time", lambda: 4e9)
+            start_run(*arguments)
+
+    monkeypatch.setattr(Ledger, "start_run", start_in_the_future)
+    assert player.play(Command(force_all=True)) == "ok"
+    assert inferences(player) == {FIRST: 2, SECOND: 2}
+
+
+def test_an_older_ledger_keeps_its_uploads_and_rebuilds(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    before = next(n for n, step in enumerate(MIGRATIONS) if "TABLE service_file" in step)
+    with sqlite3.connect(path) as db:
+        db.executescript("".join(MIGRATIONS[:before]) + f"PRAGMA user_version = {before};")
+        db.execute("INSERT INTO run VALUES ('r1', 0, 0, 'ok', 'gemini', 'm')")
+        db.execute("INSERT INTO prompt VALUES ('p', 'page_ocr', 'v1.jinja', 'text', 0)")
+        for number, status in enumerate(["collected", "submitted"], 1):
+            db.execute(
+                "INSERT INTO batch (id, display_name, engine, model, prompt_sha256, run_id, lane,"
+                " wave, status, input_file, intent_at, creating_at)"
+                f" VALUES ({number}, 'b{number}', 'gemini', 'm', 'p', 'r1', 1, {number},"
+                f" '{status}', 'files/in{number}', {number}00, {number}00)"
+            )
+        db.execute("INSERT INTO upload VALUES ('gemini', 'abc', 'files/image', 'uri', 4e9)")
+        db.execute("INSERT INTO rebuild VALUES ('k', 150, 'r1')")
+    db.close()
+    ledger = Ledger.open(path)
+    assert ledger.uploaded_image("gemini", "abc", 0) == ("files/image", "uri")
+    assert ledger.release_files("gemini") == ["files/image"]
+    assert ledger.uploaded_image("gemini", "abc", 0) is None
+    ledger.mark_abandoned(2, "for the test")
+    assert ledger.release_files("gemini") == ["files/image", "files/in2"]
+    assert ledger.rebuilds() == {"k": 1}
+
+
+# The switch
+
+
+def test_every_crash_point_is_somewhere_in_the_package() -> None:
+    package = REPO / "scripts/pagewave"
+    code = "".join(path.read_text() for path in package.rglob("*.py"))
+    assert Counter(re.findall(r'crash\.point\("(.*?)"\)', code)) == Counter(list(crash.POINTS))
+
+
+@pytest.mark.parametrize("where", ["nowhere", "committed:0", "committed:x"])
+def test_a_crash_point_that_does_not_exist_is_refused(where: str) -> None:
+    with pytest.raises(ValueError, match=f"PAGEWAVE_CRASH_AT={where}: not"):
+        crash.arm(where)
