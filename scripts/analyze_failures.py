@@ -16,11 +16,8 @@ from pagewave.commands.command import (
     find_place,
     positive,
     print_json,
-    printable,
-    printer,
     require_ledger,
     run_command,
-    table,
 )
 from pagewave.commands.failures import (
     GROUPINGS,
@@ -32,8 +29,9 @@ from pagewave.commands.failures import (
     summarize,
 )
 from pagewave.commands.selection import add_selection, selection_of
+from pagewave.console import printable, printer, table
 from pagewave.ledger import Ledger
-from pagewave.plan.forecast import count
+from pagewave.wording import count
 
 EXAMPLES = """examples:
   analyze_failures.py                                    how many, of which kinds, dead letters

@@ -23,24 +23,21 @@ from pagewave.commands.batch_views import (
 from pagewave.commands.command import (
     Place,
     add_ledger_option,
-    age,
     command_parser,
-    dollars,
     find_place,
     positive,
     print_json,
-    printer,
     require_ledger,
     run_command,
-    table,
 )
+from pagewave.console import printer, table
 from pagewave.errors import LedgerError
 from pagewave.gemini.connect import going_on, reaching, serving, workbench
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, take_lock
+from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import Dataset
-from pagewave.plan.forecast import count
-from pagewave.workspace import log_to_terminal
+from pagewave.wording import age, count, dollars
 
 EXAMPLES = """examples:
   batches.py                        what the ledger says is at the service

@@ -17,7 +17,7 @@ from pagewave.commands.command import (
 from pagewave.commands.failures import clearable
 from pagewave.commands.selection import EVERYTHING, add_selection, selection_of
 from pagewave.ledger import Ledger
-from pagewave.plan.forecast import count
+from pagewave.wording import count
 
 EXAMPLES = """examples:
   clear_failure_counts.py --key 'Ohio:Merrivale Female Seminary:1859:3'

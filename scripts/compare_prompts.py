@@ -16,15 +16,7 @@ from rich.table import Table
 
 from pagewave.answers.intervals import MIN_PAGES, SEED, Interval
 from pagewave.answers.scores import FACTS
-from pagewave.commands.command import (
-    command_parser,
-    find_place,
-    positive,
-    print_json,
-    printer,
-    run_command,
-    table,
-)
+from pagewave.commands.command import command_parser, find_place, positive, print_json, run_command
 from pagewave.commands.trials.comparison import (
     Pair,
     Reading,
@@ -40,15 +32,18 @@ from pagewave.commands.trials.comparison_page import share, write_page
 from pagewave.commands.trials.experiment import record
 from pagewave.commands.trials.summary import Summary, summarize
 from pagewave.config.settings import Settings, load_secrets
+from pagewave.console import printer, table
 from pagewave.errors import ConfigError
 from pagewave.gemini.connect import serving
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
+from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import Page, scan
-from pagewave.plan.forecast import WaveForecast, count
+from pagewave.plan.forecast import WaveForecast
 from pagewave.plan.outdated import edited_prompts
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
-from pagewave.workspace import Workbench, log_to_terminal
+from pagewave.wording import count
+from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:
   compare_prompts.py --a v1.jinja --b v1.1.jinja --sample 20

@@ -16,16 +16,16 @@ from pagewave.commands.command import (
     command_parser,
     find_place,
     print_json,
-    printable,
     require_ledger,
     run_command,
 )
 from pagewave.config.settings import load_secrets
+from pagewave.console import printable
 from pagewave.errors import ConfigError, ServiceError
 from pagewave.ledger import Ledger
-from pagewave.plan.forecast import count
 from pagewave.tracking.background import delivery_for
 from pagewave.tracking.service import KeyRefused, why_off
+from pagewave.wording import count
 
 EXAMPLES = """examples:
   deliver_logs.py --status     rows that wait, are delivered, are refused, and why

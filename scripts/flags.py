@@ -11,14 +11,13 @@ from pagewave.commands.command import (
     command_parser,
     find_place,
     print_json,
-    printer,
     require_ledger,
     run_command,
-    table,
 )
 from pagewave.commands.selection import add_selection, selection_of
+from pagewave.console import printer, table
 from pagewave.ledger import Ledger
-from pagewave.plan.forecast import count
+from pagewave.wording import count
 
 EXAMPLES = """examples:
   flags.py                                      the flags of all answers on file

@@ -15,7 +15,6 @@ from pagewave.commands.command import (
     Place,
     add_ledger_option,
     command_parser,
-    dollars,
     find_place,
     print_json,
     require_ledger,
@@ -24,6 +23,7 @@ from pagewave.commands.command import (
 from pagewave.commands.nuke import contents, cost_of, in_flight, move_away, nuke
 from pagewave.errors import LedgerError
 from pagewave.ledger.lock import take_lock
+from pagewave.wording import dollars
 
 EXAMPLES = """examples:
   nuke_database.py --dry-run     what would be forgotten

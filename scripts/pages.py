@@ -15,21 +15,17 @@ from typing import Any
 
 from pagewave.commands.command import (
     command_parser,
-    dollars,
     find_place,
-    moment,
     positive,
     print_json,
-    printer,
     require_ledger,
     run_command,
-    table,
 )
 from pagewave.commands.selection import add_selection, selection_of
+from pagewave.console import printer, table
 from pagewave.gemini.connect import workbench
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
-from pagewave.plan.forecast import count
 from pagewave.plan.outdated import (
     PageOrigin,
     command_to_read_again,
@@ -38,6 +34,7 @@ from pagewave.plan.outdated import (
     pages_on_file,
     reading_again,
 )
+from pagewave.wording import count, dollars, moment
 from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:

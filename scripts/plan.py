@@ -10,15 +10,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pagewave.commands.command import (
-    command_parser,
-    find_place,
-    print_json,
-    printable,
-    printer,
-    run_command,
-)
+from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.trials.asking import Question, question
+from pagewave.console import printable, printer
 from pagewave.gemini.connect import workbench
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan
@@ -27,7 +21,8 @@ from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import view
 from pagewave.plan.targets import Command, demand
-from pagewave.prompts.request import generation_config, request_body, response_schema
+from pagewave.prompts.request import generation_config, request_body
+from pagewave.prompts.schema import response_schema
 from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:

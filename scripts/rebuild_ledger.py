@@ -14,20 +14,14 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
-from pagewave.commands.command import (
-    Place,
-    command_parser,
-    dollars,
-    find_place,
-    print_json,
-    run_command,
-)
+from pagewave.commands.command import Place, command_parser, find_place, print_json, run_command
 from pagewave.commands.rebuild.from_service import NOT_RECOVERED, Rebuilt, rebuild
 from pagewave.gemini.connect import serving, workbench
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import take_lock
+from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
-from pagewave.workspace import log_to_terminal
+from pagewave.wording import dollars
 
 EXAMPLES = """examples:
   rebuild_ledger.py --dry-run       what would be taken in

@@ -16,11 +16,11 @@ from pagewave.commands.command import (
     command_parser,
     find_place,
     print_json,
-    printer,
     require_ledger,
     run_command,
 )
 from pagewave.commands.status_view import view
+from pagewave.console import printer
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import holder
 from pagewave.waves.status import RunStatus, Watch

@@ -18,23 +18,17 @@ from rich.panel import Panel
 from rich.text import Text
 
 from pagewave.answers.result_line import Answer
-from pagewave.commands.command import (
-    command_parser,
-    dollars,
-    find_place,
-    print_json,
-    printable,
-    printer,
-    run_command,
-    table,
-)
+from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.trials.asking import Question, Reply, ask, logged_to_braintrust, question
 from pagewave.config.settings import Settings, load_secrets
+from pagewave.console import printable, printer, table
 from pagewave.gemini.connect import serving, workbench
 from pagewave.ledger import Ledger
+from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFIX
-from pagewave.workspace import Workbench, log_to_terminal
+from pagewave.wording import dollars
+from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:
   try_prompt.py --page 'Ohio:Merrivale Female Seminary:1859:3'

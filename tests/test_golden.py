@@ -16,13 +16,8 @@ from pagewave.config.settings import Settings, load_settings
 from pagewave.pages.dataset import scan
 from pagewave.pages.prepared import PreparedImages
 from pagewave.prompts.registry import Prompt, load_prompt
-from pagewave.prompts.request import (
-    build_request,
-    generation_config,
-    jsonl_line,
-    recipe,
-    response_schema,
-)
+from pagewave.prompts.request import build_request, generation_config, jsonl_line, recipe
+from pagewave.prompts.schema import response_schema
 from pagewave.tracking import rows
 from pagewave.waves import submit as submission
 

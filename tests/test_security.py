@@ -21,6 +21,7 @@ from helpers.library import REPO, Library
 from pagewave.config.settings import load_secrets, load_settings
 from pagewave.errors import ServiceError, exit_on_error
 from pagewave.ledger import Ledger, PlannedPage, Record
+from pagewave.log import _Formatter
 from pagewave.pages.dataset import scan
 from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, load_prompt
@@ -28,7 +29,7 @@ from pagewave.prompts.request import Request, jsonl_line
 from pagewave.redaction import HIDDEN, hide_keys, remember_key
 from pagewave.waves.collect import Ended, understand
 from pagewave.workflow.snakefile import job
-from pagewave.workspace import Workbench, _Formatter
+from pagewave.workspace import Workbench
 
 GEMINI_KEY = "AIzaSyCanary-of_Gemini/0123456789+abc"
 BRAINTRUST_KEY = "sk-canary-of-braintrust-9876543210"

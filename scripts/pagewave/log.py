@@ -7,13 +7,12 @@ go by there one by one, the terminal shows waves. A run's JSON lines are in
 
 import json
 import logging
+import sys
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pagewave.ledger import FailureRow
 from pagewave.redaction import hide_keys
 
 log = logging.getLogger("pagewave")
@@ -25,23 +24,6 @@ PLAIN = "message"
 def tell(event: str, text: str = "", *, level: int = logging.INFO, **facts: Any) -> None:
     """Tell of an event: a line for people (nothing below INFO), and facts that fit into JSON."""
     log.log(level, "%s", text or event, extra={"event": event, "facts": facts})
-
-
-def tell_failures(
-    failures: Iterable[FailureRow], batch: str | None, level: int = logging.DEBUG
-) -> None:
-    """Tell of each record that failed; `batch` names the batch it was in, if it got so far."""
-    for failure in failures:
-        tell(
-            "record_failed",
-            f"{failure.key}: {failure.error_type}: {failure.message}",
-            level=level,
-            key=failure.key,
-            batch=batch,
-            attempt=failure.attempt_number,
-            counted=failure.counted,
-            error_type=failure.error_type,
-        )
 
 
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -119,3 +101,18 @@ def stop_run_log() -> None:
 def seconds_since(moment: float | None) -> float | None:
     """Seconds since a Unix time, to the tenth."""
     return None if moment is None else round(time.time() - moment, 1)
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_keys(super().format(record))
+
+
+def log_to_terminal() -> None:
+    """Show what the log says on the terminal, with the time of day."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO)  # what is told below that is for the run's log alone
+    handler.setFormatter(_Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False

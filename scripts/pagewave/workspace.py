@@ -1,8 +1,5 @@
 """What every step of a wave has at hand: settings, data set, ledger, prompt, service, log."""
 
-import logging
-import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +9,8 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from pagewave import crash_points as crash
 from pagewave.config.settings import Settings
-from pagewave.errors import DataError, PagewaveError
+from pagewave.errors import DataError
 from pagewave.gemini.client import Gemini
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import one_at_a_time
@@ -22,36 +18,18 @@ from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.prepared import PreparedImages
 from pagewave.prompts.registry import Prompt
-from pagewave.redaction import hide_keys
-
-log = logging.getLogger("pagewave")
-
-PARTIAL = ".partial"
-"""Ends the name of a file that is being written."""
 
 LONGEST_RETRY_PAUSE = 15
 """A pause before a retry grows up to so many times `batch.retry_pause_seconds`."""
+
+JOBS = "jobs"
+"""The folder, beside a run's manifests, of what a head and its jobs on other machines hand over."""
 
 IS_DEAD = "is a dead letter after"
 """What is said of a page that is given up; by these words `quiet` knows what was said already."""
 
 FEWEST_LOOKS = 3
 LONGEST_LOOK_PAUSE_SECONDS = 10.0
-
-
-class _Formatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return hide_keys(super().format(record))
-
-
-def log_to_terminal() -> None:
-    """Show what the log says on the terminal, with the time of day."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.INFO)  # what is told below that is for the run's log alone
-    handler.setFormatter(_Formatter("%(asctime)s pagewave: %(message)s", "%H:%M:%S"))
-    log.handlers = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
 
 
 @dataclass
@@ -214,36 +192,3 @@ class Workbench:
         """The files that are written for a book."""
         folder = self.settings.paths.books_dir / book.id
         return [folder / "book.json", folder / "text.txt"]
-
-
-def partial_of(path: Path) -> Path:
-    """The name of a file while it is being written."""
-    return path.with_name(f".{path.name}{PARTIAL}")
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a crash leaves the old one, the new one or none: never half of one.
-
-    Raises:
-        PagewaveError: the disk is full, or something else is in the way.
-    """
-    partial = partial_of(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        crash.point("file-half-written")
-        partial.replace(path)
-    except OSError as error:
-        raise PagewaveError(
-            f"{path} can't be written: {error.strerror}. Check the disk's space and the folder's "
-            "permissions, then run the same command again: what was read is in the ledger."
-        ) from error
-
-
-def remove_partial_files(folder: Path) -> None:
-    """Remove what crashes left of files in subfolders that nobody writes again."""
-    for partial in folder.glob(f"*/.*{PARTIAL}"):
-        partial.unlink(missing_ok=True)

@@ -10,10 +10,11 @@ from PIL import Image
 from helpers.command_calls import Operator, said
 from helpers.embedded_process import wait_for
 from helpers.library import Library
-from pagewave.commands.command import age, run_command
+from pagewave.commands.command import run_command
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, Ledger, PlannedPage, Record
 from pagewave.ledger.lock import LockedError, take_lock
+from pagewave.wording import age
 
 BOOKS = {"Ohio/Ashgrove/1852": 2, "Vermont/Linden/1866": 2}
 KEYS = [f"{book.replace('/', ':')}:{number}" for book in BOOKS for number in (1, 2)]

@@ -23,7 +23,8 @@ from pagewave.embedded.server.wire import camel
 from pagewave.gemini.client import Gemini
 from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.registry import load_prompt
-from pagewave.prompts.request import Request, generation_config, jsonl_line, response_schema
+from pagewave.prompts.request import Request, generation_config, jsonl_line
+from pagewave.prompts.schema import response_schema
 
 SCRIPT = "try_prompt.py"
 PAGE = "Ohio:Elm School:1850:{}"

@@ -16,8 +16,8 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from pagewave.answers.result_line import ERROR_TYPES
 from pagewave.config.keys import Secrets
+from pagewave.config.models import BATCH_PRICES
 from pagewave.config.problems import expected, known_keys, place_of
-from pagewave.config.reading import BATCH_PRICES
 from pagewave.config.settings import Settings, load_secrets, load_settings
 from pagewave.config.types import Section
 from pagewave.errors import ErrorType

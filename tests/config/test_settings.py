@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pagewave.config.reading import BATCH_PRICES
+from pagewave.config.models import BATCH_PRICES
 from pagewave.config.settings import Secrets, Settings, load_secrets, load_settings, require_key
 from pagewave.errors import ConfigError
 

@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.library import Library
+from pagewave.atomic import write_atomically
 from pagewave.config.settings import load_settings
 from pagewave.errors import OnItsWay
 from pagewave.gemini.client import Stopped
@@ -28,7 +29,7 @@ from pagewave.plan.targets import Command, demand
 from pagewave.prompts.registry import load_prompt
 from pagewave.waves.recover import recover
 from pagewave.waves.wave import run_wave
-from pagewave.workspace import Workbench, write_atomically
+from pagewave.workspace import Workbench
 
 QUICK = {
     "batch": {

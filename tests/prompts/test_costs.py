@@ -9,7 +9,7 @@ from PIL import Image
 from pagewave.config.settings import Pricing
 from pagewave.embedded.server import tokens
 from pagewave.page_model import PageModel
-from pagewave.prompts.request import estimate, image_tokens, likely_answer_tokens, most_tokens, usd
+from pagewave.prompts.costs import estimate, image_tokens, likely_answer_tokens, most_tokens, usd
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,12 @@ from pagewave.prompts.registry import load_prompt
 from pagewave.prompts.request import (
     Request,
     build_request,
-    canonical_json,
     fingerprint,
     generation_config,
     jsonl_line,
     recipe,
-    response_schema,
 )
+from pagewave.prompts.schema import canonical_json, response_schema
 
 PROMPT = load_prompt(Path(__file__).parents[2] / "prompts", "page_ocr", "v1.1.jinja")
 SCHEMA = {"type": "OBJECT", "properties": {"words": {"type": "STRING"}}, "required": ["words"]}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pagewave.errors import ConfigError
 from pagewave.page_model import PageModel
 from pagewave.prompts.registry import load_prompt
-from pagewave.prompts.request import response_schema
+from pagewave.prompts.schema import response_schema
 
 PROMPT = load_prompt(Path(__file__).parents[2] / "prompts", "page_ocr", "v1.1.jinja")
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from helpers.webhook import SECRET, Webhook
 from pagewave.config.keys import load_secrets
-from pagewave.config.notify import Notify
+from pagewave.config.service import Notify
 from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError
 from pagewave.log import log, tell

@@ -20,7 +20,6 @@ from pagewave.pages.prepared import PreparedImages
 from pagewave.workflow.cluster.images import PAGES_A_JOB, handfuls, make_and_report, take_over
 from pagewave.workflow.cluster.orphans import (
     ANNOUNCED,
-    JOBS,
     LEFT_BEHIND,
     Announcement,
     announce,
@@ -28,6 +27,7 @@ from pagewave.workflow.cluster.orphans import (
     end_orphans,
     withdraw,
 )
+from pagewave.workspace import JOBS
 
 TIFF, PLAIN = "Ohio/Tiff/1853", "Ohio/Plain/1854"
 RUN = "20261124T000000Z"

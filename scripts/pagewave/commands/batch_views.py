@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pagewave.commands.command import moment
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.ledger import Batch, Ledger, Record
 from pagewave.pages import image_files as images
-from pagewave.prompts.request import USUAL_SHARE_OF_PRINT, estimate, likely_answer_tokens, usd
+from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, estimate, likely_answer_tokens, usd
 from pagewave.waves.submit import settle_intents
+from pagewave.wording import moment
 from pagewave.workspace import Workbench
 
 

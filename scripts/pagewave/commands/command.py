@@ -5,23 +5,18 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.client import Stopped
 
 DEFAULT_CONFIG = Path("config/config.yaml")
-PIPE_WIDTH = 1000
-"""Columns where no terminal limits them: a table takes what it needs, and no key is cut."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""
 
@@ -125,63 +120,6 @@ def run_command(command: Callable[[], int]) -> int:
         return INTERRUPTED
 
 
-# Printing
-
-
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     print(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def printer() -> Console:
-    """A console for what the service and the ledger say: nothing in it is taken for markup."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console.width = PIPE_WIDTH
-    return console
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> Table:
-    """A table; a column named with `>` in front is flush right, None is an empty cell."""
-    made = Table(title=title or None, title_justify="left")
-    for name in columns:
-        right = name.startswith(">")
-        made.add_column(
-            name.removeprefix(">"), justify="right" if right else "left", overflow="fold"
-        )
-    for row in rows:
-        made.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
-    return made
-
-
-def printable(text: str) -> str:
-    """Text without what would move the cursor or change colours: models write anything."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
-        for character in text
-    )
-
-
-def moment(seconds: float | None) -> str | None:
-    """Unix seconds as UTC, to the second: 2026-10-07T12:00:00Z."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def age(seconds: float) -> str:
-    """A span of time in its two largest units, such as `3 h 12 min`."""
-    whole = max(0, int(seconds))
-    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-    first = next((place for place, (_, size) in enumerate(units) if whole >= size), -1)
-    parts: list[str] = []
-    for name, size in units[first:][:2]:
-        number, whole = divmod(whole, size)
-        if number or not parts:
-            parts.append(f"{number} {name}")
-    return " ".join(parts)
-
-
-def dollars(usd: float | None) -> str:
-    """A price; a model without one has no price to show."""
-    return "unknown" if usd is None else f"{usd:.4f}"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pagewave.commands.command import moment
+from pagewave.atomic import write_atomically
 from pagewave.commands.selection import Selection
-from pagewave.config.reading import Execution
+from pagewave.config.service import Execution
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, LoggedFailure
 from pagewave.pages.dataset import nfc, split_key
-from pagewave.workspace import write_atomically
+from pagewave.wording import moment
 
 GROUPINGS: Mapping[str, Callable[[LoggedFailure], str]] = {
     "error_type": lambda failure: failure.error_type,

@@ -5,12 +5,11 @@ import sqlite3
 from pathlib import Path
 
 from pagewave.commands.batch_views import BatchView, open_views, total_usd
-from pagewave.commands.command import dollars
 from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger
 from pagewave.ledger.backups import back_up, backup_name
 from pagewave.ledger.connection import BUSY_TIMEOUT_SECONDS
-from pagewave.plan.forecast import count
+from pagewave.wording import count, dollars
 
 SIDE_FILES = ("-wal", "-shm")
 """What SQLite keeps beside a ledger."""

@@ -5,9 +5,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pagewave.commands.command import age, dollars, moment, table
+from pagewave.console import table
 from pagewave.plan.budget import Budget
 from pagewave.waves.status import LaneStatus, RunStatus
+from pagewave.wording import age, dollars, moment
 
 SHOWN_LANES = 15
 """Lanes in the table, those with the longest way to go first."""

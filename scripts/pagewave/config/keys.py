@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from pagewave.config.notify import is_web_address
+from pagewave.config.service import is_web_address
 from pagewave.errors import ConfigError
 from pagewave.redaction import remember_key
 

@@ -1,7 +1,7 @@
 """The configuration: what config.yaml and `snakemake --config` may say, checked as a whole.
 
-The sections are in `config_data` and `config_sections`, the keys for services in `keys`; import
-all of them from here.
+The sections are in `data`, `reading`, `service` and `models`, the keys for services in `keys`;
+import all of them from here.
 """
 
 from __future__ import annotations
@@ -16,23 +16,17 @@ from pydantic_core import PydanticUndefined
 
 from pagewave.config.data import Filters, Images, Paths, TargetYears
 from pagewave.config.keys import Secrets, load_secrets
-from pagewave.config.notify import Notify
+from pagewave.config.models import Price, Pricing
 from pagewave.config.problems import explain
 from pagewave.config.reading import (
-    Batch,
-    Embedded,
-    Execution,
-    Files,
     GenerationConfig,
     GenerationOverrides,
     Model,
-    Price,
-    Pricing,
     PromptChoice,
     Quality,
     Retry,
-    Tracking,
 )
+from pagewave.config.service import Batch, Embedded, Execution, Files, Notify, Tracking
 from pagewave.config.types import Section
 from pagewave.errors import ConfigError
 

@@ -7,10 +7,11 @@ before; both files name what is missing.
 import json
 from collections.abc import Mapping
 
+from pagewave.atomic import write_atomically
 from pagewave.exports.facts import PageFacts
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Page
-from pagewave.workspace import Workbench, write_atomically
+from pagewave.workspace import Workbench
 
 
 def write_book(bench: Workbench, book: Book, facts: Mapping[str, PageFacts]) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from pagewave.atomic import write_atomically
 from pagewave.errors import PagewaveError
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Book, Page
-from pagewave.workflow.cluster.orphans import JOBS
-from pagewave.workspace import Workbench, write_atomically
+from pagewave.workspace import JOBS, Workbench
 
 
 class PageFacts(BaseModel):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pagewave import crash_points as crash
 from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, RemoteFile
-from pagewave.workspace import Workbench, log
+from pagewave.log import log
+from pagewave.workspace import Workbench
 
 
 def upload(

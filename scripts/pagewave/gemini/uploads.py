@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pagewave.gemini.client import UploadFailed
 from pagewave.gemini.service_files import upload
 from pagewave.ledger import Batch, explained
-from pagewave.prompts.request import Request, jsonl_line, response_schema
-from pagewave.workspace import Workbench, log
+from pagewave.log import log
+from pagewave.prompts.request import Request, jsonl_line
+from pagewave.prompts.schema import response_schema
+from pagewave.workspace import Workbench
 
 LIFE_LEFT_SECONDS = 36 * 3600.0
 """An image uploaded earlier is used again only if it lives so long: the service's target for a

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pagewave.atomic import write_atomically
 from pagewave.config.settings import Images as Options
 from pagewave.errors import DataError, PagewaveError
 from pagewave.pages import image_files as images
@@ -28,7 +29,6 @@ from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.deskew import skew, turn
 from pagewave.pages.image_files import FileContent
 from pagewave.pages.prepared import Manifest, PreparedImage, PreparedImages
-from pagewave.workspace import write_atomically
 
 _OURS = re.compile(r"\.?[0-9]+-[0-9a-f]{12}\.jpg(\.partial)?")
 """Names of images that were made here, whole or half written: no other file is ever deleted."""

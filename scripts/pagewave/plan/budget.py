@@ -8,24 +8,20 @@ which mostly cost a fraction of what was held; when none is left, the run sends 
 With the embedded engine the same tokens count at Gemini's prices, so that a budget can be tried.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pagewave.config.settings import Pricing, Settings
-from pagewave.errors import BudgetReached, ConfigError, OnItsWay
+from pagewave.errors import BudgetReached, ConfigError
 from pagewave.ledger import Cost, Ledger, Record
-from pagewave.prompts.request import MOST_OUTPUT_TOKENS, usd
-from pagewave.waves.collect import collect
-from pagewave.workspace import Workbench, log
-
-T = TypeVar("T")
+from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
+from pagewave.workspace import Workbench
 
 MOST_INPUT_TOKENS = 32_768
 """For a record of which the ledger has no estimate, such as one of a restored ledger."""
 
 
-class _NoRoom(Exception):
+class NoRoom(Exception):
     """The budget has no room for a batch; `in_flight` may leave some when they are collected."""
 
     def __init__(self, why: str, in_flight: Sequence[int]) -> None:
@@ -96,40 +92,17 @@ def reserve(bench: Workbench, run_id: str, what: str, records: Sequence[Record])
     for budget in budgets(bench.ledger, bench.settings, run_id):
         if budget.spent + budget.held + wanted > budget.limit:
             open_batches = bench.ledger.open_batches(bench.engine)
-            raise _NoRoom(
+            raise NoRoom(
                 f"{what}: not sent. {budget}; it might cost up to {wanted:.4f} more{prices}.",
                 [batch.id for batch in open_batches],
             )
-
-
-def as_it_fits(bench: Workbench, run_id: str, send: Callable[[], T]) -> T:
-    """Do what reserves, again and again while batches in flight may leave room for it.
-
-    Raises:
-        BudgetReached: nothing is in flight any more, and there is no room all the same.
-        OnItsWay: the run does not wait, and what is in flight may leave room.
-    """
-    while True:
-        try:
-            return send()
-        except _NoRoom as full:
-            known = {batch.id for batch in bench.ledger.batches()}
-            in_flight = [batch_id for batch_id in full.in_flight if batch_id in known]
-            if not in_flight:
-                bench.ledger.mark_over_budget(run_id, str(full))
-                raise BudgetReached(str(full)) from None
-            if bench.waits:
-                log.info("%s Waiting for what is in flight.", full)
-                collect(bench, in_flight[0])
-            elif not any(collect(bench, batch_id) for batch_id in in_flight):
-                raise OnItsWay(f"{full} Batches in flight may leave some.") from None
 
 
 def reserve_now(bench: Workbench, run_id: str, what: str, records: Sequence[Record]) -> None:
     """Like `reserve`, for what can't wait: what is sent once more, the first try not given up."""
     try:
         reserve(bench, run_id, what, records)
-    except _NoRoom as full:
+    except NoRoom as full:
         raise BudgetReached(str(full)) from None
 
 

@@ -19,7 +19,7 @@ from zlib import crc32
 from pagewave.errors import DataError
 from pagewave.ledger import Measured
 from pagewave.pages.ink import share_of_print
-from pagewave.prompts.request import USUAL_SHARE_OF_PRINT, Estimate, estimate, likely_answer_tokens
+from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, Estimate, estimate, likely_answer_tokens
 from pagewave.workspace import Workbench
 
 FEWEST_PAGES = 16

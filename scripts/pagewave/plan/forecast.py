@@ -10,9 +10,11 @@ from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Expectation, expectation
 from pagewave.plan.schedule import Schedule
+from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
-from pagewave.prompts.request import Estimate, generation_config, most_tokens, usd
+from pagewave.prompts.request import generation_config
 from pagewave.waves.wave import build_request_from
+from pagewave.wording import count
 from pagewave.workspace import Workbench
 
 TYPICAL_CONTEXT_CHARACTERS = 800
@@ -300,8 +302,3 @@ def _typical_prompt(bench: Workbench, page: Page) -> str:
 @cache
 def _prompt_with_context(prompt: Prompt, has_context: bool) -> str:
     return prompt.render("x" * TYPICAL_CONTEXT_CHARACTERS if has_context else None)
-
-
-def count(number: int, what: str) -> str:
-    """`1 page`, `2 pages`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -2,9 +2,10 @@
 
 from rich.table import Table
 
-from pagewave.commands.command import age, dollars, table
+from pagewave.console import table
 from pagewave.plan.budget import Budget
-from pagewave.plan.forecast import Price, RunForecast, count
+from pagewave.plan.forecast import Price, RunForecast
+from pagewave.wording import age, count, dollars
 
 
 def view(forecast: RunForecast) -> Table:

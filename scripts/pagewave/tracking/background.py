@@ -5,10 +5,10 @@ import time
 
 from pagewave.config.settings import Secrets, Tracking
 from pagewave.ledger import Ledger
-from pagewave.plan.forecast import count
+from pagewave.log import log
 from pagewave.tracking.delivery import Delivery
 from pagewave.tracking.service import Braintrust, KeyRefused, why_off
-from pagewave.workspace import log
+from pagewave.wording import count
 
 REST = 4.0
 """Rest after a chunk, in times of what it took: the waves share the interpreter with us."""

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pagewave.ledger import Ledger, LogRow, Outage
+from pagewave.log import log
 from pagewave.tracking.cleaning import cleaned
 from pagewave.tracking.rows import Row, braintrust_row
 from pagewave.tracking.service import Braintrust, RowsRefused, Unavailable
-from pagewave.workspace import log
 
 CHUNK_ROWS = 100
 FIRST_PAUSE_SECONDS = 5.0

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from pagewave.config.keys import Secrets
+from pagewave.log import log
 from pagewave.tracking.cleaning import cleaned
 from pagewave.tracking.service import why_off
-from pagewave.workspace import log
 
 if TYPE_CHECKING:
     from pagewave.tracking.client import Transport

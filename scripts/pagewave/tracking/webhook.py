@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from pagewave.config.notify import Notify
+from pagewave.config.service import Notify
 from pagewave.log import as_json, log
 from pagewave.redaction import remember_key
 

@@ -1,4 +1,4 @@
-"""What a run that does not wait (`execution.wait: false`) does not send yet, and what it leaves.
+"""What may be sent now: what a budget and, without waiting, the batches in flight leave room for.
 
 A run that waits has Snakemake keep count of the batches in flight, and pauses where a pause is due.
 One that doesn't leaves its batches behind, so the ledger counts them, and a pause is left to the
@@ -6,10 +6,17 @@ time between runs.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from pagewave.errors import BudgetReached, OnItsWay
+from pagewave.log import log
+from pagewave.plan.budget import NoRoom
 from pagewave.prompts.request import Request
+from pagewave.waves.collect import collect
 from pagewave.workspace import Workbench
+
+T = TypeVar("T")
 
 
 def why_not_yet(bench: Workbench, new: Sequence[Request]) -> str | None:
@@ -32,6 +39,29 @@ def _pause_over_at(bench: Workbench, new: Sequence[Request]) -> float:
     failures = [bench.ledger.last_failure(request.key) for request in new] if failed else []
     last = max((failure["created_at"] for failure in failures if failure), default=0.0)
     return float(last) + bench.retry_pause(failed)
+
+
+def as_it_fits(bench: Workbench, run_id: str, send: Callable[[], T]) -> T:
+    """Do what reserves, again and again while batches in flight may leave room for it.
+
+    Raises:
+        BudgetReached: nothing is in flight any more, and there is no room all the same.
+        OnItsWay: the run does not wait, and what is in flight may leave room.
+    """
+    while True:
+        try:
+            return send()
+        except NoRoom as full:
+            known = {batch.id for batch in bench.ledger.batches()}
+            in_flight = [batch_id for batch_id in full.in_flight if batch_id in known]
+            if not in_flight:
+                bench.ledger.mark_over_budget(run_id, str(full))
+                raise BudgetReached(str(full)) from None
+            if bench.waits:
+                log.info("%s Waiting for what is in flight.", full)
+                collect(bench, in_flight[0])
+            elif not any(collect(bench, batch_id) for batch_id in in_flight):
+                raise OnItsWay(f"{full} Batches in flight may leave some.") from None
 
 
 def what_is_left(bench: Workbench) -> str:

@@ -29,9 +29,10 @@ from pagewave.errors import DataError, ServiceError
 from pagewave.gemini.client import GOING_STATES, SUCCESSFUL_STATES, TERMINAL_STATES, RemoteBatch
 from pagewave.gemini.service_files import delete_files_of
 from pagewave.ledger import LOST, NO_RESULTS, STUCK, Attempt, Batch, FailureRow, Record, explained
-from pagewave.prompts.request import usd
+from pagewave.log import log
+from pagewave.prompts.costs import usd
 from pagewave.waves.events import tell_if_old, tell_of_results, tell_of_state
-from pagewave.workspace import Workbench, log
+from pagewave.workspace import Workbench
 
 CANCEL_SENT = "CANCEL_SENT"
 """Our word for a batch beyond its deadline that the run did not wait to see cancelled."""

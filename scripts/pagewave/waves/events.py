@@ -5,13 +5,14 @@ A wave is a line when its batch is sent, when that changes its state on the way,
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.ledger import Attempt, Batch, FailureRow, MemberOutcome
-from pagewave.log import seconds_since, tell, tell_failures
+from pagewave.log import log, seconds_since, tell
 from pagewave.prompts.request import Request
-from pagewave.workspace import IS_DEAD, Workbench, log
+from pagewave.wording import count
+from pagewave.workspace import IS_DEAD, Workbench
 
 SHOWN_DEAD_LETTERS = 3
 """Dead letters of one wave that get a line in the terminal."""
@@ -43,7 +44,7 @@ def tell_of_batch(bench: Workbench, name: str, batch: Batch) -> None:
     records = bench.ledger.records(batch.id)
     tell(
         "batch_sent",
-        f"{name}: {_many(len(records), 'page')} sent as {batch.name}",
+        f"{name}: {count(len(records), 'page')} sent as {batch.name}",
         lane=batch.lane,
         wave=batch.wave,
         batch=batch.name,
@@ -70,7 +71,7 @@ def tell_of_end(
         f"{read} read" if read else "",
         f"{free} taken from stored answers" if free else "",
         f"{failed} failed, to be tried again" if failed else "",
-        _many(len(dead), "dead letter") if dead else "",
+        count(len(dead), "dead letter") if dead else "",
     ]
     told = ", ".join(part for part in parts if part) or "no pages"
     done, pages = bench.ledger.run_progress(run_id)
@@ -164,5 +165,18 @@ def tell_of_results(
             tell("record_flagged", text, level=logging.DEBUG, **facts)
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def tell_failures(
+    failures: Iterable[FailureRow], batch: str | None, level: int = logging.DEBUG
+) -> None:
+    """Tell of each record that failed; `batch` names the batch it was in, if it got so far."""
+    for failure in failures:
+        tell(
+            "record_failed",
+            f"{failure.key}: {failure.error_type}: {failure.message}",
+            level=level,
+            key=failure.key,
+            batch=batch,
+            attempt=failure.attempt_number,
+            counted=failure.counted,
+            error_type=failure.error_type,
+        )

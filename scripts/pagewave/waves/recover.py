@@ -7,14 +7,16 @@ brought is taken in; while it still goes on it is adopted if its pages need it, 
 
 import time
 
+from pagewave.atomic import partial_of, remove_partial_files
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.gemini.retries import NoSuccess
 from pagewave.gemini.service_files import delete_unneeded_files
 from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch
+from pagewave.log import log
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.submit import settle_intents
-from pagewave.workspace import Workbench, log, partial_of, remove_partial_files
+from pagewave.workspace import Workbench
 
 TRIES_AT_THE_END = 3
 """A run that is over does not wait for a service that is away."""

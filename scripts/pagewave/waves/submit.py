@@ -24,18 +24,14 @@ from pagewave.gemini.client import (
 )
 from pagewave.gemini.uploads import upload_images, upload_requests
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
-from pagewave.log import tell_failures
+from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.estimates import Expectation, expectation
-from pagewave.prompts.request import (
-    Request,
-    canonical_json,
-    generation_config,
-    most_tokens,
-    recipe,
-    usd,
-)
-from pagewave.workspace import Workbench, log
+from pagewave.prompts.costs import most_tokens, usd
+from pagewave.prompts.request import Request, generation_config, recipe
+from pagewave.prompts.schema import canonical_json
+from pagewave.waves.events import tell_failures
+from pagewave.workspace import Workbench
 
 UPLOADS_FRESH_SECONDS = 12 * 3600.0
 """After so long a wait for quota, uploads are looked at anew: the service keeps them for 48 h."""

@@ -21,19 +21,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pagewave import crash_points as crash
+from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, OnItsWay
 from pagewave.ledger import Batch, FailureRow, MemberOutcome
-from pagewave.log import tell_failures
+from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.pages.dataset import Page
-from pagewave.plan.budget import as_it_fits
 from pagewave.prompts.request import Request, build_request
-from pagewave.waves.admission import why_not_yet
+from pagewave.waves.admission import as_it_fits, why_not_yet
 from pagewave.waves.collect import collect
-from pagewave.waves.events import tell_of_batch, tell_of_end, tell_of_start
+from pagewave.waves.events import tell_failures, tell_of_batch, tell_of_end, tell_of_start
 from pagewave.waves.recover import look_for_doubtful
 from pagewave.waves.submit import Submission, intend, send
-from pagewave.workspace import Workbench, log, write_atomically
+from pagewave.workspace import Workbench
 
 
 @dataclass

@@ -15,6 +15,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from pagewave import crash_points as crash
+from pagewave.atomic import write_atomically
 from pagewave.config.keys import forget_keys
 from pagewave.config.settings import Secrets, Settings, require_key
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
@@ -33,11 +34,10 @@ from pagewave.exports.summary.files import summary_files
 from pagewave.gemini.client import Stopped
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
-from pagewave.log import start_run_log, stop_run_log, tell
+from pagewave.log import log, log_to_terminal, start_run_log, stop_run_log, tell
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.prepare import prepare_book
 from pagewave.plan.budget import check_prices
-from pagewave.plan.forecast import count
 from pagewave.plan.targets import Command
 from pagewave.prompts.registry import Prompt
 from pagewave.redaction import hide_keys
@@ -47,12 +47,13 @@ from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import what_is_left
 from pagewave.waves.recover import clear_up, recover
 from pagewave.waves.wave import run_wave
+from pagewave.wording import count
 from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.run_end import dead_letter, ending
 from pagewave.workflow.signals import Stopper
 from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
-from pagewave.workspace import Workbench, log, log_to_terminal, write_atomically
+from pagewave.workspace import Workbench
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"

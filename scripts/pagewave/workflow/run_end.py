@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from pagewave.plan.forecast import count
 from pagewave.plan.targets import Command
+from pagewave.wording import count
 from pagewave.workspace import IS_DEAD, Workbench
 
 SHOWN_DEAD_LETTERS = 10

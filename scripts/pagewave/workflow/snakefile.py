@@ -124,7 +124,7 @@ def end(run: Run, outcome: str) -> None:
 def show_forecast(run: Run) -> None:
     """Print what the command would read and cost; nothing where it never came to ask for pages."""
     if run.plan.is_made:
-        from pagewave.commands.command import printer
+        from pagewave.console import printer
         from pagewave.plan.table import view
 
         printer().print(view(run.plan.forecast.whole(run.plan.demand.blocked)))

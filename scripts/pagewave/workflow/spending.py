@@ -1,8 +1,9 @@
 """What a run says of money at its end: what it cost, what it was thought to cost, what remains."""
 
-from pagewave.plan.forecast import Forecast, count
+from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule
-from pagewave.prompts.request import usd
+from pagewave.prompts.costs import usd
+from pagewave.wording import count
 from pagewave.workspace import Workbench
 
 WHEN_OVER_BUDGET = (

@@ -11,7 +11,7 @@ from typing import Any
 from pagewave.errors import ConfigError
 from pagewave.ledger import Attempt, Flag, Record
 from pagewave.prompts.registry import load_prompt, versions
-from pagewave.prompts.request import canonical_json
+from pagewave.prompts.schema import canonical_json
 from pagewave.workspace import Workbench
 
 RUN = "rebuilt"

@@ -25,7 +25,8 @@ from pagewave.ledger import Record
 from pagewave.pages.changed import remember_images
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
-from pagewave.prompts.request import canonical_json, generation_config, recipe
+from pagewave.prompts.request import generation_config, recipe
+from pagewave.prompts.schema import canonical_json
 from pagewave.waves.collect import Ended, download, understand
 from pagewave.waves.wave import build_request_for, build_request_from
 from pagewave.workspace import Workbench

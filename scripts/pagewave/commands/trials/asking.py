@@ -18,18 +18,14 @@ from pagewave.config.keys import Secrets
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteFile, UploadFailed
 from pagewave.gemini.service_files import delete_unneeded_files, upload
+from pagewave.log import log
 from pagewave.pages.dataset import Page
-from pagewave.prompts.request import (
-    Request,
-    build_request,
-    generation_config,
-    interactive_usd,
-    request_body,
-    response_schema,
-)
+from pagewave.prompts.costs import interactive_usd
+from pagewave.prompts.request import Request, build_request, generation_config, request_body
+from pagewave.prompts.schema import response_schema
 from pagewave.tracking import flush_interactive, wrap_interactive
 from pagewave.waves.collect import judged
-from pagewave.workspace import Workbench, log
+from pagewave.workspace import Workbench
 
 
 @dataclass(frozen=True)

@@ -21,17 +21,18 @@ from pagewave.answers.scores import PageScore, matched_courses, normal_text, sco
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.errors import PagewaveError
 from pagewave.ledger import COMPARISON_MARK, Batch, Ledger
+from pagewave.log import log
 from pagewave.pages.dataset import Page
-from pagewave.plan.budget import as_it_fits
 from pagewave.plan.estimates import expectation
 from pagewave.plan.forecast import WaveForecast, forecast_of
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import Request, build_request
+from pagewave.waves.admission import as_it_fits
 from pagewave.waves.collect import collect
 from pagewave.waves.recover import clear_up, recover
 from pagewave.waves.submit import Submission, intend, send
 from pagewave.waves.wave import Members, sort_members
-from pagewave.workspace import Workbench, log
+from pagewave.workspace import Workbench
 
 Json = dict[str, Any]
 

@@ -18,11 +18,11 @@ from PIL import Image
 
 from pagewave.answers.intervals import MIN_PAGES
 from pagewave.answers.scores import FACTS, matched_courses, same_fact
+from pagewave.atomic import write_atomically
 from pagewave.commands.trials.comparison import Pair, Reading, Side
 from pagewave.commands.trials.summary import Summary
 from pagewave.commands.trials.words import Mark, marked
-from pagewave.plan.forecast import count
-from pagewave.workspace import write_atomically
+from pagewave.wording import count
 
 TEMPLATE = "comparison.html.jinja"
 LONGEST_SIDE = 1100

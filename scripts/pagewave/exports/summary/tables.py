@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pagewave.commands.command import age, moment
 from pagewave.waves.status import RunStatus
+from pagewave.wording import age, moment
 from pagewave.workspace import Workbench
 
 Cell = str | int | float | None

@@ -6,9 +6,9 @@ further package, and all it holds are bars and a scale.
 
 from dataclasses import dataclass, field
 
-from pagewave.commands.command import age
 from pagewave.exports.summary.templates import template
 from pagewave.ledger import Ledger
+from pagewave.wording import age
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 1100, 80, 30, 56, 22
 """Pixels: of the picture, beside and above the bars, and of a lane."""

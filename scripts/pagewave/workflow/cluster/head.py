@@ -9,8 +9,8 @@ from pagewave.exports.facts import facts_file
 from pagewave.pages.dataset import Book
 from pagewave.pages.prepare import scans_to_prepare
 from pagewave.workflow.cluster.images import handfuls
-from pagewave.workflow.cluster.orphans import JOBS, Announcement, announce, withdraw
-from pagewave.workspace import Workbench
+from pagewave.workflow.cluster.orphans import Announcement, announce, withdraw
+from pagewave.workspace import JOBS, Workbench
 
 
 class SentJobs:

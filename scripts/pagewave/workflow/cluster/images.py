@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, PagewaveError
 from pagewave.pages.dataset import Book
 from pagewave.pages.prepare import make_images, write_manifest
 from pagewave.pages.prepared import Manifest, PreparedImages
-from pagewave.workspace import write_atomically
 
 PAGES_A_JOB = 200
 """A job takes further books until it has so many pages.

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from pagewave.atomic import write_atomically
 from pagewave.errors import PagewaveError
 from pagewave.ledger.lock import LockedError, take_lock
-from pagewave.workspace import write_atomically
+from pagewave.workspace import JOBS
 
-JOBS = "jobs"
 LEFT_BEHIND = "jobs-left-behind"
 """The same folder while its jobs are being ended, so that a crash then does not forget them."""
 ANNOUNCED = "announced.json"

@@ -1,0 +1,33 @@
+"""How numbers, times and prices are put into words, wherever a person reads them."""
+
+from datetime import UTC, datetime
+
+
+def count(number: int, what: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def moment(seconds: float | None) -> str | None:
+    """Unix seconds as UTC, to the second: 2026-10-07T12:00:00Z."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def age(seconds: float) -> str:
+    """A span of time in its two largest units, such as `3 h 12 min`."""
+    whole = max(0, int(seconds))
+    units = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+    first = next((place for place, (_, size) in enumerate(units) if whole >= size), -1)
+    parts: list[str] = []
+    for name, size in units[first:][:2]:
+        number, whole = divmod(whole, size)
+        if number or not parts:
+            parts.append(f"{number} {name}")
+    return " ".join(parts)
+
+
+def dollars(usd: float | None) -> str:
+    """A price; a model without one has no price to show."""
+    return "unknown" if usd is None else f"{usd:.4f}"
