@@ -37,7 +37,7 @@ def summary_in_report(wildcards):
 
 
 def book_files(wildcards):
-    return [file for book in RUN.bench.dataset.books for file in files_of_book(book)]
+    return [file for book in RUN.dataset.books for file in files_of_book(book)]
 
 
 def files_of_book(book):

@@ -32,7 +32,7 @@ from pagewave.commands.command import (
 )
 from pagewave.console import printer, table
 from pagewave.errors import LedgerError
-from pagewave.gemini.connect import going_on, reaching, serving, workbench
+from pagewave.gemini.connect import going_on, open_session, reaching, serving
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, take_lock
 from pagewave.log import log_to_terminal
@@ -87,9 +87,9 @@ def _carry_out(options: argparse.Namespace) -> int:
         views = open_views(ledger, place.settings)
     orphans: list[Orphan] = []
     if options.live:
-        bench = workbench(place.settings, Dataset(()), ledger)
-        with reaching(bench, COMMAND):
-            states, orphans = live_states(bench, views)
+        session = open_session(place.settings, Dataset(()), ledger)
+        with reaching(session, COMMAND):
+            states, orphans = live_states(session, views)
         views = [replace(v, state=states.get(v.display_name, v.state)) for v in views]
     if options.json:
         report: dict[str, Any] = {"batches": [asdict(view) for view in views]}
@@ -103,16 +103,16 @@ def _carry_out(options: argparse.Namespace) -> int:
 
 def _cancel(place: Place, ledger: Ledger, options: argparse.Namespace) -> int:
     run = going_on(place.state_dir)
-    bench = workbench(place.settings, Dataset(()), ledger)
-    with reaching(bench, COMMAND):
-        cancelled = cancel(bench, options.cancel)
+    session = open_session(place.settings, Dataset(()), ledger)
+    with reaching(session, COMMAND):
+        cancelled = cancel(session, options.cancel)
     if options.json:
         batches = [{"name": name, "state": state} for name, state in cancelled]
         print_json({"cancelled": batches, "run_going_on": run.holder if run else None})
         return 0
     for name, state in cancelled:
         print(f"{name}: cancelled, now {state}.")
-    unconfirmed = sum(batch.name is None for batch in ledger.open_batches(bench.engine))
+    unconfirmed = sum(batch.name is None for batch in ledger.open_batches(session.engine))
     if unconfirmed:
         print(
             f"Not cancelled, because their creation is not confirmed: {unconfirmed}. While a run "
@@ -137,9 +137,9 @@ def _reconcile(place: Place, as_json: bool) -> int:
         raise LedgerError(f"{held} (A run settles such batches itself when it begins.)") from None
     log_to_terminal()
     with lock:
-        bench = workbench(place.settings, Dataset(()), Ledger.open(place.ledger))
-        with serving(bench):
-            settled = reconcile(bench)
+        session = open_session(place.settings, Dataset(()), Ledger.open(place.ledger))
+        with serving(session):
+            settled = reconcile(session)
     if as_json:
         print_json({"settled": [asdict(batch) for batch in settled]})
         return 0

@@ -35,6 +35,7 @@ from pagewave.config.settings import Settings, load_secrets
 from pagewave.console import printer, table
 from pagewave.errors import ConfigError
 from pagewave.gemini.connect import serving
+from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import log_to_terminal
@@ -43,7 +44,7 @@ from pagewave.plan.forecast import WaveForecast
 from pagewave.plan.outdated import edited_prompts
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
 from pagewave.wording import count
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 EXAMPLES = """examples:
   compare_prompts.py --a v1.jinja --b v1.1.jinja --sample 20
@@ -89,21 +90,21 @@ def _compare(options: argparse.Namespace) -> int:
             refuse_network(settings.paths.state_dir)
         ledger = Ledger.peek(settings.paths.ledger)
         ledger.check()  # what is paid follows from it
-        bench = Workbench(settings, scan(settings), ledger, prompts[0])
+        session = Session(settings, scan(settings), ledger, prompts[0])
         for line in edited_prompts(ledger, settings):
             print(f"pagewave: {line}", file=sys.stderr)
-        sides = make_sides(bench, prompts, _pages(bench, options))
+        sides = make_sides(session, prompts, _pages(session, options))
         run_id = None
-        forecasts = [forecast(bench, side) for side in sides]
+        forecasts = [forecast(session, side) for side in sides]
         if any(each.free < each.pages for each in forecasts):
             if not _agreed(sides, forecasts, options.yes):
                 print("Nothing was sent.", file=sys.stderr)
                 return NOT_ALL
             run_id = new_run_id()
             ledger.start_writing()
-            with serving(bench):
-                read(bench, sides, run_id)
-        pairs = make_pairs(bench, sides, run_id, options.truth)
+            with serving(session):
+                read(session, sides, run_id)
+        pairs = make_pairs(session, sides, run_id, options.truth)
         paid = ledger.run_usd(run_id) if run_id else 0.0
     summary = summarize(pairs, options.seed)
     now = datetime.now(UTC)
@@ -111,7 +112,7 @@ def _compare(options: argparse.Namespace) -> int:
     html = options.html or (
         settings.paths.logs_dir / "comparisons" / f"{versions}-{now:%Y%m%dT%H%M%SZ}.html"
     )
-    reader = "the embedded reader" if bench.engine == "embedded" else settings.model.name
+    reader = "the embedded reader" if session.engine == "embedded" else settings.model.name
     write_page(html, reader, sides, pairs, summary, f"{now:%Y-%m-%d %H:%M} UTC")
     if options.json:
         print_json(_report(sides, pairs, summary, paid, html))
@@ -119,7 +120,7 @@ def _compare(options: argparse.Namespace) -> int:
         _print(printer(), sides, pairs, summary)
         spent = "price unknown" if paid is None else f"{paid:.4f} USD spent now"
         print(f"{spent}. Side by side, with the images: {html}")
-    about = {"engine": bench.engine, "model": settings.model.name, "html": html.name}
+    about = {"engine": session.engine, "model": settings.model.name, "html": html.name}
     if recorded := record(secrets, sides, pairs, about):
         print(recorded, file=sys.stderr)
     return 0 if all(pair.complete for pair in pairs) else NOT_ALL
@@ -130,11 +131,11 @@ def _load(settings: Settings, template: str) -> Prompt:
     return load_prompt(settings.prompt.registry_dir, settings.prompt.name, file)
 
 
-def _pages(bench: Workbench, options: argparse.Namespace) -> list[Page]:
+def _pages(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
     """The pages to compare, each once."""
     if options.pages:
-        return [bench.dataset.page(key) for key in dict.fromkeys(options.pages)]
-    pages = sample(bench, options.sample, options.seed)
+        return [workspace.dataset.page(key) for key in dict.fromkeys(options.pages)]
+    pages = sample(workspace, options.sample, options.seed)
     if len(pages) < options.sample:
         print(f"pagewave: the data set has only {len(pages)} pages.", file=sys.stderr)
     return pages

@@ -23,7 +23,6 @@ from pagewave.commands.command import (
 )
 from pagewave.commands.selection import add_selection, selection_of
 from pagewave.console import printer, table
-from pagewave.gemini.connect import workbench
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
 from pagewave.plan.outdated import (
@@ -35,7 +34,7 @@ from pagewave.plan.outdated import (
     reading_again,
 )
 from pagewave.wording import count, dollars, moment
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   pages.py                                          every page on file
@@ -85,34 +84,34 @@ def _list(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
     dataset = scan(place.settings)
-    bench = workbench(place.settings, dataset, ledger)
+    workspace = open_workspace(place.settings, dataset, ledger)
     pages = {page.key: page for page in dataset.pages}
     found = [
         origin
         for origin in pages_on_file(ledger)
-        if _is_wanted(bench, origin, options)
+        if _is_wanted(workspace, origin, options)
         # A page without its file is read by the next run anyway.
-        and (origin.key not in pages or bench.page_file(pages[origin.key]).exists())
+        and (origin.key not in pages or workspace.page_file(pages[origin.key]).exists())
     ]
     known = [pages[origin.key] for origin in found if origin.key in pages]
     if options.print0:
         for page in known:
-            print(bench.page_file(page), end="\0")
+            print(workspace.page_file(page), end="\0")
     elif options.csv:
         _print_csv(found)
     elif options.json:
-        print_json(_report(bench, found, known, options))
+        print_json(_report(workspace, found, known, options))
     else:
-        _print(bench, found, known, options)
+        _print(workspace, found, known, options)
     return 0
 
 
-def _is_wanted(bench: Workbench, origin: PageOrigin, options: argparse.Namespace) -> bool:
+def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Namespace) -> bool:
     version = (options.prompt_version or "").removesuffix(".jinja")
     names = (origin.prompt_version, origin.prompt.removesuffix(".jinja"))
     return (
         origin.key in selection_of(options)
-        and (not options.outdated or is_outdated(bench, origin))
+        and (not options.outdated or is_outdated(workspace, origin))
         and (not version or version in names)
         and options.model in (None, origin.model)
         and options.engine in (None, origin.engine)
@@ -120,7 +119,7 @@ def _is_wanted(bench: Workbench, origin: PageOrigin, options: argparse.Namespace
     )
 
 
-def _command(bench: Workbench, known: Sequence[Page], options: argparse.Namespace) -> str:
+def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Namespace) -> str:
     """The command that reads the listed pages again."""
     listing = ["--outdated"] if options.outdated else []
     if options.older_than is not None:
@@ -132,14 +131,14 @@ def _command(bench: Workbench, known: Sequence[Page], options: argparse.Namespac
         if values := getattr(options, name):
             listing += [f"--{name}", *values]
     config_file = str(options.configfile) if options.configfile else None
-    return command_to_read_again(bench, known, listing, config_file)
+    return command_to_read_again(workspace, known, listing, config_file)
 
 
 # For people
 
 
 def _print(
-    bench: Workbench,
+    workspace: Workspace,
     found: Sequence[PageOrigin],
     known: Sequence[Page],
     options: argparse.Namespace,
@@ -155,7 +154,7 @@ def _print(
     groups = Counter((o.engine, o.made_with) for o in found)
     for (engine, made_with), number in sorted(groups.items()):
         console.print(f"{count(number, 'page')} read by engine {engine} with {made_with}.")
-    for line in edited_prompts(bench.ledger, bench.settings):
+    for line in edited_prompts(workspace.ledger, workspace.settings):
         console.print(f"Note: {line}")
     if not known:
         console.print("No page on file is like that." if not found else "")
@@ -163,9 +162,9 @@ def _print(
     gone = len(found) - len(known)
     if gone:
         console.print(f"{count(gone, 'page')} of them not in the data set any more.")
-    console.print(f"To read them again ({reading_again(bench, known)}):\n")
+    console.print(f"To read them again ({reading_again(workspace, known)}):\n")
     # Not by the console, which would break a long line.
-    print(f"    {_command(bench, known, options)}\n")
+    print(f"    {_command(workspace, known, options)}\n")
     console.print("The books they belong to are put together anew by the next plain run.")
 
 
@@ -199,7 +198,7 @@ def _print_csv(found: Sequence[PageOrigin]) -> None:
 
 
 def _report(
-    bench: Workbench,
+    workspace: Workspace,
     found: Sequence[PageOrigin],
     known: Sequence[Page],
     options: argparse.Namespace,
@@ -207,10 +206,10 @@ def _report(
     in_data_set = {page.key for page in known}
     return {
         "pages": [_record(o) | {"in_data_set": o.key in in_data_set} for o in found],
-        "edited_prompts": edited_prompts(bench.ledger, bench.settings),
+        "edited_prompts": edited_prompts(workspace.ledger, workspace.settings),
         "read_again": {
-            "command": _command(bench, known, options),
-            **asdict(reading_again(bench, known)),
+            "command": _command(workspace, known, options),
+            **asdict(reading_again(workspace, known)),
         }
         if known
         else None,

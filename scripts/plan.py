@@ -13,17 +13,16 @@ from typing import Any
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.trials.asking import Question, question
 from pagewave.console import printable, printer
-from pagewave.gemini.connect import workbench
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan
 from pagewave.pages.prepare import refuse_broken
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import view
-from pagewave.plan.targets import Command, demand
+from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.request import generation_config, request_body
 from pagewave.prompts.schema import response_schema
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   plan.py                                                  what `snakemake` would read
@@ -45,17 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _plan(options: argparse.Namespace) -> int:
     settings = find_place(options, needs_config=True).settings
     ledger = Ledger.peek(settings.paths.ledger)
-    bench = workbench(settings, scan(settings), ledger)
+    workspace = open_workspace(settings, scan(settings), ledger)
     if options.show:
-        _show(bench, question(bench, options.show), options.json)
+        _show(workspace, question(workspace, options.show), options.json)
         return 0
-    wanted = demand(bench, Command(), bench.dead_letters())
+    wanted = wanted_pages(workspace, Command(), workspace.dead_letters())
     refuse_broken(
-        bench.images, bench.dataset, [bench.dataset.page(key) for c in wanted.chains for key in c]
+        workspace.images,
+        workspace.dataset,
+        [workspace.dataset.page(key) for c in wanted.chains for key in c],
     )
     pages = plan(wanted.chains, settings.execution.batch_size_limit)
-    schedule = Schedule(ledger, "next", pages, bench.goes_on)
-    forecast = Forecast(bench, schedule).whole(wanted.blocked)
+    schedule = Schedule(ledger, "next", pages, workspace.continues_past_dead_letters)
+    forecast = Forecast(workspace, schedule).whole(wanted.blocked)
     if options.json:
         print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})
     else:
@@ -63,9 +64,9 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(bench: Workbench, asked: Question, as_json: bool) -> None:
+def _show(workspace: Workspace, asked: Question, as_json: bool) -> None:
     """The prompt and the request of a page's first or next attempt."""
-    request = _request(bench, asked)
+    request = _request(workspace, asked)
     told = f"Told of the page before: {asked.context.told}."
     if as_json:
         print_json(
@@ -86,11 +87,13 @@ def _show(bench: Workbench, asked: Question, as_json: bool) -> None:
     print(printable(json.dumps(request, indent=1, ensure_ascii=False)))
 
 
-def _request(bench: Workbench, asked: Question) -> dict[str, Any]:
-    key, ledger = asked.page.key, bench.ledger
-    attempt = 1 + ledger.failure_counts(bench.engine)[key].counted
-    config = generation_config(bench.settings, attempt, ledger.error_types(key, bench.engine))
-    schema = response_schema(bench.prompt.page_model)
+def _request(workspace: Workspace, asked: Question) -> dict[str, Any]:
+    key, ledger = asked.page.key, workspace.ledger
+    attempt = 1 + ledger.failure_counts(workspace.engine)[key].counted
+    config = generation_config(
+        workspace.settings, attempt, ledger.error_types(key, workspace.engine)
+    )
+    schema = response_schema(workspace.prompt.page_model)
     body = request_body(asked.request, IMAGE, config, schema)
     copy: dict[str, Any] = json.loads(json.dumps(body))  # the schema itself is not to be changed
     return copy

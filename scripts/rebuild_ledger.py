@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pagewave.commands.command import Place, command_parser, find_place, print_json, run_command
 from pagewave.commands.rebuild.from_service import NOT_RECOVERED, Rebuilt, rebuild
-from pagewave.gemini.connect import serving, workbench
+from pagewave.gemini.connect import open_session, serving
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import take_lock
 from pagewave.log import log_to_terminal
@@ -49,10 +49,10 @@ def _carry_out(options: argparse.Namespace) -> int:
         path = _copy(place, Path(scratch)) if options.dry_run else place.ledger
         ledger = Ledger.open(path)
         ledger.check()
-        bench = workbench(place.settings, scan(place.settings), ledger)
-        with nullcontext() if options.files_only else serving(bench):
-            found = rebuild(bench, ask_service=not options.files_only)
-        bench.ledger.close()
+        session = open_session(place.settings, scan(place.settings), ledger)
+        with nullcontext() if options.files_only else serving(session):
+            found = rebuild(session, ask_service=not options.files_only)
+        session.ledger.close()
     if options.json:
         print_json(
             {"dry_run": options.dry_run, **asdict(found), "not_recovered": list(NOT_RECOVERED)}

@@ -22,13 +22,13 @@ from pagewave.commands.command import command_parser, find_place, print_json, ru
 from pagewave.commands.trials.asking import Question, Reply, ask, logged_to_braintrust, question
 from pagewave.config.settings import Settings, load_secrets
 from pagewave.console import printable, printer, table
-from pagewave.gemini.connect import serving, workbench
+from pagewave.gemini.connect import open_session, serving
 from pagewave.ledger import Ledger
 from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFIX
 from pagewave.wording import dollars
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 EXAMPLES = """examples:
   try_prompt.py --page 'Ohio:Merrivale Female Seminary:1859:3'
@@ -66,18 +66,18 @@ def _try(options: argparse.Namespace) -> int:
         paths = settings.paths.model_copy(update={"state_dir": Path(scratch)})
         settings = settings.model_copy(update={"paths": paths})
         # No file is there: a ledger in memory.
-        bench = workbench(settings, scan(settings), Ledger.peek(paths.ledger))
-        questions = [question(bench, key) for key in options.page]
-        with serving(bench), logged_to_braintrust(load_secrets(Path.cwd())):
+        session = open_session(settings, scan(settings), Ledger.peek(paths.ledger))
+        questions = [question(session, key) for key in options.page]
+        with serving(session), logged_to_braintrust(load_secrets(Path.cwd())):
             for asked in questions:
                 if not options.json:
-                    _show_question(console, bench, asked)
-                reply = ask(bench, asked, options.truth)
+                    _show_question(console, session, asked)
+                reply = ask(session, asked, options.truth)
                 good = good and isinstance(reply.result, Answer)
                 if options.json:
-                    reports.append(_report(bench, asked, reply))
+                    reports.append(_report(session, asked, reply))
                 else:
-                    _show_reply(console, bench, reply)
+                    _show_reply(console, session, reply)
     if options.json:
         print_json(reports)
     return 0 if good else NO_ANSWER
@@ -96,7 +96,7 @@ def _with_template(settings: Settings, template: str | None) -> Settings:
 # For people
 
 
-def _show_question(console: Console, bench: Workbench, asked: Question) -> None:
+def _show_question(console: Console, workspace: Workspace, asked: Question) -> None:
     prompt = Text(printable(asked.request.prompt))
     prompt.highlight_regex(
         rf"(?ms)^{re.escape(CONTEXT_BEGIN)}\n.*?\n{re.escape(CONTEXT_END)}$", "cyan"
@@ -104,7 +104,7 @@ def _show_question(console: Console, bench: Workbench, asked: Question) -> None:
     console.print(
         Panel(
             prompt,
-            title=f"{bench.prompt.name}/{bench.prompt.template_file}",
+            title=f"{workspace.prompt.name}/{workspace.prompt.template_file}",
             subtitle=f"for {asked.page.key}",
             width=PANEL_WIDTH,
         )
@@ -112,7 +112,7 @@ def _show_question(console: Console, bench: Workbench, asked: Question) -> None:
     console.print(f"Told of the page before: {asked.context.told}.\n")
 
 
-def _show_reply(console: Console, bench: Workbench, reply: Reply) -> None:
+def _show_reply(console: Console, workspace: Workspace, reply: Reply) -> None:
     result = reply.result
     if isinstance(result, Answer):
         console.print(Panel(Text(printable(result.page.text())), title="text", width=PANEL_WIDTH))
@@ -128,7 +128,7 @@ def _show_reply(console: Console, bench: Workbench, reply: Reply) -> None:
         thoughts = f" and {usage.thoughts_tokens:,} of thought" if usage.thoughts_tokens else ""
         console.print(
             f"{usage.prompt_tokens:,} tokens in, {usage.output_tokens:,} out{thoughts}, "
-            f"{_price(bench, reply)}, {reply.seconds:.1f} s."
+            f"{_price(workspace, reply)}, {reply.seconds:.1f} s."
         )
     if reply.score:
         found = reply.score
@@ -165,8 +165,8 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _price(bench: Workbench, reply: Reply) -> str:
-    if bench.engine == "embedded":
+def _price(workspace: Workspace, reply: Reply) -> str:
+    if workspace.engine == "embedded":
         return f"free here ({dollars(reply.usd)} USD at Gemini's interactive price)"
     return f"{dollars(reply.usd)} USD"
 
@@ -174,22 +174,22 @@ def _price(bench: Workbench, reply: Reply) -> str:
 # For machines
 
 
-def _report(bench: Workbench, asked: Question, reply: Reply) -> dict[str, Any]:
+def _report(workspace: Workspace, asked: Question, reply: Reply) -> dict[str, Any]:
     result = reply.result
     return {
         "key": asked.page.key,
-        "prompt": f"{bench.prompt.name}/{bench.prompt.template_file}",
-        "prompt_sha256": bench.prompt.sha256,
+        "prompt": f"{workspace.prompt.name}/{workspace.prompt.template_file}",
+        "prompt_sha256": workspace.prompt.sha256,
         "rendered_prompt": asked.request.prompt,
         "previous_context": asked.context.text,
         "previous_page_unread": asked.context.unread.key if asked.context.unread else None,
-        "engine": bench.engine,
-        "model": bench.settings.model.name,
+        "engine": workspace.engine,
+        "model": workspace.settings.model.name,
         "flags": [f._asdict() for f in result.flags] if isinstance(result, Answer) else [],
         "page": json.loads(result.page_json) if isinstance(result, Answer) else None,
         "error": None if isinstance(result, Answer) else asdict(result),
         "usage": asdict(result.usage) if result.usage else None,
-        "usd": reply.usd if bench.engine == "gemini" else 0.0,
+        "usd": reply.usd if workspace.engine == "gemini" else 0.0,
         "usd_at_gemini": reply.usd,
         "seconds": reply.seconds,
         "score": reply.score.as_dict() if reply.score else None,

@@ -121,8 +121,10 @@ def test_fingerprints_and_request_lines(engine: str, expected: dict[str, Any]) -
 
 
 def test_display_names_and_row_ids() -> None:
-    bench = SimpleNamespace(settings=settings_of("gemini"), prompt=prompt_of(settings_of("gemini")))
-    name = submission._display_name(bench, "2026-01-02T03-04-05", 2, 7)  # type: ignore[arg-type]
+    session = SimpleNamespace(
+        settings=settings_of("gemini"), prompt=prompt_of(settings_of("gemini"))
+    )
+    name = submission._display_name(session, "2026-01-02T03-04-05", 2, 7)  # type: ignore[arg-type]
     assert re.fullmatch(r"pagewave-2026-01-02T03-04-05-lane2-wave7-72ba49c0-[0-9a-f]{8}", name)
     row_id = rows.row_id("run-1-lane1-wave1-00000000-00000000", "Ohio:Elm:1850:1")
     assert str(row_id) == "f76c5b4e-1c72-5679-97a9-de177974d66a"

@@ -20,6 +20,7 @@ from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.library import REPO, Library
 from pagewave.config.settings import load_secrets, load_settings
 from pagewave.errors import ServiceError, exit_on_error
+from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, PlannedPage, Record
 from pagewave.log import _Formatter
 from pagewave.pages.dataset import scan
@@ -27,9 +28,9 @@ from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, load_prompt
 from pagewave.prompts.request import Request, jsonl_line
 from pagewave.redaction import HIDDEN, hide_keys, remember_key
-from pagewave.waves.collect import Ended, understand
+from pagewave.waves.collect import Ended, parse_results
 from pagewave.workflow.snakefile import job
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 GEMINI_KEY = "AIzaSyCanary-of_Gemini/0123456789+abc"
 BRAINTRUST_KEY = "sk-canary-of-braintrust-9876543210"
@@ -188,14 +189,14 @@ def test_keys_are_hidden_however_they_are_spelled(tmp_path: Path) -> None:
 
 def test_what_holds_keys_does_not_show_them(tmp_path: Path) -> None:
     library = Library(tmp_path, {})
-    bench = Workbench(
+    session = Session(
         settings=load_settings(library.config | paths_of(tmp_path), tmp_path),
         dataset=None,  # type: ignore[arg-type]
         ledger=None,  # type: ignore[arg-type]
         prompt=None,  # type: ignore[arg-type]
         api_key=GEMINI_KEY,
     )
-    assert GEMINI_KEY not in repr(bench)
+    assert GEMINI_KEY not in repr(session)
 
 
 # Names
@@ -220,14 +221,14 @@ def test_odd_names_lead_nowhere(tmp_path: Path) -> None:
     settings = load_settings(paths_of(tmp_path), tmp_path)
     dataset = scan(settings)
     assert {book.state for book in dataset.books} == {n for n in ODD_NAMES if n[0] != "."}
-    bench = Workbench(settings, dataset, None, None)  # type: ignore[arg-type]
+    workspace = Workspace(settings, dataset, None, None)  # type: ignore[arg-type]
     for book in dataset.books:
         (page,) = book.pages
-        page_file = bench.page_file(page)
+        page_file = workspace.page_file(page)
         assert page_file.resolve() == (
             settings.paths.output_dir / book.state / book.school / "1850" / "1.json"
         )
-        for file in bench.book_files(book):
+        for file in workspace.book_files(book):
             assert file.resolve().is_relative_to(settings.paths.books_dir)
 
 
@@ -260,7 +261,7 @@ def test_keys_of_results_that_look_like_paths_are_only_text(tmp_path: Path) -> N
     settings = load_settings(paths_of(tmp_path), tmp_path)
     prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
     ledger = Ledger.open(tmp_path / "state/ledger.sqlite")
-    bench = Workbench(settings, scan(settings), ledger, prompt)
+    workspace = Workspace(settings, scan(settings), ledger, prompt)
     ledger.start_run("r1", "gemini", "m", [PlannedPage(asked, 1, 1, 0)], [])
     ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
     record = Record(asked, "f1", 1, None, "{}", "1.jpg", "a")
@@ -268,7 +269,7 @@ def test_keys_of_results_that_look_like_paths_are_only_text(tmp_path: Path) -> N
     files = {file for file in library.root.rglob("*") if file.is_file()}
     lines = [json.dumps({"key": key, "response": {}}).encode() for key in PATHS]
     ledger.store_lines(batch.id, list(zip(PATHS, lines, strict=True)))
-    attempts, failures = understand(bench, batch, Ended("SUCCEEDED", None, lines), [record])
+    attempts, failures = parse_results(workspace, batch, Ended("SUCCEEDED", None, lines), [record])
     assert [attempt.key for attempt in attempts] == [asked]
     assert [failure.error_type for failure in failures] == ["MissingResponse"]
     assert {file for file in library.root.rglob("*") if file.is_file()} == files

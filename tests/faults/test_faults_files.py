@@ -21,7 +21,7 @@ def first(reading: Reading, book: str = "Elm/1850") -> str:
 
 def image_hash(reading: Reading, key: str) -> str:
     """The content hash of a page's image, which is its display name at the service."""
-    return Reading.image_sha256(reading.bench.dataset.page(key).scan)
+    return Reading.image_sha256(reading.session.dataset.page(key).scan)
 
 
 # Uploads
@@ -155,12 +155,12 @@ def test_an_image_that_vanishes_is_its_pages_failure_alone(
     before, during = reading.key("Elm/1850", 2), reading.key("Fir/1850", 2)
 
     def remove(key: str) -> None:
-        reading.bench.dataset.page(key).scan.unlink(missing_ok=True)
+        reading.session.dataset.page(key).scan.unlink(missing_ok=True)
 
     upload = Gemini.upload
 
     def upload_late(self: Gemini, path: Path, *rest: Any) -> Any:
-        if path == reading.bench.dataset.page(during).scan:
+        if path == reading.session.dataset.page(during).scan:
             remove(during)
         return upload(self, path, *rest)
 

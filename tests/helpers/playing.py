@@ -83,8 +83,8 @@ class Player:
 
         def die() -> NoReturn:
             died.append(str(crash_at))
-            head.bench.stop.set()
-            head.bench.ledger.close()  # whatever other threads still do, it stays without effect
+            head.session.stop.set()
+            head.session.ledger.close()  # whatever other threads still do, it stays without effect
             raise Crash
 
         crash.arm(crash_at)
@@ -108,13 +108,13 @@ class Player:
             head = self._head(Command())
             head.begin()
             os.environ.pop(run.RUN_VARIABLE)
-            for batch in head.bench.ledger.open_batches("embedded"):
-                collect(head.bench, batch.id)
+            for batch in head.session.ledger.open_batches("embedded"):
+                collect(head.session, batch.id)
             head.end("failed")  # clears up too
             self._let_go(head)
 
     def _let_go(self, head: Run) -> None:
-        head.bench.ledger.close()
+        head.session.ledger.close()
         if head._lock_file:
             head._lock_file.close()
 
@@ -126,9 +126,9 @@ class Player:
         return head
 
     def _carry_out(self, head: Run) -> str:
-        books = head.bench.dataset.books
-        files = [file for book in books for file in head.bench.book_files(book)]
-        if not head.plan.demand.keys and all(file.exists() for file in files):
+        books = head.session.dataset.books
+        files = [file for book in books for file in head.session.book_files(book)]
+        if not head.plan.wanted.keys and all(file.exists() for file in files):
             return "nothing"
         try:
             head.begin()
@@ -137,8 +137,8 @@ class Player:
         finally:
             os.environ.pop(run.RUN_VARIABLE, None)
             if head._started:
-                self.forced.update(head.plan.demand.forced)
-        failed = bool(head.plan.demand.blocked)
+                self.forced.update(head.plan.wanted.forced)
+        failed = bool(head.plan.wanted.blocked)
         with ThreadPoolExecutor(self.at_once) as pool:
             lanes = [pool.submit(self._ride, head, lane) for lane in head.plan.schedule.lanes]
         for done in lanes:
@@ -167,7 +167,7 @@ class Player:
             for key in keys:
                 if head.plan.schedule.wave_of(key) == wave:  # else it rides again
                     try:
-                        head.write_page(head.bench.dataset.page(key))
+                        head.write_page(head.session.dataset.page(key))
                     except PagewaveError:
                         failed = True
         return failed
@@ -192,7 +192,7 @@ def undone(library: Library) -> tuple[set[str], set[str]]:
     """Keys of pages that are to be read and may be, and of those that are dead or behind one."""
     with contextlib.chdir(library.root):
         head = head_of(library, Command())
-        pending = {key for chain in head.plan.demand.chains for key in chain}
-        unread = set(head.plan.demand.blocked) | head.bench.dead_letters()
-        head.bench.ledger.close()
+        pending = {key for chain in head.plan.wanted.chains for key in chain}
+        unread = set(head.plan.wanted.blocked) | head.session.dead_letters()
+        head.session.ledger.close()
     return pending, unread

@@ -22,14 +22,14 @@ from pagewave.atomic import write_atomically
 from pagewave.config.settings import load_settings
 from pagewave.errors import OnItsWay
 from pagewave.gemini.client import Stopped
+from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan
 from pagewave.plan.schedule import Schedule, plan
-from pagewave.plan.targets import Command, demand
+from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.registry import load_prompt
 from pagewave.waves.recover import recover
 from pagewave.waves.wave import run_wave
-from pagewave.workspace import Workbench
 
 QUICK = {
     "batch": {
@@ -77,12 +77,12 @@ class Reading:
         self.library.configure(paths=paths, **QUICK)
         self.library.configure(**sections)
         self._runs = count(1)
-        self.bench = self._workbench()
+        self.session = self._new_session()
 
-    def _workbench(self) -> Workbench:
+    def _new_session(self) -> Session:
         settings = load_settings(self.library.config, self.root)
         choice = settings.prompt
-        return Workbench(
+        return Session(
             settings,
             scan(settings),
             Ledger.open(settings.paths.state_dir / "ledger.sqlite"),
@@ -101,14 +101,14 @@ class Reading:
 
         Where the configuration says that it does not wait, a lane ends at what is on its way.
         """
-        bench = self.bench = self._workbench()
+        session = self.session = self._new_session()
         run_id = f"{self.state}-run{next(self._runs)}"
-        recover(bench)
-        chains = demand(bench, Command(), bench.dead_letters()).chains
-        in_flight = {} if bench.waits else bench.ledger.in_flight(bench.engine)
-        pages = plan(chains, bench.settings.execution.batch_size_limit, in_flight)
-        bench.ledger.start_run(run_id, bench.engine, bench.settings.model.name, pages, [])
-        schedule = Schedule(bench.ledger, run_id, pages)
+        recover(session)
+        chains = wanted_pages(session, Command(), session.dead_letters()).chains
+        in_flight = {} if session.waits else session.ledger.in_flight(session.engine)
+        pages = plan(chains, session.settings.execution.batch_size_limit, in_flight)
+        session.ledger.start_run(run_id, session.engine, session.settings.model.name, pages, [])
+        schedule = Schedule(session.ledger, run_id, pages)
         for lane in schedule.lanes:
             for wave in count(1):
                 keys = schedule.members(lane, wave)
@@ -118,16 +118,16 @@ class Reading:
                 before_wave(wave)
                 manifest = self.root / "logs" / run_id / f"lane{lane}-wave{wave}.json"
                 try:
-                    run_wave(bench, run_id, lane, wave, keys, manifest)
+                    run_wave(session, run_id, lane, wave, keys, manifest)
                 except OnItsWay:
                     break
                 for key in keys:
                     self._write_page(run_id, key)
-        bench.ledger.end_run(run_id, "ok")
+        session.ledger.end_run(run_id, "ok")
 
     def run_until(self, condition: Callable[[], object]) -> None:
         """A run that is told to stop as soon as `condition` holds."""
-        stopper = threading.Thread(target=lambda: (wait_for(condition), self.bench.stop.set()))
+        stopper = threading.Thread(target=lambda: (wait_for(condition), self.session.stop.set()))
         stopper.start()
         with suppress(Stopped):
             self.run()
@@ -143,10 +143,10 @@ class Reading:
             yield
 
     def _write_page(self, run_id: str, key: str) -> None:
-        ledger = self.bench.ledger
+        ledger = self.session.ledger
         attempt_id = ledger.answer_in_run(run_id, key)
         if attempt_id is not None:
-            path = self.bench.page_file(self.bench.dataset.page(key))
+            path = self.session.page_file(self.session.dataset.page(key))
             write_atomically(path, ledger.attempt_page(attempt_id) + "\n")
             ledger.mark_written(key, attempt_id)
 
@@ -169,7 +169,7 @@ class Reading:
     @property
     def keys(self) -> list[str]:
         """The keys of all pages."""
-        return [page.key for page in self.bench.dataset.pages]
+        return [page.key for page in self.session.dataset.pages]
 
     def failures(self) -> Counter[tuple[str, str]]:
         """How often each error type befell each page (its key without the state)."""
@@ -213,7 +213,7 @@ class Reading:
 
     def dead(self) -> set[str]:
         """The dead letters."""
-        return self.bench.dead_letters()
+        return self.session.dead_letters()
 
     def totals(self) -> list[dict[str, Any]]:
         """What each batch was sent and brought, from the waves' manifests."""

@@ -168,5 +168,5 @@ def test_a_target_is_the_same_however_it_is_written(
     library.configure(paths={"output_dir": folder.format(root=tmp_path)})
     monkeypatch.chdir(tmp_path)
     name = target.format(root=tmp_path, file=f"results/pages/{BOOK}/1.json")
-    found = head_of(library, Command(targets={name})).plan.demand
+    found = head_of(library, Command(targets={name})).plan.wanted
     assert found.chains == [[f"{BOOK.replace('/', ':')}:1"]]

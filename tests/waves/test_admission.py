@@ -34,9 +34,9 @@ def run_when_idle(reading: Reading, server: EmbeddedProcess) -> None:
 
 def cancel_what_goes_on(reading: Reading) -> None:
     """Cancels every batch of this test that has not ended."""
-    for batch in reading.bench.gemini.list_batches():
+    for batch in reading.session.client.list_batches():
         if f"-{reading.state}-" in batch.display_name and not batch.ended:
-            reading.bench.gemini.cancel(batch.name)
+            reading.session.client.cancel(batch.name)
 
 
 def test_each_run_collects_and_sends_one_wave_of_every_lane(
@@ -195,7 +195,7 @@ def test_a_batch_beyond_its_deadline_is_cancelled_and_left_to_the_next_runs(
     reading.check()
 
 
-def test_the_bench_of_a_run_that_does_not_wait_never_sleeps_for_a_batch(
+def test_the_session_of_a_run_that_does_not_wait_never_sleeps_for_a_batch(
     tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look, and no pause: but for files that the service has to digest, nothing takes time."""

@@ -12,9 +12,9 @@ from helpers.library import REPO, Library
 from pagewave.config.settings import load_settings
 from pagewave.ledger import FailureRow, Ledger, PlannedPage, Record
 from pagewave.pages.dataset import scan
-from pagewave.plan.targets import Command, Demand, demand
+from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.prompts.registry import load_prompt
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 MIDDLE, LAST, GAP = "Ohio/Middle/1850", "Ohio/Last/1850", "Ohio/Gap/1850"
 # Of the last book, page 1 dies long after the other chain has ended.
@@ -138,7 +138,7 @@ def test_jobs_that_are_processes_go_on_too(tmp_path: Path) -> None:
 
 def demand_of(
     library: Library, mode: str, *targets: str, dead: list[str], files: list[str]
-) -> Demand:
+) -> Wanted:
     """The demand of a command when these pages are dead letters and those are on file."""
     library.configure(execution={"on_dead_letter": mode})
     config = library.config | {
@@ -155,13 +155,13 @@ def demand_of(
         failures = [FailureRow(key, n, True, "Truncated", "cut off") for n in (1, 2, 3)]
         ledger.commit_results(batch.id, "SUCCEEDED", None, [], failures)
     prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
-    bench = Workbench(settings, scan(settings), ledger, prompt)
+    workspace = Workspace(settings, scan(settings), ledger, prompt)
     for key in files:
-        path = bench.page_file(bench.dataset.page(key))
+        path = workspace.page_file(workspace.dataset.page(key))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     try:
-        return demand(bench, Command(targets=targets), bench.dead_letters())
+        return wanted_pages(workspace, Command(targets=targets), workspace.dead_letters())
     finally:
         ledger.close()
 

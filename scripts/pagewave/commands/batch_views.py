@@ -8,12 +8,12 @@ from pathlib import Path
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.gemini.client import RemoteBatch
+from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, Ledger, Record
 from pagewave.pages import image_files as images
 from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, estimate, likely_answer_tokens, usd
 from pagewave.waves.submit import settle_intents
 from pagewave.wording import moment
-from pagewave.workspace import Workbench
 
 
 @dataclass(frozen=True)
@@ -112,27 +112,27 @@ def _expected_usd(
 
 
 def live_states(
-    bench: Workbench, views: Sequence[BatchView]
+    session: Session, views: Sequence[BatchView]
 ) -> tuple[dict[str, str], list[Orphan]]:
     """The state of batches as of now by display name, and batches that the ledger doesn't know.
 
     A batch that the service does not know any more is LOST; one that it does not list, though its
     creation was begun, is NOT LISTED (yet).
     """
-    ours = [batch for batch in bench.gemini.list_batches() if _is_ours(bench, batch)]
+    ours = [batch for batch in session.client.list_batches() if _is_ours(session.settings, batch)]
     listed = {batch.display_name: batch for batch in reversed(ours)}  # the earliest of twins
     states = {}
     for view in views:
         remote = listed.get(view.display_name)
         if remote is None and view.name:
-            remote = bench.gemini.get(view.name)  # a list may be cut short: only a look can tell
+            remote = session.client.get(view.name)  # a list may be cut short: only a look can tell
         if remote:
             states[view.display_name] = remote.state
         elif view.name:
             states[view.display_name] = "LOST"
         elif view.status == "creating":
             states[view.display_name] = "NOT LISTED"
-    known = {batch.display_name for batch in bench.ledger.batches()}
+    known = {batch.display_name for batch in session.ledger.batches()}
     orphans = [
         Orphan(b.name, b.display_name, b.model, b.state, moment(b.created_at))
         for b in ours
@@ -141,7 +141,7 @@ def live_states(
     return states, orphans
 
 
-def cancel(bench: Workbench, name: str) -> list[tuple[str, str]]:
+def cancel(session: Session, name: str) -> list[tuple[str, str]]:
     """Cancel a batch by its name or display name, or `all` open ones; returns names and states.
 
     A batch may end as SUCCEEDED all the same, with what was read by then.
@@ -149,12 +149,12 @@ def cancel(bench: Workbench, name: str) -> list[tuple[str, str]]:
     Raises:
         DataError: there is no such batch, or it is not at the service (yet).
     """
-    batches = [batch for batch in bench.ledger.open_batches(bench.engine) if batch.name]
+    batches = [batch for batch in session.ledger.open_batches(session.engine) if batch.name]
     if name == "all":
         names = [batch.name for batch in batches if batch.name]
     else:
         names = [b.name for b in batches if b.name and name in (b.name, b.display_name)]
-        names = names or [b.name for b in _orphans_called(bench, name)]
+        names = names or [b.name for b in _orphans_called(session, name)]
         if not names:
             raise DataError(
                 f"There is no open batch {name!r}. Open are: "
@@ -163,17 +163,19 @@ def cancel(bench: Workbench, name: str) -> list[tuple[str, str]]:
             )
     ended = []
     for remote_name in names:
-        bench.gemini.cancel(remote_name)
-        remote = bench.gemini.get(remote_name)
+        session.client.cancel(remote_name)
+        remote = session.client.get(remote_name)
         ended.append((remote_name, remote.state if remote else "LOST"))
     return ended
 
 
-def reconcile(bench: Workbench) -> list[Settled]:
+def reconcile(session: Session) -> list[Settled]:
     """Settle the batches of unknown fate now, as the next run would when it begins."""
-    unsettled = [b.id for b in bench.ledger.open_batches(bench.engine) if b.status != "submitted"]
-    settle_intents(bench)
-    settled = [bench.ledger.batch(batch_id) for batch_id in unsettled]
+    unsettled = [
+        b.id for b in session.ledger.open_batches(session.engine) if b.status != "submitted"
+    ]
+    settle_intents(session)
+    settled = [session.ledger.batch(batch_id) for batch_id in unsettled]
     return [Settled(b.display_name, b.name, b.status, b.error) for b in settled]
 
 
@@ -202,16 +204,16 @@ def _view(ledger: Ledger, settings: Settings, batch: Batch) -> BatchView:
     )
 
 
-def _is_ours(bench: Workbench, remote: RemoteBatch) -> bool:
-    return remote.display_name.startswith(f"{bench.settings.batch.display_name_prefix}-")
+def _is_ours(settings: Settings, remote: RemoteBatch) -> bool:
+    return remote.display_name.startswith(f"{settings.batch.display_name_prefix}-")
 
 
-def _orphans_called(bench: Workbench, name: str) -> list[RemoteBatch]:
+def _orphans_called(session: Session, name: str) -> list[RemoteBatch]:
     """Batches of ours that the ledger doesn't know, by name or display name."""
     return [
         remote
-        for remote in bench.gemini.list_batches()
-        if _is_ours(bench, remote)
+        for remote in session.client.list_batches()
+        if _is_ours(session.settings, remote)
         and not remote.ended
         and name in (remote.name, remote.display_name)
     ]

@@ -11,10 +11,10 @@ from pagewave.atomic import write_atomically
 from pagewave.exports.facts import PageFacts
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Page
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 
-def write_book(bench: Workbench, book: Book, facts: Mapping[str, PageFacts]) -> None:
+def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts]) -> None:
     """Write both files of a book from its page files and from what the ledger knows of its pages.
 
     The ledger itself is not asked.
@@ -26,7 +26,7 @@ def write_book(bench: Workbench, book: Book, facts: Mapping[str, PageFacts]) -> 
     pages, missing, texts = [], [], []
     for page in book.pages:
         known = facts[page.key]
-        answer = _earlier_answer(bench, known) if known.reason else bench.read_page(page)
+        answer = _earlier_answer(workspace, known) if known.reason else workspace.read_page(page)
         if known.reason:
             missing.append(
                 {
@@ -54,7 +54,7 @@ def write_book(bench: Workbench, book: Book, facts: Mapping[str, PageFacts]) -> 
         "missing": missing,
         "pages": pages,
     }
-    book_file, text_file = bench.book_files(book)
+    book_file, text_file = workspace.book_files(book)
     write_atomically(text_file, "\n".join(texts))
     write_atomically(book_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
@@ -68,7 +68,7 @@ def _place(page: Page) -> dict[str, object]:
     }
 
 
-def _earlier_answer(bench: Workbench, known: PageFacts) -> PageModel | None:
+def _earlier_answer(workspace: Workspace, known: PageFacts) -> PageModel | None:
     if known.earlier_answer is None:
         return None
-    return bench.prompt.page_model.model_validate_json(known.earlier_answer)
+    return workspace.prompt.page_model.model_validate_json(known.earlier_answer)

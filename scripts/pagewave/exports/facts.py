@@ -15,7 +15,7 @@ from pagewave.atomic import write_atomically
 from pagewave.errors import PagewaveError
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Book, Page
-from pagewave.workspace import JOBS, Workbench
+from pagewave.workspace import JOBS, Workspace
 
 
 class PageFacts(BaseModel):
@@ -33,9 +33,9 @@ class PageFacts(BaseModel):
 _FILE = TypeAdapter(dict[str, PageFacts])
 
 
-def facts_of(bench: Workbench, book: Book) -> dict[str, PageFacts]:
+def facts_of(workspace: Workspace, book: Book) -> dict[str, PageFacts]:
     """The facts of all pages of a book, by key."""
-    return {page.key: _facts_of(bench, page) for page in book.pages}
+    return {page.key: _facts_of(workspace, page) for page in book.pages}
 
 
 def facts_file(run: Path, book: Book) -> Path:
@@ -63,11 +63,11 @@ def read_facts(path: Path) -> dict[str, PageFacts]:
         ) from error
 
 
-def _facts_of(bench: Workbench, page: Page) -> PageFacts:
-    reason = bench.why_dead(page.key) if bench.is_lost(page) else None
-    earlier = bench.earlier_answer(page) if reason else None
+def _facts_of(workspace: Workspace, page: Page) -> PageFacts:
+    reason = workspace.why_dead(page.key) if workspace.is_missing(page) else None
+    earlier = workspace.earlier_answer(page) if reason else None
     return PageFacts(
-        provenance=_provenance(bench.ledger, page),
+        provenance=_provenance(workspace.ledger, page),
         reason=reason,
         earlier_answer=earlier.model_dump_json() if earlier else None,
     )

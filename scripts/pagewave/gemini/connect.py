@@ -7,39 +7,38 @@ from pathlib import Path
 from pagewave.config.settings import Settings, load_secrets, require_key
 from pagewave.embedded.process import running_server, start_server
 from pagewave.errors import LedgerError
+from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, take_lock
 from pagewave.pages.dataset import Dataset
-from pagewave.prompts.registry import load_prompt
-from pagewave.workspace import Workbench
+from pagewave.workspace import chosen_prompt
 
 PATIENCE_SECONDS = 60.0
 """For which a command waits out trouble at the service; a run has `batch.outage_seconds`."""
 
 
-def workbench(settings: Settings, dataset: Dataset, ledger: Ledger) -> Workbench:
-    """A workbench for a person at the terminal, who does not wait as long as a run."""
+def open_session(settings: Settings, dataset: Dataset, ledger: Ledger) -> Session:
+    """A session for a person at the terminal, who does not wait as long as a run."""
     batch = settings.batch
     patience = min(PATIENCE_SECONDS, batch.outage_seconds)
     hasty = batch.model_copy(update={"outage_seconds": patience})
-    chosen = settings.prompt
-    prompt = load_prompt(chosen.registry_dir, chosen.name, chosen.template_file)
-    return Workbench(settings.model_copy(update={"batch": hasty}), dataset, ledger, prompt)
+    prompt = chosen_prompt(settings)
+    return Session(settings.model_copy(update={"batch": hasty}), dataset, ledger, prompt)
 
 
 @contextmanager
-def serving(bench: Workbench) -> Iterator[None]:
-    """Point the bench at the service, for a command that holds the lock.
+def serving(session: Session) -> Iterator[None]:
+    """Point the session at the service, for a command that holds the lock.
 
     An embedded server is started over the jobs of before, and ends with the command; what it had
     not read by then it reads when it runs again.
     """
-    if bench.engine == "gemini":
-        bench.api_key = require_key(bench.settings, load_secrets(Path.cwd()))
+    if session.engine == "gemini":
+        session.api_key = require_key(session.settings, load_secrets(Path.cwd()))
         yield
         return
-    server = start_server(bench.settings)
-    bench.base_url, bench.api_key = server.base_url, server.token
+    server = start_server(session.settings)
+    session.base_url, session.api_key = server.base_url, server.token
     try:
         yield
     finally:
@@ -47,8 +46,8 @@ def serving(bench: Workbench) -> Iterator[None]:
 
 
 @contextmanager
-def reaching(bench: Workbench, command: str) -> Iterator[None]:
-    """Point the bench at the service, also while a run is going on.
+def reaching(session: Session, command: str) -> Iterator[None]:
+    """Point the session at the service, also while a run is going on.
 
     An embedded server that a run has started is used; without one, the lock is taken and a server
     started. Google's needs neither.
@@ -56,23 +55,23 @@ def reaching(bench: Workbench, command: str) -> Iterator[None]:
     Raises:
         LedgerError: somebody holds the lock and has no server that can be reached.
     """
-    if bench.engine == "gemini":
-        with serving(bench):
+    if session.engine == "gemini":
+        with serving(session):
             yield
         return
     try:
-        lock = take_lock(bench.settings.paths.state_dir, command)
+        lock = take_lock(session.settings.paths.state_dir, command)
     except LockedError as held:
-        address = running_server(bench.settings)
+        address = running_server(session.settings)
         if address is None or address.owner != held.holder:
             raise LedgerError(
-                f"Process {held.holder} ({held.what}) is using {bench.settings.paths.state_dir}, "
+                f"Process {held.holder} ({held.what}) is using {session.settings.paths.state_dir}, "
                 "and its embedded server can't be reached (yet). Try again in a moment."
             ) from held
-        bench.base_url, bench.api_key = address.base_url, address.token
+        session.base_url, session.api_key = address.base_url, address.token
         yield
         return
-    with lock, serving(bench):
+    with lock, serving(session):
         yield
 
 

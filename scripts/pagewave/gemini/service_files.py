@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pagewave import crash_points as crash
 from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, RemoteFile
+from pagewave.gemini.session import Session
 from pagewave.log import log
-from pagewave.workspace import Workbench
 
 
 def upload(
-    bench: Workbench,
+    session: Session,
     path: Path,
     mime_type: str,
     display_name: str,
@@ -31,15 +31,15 @@ def upload(
     def new_name() -> str:
         name = unused_name()
         expires_at = time.time() + UPLOAD_LIFE_SECONDS
-        bench.ledger.add_file(
-            bench.engine, name, expires_at, image_sha256=image_sha256, batch_id=batch_id
+        session.ledger.add_file(
+            session.engine, name, expires_at, image_sha256=image_sha256, batch_id=batch_id
         )
         return name
 
-    patience = bench.settings.files.processing_seconds
-    file = bench.gemini.upload(path, mime_type, display_name, patience, new_name)
+    patience = session.settings.files.processing_seconds
+    file = session.client.upload(path, mime_type, display_name, patience, new_name)
     crash.point("file-uploaded")
-    bench.ledger.confirm_file(bench.engine, file.name, file.uri, file.expires_at)
+    session.ledger.confirm_file(session.engine, file.name, file.uri, file.expires_at)
     return file
 
 
@@ -48,18 +48,18 @@ def unused_name() -> str:
     return f"files/pagewave-{secrets.token_hex(12)}"
 
 
-def delete_files_of(bench: Workbench, batch_id: int) -> None:
+def delete_files_of(session: Session, batch_id: int) -> None:
     """Delete what a collected batch leaves, but for what the next attempts need."""
-    _delete(bench, bench.ledger.release_files_of(batch_id))
+    _delete(session, session.ledger.release_files_of(batch_id))
 
 
-def delete_unneeded_files(bench: Workbench) -> None:
+def delete_unneeded_files(session: Session) -> None:
     """Delete every file of ours that no open batch needs, whoever left it."""
-    bench.ledger.forget_expired_files(bench.engine)
-    _delete(bench, bench.ledger.release_files(bench.engine))
+    session.ledger.forget_expired_files(session.engine)
+    _delete(session, session.ledger.release_files(session.engine))
 
 
-def _delete(bench: Workbench, names: list[str]) -> None:
+def _delete(session: Session, names: list[str]) -> None:
     """Delete files; when one can't be deleted now, the rest is left for later as well.
 
     They expire by themselves after two days, so that nothing fails for it.
@@ -67,11 +67,11 @@ def _delete(bench: Workbench, names: list[str]) -> None:
     deleted: list[str] = []
 
     def delete(name: str) -> None:
-        bench.gemini.delete_file(name)
+        session.client.delete_file(name)
         deleted.append(name)
         crash.point("cleanup")
 
-    with ThreadPoolExecutor(bench.settings.files.upload_concurrency) as pool:
+    with ThreadPoolExecutor(session.settings.files.upload_concurrency) as pool:
         for done in [pool.submit(delete, name) for name in names]:
             try:
                 done.result()
@@ -81,4 +81,4 @@ def _delete(bench: Workbench, names: list[str]) -> None:
                 log.warning("uploaded files could not be deleted, later then (%s)", error)
                 pool.shutdown(wait=False, cancel_futures=True)
     if deleted:
-        bench.ledger.forget_files(bench.engine, deleted)
+        session.ledger.forget_files(session.engine, deleted)

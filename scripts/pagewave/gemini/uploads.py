@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pagewave.gemini.client import UploadFailed
 from pagewave.gemini.service_files import upload
+from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, explained
 from pagewave.log import log
 from pagewave.prompts.request import Request, jsonl_line
 from pagewave.prompts.schema import response_schema
-from pagewave.workspace import Workbench
 
 LIFE_LEFT_SECONDS = 36 * 3600.0
 """An image uploaded earlier is used again only if it lives so long: the service's target for a
@@ -22,7 +22,7 @@ batch is 24 hours, and until the quota lets it in, 12 may pass before uploads ar
 
 
 def upload_images(
-    bench: Workbench, requests: Sequence[Request]
+    session: Session, requests: Sequence[Request]
 ) -> tuple[dict[str, str], dict[str, Exception]]:
     """URIs of the requests' images by content hash, and why others have none.
 
@@ -34,15 +34,15 @@ def upload_images(
     distinct = {request.facts.sha256: request for request in requests}
 
     def send(request: Request) -> None:
-        bench.gemini.pause(0)  # ends a long queue at once when the run is told to stop
+        session.client.pause(0)  # ends a long queue at once when the run is told to stop
         sha256 = request.facts.sha256
         try:
-            uris[sha256] = _reusable(bench, sha256) or _upload(bench, request)
+            uris[sha256] = _reusable(session, sha256) or _upload(session, request)
         except (OSError, UploadFailed) as problem:
             log.warning("%s: %s", request.key, problem)
             problems[sha256] = problem
 
-    with ThreadPoolExecutor(bench.settings.files.upload_concurrency) as pool:
+    with ThreadPoolExecutor(session.settings.files.upload_concurrency) as pool:
         uploads = [pool.submit(send, request) for request in distinct.values()]
         try:
             for done in uploads:
@@ -54,7 +54,7 @@ def upload_images(
 
 
 def upload_requests(
-    bench: Workbench, batch: Batch, requests: Sequence[Request], uris: Mapping[str, str]
+    session: Session, batch: Batch, requests: Sequence[Request], uris: Mapping[str, str]
 ) -> str:
     """Upload a batch's requests as one JSONL file; returns the service's name for it.
 
@@ -62,33 +62,33 @@ def upload_requests(
         UploadFailed: the service does not take it.
         ServiceError: the service refuses all uploads, or is not there.
     """
-    configs = {r.key: json.loads(r.generation_config) for r in bench.ledger.records(batch.id)}
-    schema = response_schema(bench.prompt.page_model)
-    path = bench.request_file(batch.display_name)
+    configs = {r.key: json.loads(r.generation_config) for r in session.ledger.records(batch.id)}
+    schema = response_schema(session.prompt.page_model)
+    path = session.request_file(batch.display_name)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             for request in requests:
                 uri = uris[request.facts.sha256]
                 file.write(jsonl_line(request, uri, configs[request.key], schema))
-    return upload(bench, path, "application/jsonl", batch.display_name, batch_id=batch.id).name
+    return upload(session, path, "application/jsonl", batch.display_name, batch_id=batch.id).name
 
 
-def _reusable(bench: Workbench, sha256: str) -> str | None:
+def _reusable(session: Session, sha256: str) -> str | None:
     """URI of an image that the service still has: it is asked, as files may go early."""
-    known = bench.ledger.uploaded_image(bench.engine, sha256, time.time() + LIFE_LEFT_SECONDS)
+    known = session.ledger.uploaded_image(session.engine, sha256, time.time() + LIFE_LEFT_SECONDS)
     if not known:
         return None
     name, uri = known
-    file = bench.gemini.file(name)
+    file = session.client.file(name)
     if file and file.state == "ACTIVE":
         return uri
-    bench.ledger.forget_files(bench.engine, [name])
+    session.ledger.forget_files(session.engine, [name])
     return None
 
 
-def _upload(bench: Workbench, request: Request) -> str:
+def _upload(session: Session, request: Request) -> str:
     facts = request.facts
     return upload(
-        bench, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
+        session, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
     ).uri

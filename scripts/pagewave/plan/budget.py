@@ -15,7 +15,6 @@ from pagewave.config.settings import Pricing, Settings
 from pagewave.errors import BudgetReached, ConfigError
 from pagewave.ledger import Cost, Ledger, Record
 from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
-from pagewave.workspace import Workbench
 
 MOST_INPUT_TOKENS = 32_768
 """For a record of which the ledger has no estimate, such as one of a restored ledger."""
@@ -64,44 +63,48 @@ def budgets(ledger: Ledger, settings: Settings, run_id: str | None) -> list[Budg
     return found
 
 
-def check_prices(bench: Workbench) -> None:
+def check_prices(ledger: Ledger, settings: Settings) -> None:
     """Before anything is sent: can all that a budget counts be priced?
 
     Raises:
         ConfigError: the ledger holds records of a model whose price is not known.
     """
-    if bench.settings.execution.max_cost_usd_total is not None:
-        _used(bench.settings, bench.ledger.costs(bench.engine))
+    if settings.execution.max_cost_usd_total is not None:
+        _used(settings, ledger.costs(settings.engine))
 
 
-def reserve(bench: Workbench, run_id: str, what: str, records: Sequence[Record]) -> None:
+def reserve(
+    ledger: Ledger, settings: Settings, run_id: str, what: str, records: Sequence[Record]
+) -> None:
     """Make sure that there is room for these records; called by what writes their intent.
 
-    It must be inside of the same transaction, and that inside of `as_it_fits`.
+    It must be inside of the same transaction, and that inside of `within_budget`.
 
     Raises:
         BudgetReached: the run sends nothing more.
     """
-    if not has_budget(bench.settings):
+    if not has_budget(settings):
         return
-    if bench.ledger.over_budget(run_id):
+    if ledger.over_budget(run_id):
         raise BudgetReached(f"{what}: not sent, the budget has no room for it.")
-    wanted = sum(_most(bench.settings.pricing, record) for record in records)
-    is_trial = bench.settings.engine == "embedded"
+    wanted = sum(_most(settings.pricing, record) for record in records)
+    is_trial = settings.engine == "embedded"
     prices = " (at Gemini's prices: the embedded engine costs nothing)" if is_trial else ""
-    for budget in budgets(bench.ledger, bench.settings, run_id):
+    for budget in budgets(ledger, settings, run_id):
         if budget.spent + budget.held + wanted > budget.limit:
-            open_batches = bench.ledger.open_batches(bench.engine)
+            open_batches = ledger.open_batches(settings.engine)
             raise NoRoom(
                 f"{what}: not sent. {budget}; it might cost up to {wanted:.4f} more{prices}.",
                 [batch.id for batch in open_batches],
             )
 
 
-def reserve_now(bench: Workbench, run_id: str, what: str, records: Sequence[Record]) -> None:
+def reserve_now(
+    ledger: Ledger, settings: Settings, run_id: str, what: str, records: Sequence[Record]
+) -> None:
     """Like `reserve`, for what can't wait: what is sent once more, the first try not given up."""
     try:
-        reserve(bench, run_id, what, records)
+        reserve(ledger, settings, run_id, what, records)
     except NoRoom as full:
         raise BudgetReached(str(full)) from None
 

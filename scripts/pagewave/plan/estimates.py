@@ -20,7 +20,7 @@ from pagewave.errors import DataError
 from pagewave.ledger import Measured
 from pagewave.pages.ink import share_of_print
 from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, Estimate, estimate, likely_answer_tokens
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 FEWEST_PAGES = 16
 """Fewer say less than the rule of thumb: the lengths of answers spread by 60 % of their mean, so
@@ -35,10 +35,10 @@ LEAST_ERROR = 0.03
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """What pages read with the bench's model and prompt will use; `measured` is what others did."""
+class Estimator:
+    """What pages will use with today's model and prompt; `measured` is what others did use."""
 
-    bench: Workbench
+    workspace: Workspace
     measured: Measured
 
     @property
@@ -73,9 +73,9 @@ class Expectation:
 
     @cached_property
     def _likely_tokens(self) -> int:
-        settings = self.bench.settings
+        settings = self.workspace.settings
         likely = settings.pricing.output_tokens_per_page or round(
-            _likely(self.bench, self._images(page.key for page in self.bench.dataset.pages))
+            _likely(self.workspace, self._images(page.key for page in self.workspace.dataset.pages))
         )
         return min(likely, settings.model.generation_config.max_output_tokens or likely)
 
@@ -83,17 +83,17 @@ class Expectation:
     def _more_print(self) -> float:
         """How much longer answers will be than those that were measured, by the print."""
         read = self._images_read
-        were = _likely(self.bench, [Path(read[key]) for key in _some(read)])
-        keys = [page.key for page in self.bench.dataset.pages]
+        were = _likely(self.workspace, [Path(read[key]) for key in _some(read)])
+        keys = [page.key for page in self.workspace.dataset.pages]
         # Where all were read, they are read again.
         to_read = self._images([key for key in keys if key not in read] or keys)
-        return _likely(self.bench, to_read) / were
+        return _likely(self.workspace, to_read) / were
 
     @cached_property
     def _images_read(self) -> dict[str, str]:
-        bench = self.bench
-        return bench.ledger.measured_images(
-            bench.engine, bench.settings.model.name, bench.prompt.sha256
+        workspace = self.workspace
+        return workspace.ledger.measured_images(
+            workspace.engine, workspace.settings.model.name, workspace.prompt.sha256
         )
 
     def _images(self, keys: Iterable[str]) -> list[Path]:
@@ -101,14 +101,14 @@ class Expectation:
         images = []
         for key in _some(keys):
             with suppress(DataError):  # none was made of its scan yet
-                images.append(self.bench.images.file(self.bench.dataset.page(key)))
+                images.append(self.workspace.images.file(self.workspace.dataset.page(key)))
         return images
 
 
-def expectation(bench: Workbench) -> Expectation:
+def estimator(workspace: Workspace) -> Estimator:
     """What the ledger and the data set tell today."""
-    model, prompt = bench.settings.model.name, bench.prompt.sha256
-    return Expectation(bench, bench.ledger.measured(bench.engine, model, prompt))
+    model, prompt = workspace.settings.model.name, workspace.prompt.sha256
+    return Estimator(workspace, workspace.ledger.measured(workspace.engine, model, prompt))
 
 
 def _some(keys: Iterable[str]) -> list[str]:
@@ -117,9 +117,9 @@ def _some(keys: Iterable[str]) -> list[str]:
     return heapq.nsmallest(IMAGES_LOOKED_AT, keys, key=lambda key: crc32(key.encode()))
 
 
-def _likely(bench: Workbench, images: Sequence[Path]) -> float:
+def _likely(workspace: Workspace, images: Sequence[Path]) -> float:
     """Tokens of a likely answer, averaged over the images."""
-    known = bench.shares_of_print
+    known = workspace.shares_of_print
     tokens = []
     for image in images:
         with suppress(DataError):  # it is gone, or broken

@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
-from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Expectation, expectation
+from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
 from pagewave.plan.schedule import Schedule
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
-from pagewave.waves.wave import build_request_from
 from pagewave.wording import count
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 TYPICAL_CONTEXT_CHARACTERS = 800
 """What a page hands to the next: 500 characters of text and three courses, with headings."""
@@ -121,21 +121,23 @@ class Forecast:
     `forced` are keys that the command wants read anew, which the ledger does not know of yet.
     """
 
-    def __init__(self, bench: Workbench, schedule: Schedule, forced: Collection[str] = ()) -> None:
-        self._bench = bench
+    def __init__(
+        self, workspace: Workspace, schedule: Schedule, forced: Collection[str] = ()
+    ) -> None:
+        self._workspace = workspace
         self._schedule = schedule
         self._forced = forced
-        self._expected = expectation(bench)
-        self._expected_at = bench.ledger.latest_wave()
+        self._expected = estimator(workspace)
+        self._expected_at = workspace.ledger.latest_wave()
 
     def wave(self, lane: int, wave: int) -> WaveForecast:
         """What a wave will hold, as far as can be told today."""
         keys = self._schedule.members(lane, wave)
-        pages = [self._bench.dataset.page(key) for key in keys]
+        pages = [self._workspace.dataset.page(key) for key in keys]
         paid = [page for page in pages if page.key not in self._settled]
         expected = self._expectation()
         return forecast_of(
-            self._bench,
+            self._workspace.settings,
             pages,
             [expected_tokens(expected, page) for page in paid],
             free=sum(key in self._free for key in keys),
@@ -148,23 +150,25 @@ class Forecast:
         Args:
             blocked: keys of dead letters, and of what waits for them.
         """
-        bench, settings = self._bench, self._bench.settings
+        workspace, settings = self._workspace, self._workspace.settings
         lanes = [self._schedule.to_come(lane) for lane in self._schedule.lanes]
         keys = [key for waves in lanes for wave in waves for key in wave]
-        pages = [bench.dataset.page(key) for key in keys]
+        pages = [workspace.dataset.page(key) for key in keys]
         paid = [page for page in pages if page.key not in self._settled]
         # A wave of stored answers takes no time.
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
         slots = settings.execution.max_concurrent_batches
-        seconds = bench.ledger.batch_seconds(bench.engine, settings.model.name, RECENT_BATCHES)
+        seconds = workspace.ledger.batch_seconds(
+            workspace.engine, settings.model.name, RECENT_BATCHES
+        )
         expected = self._expectation()
-        dead = len(bench.dead_letters() & set(blocked))
-        most = [most_of_page(bench, page) for page in paid]
+        dead = len(workspace.dead_letters() & set(blocked))
+        most = [most_of_page(workspace, page) for page in paid]
         return RunForecast(
-            engine=bench.engine,
+            engine=workspace.engine,
             model=settings.model.name,
-            prompt=f"{bench.prompt.name}/{bench.prompt.template_file}",
+            prompt=f"{workspace.prompt.name}/{workspace.prompt.template_file}",
             books=len({page.book_id for page in pages}),
             pages=len(pages),
             free=sum(key in self._free for key in keys),
@@ -183,14 +187,14 @@ class Forecast:
             else None,
             pages_measured=expected.measured.pages,
             most_usd=self._price(most).usd,
-            budgets=budgets(bench.ledger, settings, None),
+            budgets=budgets(workspace.ledger, settings, None),
         )
 
-    def _price(self, guesses: Iterable[Estimate], measured: Expectation | None = None) -> Price:
+    def _price(self, guesses: Iterable[Estimate], measured: Estimator | None = None) -> Price:
         each = list(guesses)
         input_tokens = sum(guess.input_tokens for guess in each)
         output_tokens = sum(guess.output_tokens for guess in each)
-        settings = self._bench.settings
+        settings = self._workspace.settings
         return Price(
             input_tokens,
             output_tokens,
@@ -198,10 +202,10 @@ class Forecast:
             measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
         )
 
-    def _expectation(self) -> Expectation:
+    def _expectation(self) -> Estimator:
         """What a page is expected to take, by what was measured up to the last wave."""
-        if self._expected_at != (latest := self._bench.ledger.latest_wave()):
-            self._expected, self._expected_at = expectation(self._bench), latest
+        if self._expected_at != (latest := self._workspace.ledger.latest_wave()):
+            self._expected, self._expected_at = estimator(self._workspace), latest
         return self._expected
 
     @cached_property
@@ -223,36 +227,38 @@ class Forecast:
         A stored answer is the context of the next page, whose own answer may be stored as well:
         so each chain is followed until an answer is missing.
         """
-        bench = self._bench
+        workspace = self._workspace
         free: set[str] = set()
         on_their_way: set[str] = set()
-        asked_before = bench.ledger.attempted_keys() | bench.ledger.keys_in_flight(bench.engine)
-        rebuilds = bench.ledger.rebuilds()
+        asked_before = workspace.ledger.attempted_keys() | workspace.ledger.keys_in_flight(
+            workspace.engine
+        )
+        rebuilds = workspace.ledger.rebuilds()
         for chain in self._schedule.chains:
             context = None
             for place, key in enumerate(chain):
                 if key not in asked_before or key in self._forced:
                     break
-                page = bench.dataset.page(key)
-                if not bench.images.is_ready(page):
+                page = workspace.dataset.page(key)
+                if not workspace.images.is_ready(page):
                     break  # only its image will tell
                 if place == 0:
-                    context = bench.previous_context(page)
-                request = build_request_from(bench, page, context)
+                    context = workspace.previous_context(page)
+                request = workspace.request_after(page, context)
                 after = rebuilds.get(key, 0)
-                answer = bench.ledger.stored_answer(request.fingerprint, after)
+                answer = workspace.ledger.stored_answer(request.fingerprint, after)
                 if not answer:
-                    if bench.ledger.open_batch_of(request.fingerprint, bench.engine, after):
+                    if workspace.ledger.open_batch_of(request.fingerprint, workspace.engine, after):
                         on_their_way.add(key)
                     break
                 free.add(key)
-                stored = bench.ledger.attempt_page(answer)
-                context = bench.prompt.page_model.model_validate_json(stored).context()
+                stored = workspace.ledger.attempt_page(answer)
+                context = workspace.prompt.page_model.model_validate_json(stored).context()
         return free, on_their_way
 
 
 def forecast_of(
-    bench: Workbench,
+    settings: Settings,
     pages: Collection[Page],
     to_be_sent: Iterable[Estimate],
     *,
@@ -263,7 +269,7 @@ def forecast_of(
     guesses = list(to_be_sent)
     input_tokens = sum(guess.input_tokens for guess in guesses)
     output_tokens = sum(guess.output_tokens for guess in guesses)
-    settings = bench.settings
+    settings = settings
     return WaveForecast(
         pages=len(pages),
         books=len({page.book_id for page in pages}),
@@ -276,27 +282,29 @@ def forecast_of(
     )
 
 
-def expected_tokens(expected: Expectation, page: Page) -> Estimate:
+def expected_tokens(expected: Estimator, page: Page) -> Estimate:
     """Tokens that reading a page will use, as best known."""
-    width, height = expected.bench.images.size(page)
-    return expected.of_page(len(_typical_prompt(expected.bench, page)), width, height)
+    width, height = expected.workspace.images.size(page)
+    return expected.of_page(len(_typical_prompt(expected.workspace, page)), width, height)
 
 
-def by_rule(expected: Expectation, page: Page) -> Estimate:
+def by_rule(expected: Estimator, page: Page) -> Estimate:
     """The same by the rule of thumb alone."""
-    width, height = expected.bench.images.size(page)
-    return expected.by_rule(len(_typical_prompt(expected.bench, page)), width, height)
+    width, height = expected.workspace.images.size(page)
+    return expected.by_rule(len(_typical_prompt(expected.workspace, page)), width, height)
 
 
-def most_of_page(bench: Workbench, page: Page) -> Estimate:
+def most_of_page(workspace: Workspace, page: Page) -> Estimate:
     """Tokens that the first attempt at a page can't go much beyond."""
-    config, page_model = generation_config(bench.settings, 1, ()), bench.prompt.page_model
-    return most_tokens(_typical_prompt(bench, page), page_model, *bench.images.size(page), config)
+    config, page_model = generation_config(workspace.settings, 1, ()), workspace.prompt.page_model
+    return most_tokens(
+        _typical_prompt(workspace, page), page_model, *workspace.images.size(page), config
+    )
 
 
-def _typical_prompt(bench: Workbench, page: Page) -> str:
+def _typical_prompt(workspace: Workspace, page: Page) -> str:
     """A page's prompt, with a context of the usual length where it has a page before it."""
-    return _prompt_with_context(bench.prompt, bench.dataset.previous(page) is not None)
+    return _prompt_with_context(workspace.prompt, workspace.dataset.previous(page) is not None)
 
 
 @cache

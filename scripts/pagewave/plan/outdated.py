@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger, UsedTemplate
 from pagewave.pages.dataset import Page, split_key
-from pagewave.plan.estimates import expectation
+from pagewave.plan.estimates import estimator
 from pagewave.plan.forecast import WaveForecast, expected_tokens, forecast_of
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, template_sha256
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 PASTED_FILES = 3
 """Up to so many files a command names itself; more come from `pages.py` through a pipe."""
@@ -73,20 +73,22 @@ def pages_on_file(ledger: Ledger) -> list[PageOrigin]:
     return sorted(found, key=lambda origin: split_key(origin.key))
 
 
-def is_outdated(bench: Workbench, origin: PageOrigin) -> bool:
+def is_outdated(workspace: Workspace, origin: PageOrigin) -> bool:
     """Was the page read with another prompt or model than the configuration names?"""
-    other_model = origin.model not in (None, bench.settings.model.name)
-    return other_model or origin.prompt_sha256 != bench.prompt.sha256
+    other_model = origin.model not in (None, workspace.settings.model.name)
+    return other_model or origin.prompt_sha256 != workspace.prompt.sha256
 
 
-def reading_again(bench: Workbench, pages: Collection[Page]) -> WaveForecast:
+def reading_again(workspace: Workspace, pages: Collection[Page]) -> WaveForecast:
     """What reading these pages again will cost with the prompt and model of today."""
-    expected = expectation(bench)
-    return forecast_of(bench, pages, [expected_tokens(expected, page) for page in pages])
+    expected = estimator(workspace)
+    return forecast_of(
+        workspace.settings, pages, [expected_tokens(expected, page) for page in pages]
+    )
 
 
 def command_to_read_again(
-    bench: Workbench, pages: Sequence[Page], listing: Iterable[str], config_file: str | None
+    workspace: Workspace, pages: Sequence[Page], listing: Iterable[str], config_file: str | None
 ) -> str:
     """A command for the shell that reads these pages again, and no others.
 
@@ -98,7 +100,7 @@ def command_to_read_again(
     # Targets last: one after --configfile would be taken for a second such file.
     snakemake = ["snakemake", *config, "--profile", "profiles/local", "--force"]
     if len(pages) <= PASTED_FILES:
-        return shlex.join([*snakemake, *(str(bench.page_file(page)) for page in pages)])
+        return shlex.join([*snakemake, *(str(workspace.page_file(page)) for page in pages)])
     listed = shlex.join(["python", "scripts/pages.py", *config, *listing, "--print0"])
     return f"{listed} | xargs -0 {shlex.join(snakemake)}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pagewave.pages.changed import changed_images
 from pagewave.pages.dataset import Page
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 PAGE_RULES = frozenset({"page", "wave"})
 """Rules whose forced run means that pages are read again."""
@@ -34,7 +34,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Demand:
+class Wanted:
     """`chains`: keys to read, as runs of consecutive pages; `forced`: those asked for anew.
 
     `blocked` are keys that the command wants but that are dead letters or, where those block, stand
@@ -52,7 +52,7 @@ class Demand:
         return [key for chain in self.chains for key in chain] + self.blocked
 
 
-def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
+def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) -> Wanted:
     """The pages that a command has to read.
 
     A page is settled when its file is there, unless it is to be read again, its image was changed
@@ -63,17 +63,20 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
     targets = {_normal(target) for target in command.targets}
     forced_files = {_normal(name) for name in command.forced}
     force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
-    rebuilds = bench.ledger.rebuilds()
-    origins = bench.ledger.origins_of_pages()
-    changed = changed_images(bench.ledger, bench.dataset.pages)
-    files = {page.key: _normal(bench.page_file(page)) for page in bench.dataset.pages}
+    rebuilds = workspace.ledger.rebuilds()
+    origins = workspace.ledger.origins_of_pages()
+    changed = changed_images(workspace.ledger, workspace.dataset.pages)
+    files = {page.key: _normal(workspace.page_file(page)) for page in workspace.dataset.pages}
     page_targets = targets & set(files.values())
     book_targets = {
-        _normal(path): book.id for book in bench.dataset.books for path in bench.book_files(book)
+        _normal(path): book.id
+        for book in workspace.dataset.books
+        for path in workspace.book_files(book)
     }
     books = {book_targets[target] for target in targets if target in book_targets}
     manifests = {
-        os.path.normpath(bench.images.manifest_file(book.id)) for book in bench.dataset.books
+        os.path.normpath(workspace.images.manifest_file(book.id))
+        for book in workspace.dataset.books
     }
     everything = not targets or not targets <= page_targets | set(book_targets) | manifests
 
@@ -97,17 +100,17 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
             return "forced by an earlier run"
         if page.key in changed:
             return FILE_CHANGED if page.leaf else IMAGE_CHANGED
-        if bench.engine == "gemini" and page.key in origins:
+        if workspace.engine == "gemini" and page.key in origins:
             return EMBEDDED_BEFORE if origins[page.key].engine == "embedded" else None
         return None
 
-    found = Demand([], set(), [], {})
-    for book in bench.dataset.books:
+    found = Wanted([], set(), [], {})
+    for book in workspace.dataset.books:
         for chain in book.chains:
             reasons = [reason_to_read(page) for page in chain]
             pending = [reason is not None for reason in reasons]
             # Nothing needs a page that will not come, and it needs nothing itself.
-            lost = [bench.goes_on and is_dead(page) for page in chain]
+            lost = [workspace.continues_past_dead_letters and is_dead(page) for page in chain]
             wanted = [everything or book.id in books] * len(chain)
             for place in range(len(chain) - 1, -1, -1):
                 # What a wanted page needs is the unsettled run of pages right before it.
@@ -121,11 +124,16 @@ def demand(bench: Workbench, command: Command, dead: Collection[str]) -> Demand:
                 for page, reason, w in zip(chain, reasons, wanted, strict=True)
                 if w and reason
             )
-            _add_runs(found, pages, {page.key for page in pages if is_dead(page)}, bench.goes_on)
+            _add_runs(
+                found,
+                pages,
+                {page.key for page in pages if is_dead(page)},
+                workspace.continues_past_dead_letters,
+            )
     return found
 
 
-def _add_runs(found: Demand, pages: list[Page], dead: set[str], goes_on: bool) -> None:
+def _add_runs(found: Wanted, pages: list[Page], dead: set[str], goes_on: bool) -> None:
     """Cut pages into runs of consecutive numbers; a dead letter ends its run.
 
     What is behind it is blocked or, if `goes_on`, a run of its own.

@@ -10,38 +10,39 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pagewave.errors import BudgetReached, OnItsWay
+from pagewave.gemini.session import Session
+from pagewave.ledger import Ledger
 from pagewave.log import log
 from pagewave.plan.budget import NoRoom
 from pagewave.prompts.request import Request
 from pagewave.waves.collect import collect
-from pagewave.workspace import Workbench
 
 T = TypeVar("T")
 
 
-def why_not_yet(bench: Workbench, new: Sequence[Request]) -> str | None:
+def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
     """Why these requests are left to a later run; None where they may be sent, or none are."""
-    if bench.waits or not new:
+    if session.waits or not new:
         return None
-    limit = bench.most_batches or bench.settings.execution.max_concurrent_batches
-    if len(bench.ledger.open_batches(bench.engine)) >= limit:
+    limit = session.most_batches or session.settings.execution.max_concurrent_batches
+    if len(session.ledger.open_batches(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
-    if (due := _pause_over_at(bench, new)) > time.time():
+    if (due := _pause_over_at(session, new)) > time.time():
         at = time.strftime("%H:%M:%S", time.localtime(due))
         return f"whole batches failed before, sent again from {at} on"
     return None
 
 
-def _pause_over_at(bench: Workbench, new: Sequence[Request]) -> float:
+def _pause_over_at(session: Session, new: Sequence[Request]) -> float:
     """When the pause after the last batch that failed as a whole is over (Unix seconds)."""
-    counts = bench.ledger.failure_counts(bench.engine)
+    counts = session.ledger.failure_counts(session.engine)
     failed = min(counts[request.key].of_batches for request in new)
-    failures = [bench.ledger.last_failure(request.key) for request in new] if failed else []
+    failures = [session.ledger.last_failure(request.key) for request in new] if failed else []
     last = max((failure["created_at"] for failure in failures if failure), default=0.0)
-    return float(last) + bench.retry_pause(failed)
+    return float(last) + session.retry_pause(failed)
 
 
-def as_it_fits(bench: Workbench, run_id: str, send: Callable[[], T]) -> T:
+def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:
     """Do what reserves, again and again while batches in flight may leave room for it.
 
     Raises:
@@ -52,24 +53,24 @@ def as_it_fits(bench: Workbench, run_id: str, send: Callable[[], T]) -> T:
         try:
             return send()
         except NoRoom as full:
-            known = {batch.id for batch in bench.ledger.batches()}
+            known = {batch.id for batch in session.ledger.batches()}
             in_flight = [batch_id for batch_id in full.in_flight if batch_id in known]
             if not in_flight:
-                bench.ledger.mark_over_budget(run_id, str(full))
+                session.ledger.mark_over_budget(run_id, str(full))
                 raise BudgetReached(str(full)) from None
-            if bench.waits:
+            if session.waits:
                 log.info("%s Waiting for what is in flight.", full)
-                collect(bench, in_flight[0])
-            elif not any(collect(bench, batch_id) for batch_id in in_flight):
+                collect(session, in_flight[0])
+            elif not any(collect(session, batch_id) for batch_id in in_flight):
                 raise OnItsWay(f"{full} Batches in flight may leave some.") from None
 
 
-def what_is_left(bench: Workbench) -> str:
+def left_for_next_run(ledger: Ledger, engine: str) -> str:
     """What such a run leaves to the next one, for the person or the log that reads how it ended."""
-    batches = bench.ledger.open_batches(bench.engine)
+    batches = ledger.open_batches(engine)
     if not batches:
         return "not all is read yet, and nothing is in flight. Run the same command again later."
-    pages = len(bench.ledger.keys_in_flight(bench.engine))
+    pages = len(ledger.keys_in_flight(engine))
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime(min(b.intent_at for b in batches)))
     return (
         f"not all is read yet. In flight: {len(batches)} batches with {pages} pages, the oldest "

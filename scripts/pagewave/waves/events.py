@@ -7,12 +7,13 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
+from pagewave.config.settings import Settings
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
-from pagewave.ledger import Attempt, Batch, FailureRow, MemberOutcome
+from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome
 from pagewave.log import log, seconds_since, tell
 from pagewave.prompts.request import Request
 from pagewave.wording import count
-from pagewave.workspace import IS_DEAD, Workbench
+from pagewave.workspace import IS_DEAD, Workspace
 
 SHOWN_DEAD_LETTERS = 3
 """Dead letters of one wave that get a line in the terminal."""
@@ -39,9 +40,9 @@ def tell_of_start(
     )
 
 
-def tell_of_batch(bench: Workbench, name: str, batch: Batch) -> None:
+def tell_of_batch(ledger: Ledger, name: str, batch: Batch) -> None:
     """The service has a wave's batch."""
-    records = bench.ledger.records(batch.id)
+    records = ledger.records(batch.id)
     tell(
         "batch_sent",
         f"{name}: {count(len(records), 'page')} sent as {batch.name}",
@@ -54,7 +55,7 @@ def tell_of_batch(bench: Workbench, name: str, batch: Batch) -> None:
 
 
 def tell_of_end(
-    bench: Workbench,
+    workspace: Workspace,
     name: str,
     run_id: str,
     lane: int,
@@ -74,7 +75,7 @@ def tell_of_end(
         count(len(dead), "dead letter") if dead else "",
     ]
     told = ", ".join(part for part in parts if part) or "no pages"
-    done, pages = bench.ledger.run_progress(run_id)
+    done, pages = workspace.ledger.run_progress(run_id)
     tell(
         "wave_closed",
         f"{name}: {told}; {done} of {pages} pages done",
@@ -90,7 +91,7 @@ def tell_of_end(
         pages=pages,
     )
     for place, key in enumerate(dead):
-        why = bench.why_dead(key)
+        why = workspace.why_dead(key)
         level = logging.WARNING if place < SHOWN_DEAD_LETTERS else logging.DEBUG
         tell("dead_letter", f"{key} {IS_DEAD} {why}", level=level, key=key, why=why)
     if len(dead) > SHOWN_DEAD_LETTERS:
@@ -114,9 +115,9 @@ def tell_of_state(batch: Batch, remote: RemoteBatch, before: str | None) -> None
     )
 
 
-def tell_if_old(bench: Workbench, batch: Batch, state: str) -> bool:
+def tell_if_old(settings: Settings, batch: Batch, state: str) -> bool:
     """Tell of a batch that takes longer than `notify.batch_older_than_hours`; was that so?"""
-    hours = bench.settings.notify.batch_older_than_hours
+    hours = settings.notify.batch_older_than_hours
     submitted_at = batch.submitted_at or batch.intent_at
     if hours is None or time.time() < submitted_at + hours * 3600:
         return False
@@ -135,7 +136,7 @@ def tell_if_old(bench: Workbench, batch: Batch, state: str) -> bool:
 
 
 def tell_of_results(
-    bench: Workbench,
+    ledger: Ledger,
     batch: Batch,
     state: str,
     error: str | None,
@@ -143,7 +144,7 @@ def tell_of_results(
     failures: Sequence[FailureRow],
 ) -> None:
     """A batch is over and taken in, as `state`: its totals, its failures, its flags."""
-    totals = bench.ledger.batch_totals(batch.id)
+    totals = ledger.batch_totals(batch.id)
     tell(
         "batch_collected",
         f"{batch.name}: {state}, {totals['records_answered']} of {totals['records_sent']} "

@@ -12,54 +12,55 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.gemini.retries import NoSuccess
 from pagewave.gemini.service_files import delete_unneeded_files
-from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch
+from pagewave.gemini.session import Session
+from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch, Ledger
 from pagewave.log import log
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.submit import settle_intents
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 TRIES_AT_THE_END = 3
 """A run that is over does not wait for a service that is away."""
 
 
-def recover(bench: Workbench) -> None:
+def recover(session: Session) -> None:
     """Put in order what earlier runs left: called when a run starts.
 
     Raises:
         ServiceError: the service is not there; which batches exist cannot be told.
         Stopped: the run was told to stop.
     """
-    settle_intents(bench)
-    _remove_leftover_files(bench)
-    _note_written_pages(bench)
-    _collect_ended(bench)
-    look_for_doubtful(bench)
+    settle_intents(session)
+    _remove_leftover_files(session)
+    _note_written_pages(session)
+    _collect_ended(session)
+    find_doubtful(session)
 
 
-def clear_up(bench: Workbench) -> None:
+def clear_up(session: Session) -> None:
     """After the last wave: take in what ended meanwhile, and delete what nobody needs any more.
 
     A batch may be left that no wave asked for: a forced rebuild does so, a narrower target, or a
     label that was taken away.
     """
     try:
-        _collect_ended(bench, tries=TRIES_AT_THE_END)
+        _collect_ended(session, tries=TRIES_AT_THE_END)
     except NoSuccess as error:
         log.warning("the service is not there, batches are left for the next run (%s)", error)
     else:
-        delete_unneeded_files(bench)
+        delete_unneeded_files(session)
 
 
-def look_for_doubtful(bench: Workbench) -> None:
+def find_doubtful(session: Session) -> None:
     """Look for batches that were given up on; not more often than `batch.reconcile_seconds`."""
     now = time.time()
-    if now < bench.looked_at + bench.settings.batch.reconcile_seconds:
+    if now < session.looked_at + session.settings.batch.reconcile_seconds:
         return
-    bench.looked_at = now
-    doubtful = bench.ledger.doubtful_batches(bench.engine, now - DOUBT_SECONDS)
+    session.looked_at = now
+    doubtful = session.ledger.doubtful_batches(session.engine, now - DOUBT_SECONDS)
     if not doubtful:
         return
-    listed = bench.gemini.list_batches()
+    listed = session.client.list_batches()
     for batch in doubtful:
         found = [
             remote
@@ -69,42 +70,42 @@ def look_for_doubtful(bench: Workbench) -> None:
         ]
         found.sort(key=lambda remote: remote.created_at)
         for twin in found[1:]:
-            bench.ledger.add_twin(batch.id, twin.name)  # has its turn at the next look
+            session.ledger.add_twin(batch.id, twin.name)  # has its turn at the next look
         if found:
-            _settle(bench, batch, found[0])
+            _settle(session, batch, found[0])
 
 
-def _remove_leftover_files(bench: Workbench) -> None:
+def _remove_leftover_files(workspace: Workspace) -> None:
     """Remove files that only the run which died had a use for."""
-    paths = bench.settings.paths
+    paths = workspace.settings.paths
     remove_partial_files(paths.logs_dir / "waves")
     for leftover in (paths.state_dir / "results").glob("*"):
         leftover.unlink()
-    settled = bench.ledger.settled_batches()
+    settled = workspace.ledger.settled_batches()
     for requests in (paths.state_dir / "requests").glob("*.jsonl"):
         # Those of batches that this ledger doesn't know are what it can be rebuilt from.
         if requests.stem in settled:
             requests.unlink()
 
 
-def _note_written_pages(bench: Workbench) -> None:
+def _note_written_pages(workspace: Workspace) -> None:
     """Tell the ledger of page files that were written just before a crash."""
-    answers = bench.ledger.unwritten_answers()
-    for page in bench.dataset.pages:
-        path = bench.page_file(page)
+    answers = workspace.ledger.unwritten_answers()
+    for page in workspace.dataset.pages:
+        path = workspace.page_file(page)
         if page.key not in answers:
             continue
         partial_of(path).unlink(missing_ok=True)
         if path.exists():
-            text = bench.page_text(answers[page.key])
+            text = workspace.page_text(answers[page.key])
             if path.read_bytes() == text.encode():
-                bench.ledger.mark_written(page.key, answers[page.key])
+                workspace.ledger.mark_written(page.key, answers[page.key])
 
 
-def _collect_ended(bench: Workbench, tries: int | None = None) -> None:
+def _collect_ended(session: Session, tries: int | None = None) -> None:
     """Take in what ended while no run was there, even if no page of this run asks for it."""
-    for batch in bench.ledger.open_batches(bench.engine):
-        remote = bench.gemini.get(batch.name, tries) if batch.name else None
+    for batch in session.ledger.open_batches(session.engine):
+        remote = session.client.get(batch.name, tries) if batch.name else None
         # SUCCEEDED without results: a wave has the time to wait for them.
         if (
             remote
@@ -112,39 +113,39 @@ def _collect_ended(bench: Workbench, tries: int | None = None) -> None:
             and (remote.result_file or remote.state not in SUCCESSFUL_STATES)
         ):
             try:
-                collect(bench, batch.id)
+                collect(session, batch.id)
             except ServiceError as error:
                 log.warning("%s: can't be collected now (%s)", batch.name, error)
 
 
-def _settle(bench: Workbench, batch: Batch, found: RemoteBatch) -> None:
+def _settle(session: Session, batch: Batch, found: RemoteBatch) -> None:
     """Deal with a batch that turned up although it was given up on."""
-    bench.ledger.mark_seen(batch.id, found.name)
+    session.ledger.mark_seen(batch.id, found.name)
     if found.ended:
-        remote = bench.gemini.get(found.name) or found  # a list may leave out where results are
-        if collect_late(bench, batch.id, remote):
+        remote = session.client.get(found.name) or found  # a list may leave out where results are
+        if collect_late(session, batch.id, remote):
             log.warning("%s: turned up after all, %s; taken in", found.name, remote.state)
         return
     if batch.state == STUCK:
         log.warning("%s: still %s, cancelling again", found.name, found.state)
-        bench.gemini.cancel(found.name)
+        session.client.cancel(found.name)
         return
-    with bench.ledger.transaction():
-        is_adopted = _is_needed(bench, batch)
+    with session.ledger.transaction():
+        is_adopted = _is_needed(session.ledger, session.engine, batch)
         if is_adopted:
-            bench.ledger.mark_submitted(batch.id, found.name)
+            session.ledger.mark_submitted(batch.id, found.name)
     if is_adopted:
         log.warning("%s: turned up after all and is waited for", found.name)
     else:
         log.warning("%s: turned up after all, and nobody needs it: cancelling", found.name)
-        bench.gemini.cancel(found.name)
+        session.client.cancel(found.name)
 
 
-def _is_needed(bench: Workbench, batch: Batch) -> bool:
+def _is_needed(ledger: Ledger, engine: str, batch: Batch) -> bool:
     """Does a record of this batch have neither an answer nor another batch that carries it?"""
-    rebuilds = bench.ledger.rebuilds()
+    rebuilds = ledger.rebuilds()
     return any(
-        not bench.ledger.stored_answer(record.fingerprint, rebuilds.get(record.key, 0))
-        and not bench.ledger.open_batch_of(record.fingerprint, bench.engine)
-        for record in bench.ledger.records(batch.id)
+        not ledger.stored_answer(record.fingerprint, rebuilds.get(record.key, 0))
+        and not ledger.open_batch_of(record.fingerprint, engine)
+        for record in ledger.records(batch.id)
     )

@@ -22,16 +22,17 @@ from pagewave.gemini.client import (
     Stopped,
     UploadFailed,
 )
+from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import upload_images, upload_requests
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
-from pagewave.plan.estimates import Expectation, expectation
+from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, usd
 from pagewave.prompts.request import Request, generation_config, recipe
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves.events import tell_failures
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 UPLOADS_FRESH_SECONDS = 12 * 3600.0
 """After so long a wait for quota, uploads are looked at anew: the service keeps them for 48 h."""
@@ -47,22 +48,22 @@ class Submission:
 
 
 def intend(
-    bench: Workbench, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
+    workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
 ) -> Batch:
     """Write a batch and its records into the ledger; nothing is sent yet.
 
     Raises:
-        BudgetReached: the run sends nothing more. (Called by `budget.as_it_fits`.)
+        BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
     """
-    prompt, settings = bench.prompt, bench.settings
-    expected = expectation(bench)
-    records = [_record(bench, expected, submission) for submission in submissions]
-    with bench.ledger.transaction():
-        reserve(bench, run_id, f"lane {lane} wave {wave}", records)
-        bench.ledger.add_prompt(prompt.sha256, prompt.name, prompt.template_file, prompt.source)
-        return bench.ledger.add_intent(
-            display_name=_display_name(bench, run_id, lane, wave),
-            engine=bench.engine,
+    prompt, settings = workspace.prompt, workspace.settings
+    expected = estimator(workspace)
+    records = [_record(workspace, expected, submission) for submission in submissions]
+    with workspace.ledger.transaction():
+        reserve(workspace.ledger, workspace.settings, run_id, f"lane {lane} wave {wave}", records)
+        workspace.ledger.add_prompt(prompt.sha256, prompt.name, prompt.template_file, prompt.source)
+        return workspace.ledger.add_intent(
+            display_name=_display_name(workspace, run_id, lane, wave),
+            engine=workspace.engine,
             model=settings.model.name,
             prompt_sha256=prompt.sha256,
             run_id=run_id,
@@ -72,13 +73,13 @@ def intend(
         )
 
 
-def _record(bench: Workbench, expected: Expectation, submission: Submission) -> Record:
+def _record(workspace: Workspace, expected: Estimator, submission: Submission) -> Record:
     """A request as the ledger keeps it, with what it will use about and at most."""
-    request, settings = submission.request, bench.settings
+    request, settings = submission.request, workspace.settings
     facts = request.facts
     config = generation_config(settings, submission.attempt_number, submission.errors)
     guess = expected.of_page(len(request.prompt), facts.width, facts.height)
-    page_model = bench.prompt.page_model
+    page_model = workspace.prompt.page_model
     most = most_tokens(request.prompt, page_model, facts.width, facts.height, config)
     price, model = settings.pricing, settings.model.name
     return Record(
@@ -96,7 +97,7 @@ def _record(bench: Workbench, expected: Expectation, submission: Submission) -> 
     )
 
 
-def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> Batch:
+def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> Batch:
     """Send an intended batch, and see to it that it is created once, however often that takes.
 
     Returns the batch that came of it: submitted, or abandoned where nothing of it could be
@@ -108,21 +109,21 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
-    patience = _Patience(bench)
+    patience = _Patience(session)
     input_file, uploaded_at = None, 0.0
     try:
         while True:
             if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
-                input_file, uploaded_at = _upload(bench, batch, requests), time.time()
+                input_file, uploaded_at = _upload(session, batch, requests), time.time()
                 if input_file is None:
-                    return bench.ledger.batch(batch.id)
+                    return session.ledger.batch(batch.id)
                 crash.point("requests-uploaded")
             try:
-                remote = _create(bench, batch, input_file)
+                remote = _create(session, batch, input_file)
             except QuotaExceeded as error:
                 patience.wait_for_quota(batch, error)
                 # The refusal may be that of a second try which the service made by itself.
-                remote = _listed(bench, batch)
+                remote = _listed(session, batch)
                 if not remote:
                     continue
             except CreateRefused as error:
@@ -130,14 +131,14 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
                 input_file = None
                 continue
             if remote:
-                bench.ledger.mark_submitted(batch.id, remote.name)
+                session.ledger.mark_submitted(batch.id, remote.name)
                 crash.point("name-stored")
-                return bench.ledger.batch(batch.id)
+                return session.ledger.batch(batch.id)
             patience.wait_for_service(batch)
-            batch = _renew(bench, batch)
+            batch = _renew(session, batch)
     except Exception as error:
-        if bench.ledger.batch(batch.id).status == "intent":
-            abandon(bench, batch, f"{type(error).__name__}: {error}")
+        if session.ledger.batch(batch.id).status == "intent":
+            abandon(session, batch, f"{type(error).__name__}: {error}")
         raise
 
 
@@ -145,126 +146,132 @@ def send(bench: Workbench, batch: Batch, submissions: Sequence[Submission]) -> B
 class _Patience:
     """How long one submission has tried, and how long it may."""
 
-    bench: Workbench
+    session: Session
     started_at: float = field(default_factory=time.time)
     refused_by_quota: int = 0
     refused_for_file: int = 0
 
     def wait_for_quota(self, batch: Batch, error: QuotaExceeded) -> None:
         """Wait for minutes; raises ServiceError when the quota was used up for too long."""
-        settings = self.bench.settings.batch
-        if not self.bench.waits:
-            abandon(self.bench, batch, "the quota was used up", UNKNOWN)
+        settings = self.session.settings.batch
+        if not self.session.waits:
+            abandon(self.session, batch, "the quota was used up", UNKNOWN)
             raise OnItsWay(f"the quota is used up ({error})") from error
         if time.time() > self.started_at + settings.quota_seconds:
-            abandon(self.bench, batch, "the quota was used up", UNKNOWN)
+            abandon(self.session, batch, "the quota was used up", UNKNOWN)
             raise ServiceError(
                 f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
                 " Look at the project's limits, cancel batches that nobody needs, and run the same "
                 "command again; batch.quota_seconds says how long a run waits."
             ) from error
         self.refused_by_quota += 1
-        pause = self.bench.retry_pause(self.refused_by_quota)
+        pause = self.session.retry_pause(self.refused_by_quota)
         log.warning(
             "%s: quota used up, asking again in %.0f s (%s)", batch.display_name, pause, error
         )
-        self.bench.gemini.pause(pause)
+        self.session.client.pause(pause)
 
     def wait_for_file(self, batch: Batch, input_file: str, error: CreateRefused) -> None:
         """Wait a little where the refusal is about the uploaded requests; else raise it."""
         self.refused_for_file += 1
-        too_often = self.refused_for_file >= self.bench.settings.files.upload_retry_attempts
-        file = None if too_often else self.bench.gemini.file(input_file)
+        too_often = self.refused_for_file >= self.session.settings.files.upload_retry_attempts
+        file = None if too_often else self.session.client.file(input_file)
         is_there = file is not None and file.state == "ACTIVE"
         if too_often or (is_there and not isinstance(error, NotReady)):
             raise error
         log.warning("%s: its requests are sent anew (%s)", batch.display_name, error)
-        self.bench.gemini.pause(self.bench.retry_pause(self.refused_for_file))
+        self.session.client.pause(self.session.retry_pause(self.refused_for_file))
 
     def wait_for_service(self, batch: Batch) -> None:
         """Raise ServiceError when create calls have got lost for too long."""
-        settings = self.bench.settings.batch
+        settings = self.session.settings.batch
         if time.time() > self.started_at + settings.outage_seconds:
-            abandon(self.bench, batch, "it did not turn up", UNKNOWN)
+            abandon(self.session, batch, "it did not turn up", UNKNOWN)
             raise ServiceError(
                 f"The service has not created a batch for {settings.outage_seconds:.0f} s (last "
                 f"tried: {batch.display_name}). Run the same command again later: should one of "
                 "them turn up, it is used."
             )
-        self.bench.gemini.pause(min(1.0, settings.poll_interval_seconds))
+        self.session.client.pause(min(1.0, settings.poll_interval_seconds))
 
 
-def settle_intents(bench: Workbench) -> None:
+def settle_intents(session: Session) -> None:
     """Find out what became of the batches that an earlier run was about to create."""
-    for batch in bench.ledger.open_batches(bench.engine):
+    for batch in session.ledger.open_batches(session.engine):
         if batch.status == "intent":
-            abandon(bench, batch, "the run ended before anything was created")
+            abandon(session, batch, "the run ended before anything was created")
         elif batch.status == "creating":
             log.info("looking for batch %s of an earlier run", batch.display_name)
-            remote = _find(bench, batch)
+            remote = _find(session, batch)
             if remote:
-                bench.ledger.mark_submitted(batch.id, remote.name)
+                session.ledger.mark_submitted(batch.id, remote.name)
             else:
-                abandon(bench, batch, "the service does not show it", UNKNOWN)
+                abandon(session, batch, "the service does not show it", UNKNOWN)
 
 
-def abandon(bench: Workbench, batch: Batch, why: str, state: str | None = None) -> None:
+def abandon(workspace: Workspace, batch: Batch, why: str, state: str | None = None) -> None:
     """The batch never came to be: its records are free to be sent again.
 
     With the state UNKNOWN that is likely, not certain: it is looked for again later.
     """
-    bench.ledger.mark_abandoned(batch.id, why, state)
-    bench.request_file(batch.display_name).unlink(missing_ok=True)
+    workspace.ledger.mark_abandoned(batch.id, why, state)
+    workspace.request_file(batch.display_name).unlink(missing_ok=True)
 
 
-def _display_name(bench: Workbench, run_id: str, lane: int, wave: int) -> str:
+def _display_name(workspace: Workspace, run_id: str, lane: int, wave: int) -> str:
     """Unique, because a batch whose name was lost is found again by it."""
-    prefix = bench.settings.batch.display_name_prefix
+    prefix = workspace.settings.batch.display_name_prefix
     place = f"{prefix}-{run_id}-lane{lane}-wave{wave}"
-    return f"{place}-{recipe(bench.settings, bench.prompt)}-{secrets.token_hex(4)}"
+    return f"{place}-{recipe(workspace.settings, workspace.prompt)}-{secrets.token_hex(4)}"
 
 
-def _renew(bench: Workbench, batch: Batch) -> Batch:
+def _renew(workspace: Workspace, batch: Batch) -> Batch:
     """The same requests, to be created under another display name."""
-    name = _display_name(bench, batch.run_id, batch.lane, batch.wave)
+    name = _display_name(workspace, batch.run_id, batch.lane, batch.wave)
     what = f"lane {batch.lane} wave {batch.wave} once more"
     try:
-        with bench.ledger.transaction():
+        with workspace.ledger.transaction():
             # What did not turn up may do so yet, and cost as much again.
-            reserve_now(bench, batch.run_id, what, bench.ledger.records(batch.id))
-            renewed = bench.ledger.renew_intent(batch.id, name)
+            reserve_now(
+                workspace.ledger,
+                workspace.settings,
+                batch.run_id,
+                what,
+                workspace.ledger.records(batch.id),
+            )
+            renewed = workspace.ledger.renew_intent(batch.id, name)
     except BudgetReached as full:
-        abandon(bench, batch, "it did not turn up", UNKNOWN)
-        bench.ledger.mark_over_budget(batch.run_id, str(full))
+        abandon(workspace, batch, "it did not turn up", UNKNOWN)
+        workspace.ledger.mark_over_budget(batch.run_id, str(full))
         raise
     with contextlib.suppress(FileNotFoundError):
-        bench.request_file(batch.display_name).rename(bench.request_file(name))
+        workspace.request_file(batch.display_name).rename(workspace.request_file(name))
     return renewed
 
 
-def _upload(bench: Workbench, batch: Batch, requests: Sequence[Request]) -> str | None:
+def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str | None:
     """Upload images and requests; returns the name of the requests' file, None without any.
 
     Records whose image can't be sent leave the batch: each has failed, the others go on.
     """
-    records = {record.key: record for record in bench.ledger.records(batch.id)}
+    records = {record.key: record for record in session.ledger.records(batch.id)}
     requests = [request for request in requests if request.key in records]
-    uris, problems = upload_images(bench, requests)
+    uris, problems = upload_images(session, requests)
     crash.point("images-uploaded")
     failed = [request for request in requests if request.facts.sha256 in problems]
     ready = [request for request in requests if request.facts.sha256 in uris]
     left_out = [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed]
-    bench.ledger.leave_out(batch.id, left_out)
+    session.ledger.leave_out(batch.id, left_out)
     tell_failures(left_out, batch.display_name)
     try:
         if ready:
-            return upload_requests(bench, batch, ready, uris)
+            return upload_requests(session, batch, ready, uris)
     except UploadFailed as problem:
         log.warning("%s: %s", batch.display_name, problem)
         left_out = [_not_sent(records[r.key], problem) for r in ready]
-        bench.ledger.leave_out(batch.id, left_out)
+        session.ledger.leave_out(batch.id, left_out)
         tell_failures(left_out, batch.display_name)
-    abandon(bench, batch, "nothing of it could be uploaded")
+    abandon(session, batch, "nothing of it could be uploaded")
     return None
 
 
@@ -279,41 +286,41 @@ def _not_sent(record: Record, problem: Exception) -> FailureRow:
     )
 
 
-def _create(bench: Workbench, batch: Batch, input_file: str) -> RemoteBatch | None:
+def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | None:
     """One create call; None when it is unknown what became of it and no batch is to be found.
 
     With QuotaExceeded too the ledger goes on saying that the batch may exist.
     """
-    bench.ledger.mark_creating(batch.id, input_file)
+    session.ledger.mark_creating(batch.id, input_file)
     crash.point("creating")
     try:
-        return bench.gemini.create(batch.model, input_file, batch.display_name)
+        return session.client.create(batch.model, input_file, batch.display_name)
     except CreateUnknown as error:
         log.warning("%s: create may have failed, looking (%s)", batch.display_name, error)
-        return _find(bench, batch)
+        return _find(session, batch)
     except (CreateRefused, Stopped):
-        bench.ledger.mark_not_created(batch.id)
+        session.ledger.mark_not_created(batch.id)
         raise
 
 
-def _find(bench: Workbench, batch: Batch) -> RemoteBatch | None:
+def _find(session: Session, batch: Batch) -> RemoteBatch | None:
     """Look for a batch whose create call may or may not have arrived.
 
     New batches may be listed late, so it is looked for during `batch.reconcile_seconds`. Should
     there be several, the earliest is adopted; the others are cancelled, what they bring is kept.
     """
-    since = bench.ledger.batch(batch.id).creating_at or batch.intent_at
-    for _ in bench.looks(since):
-        if remote := _listed(bench, batch):
+    since = session.ledger.batch(batch.id).creating_at or batch.intent_at
+    for _ in session.polls(since):
+        if remote := _listed(session, batch):
             return remote
     return None
 
 
-def _listed(bench: Workbench, batch: Batch) -> RemoteBatch | None:
+def _listed(session: Session, batch: Batch) -> RemoteBatch | None:
     """The batch as the service lists it now, if it does."""
-    found = bench.gemini.find_batches(batch.display_name)
+    found = session.client.find_batches(batch.display_name)
     for twin in found[1:]:
         log.warning("%s: created twice, cancelling %s", batch.display_name, twin.name)
-        bench.ledger.add_twin(batch.id, twin.name)
-        bench.gemini.cancel(twin.name)
+        session.ledger.add_twin(batch.id, twin.name)
+        session.client.cancel(twin.name)
     return found[0] if found else None

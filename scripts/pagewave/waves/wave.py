@@ -23,17 +23,17 @@ from pathlib import Path
 from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, OnItsWay
-from pagewave.ledger import Batch, FailureRow, MemberOutcome
+from pagewave.gemini.session import Session
+from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
-from pagewave.pages.dataset import Page
-from pagewave.prompts.request import Request, build_request
-from pagewave.waves.admission import as_it_fits, why_not_yet
+from pagewave.prompts.request import Request
+from pagewave.waves.admission import reason_to_hold, within_budget
 from pagewave.waves.collect import collect
 from pagewave.waves.events import tell_failures, tell_of_batch, tell_of_end, tell_of_start
-from pagewave.waves.recover import look_for_doubtful
+from pagewave.waves.recover import find_doubtful
 from pagewave.waves.submit import Submission, intend, send
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 
 @dataclass
@@ -61,7 +61,7 @@ class _Decision:
 
 
 def run_wave(
-    bench: Workbench, run_id: str, lane: int, number: int, keys: Sequence[str], manifest: Path
+    session: Session, run_id: str, lane: int, number: int, keys: Sequence[str], manifest: Path
 ) -> None:
     """Read one page of every chain of the lane and write down what became of each.
 
@@ -73,22 +73,24 @@ def run_wave(
     """
     started_at = time.time()
     name = f"lane {lane} wave {number}"
-    look_for_doubtful(bench)
-    requests = _build_requests(bench, keys)
-    decision = as_it_fits(bench, run_id, lambda: _decide(bench, run_id, lane, number, requests))
+    find_doubtful(session)
+    requests = _build_requests(session, keys)
+    decision = within_budget(
+        session, run_id, lambda: _decide(session, run_id, lane, number, requests)
+    )
     members, batch, not_yet = decision.members, decision.batch, decision.not_yet
     waiting = [request for requests in members.waiting.values() for request in requests]
     tell_of_start(name, lane, number, members.free, waiting, members.new)
-    for batch_id in members.waiting if bench.waits else ():
-        log.info("%s: waiting for batch %s", name, bench.ledger.batch(batch_id).display_name)
+    for batch_id in members.waiting if session.waits else ():
+        log.info("%s: waiting for batch %s", name, session.ledger.batch(batch_id).display_name)
     if batch:
         crash.point("intent-written")
         try:
-            batch = _send(bench, name, batch, decision.submissions)
+            batch = _send(session, name, batch, decision.submissions)
         except OnItsWay as reason:
             not_yet = str(reason)
     batches = [*members.waiting, *([batch.id] if batch else [])]
-    going = [batch_id for batch_id in batches if not collect(bench, batch_id)]
+    going = [batch_id for batch_id in batches if not collect(session, batch_id)]
     later = [request for b in going for request in members.waiting.get(b, members.new)]
     later += members.new if not_yet else []
     if later:
@@ -96,39 +98,41 @@ def run_wave(
     decided = [key for key in keys if key not in {request.key for request in later}]
     if not decided:
         raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
-    outcomes = _outcomes(bench, decided, requests, members.free, decision.standing)
+    outcomes = _outcomes(session, decided, requests, members.free, decision.standing)
     # The manifest first: a closed wave is never looked at again.
-    _write_manifest(bench, run_id, lane, number, started_at, batches, outcomes, manifest)
+    _write_manifest(session.ledger, run_id, lane, number, started_at, batches, outcomes, manifest)
     crash.point("manifest-written")
-    bench.ledger.close_wave(run_id, lane, number, started_at, outcomes)
+    session.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
-    tell_of_end(bench, name, run_id, lane, number, started_at, outcomes)
+    tell_of_end(session, name, run_id, lane, number, started_at, outcomes)
 
 
 def _decide(
-    bench: Workbench, run_id: str, lane: int, number: int, requests: Sequence[Request]
+    session: Session, run_id: str, lane: int, number: int, requests: Sequence[Request]
 ) -> _Decision:
-    with bench.ledger.transaction():
+    with session.ledger.transaction():
         remember_images(
-            bench.ledger, bench.images, [(bench.dataset.page(r.key), r.facts) for r in requests]
+            session.ledger,
+            session.images,
+            [(session.dataset.page(r.key), r.facts) for r in requests],
         )
-        standing = standing_answers(bench, requests)
-        members = sort_members(bench, requests, standing)
+        standing = standing_answers(session, requests)
+        members = sort_members(session.ledger, session.engine, requests, standing)
         # Some may have died only now, of what an earlier run had sent.
-        dead = bench.dead_letters()
+        dead = session.dead_letters()
         members.new = [request for request in members.new if request.key not in dead]
-        not_yet = why_not_yet(bench, members.new)
-        submissions = [] if not_yet else _submissions(bench, members.new)
-        batch = intend(bench, run_id, lane, number, submissions) if submissions else None
+        not_yet = reason_to_hold(session, members.new)
+        submissions = [] if not_yet else _submissions(session.ledger, session.engine, members.new)
+        batch = intend(session, run_id, lane, number, submissions) if submissions else None
     return _Decision(standing, members, submissions, batch, not_yet)
 
 
-def _send(bench: Workbench, name: str, batch: Batch, submissions: Sequence[Submission]) -> Batch:
+def _send(session: Session, name: str, batch: Batch, submissions: Sequence[Submission]) -> Batch:
     """Send the wave's batch, after a pause if a whole batch failed before."""
-    _pause_after_failed_batches(bench, name, submissions)
-    batch = send(bench, batch, submissions)
+    _pause_after_failed_batches(session, name, submissions)
+    batch = send(session, batch, submissions)
     if batch.name:
-        tell_of_batch(bench, name, batch)
+        tell_of_batch(session.ledger, name, batch)
     return batch
 
 
@@ -139,13 +143,13 @@ def _what_is_left(later: Sequence[Request], going: Sequence[int], not_yet: str |
     return f"{len(later)} pages left to the next run: {'; '.join(parts)}"
 
 
-def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
+def _build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
     """The requests for these pages; those that can't be made are failures in the ledger."""
     requests, failures = [], []
-    counts = bench.ledger.failure_counts(bench.engine)
+    counts = workspace.ledger.failure_counts(workspace.engine)
     for key in keys:
         try:
-            requests.append(build_request_for(bench, key))
+            requests.append(workspace.request_for(key))
         except DataError as error:
             failures.append(
                 FailureRow(
@@ -156,46 +160,35 @@ def _build_requests(bench: Workbench, keys: Sequence[str]) -> list[Request]:
                     message=str(error),
                 )
             )
-    bench.ledger.add_failures(bench.engine, failures)
+    workspace.ledger.add_failures(workspace.engine, failures)
     tell_failures(failures, None, logging.WARNING)
     return requests
 
 
-def build_request_for(bench: Workbench, key: str) -> Request:
-    """The request for a page as its previous page stands now."""
-    page = bench.dataset.page(key)
-    return build_request_from(bench, page, bench.previous_context(page))
-
-
-def build_request_from(bench: Workbench, page: Page, previous_context: str | None) -> Request:
-    """The request for a page after a previous page that says this."""
-    image, facts = bench.images.inspect(page)
-    return build_request(page, bench.prompt, previous_context, bench.settings, image, facts)
-
-
-def standing_answers(bench: Workbench, requests: Sequence[Request]) -> dict[str, int]:
+def standing_answers(workspace: Workspace, requests: Sequence[Request]) -> dict[str, int]:
     """Attempts by key: answers on file that were read from this very image and are still good.
 
     Their pages are in a wave because the file of their scans was changed, but they were not. Then
     they are not read again, though the page before may say something else now.
     """
-    rebuilds = bench.ledger.rebuilds()
+    rebuilds = workspace.ledger.rebuilds()
     on_file = [
         request
         for request in requests
-        if request.key not in rebuilds and bench.page_file(bench.dataset.page(request.key)).exists()
+        if request.key not in rebuilds
+        and workspace.page_file(workspace.dataset.page(request.key)).exists()
     ]
-    origins = bench.ledger.origins_of_pages() if on_file else {}
+    origins = workspace.ledger.origins_of_pages() if on_file else {}
     return {
         request.key: origin.attempt_id
         for request in on_file
         if (origin := origins.get(request.key))
-        and (origin.engine, origin.image_sha256) == (bench.engine, request.facts.sha256)
+        and (origin.engine, origin.image_sha256) == (workspace.engine, request.facts.sha256)
     }
 
 
 def sort_members(
-    bench: Workbench, requests: Sequence[Request], standing: Container[str] = ()
+    ledger: Ledger, engine: str, requests: Sequence[Request], standing: Container[str] = ()
 ) -> Members:
     """Tell the requests that have an answer from those on their way and those to be sent.
 
@@ -203,11 +196,11 @@ def sort_members(
         standing: keys of pages whose answer on file is still good, see `standing_answers`.
     """
     members = Members()
-    rebuilds = bench.ledger.rebuilds()
+    rebuilds = ledger.rebuilds()
     for request in requests:
         after = rebuilds.get(request.key, 0)
-        in_flight = bench.ledger.open_batch_of(request.fingerprint, bench.engine, after)
-        if request.key in standing or bench.ledger.stored_answer(request.fingerprint, after):
+        in_flight = ledger.open_batch_of(request.fingerprint, engine, after)
+        if request.key in standing or ledger.stored_answer(request.fingerprint, after):
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
@@ -216,9 +209,9 @@ def sort_members(
     return members
 
 
-def _submissions(bench: Workbench, requests: Sequence[Request]) -> list[Submission]:
+def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> list[Submission]:
     """The requests to send; of pages that ask the very same (two blank leaves), only the first."""
-    failures = bench.ledger.failure_counts(bench.engine)
+    failures = ledger.failure_counts(engine)
     submissions: dict[str, Submission] = {}
     for request in requests:
         if request.fingerprint in submissions:
@@ -226,46 +219,46 @@ def _submissions(bench: Workbench, requests: Sequence[Request]) -> list[Submissi
         submissions[request.fingerprint] = Submission(
             request,
             attempt_number=1 + failures[request.key].counted,
-            errors=bench.ledger.error_types(request.key, bench.engine),
+            errors=ledger.error_types(request.key, engine),
         )
     return list(submissions.values())
 
 
 def _pause_after_failed_batches(
-    bench: Workbench, name: str, submissions: Sequence[Submission]
+    session: Session, name: str, submissions: Sequence[Submission]
 ) -> None:
     """Give a service that fails whole batches time to recover, before their records are spent."""
-    if not bench.waits:
-        return  # `why_not_yet` has held them back until the pause was over
-    counts = bench.ledger.failure_counts(bench.engine)
+    if not session.waits:
+        return  # `reason_to_hold` has held them back until the pause was over
+    counts = session.ledger.failure_counts(session.engine)
     if failed := min(counts[submission.request.key].of_batches for submission in submissions):
-        pause = bench.retry_pause(failed)
+        pause = session.retry_pause(failed)
         log.warning("%s: %d batches failed before it, sending in %.0f s", name, failed, pause)
-        bench.gemini.pause(pause)
+        session.client.pause(pause)
 
 
 def _outcomes(
-    bench: Workbench,
+    workspace: Workspace,
     keys: Sequence[str],
     requests: Sequence[Request],
     free: Sequence[Request],
     standing: Mapping[str, int],
 ) -> list[MemberOutcome]:
-    rebuilds, dead = bench.ledger.rebuilds(), bench.dead_letters()
+    rebuilds, dead = workspace.ledger.rebuilds(), workspace.dead_letters()
     fingerprints = {request.key: request.fingerprint for request in requests}
     free_keys = {request.key for request in free}
     outcomes = []
     for key in keys:
         attempt_id = standing.get(key)
         if not attempt_id and key in fingerprints:
-            attempt_id = bench.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0))
+            attempt_id = workspace.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0))
         outcome = "read" if attempt_id else "dead" if key in dead else "failed"
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))
     return outcomes
 
 
 def _write_manifest(
-    bench: Workbench,
+    ledger: Ledger,
     run_id: str,
     lane: int,
     number: int,
@@ -275,7 +268,7 @@ def _write_manifest(
     manifest: Path,
 ) -> None:
     """The wave for people and reports; the schedule itself reads the ledger."""
-    rows = [bench.ledger.batch(batch_id) for batch_id in batches]
+    rows = [ledger.batch(batch_id) for batch_id in batches]
     content = {
         "run": run_id,
         "lane": lane,
@@ -287,7 +280,7 @@ def _write_manifest(
                 "name": row.name,
                 "display_name": row.display_name,
                 "state": row.state,
-                **bench.ledger.batch_totals(row.id),
+                **ledger.batch_totals(row.id),
             }
             for row in rows
         ],
@@ -296,7 +289,7 @@ def _write_manifest(
                 "key": o.key,
                 "outcome": o.outcome,
                 "free": o.free,
-                "flags": [flag._asdict() for flag in bench.ledger.flags_of(o.attempt_id)],
+                "flags": [flag._asdict() for flag in ledger.flags_of(o.attempt_id)],
             }
             for o in outcomes
         ],

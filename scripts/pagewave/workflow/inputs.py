@@ -15,11 +15,11 @@ from pagewave.pages.dataset import Page
 from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_prepare
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
-from pagewave.plan.targets import Command, Demand, demand
+from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.workflow.cluster.head import SentJobs
 from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.messages import notices
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 NOT_STARTED = "next"
 """Stands for the run's name where there is none yet, in a dry run."""
@@ -35,14 +35,14 @@ class Plan:
 
     def __init__(
         self,
-        bench: Workbench,
+        workspace: Workspace,
         head_id: str | None,
         command: Callable[[], Command],
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
         sends_jobs_away: Callable[[], bool],
     ) -> None:
-        self.bench = bench
+        self.workspace = workspace
         self.command = command
         self._head_id = head_id
         self._is_dry = is_dry
@@ -59,31 +59,39 @@ class Plan:
         return NOT_STARTED if self._is_dry() else time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
     @cached_property
-    def demand(self) -> Demand:
+    def wanted(self) -> Wanted:
         """What the command asks for; known only once Snakemake has read its targets."""
         if not self._is_dry() and not self._head_id:
             # Before anything looks which files are there.
             exit_on_error(
-                lambda: end_orphans(self.runs_folder, self.bench.settings.paths.state_dir)
+                lambda: end_orphans(self.runs_folder, self.workspace.settings.paths.state_dir)
             )
-        return demand(self.bench, self.command(), self.bench.dead_letters())
+        return wanted_pages(self.workspace, self.command(), self.workspace.dead_letters())
 
     @cached_property
     def schedule(self) -> Schedule:
         """The waves of this run."""
         if self._head_id:
-            pages = self.bench.ledger.run_pages(self._head_id)
+            pages = self.workspace.ledger.run_pages(self._head_id)
         else:
             # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
-            bench = self.bench
-            exit_on_error(lambda: refuse_broken(bench.images, bench.dataset, self._wanted_pages))
-            for notice in notices(self.bench, self.demand, self.command()):
+            workspace = self.workspace
+            exit_on_error(
+                lambda: refuse_broken(workspace.images, workspace.dataset, self._wanted_pages)
+            )
+            for notice in notices(self.workspace, self.wanted, self.command()):
                 print(f"pagewave: {notice}", file=sys.stderr)
-            self._make_again(self._files_behind(self.demand.keys) | self.manifests_to_make)
-            in_flight = {} if bench.waits else bench.ledger.in_flight(bench.engine)
-            lane_size = self.bench.settings.execution.batch_size_limit
-            pages = plan(self.demand.chains, lane_size, in_flight)
-        return Schedule(self.bench.ledger, self.id, pages, self.bench.goes_on)
+            self._make_again(self._files_behind(self.wanted.keys) | self.manifests_to_make)
+            in_flight = (
+                {}
+                if workspace.settings.execution.wait
+                else workspace.ledger.in_flight(workspace.engine)
+            )
+            lane_size = self.workspace.settings.execution.batch_size_limit
+            pages = plan(self.wanted.chains, lane_size, in_flight)
+        return Schedule(
+            self.workspace.ledger, self.id, pages, self.workspace.continues_past_dead_letters
+        )
 
     @property
     def is_job(self) -> bool:
@@ -98,8 +106,8 @@ class Plan:
     @cached_property
     def forecast(self) -> Forecast:
         """Tokens and price of waves to come."""
-        forced = set() if self._head_id else self.demand.forced
-        return Forecast(self.bench, self.schedule, forced)
+        forced = set() if self._head_id else self.wanted.forced
+        return Forecast(self.workspace, self.schedule, forced)
 
     def show_waves(self) -> None:
         """All waves to come, for `execution.dry_run`."""
@@ -115,18 +123,20 @@ class Plan:
 
     @cached_property
     def _pages(self) -> dict[tuple[str, str, str, str], Page]:
-        return {(p.state, p.school, str(p.year), p.stem): p for p in self.bench.dataset.pages}
+        return {(p.state, p.school, str(p.year), p.stem): p for p in self.workspace.dataset.pages}
 
     def page_file(self, page: Page) -> str:
         """Path of a page's answer."""
-        return str(self.bench.page_file(page))
+        return str(self.workspace.page_file(page))
 
     def _files_behind(self, keys: Iterable[str]) -> set[str]:
         """The files of pages and of their books; those that exist, Snakemake would not miss."""
-        pages = [self.bench.dataset.page(key) for key in keys]
-        books = [self.bench.dataset.book(book_id) for book_id in {page.book_id for page in pages}]
+        pages = [self.workspace.dataset.page(key) for key in keys]
+        books = [
+            self.workspace.dataset.book(book_id) for book_id in {page.book_id for page in pages}
+        ]
         return {self.page_file(page) for page in pages} | {
-            str(file) for book in books for file in self.bench.book_files(book)
+            str(file) for book in books for file in self.workspace.book_files(book)
         }
 
     def pages_of_book(self, book_id: str) -> list[str]:
@@ -135,11 +145,11 @@ class Plan:
         Where dead letters do not block, it waits for the last wave of each chain too: Snakemake
         asks again what a job needs only when a wave that it waits for has ended.
         """
-        book = self.bench.dataset.book(book_id)
+        book = self.workspace.dataset.book(book_id)
         if not self._head_id:
             _ = self.schedule  # here at the latest it is settled which files are made again
-        files = [self.page_file(page) for page in book.pages if not self.bench.is_lost(page)]
-        if self.bench.goes_on:
+        files = [self.page_file(page) for page in book.pages if not self.workspace.is_missing(page)]
+        if self.workspace.continues_past_dead_letters:
             read = [page.key for page in book.pages if page.key in self.schedule]
             for key in sorted({self.schedule.last_of_chain(key) for key in read}):
                 files.append(self.wave_file(self.schedule.lane_of(key), self.schedule.wave_of(key)))
@@ -151,28 +161,28 @@ class Plan:
         A book that does without a dead letter does not ask for it; its job has to fail all the
         same, so that the run does.
         """
-        keys = self.demand.keys if self.bench.goes_on else []
-        return [self.page_file(self.bench.dataset.page(key)) for key in keys]
+        keys = self.wanted.keys if self.workspace.continues_past_dead_letters else []
+        return [self.page_file(self.workspace.dataset.page(key)) for key in keys]
 
     def previous_file(self, page: Page) -> str | None:
         """The answer that this page's prompt draws on."""
-        before = self.bench.dataset.previous(page)
-        return self.page_file(before) if before and not self.bench.is_lost(before) else None
+        before = self.workspace.dataset.previous(page)
+        return self.page_file(before) if before and not self.workspace.is_missing(before) else None
 
     def is_settled(self, page: Page) -> bool:
         """Is the page's answer there, and not to be read again by this run?"""
         if page.key in self.schedule or page.key in self._blocked:
             return False
-        return self.bench.page_file(page).exists()
+        return self.workspace.page_file(page).exists()
 
     def why_again(self, page: Page) -> str:
         """Why a page that has an answer is read again, in brackets; else nothing."""
-        reason = None if self._head_id else self.demand.reasons.get(page.key)
+        reason = None if self._head_id else self.wanted.reasons.get(page.key)
         return f" ({reason})" if reason else ""
 
     @cached_property
     def _blocked(self) -> set[str]:
-        return set() if self._head_id else set(self.demand.blocked)
+        return set() if self._head_id else set(self.wanted.blocked)
 
     def wave_file(self, lane: int, wave: int) -> str:
         """Path of a wave's manifest."""
@@ -181,7 +191,7 @@ class Plan:
     @property
     def runs_folder(self) -> Path:
         """Where the manifests of all runs are."""
-        return self.bench.settings.paths.logs_dir / "waves"
+        return self.workspace.settings.paths.logs_dir / "waves"
 
     def wave_of(self, page: Page) -> str | None:
         """The manifest that the page waits for; None where no wave of this run carries it."""
@@ -200,11 +210,11 @@ class Plan:
             return [self.wave_file(lane, wave - 1)]
         members = self.schedule.members(lane, wave)
         before = [self.schedule.previous(key) for key in members]
-        books = {self.bench.dataset.page(key).book_id for key in members}
-        manifests = {str(self.bench.images.manifest_file(book_id)) for book_id in books}
-        pages = [self.bench.dataset.page(key) for key in before if key]
+        books = {self.workspace.dataset.page(key).book_id for key in members}
+        manifests = {str(self.workspace.images.manifest_file(book_id)) for book_id in books}
+        pages = [self.workspace.dataset.page(key) for key in before if key]
         return [
-            *(self.page_file(page) for page in pages if not self.bench.is_lost(page)),
+            *(self.page_file(page) for page in pages if not self.workspace.is_missing(page)),
             *sorted(manifests & self.manifests_to_make),
         ]
 
@@ -213,23 +223,23 @@ class Plan:
         """Manifests of the books of which this run needs images that are not there."""
         if self._head_id:
             return set()  # the head had them made before it started this job
-        return manifests_to_make(self.bench.images, self._wanted_pages)
+        return manifests_to_make(self.workspace.images, self._wanted_pages)
 
     @property
     def _wanted_pages(self) -> list[Page]:
-        return [self.bench.dataset.page(key) for chain in self.demand.chains for key in chain]
+        return [self.workspace.dataset.page(key) for chain in self.wanted.chains for key in chain]
 
     def needs_of_preparation(self, book_id: str) -> list[str]:
         """The scans of which a book's images are made, and what a job elsewhere made of them."""
-        book = self.bench.dataset.book(book_id)
+        book = self.workspace.dataset.book(book_id)
         report = self.sent_jobs and self.sent_jobs.report(book)
         # Snakemake would dress the error up.
-        scans = exit_on_error(lambda: scans_to_prepare(self.bench.images, book))
+        scans = exit_on_error(lambda: scans_to_prepare(self.workspace.images, book))
         return [*scans, str(report)] if report else scans
 
     def waves_of_book(self, book_id: str) -> int:
         """How many waves wait for a book's images: those of its longest lane."""
-        pages = self.bench.dataset.book(book_id).pages
+        pages = self.workspace.dataset.book(book_id).pages
         lanes = {self.schedule.lane_of(p.key) for p in pages if p.key in self.schedule}
         return max((self.schedule.waves_left(lane, 1) for lane in lanes), default=0)
 
@@ -242,11 +252,11 @@ class Plan:
             return None
         books = [
             book
-            for book in self.bench.dataset.books
-            if str(self.bench.images.manifest_file(book.id)) in self.manifests_to_make
+            for book in self.workspace.dataset.books
+            if str(self.workspace.images.manifest_file(book.id)) in self.manifests_to_make
         ]
         books.sort(key=lambda book: -self.waves_of_book(book.id))
-        return SentJobs(self.bench, self.runs_folder / self.id, books)
+        return SentJobs(self.workspace, self.runs_folder / self.id, books)
 
     def needs_of_images(self, number: int) -> list[str]:
         """The scans of which a job elsewhere makes images."""
@@ -265,4 +275,4 @@ class Plan:
     def facts_of_book(self, book_id: str) -> list[str]:
         """The file with what the ledger knows, where books are put together elsewhere."""
         jobs = self.sent_jobs
-        return [str(jobs.facts(self.bench.dataset.book(book_id)))] if jobs else []
+        return [str(jobs.facts(self.workspace.dataset.book(book_id)))] if jobs else []

@@ -4,37 +4,37 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
-from pagewave.plan.targets import Command, Demand
-from pagewave.workspace import Workbench
+from pagewave.plan.targets import Command, Wanted
+from pagewave.workspace import Workspace
 
 LISTED_KEYS = 5
 LISTING = "--outdated"
 """How `pages.py` is told to list what was read with another prompt or model."""
 
 
-def notices(bench: Workbench, demand: Demand, command: Command) -> list[str]:
+def notices(workspace: Workspace, demand: Wanted, command: Command) -> list[str]:
     """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
     lines = [
         f"{_pages(number)} read again: {reason}."
         for reason, number in Counter(demand.reasons.values()).items()
     ]
-    if bench.dataset.ignored:
-        lines.append(_ignored(bench))
+    if workspace.dataset.ignored:
+        lines.append(_ignored(workspace))
     if demand.blocked:
-        lines.append(_dead_letters(bench, demand))
-    lines += edited_prompts(bench.ledger, bench.settings)
+        lines.append(_dead_letters(workspace, demand))
+    lines += edited_prompts(workspace.ledger, workspace.settings)
     asked_for = set(demand.keys)
-    settled = {page.key: page for page in bench.dataset.pages if page.key not in asked_for}
+    settled = {page.key: page for page in workspace.dataset.pages if page.key not in asked_for}
     outdated = [
         origin
-        for origin in pages_on_file(bench.ledger)
-        if origin.key in settled and is_outdated(bench, origin)
+        for origin in pages_on_file(workspace.ledger)
+        if origin.key in settled and is_outdated(workspace, origin)
     ]
     if outdated:
         counts = Counter(origin.made_with for origin in outdated)
         made_with = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))
         pages = [settled[origin.key] for origin in outdated]
-        again = command_to_read_again(bench, pages, [LISTING], command.config_file)
+        again = command_to_read_again(workspace, pages, [LISTING], command.config_file)
         lines.append(
             f"{_pages(len(pages))} read before with another prompt or model ({made_with}), and "
             f"left as they are. What reading them again costs: python scripts/pages.py {LISTING}. "
@@ -43,16 +43,16 @@ def notices(bench: Workbench, demand: Demand, command: Command) -> list[str]:
     return lines
 
 
-def _ignored(bench: Workbench) -> str:
+def _ignored(workspace: Workspace) -> str:
     """What lies among the labels and is none: it may have been meant as one."""
-    names = [str(path) for path in bench.dataset.ignored]
+    names = [str(path) for path in workspace.dataset.ignored]
     are = "are no labels" if len(names) > 1 else "is no label"
     return f"{_listed(names, LISTED_KEYS)} {are} and left alone."
 
 
-def _dead_letters(bench: Workbench, demand: Demand) -> str:
+def _dead_letters(workspace: Workspace, demand: Wanted) -> str:
     """The dead letters that a command wants, and what waits for them."""
-    dead = sorted(bench.dead_letters() & set(demand.blocked))
+    dead = sorted(workspace.dead_letters() & set(demand.blocked))
     waiting = len(demand.blocked) - len(dead)
     return (
         f"{_pages(len(dead))} not sent again, dead letters: {_listed(dead, LISTED_KEYS)}."

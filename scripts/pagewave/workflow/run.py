@@ -32,6 +32,7 @@ from pagewave.exports.book import write_book
 from pagewave.exports.facts import facts_of, write_facts
 from pagewave.exports.summary.files import summary_files
 from pagewave.gemini.client import Stopped
+from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import log, log_to_terminal, start_run_log, stop_run_log, tell
@@ -44,7 +45,7 @@ from pagewave.redaction import hide_keys
 from pagewave.tracking.background import BackgroundDelivery, start_delivery
 from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
-from pagewave.waves.admission import what_is_left
+from pagewave.waves.admission import left_for_next_run
 from pagewave.waves.recover import clear_up, recover
 from pagewave.waves.wave import run_wave
 from pagewave.wording import count
@@ -53,7 +54,6 @@ from pagewave.workflow.inputs import Plan
 from pagewave.workflow.run_end import dead_letter, ending
 from pagewave.workflow.signals import Stopper
 from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
-from pagewave.workspace import Workbench
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
@@ -85,6 +85,7 @@ class Run:
         sends_jobs_away: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings
+        self.dataset = dataset
         self._secrets = secrets
         self._lock_file: IO[str] | None = None
         self._server: EmbeddedServer | None = None
@@ -96,13 +97,13 @@ class Run:
         ledger = self._open_ledger()
         ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         waits = settings.execution.wait
-        self.bench = Workbench(settings, dataset, ledger, prompt, waits=waits)
-        self.plan = Plan(self.bench, self._head_id, command, is_dry, make_again, sends_jobs_away)
-        self.stopper = Stopper(self.bench.stop)
+        self.session = Session(settings, dataset, ledger, prompt, waits=waits)
+        self.plan = Plan(self.session, self._head_id, command, is_dry, make_again, sends_jobs_away)
+        self.stopper = Stopper(self.session.stop)
         self.left_open: dict[str, str] = {}
         """Manifests of waves that go on in a later run, and what was said of each."""
         if self._head_id:
-            self.bench.images.scans_may_change = True
+            self.session.images.scans_may_change = True
             log_to_terminal()
             start_run_log(settings.paths.logs_dir, self._head_id)
             self._use_service()
@@ -111,18 +112,18 @@ class Run:
 
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""
-        book = self.bench.dataset.book(book_id)
+        book = self.session.dataset.book(book_id)
         if report := self.plan.sent_jobs and self.plan.sent_jobs.report(book):
-            take_over(self.bench.images, book, report)
+            take_over(self.session.images, book, report)
         else:
-            prepare_book(self.bench.images, book, self.bench.stop)
+            prepare_book(self.session.images, book, self.session.stop)
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
         with self._while_ledger_works():
             keys = self.plan.schedule.members(lane, wave)
             try:
-                run_wave(self.bench, self.plan.id, lane, wave, keys, Path(manifest))
+                run_wave(self.session, self.plan.id, lane, wave, keys, Path(manifest))
             except Stopped:
                 error = RunStopped(
                     f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
@@ -140,17 +141,17 @@ class Run:
         Raises:
             PagewaveError: the page is a dead letter.
         """
-        ledger = self.bench.ledger
+        ledger = self.session.ledger
         with self._while_ledger_works():
             attempt_id = ledger.answer_in_run(self.plan.id, page.key)
-            if attempt_id is None and page.key not in self.bench.dead_letters():
+            if attempt_id is None and page.key not in self.session.dead_letters():
                 # Snakemake may want a settled page again, as for an edited rule, or because a crash
                 # came between the page and Snakemake's own note of it: nothing is read.
                 attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
             if attempt_id is None:
-                error = DeadLetter if page.key in self.bench.dead_letters() else PagewaveError
+                error = DeadLetter if page.key in self.session.dead_letters() else PagewaveError
                 raise error(self._why_unread(page))
-            write_atomically(self.bench.page_file(page), self.bench.page_text(attempt_id))
+            write_atomically(self.session.page_file(page), self.session.page_text(attempt_id))
             crash.point("page-written")
             ledger.mark_written(page.key, attempt_id)
             crash.point("page-marked")
@@ -159,17 +160,17 @@ class Run:
         """Write a book's files from its pages."""
         with self._while_ledger_works():
             book = self._book(state, school, year)
-            write_book(self.bench, book, facts_of(self.bench, book))
+            write_book(self.session, book, facts_of(self.session, book))
             crash.point("book-written")
 
     def write_facts(self, state: str, school: str, year: str, file: str) -> None:
         """Hand over what the ledger knows of a book's pages to the job that writes its files."""
         with self._while_ledger_works():
             book = self._book(state, school, year)
-            write_facts(Path(file), facts_of(self.bench, book))
+            write_facts(Path(file), facts_of(self.session, book))
 
     def _book(self, state: str, school: str, year: str) -> Book:
-        return self.bench.dataset.book(f"{state}/{school}/{year}")
+        return self.session.dataset.book(f"{state}/{school}/{year}")
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:
@@ -183,19 +184,19 @@ class Run:
             yield
         except LedgerError as error:
             self._trouble = self._trouble or error
-            self.bench.stop.set()
+            self.session.stop.set()
             raise
         except (DeadLetter, OnItsWay, RunStopped):
             raise
         except Exception:
             with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.bench.ledger.note_trouble(self.plan.id)
+                self.session.ledger.note_trouble(self.plan.id)
             raise
 
     def _why_unread(self, page: Page) -> str:
-        if self.bench.why_dead(page.key) is None:
+        if self.session.why_dead(page.key) is None:
             return f"{page.key}: no wave of this run read this page. Run the same command again."
-        return dead_letter(self.bench, page.key)
+        return dead_letter(self.session, page.key)
 
     # Beginning and end
 
@@ -224,37 +225,37 @@ class Run:
             return
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
-        check_prices(self.bench)
+        check_prices(self.session.ledger, self.session.settings)
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
-        self.bench.ledger.start_writing()
+        self.session.ledger.start_writing()
         self._use_service()
         self.stopper.heed()
         try:
-            recover(self.bench)
+            recover(self.session)
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
-        self.bench.ledger.start_run(
+        self.session.ledger.start_run(
             self.plan.id,
             self.settings.engine,
             self.settings.model.name,
             self.plan.schedule.pages,
-            self.plan.demand.forced,
+            self.plan.wanted.forced,
         )
         self._started = True
-        self.bench.images.scans_may_change = True
+        self.session.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.plan.id
         if self.plan.sent_jobs:
             forget_keys()  # Slurm hands on the environment
             self.plan.sent_jobs.announce(slurm_name)
-        self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
+        self._delivery = start_delivery(self.settings.tracking, self._secrets, self.session.ledger)
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
 
     def _say_the_start(self) -> None:
         pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()
-        books = {self.bench.dataset.page(page.key).book_id for page in pages}
+        books = {self.session.dataset.page(page.key).book_id for page in pages}
         parts = [count(len(pages), "page") + f" of {count(len(books), 'book')} to read"]
         parts += [count(sum(waves.values()), "wave") + f" in {count(len(waves), 'lane')}"]
         tell(
@@ -288,25 +289,25 @@ class Run:
         try:
             if outcome == "ok":
                 wanted = {page.key for page in self.plan.schedule.pages}
-                wanted.update(self.plan.demand.blocked)
-                lost = wanted & self.bench.dead_letters()
+                wanted.update(self.plan.wanted.blocked)
+                lost = wanted & self.session.dead_letters()
             if lost:
                 outcome = "failed"
-            over_budget = self.bench.ledger.over_budget(self.plan.id)
+            over_budget = self.session.ledger.over_budget(self.plan.id)
             if over_budget:
                 outcome = "over budget"
             elif outcome == "failed" and self._is_on_its_way():
                 outcome = "on its way"
-            if outcome != "ok" and self.bench.stop.is_set() and not self._trouble:
+            if outcome != "ok" and self.session.stop.is_set() and not self._trouble:
                 outcome = "stopped"
-            if not self.bench.stop.is_set():
-                clear_up(self.bench)
+            if not self.session.stop.is_set():
+                clear_up(self.session)
             if self._delivery:
                 seconds = self.settings.tracking.wait_at_end_seconds
-                self._delivery.finish(seconds, self.bench.stop)
-            left = what_is_left(self.bench)
+                self._delivery.finish(seconds, self.session.stop)
+            left = left_for_next_run(self.session.ledger, self.session.engine)
             self._say_the_end(outcome)
-            self.bench.ledger.end_run(self.plan.id, outcome)
+            self.session.ledger.end_run(self.plan.id, outcome)
             self._write_summary()
             if self.plan.sent_jobs and outcome != "stopped":
                 self.plan.sent_jobs.withdraw()
@@ -316,9 +317,9 @@ class Run:
             tell("run_ended", str(error), level=logging.DEBUG, outcome="failed")
         finally:
             if self._notifier:
-                self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.bench.stop)
+                self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.session.stop)
             stop_run_log()
-            self.bench.ledger.close()
+            self.session.ledger.close()
             if self._server:
                 self._server.close()
         if self._trouble:
@@ -335,16 +336,16 @@ class Run:
     def _is_on_its_way(self) -> bool:
         """Did this run leave waves to the next one, and is nothing else wrong than dead letters?"""
         return (
-            not self.bench.waits
+            not self.session.waits
             and any(self.plan.schedule.waves().values())
-            and not self.bench.ledger.has_trouble(self.plan.id)
+            and not self.session.ledger.has_trouble(self.plan.id)
             and all(Path(manifest).exists() for manifest in self.plan.manifests_to_make)
         )
 
     def _write_summary(self) -> None:
         from pagewave.exports.summary.summary import write_summary
 
-        write_summary(self.bench)
+        write_summary(self.session)
 
     def summary_files(self) -> dict[str, str]:
         """The files of the summary by name; none until a run has ended."""
@@ -355,25 +356,25 @@ class Run:
 
     def _say_the_end(self, outcome: str) -> None:
         """What the run brought and what to do next: for the terminal, the log and the webhook."""
-        more = spending_lines(self.bench, self.plan.id, self.plan.schedule)
+        more = spending_lines(self.session, self.plan.id, self.plan.schedule)
         more += self._delivery.summary() if self._delivery else []
-        end = ending(self.bench, self.plan.id, outcome, self.plan.command(), more)
+        end = ending(self.session, self.plan.id, outcome, self.plan.command(), more)
         print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
         tell("run_ended", end.headline, level=logging.DEBUG, **end.facts)
 
     def _use_service(self) -> None:
         """Point the client at Google, or at an embedded server that lives as long as the run."""
         if self.settings.engine == "gemini":
-            self.bench.api_key = require_key(self.settings, self._secrets)
+            self.session.api_key = require_key(self.settings, self._secrets)
             if address := os.environ.get(GEMINI_ADDRESS_VARIABLE):
                 host = urlsplit(address).hostname
                 log.warning("%s is set: pages and key go to %s", GEMINI_ADDRESS_VARIABLE, host)
             return
         if ADDRESS_VARIABLE not in os.environ:
-            if not self.bench.waits:
+            if not self.session.waits:
                 raise ConfigError(NEEDS_A_SERVER)
             self._server = start_server(self.settings)
             os.environ[ADDRESS_VARIABLE] = self._server.base_url
             os.environ[TOKEN_VARIABLE] = self._server.token
-        self.bench.base_url = os.environ[ADDRESS_VARIABLE]
-        self.bench.api_key = os.environ[TOKEN_VARIABLE]
+        self.session.base_url = os.environ[ADDRESS_VARIABLE]
+        self.session.api_key = os.environ[TOKEN_VARIABLE]

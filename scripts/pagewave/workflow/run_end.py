@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from pagewave.plan.targets import Command
 from pagewave.wording import count
-from pagewave.workspace import IS_DEAD, Workbench
+from pagewave.workspace import IS_DEAD, Workspace
 
 SHOWN_DEAD_LETTERS = 10
 
@@ -39,18 +39,18 @@ class Ending:
 
 
 def ending(
-    bench: Workbench, run_id: str, outcome: str, command: Command, more: Sequence[str] = ()
+    workspace: Workspace, run_id: str, outcome: str, command: Command, more: Sequence[str] = ()
 ) -> Ending:
     """What there is to say of a run that ends as `ok`, `failed`, `stopped`, …
 
     Args:
         more: lines to say before the next command.
     """
-    ledger, paths = bench.ledger, bench.settings.paths
+    ledger, paths = workspace.ledger, workspace.settings.paths
     read, free = ledger.run_totals(run_id)
     done, pages = ledger.run_progress(run_id)
-    dead = sorted(bench.dead_letters() & {page.key for page in bench.dataset.pages})
-    in_flight = len(ledger.open_batches(bench.engine))
+    dead = sorted(workspace.dead_letters() & {page.key for page in workspace.dataset.pages})
+    in_flight = len(ledger.open_batches(workspace.engine))
     totals = Totals(outcome, read, free, done, pages, len(dead), in_flight, ledger.run_usd(run_id))
     price = "price unknown" if totals.usd is None else f"{totals.usd:.4f} USD"
     headline = (
@@ -64,7 +64,7 @@ def ending(
     if flagged := ledger.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
         details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
-    details += [f"Dead letter: {dead_letter(bench, key)}" for key in dead[:SHOWN_DEAD_LETTERS]]
+    details += [f"Dead letter: {dead_letter(workspace, key)}" for key in dead[:SHOWN_DEAD_LETTERS]]
     if len(dead) > SHOWN_DEAD_LETTERS:
         details.append(f"{count(len(dead) - SHOWN_DEAD_LETTERS, 'more dead letter')}.")
     if in_flight:
@@ -76,10 +76,10 @@ def ending(
     return Ending(headline, details, totals)
 
 
-def dead_letter(bench: Workbench, key: str) -> str:
+def dead_letter(workspace: Workspace, key: str) -> str:
     """Why a page is a dead letter, and how to try it again."""
     return (
-        f"{key} {IS_DEAD} {bench.why_dead(key)}. To try it again: python "
+        f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: python "
         f"scripts/clear_failure_counts.py --key '{key}', then the same command."
     )
 

@@ -106,8 +106,8 @@ def start(run: Run, workflow: Any) -> None:
             quieten()
         executor = scheduler._local_executor or scheduler._executor
         run.stopper.interrupts = scheduler._local_executor is not None
-        run.bench.most_batches = workflow.global_resources["gemini_batches"].value
-        executor.workers += run.bench.most_batches
+        run.session.most_batches = workflow.global_resources["gemini_batches"].value
+        executor.workers += run.session.most_batches
         executor.pool = ThreadPoolExecutor(executor.workers)
 
     exit_on_error(begin)
@@ -127,7 +127,7 @@ def show_forecast(run: Run) -> None:
         from pagewave.console import printer
         from pagewave.plan.table import view
 
-        printer().print(view(run.plan.forecast.whole(run.plan.demand.blocked)))
+        printer().print(view(run.plan.forecast.whole(run.plan.wanted.blocked)))
 
 
 def _end_dry_run(run: Run) -> None:

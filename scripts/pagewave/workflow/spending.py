@@ -4,7 +4,7 @@ from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule
 from pagewave.prompts.costs import usd
 from pagewave.wording import count
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 WHEN_OVER_BUDGET = (
     "To go on, raise the limit in the configuration and run the same command; what was read is "
@@ -12,15 +12,15 @@ WHEN_OVER_BUDGET = (
 )
 
 
-def spending_lines(bench: Workbench, run_id: str, schedule: Schedule) -> list[str]:
+def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> list[str]:
     """A line for what a run cost beside its estimate, and for what it left for want of money."""
     lines = []
-    both = bench.ledger.estimate_and_actual(run_id)
-    paid = bench.ledger.run_usd(run_id)
+    both = workspace.ledger.estimate_and_actual(run_id)
+    paid = workspace.ledger.run_usd(run_id)
     if both.records:
         price = usd(
-            bench.settings.pricing,
-            bench.settings.model.name,
+            workspace.settings.pricing,
+            workspace.settings.model.name,
             both.input_tokens,
             both.output_tokens,
             both.cached_tokens,
@@ -28,7 +28,7 @@ def spending_lines(bench: Workbench, run_id: str, schedule: Schedule) -> list[st
         at_gemini = "unknown" if price is None else f"{price:.4f}"
         spent = (
             f"nothing; at Gemini's prices {at_gemini}"
-            if bench.engine == "embedded"
+            if workspace.engine == "embedded"
             else f"{at_gemini if paid is None else f'{paid:.4f}'}"
         )
         expected = "" if price is None else f", expected {both.expected_usd:.4f}"
@@ -38,8 +38,8 @@ def spending_lines(bench: Workbench, run_id: str, schedule: Schedule) -> list[st
             f"{both.expected_input_tokens:,}), {both.output_tokens:,} out (expected "
             f"{both.expected_output_tokens:,})."
         )
-    if bench.ledger.over_budget(run_id):
-        left = Forecast(bench, schedule).whole()
+    if workspace.ledger.over_budget(run_id):
+        left = Forecast(workspace, schedule).whole()
         price = left.best.usd
         about = "" if price is None else f", about {price:.4f} USD"
         lines.append(f"Not sent for want of budget: {count(left.pages, 'page')}{about}.")

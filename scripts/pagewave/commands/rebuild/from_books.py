@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pagewave.config.settings import Settings
 from pagewave.errors import ConfigError
-from pagewave.ledger import Attempt, Flag, Record
+from pagewave.ledger import Attempt, Flag, Ledger, Record
 from pagewave.prompts.registry import load_prompt, versions
 from pagewave.prompts.schema import canonical_json
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 RUN = "rebuilt"
 """The run of batches of which only books tell."""
@@ -34,25 +35,26 @@ class PastAnswer:
         return datetime.fromisoformat(self.provenance["read_at"]).timestamp()
 
 
-def past_answers(bench: Workbench) -> tuple[list[PastAnswer], list[str]]:
+def past_answers(workspace: Workspace) -> tuple[list[PastAnswer], list[str]]:
     """All answers with provenance in the books of the data set, and books that can't be read."""
     answers: list[PastAnswer] = []
     unreadable = []
-    for book in bench.dataset.books:
-        file = bench.book_files(book)[0]
+    for book in workspace.dataset.books:
+        file = workspace.book_files(book)[0]
         if not file.exists():
             continue
         try:
             entries = json.loads(file.read_bytes())["pages"]
-            answers += [_answer(bench, entry) for entry in entries if entry["provenance"]]
+            answers += [_answer(workspace, entry) for entry in entries if entry["provenance"]]
         except (OSError, ValueError, KeyError, TypeError):
             unreadable.append(str(file))
     return answers, unreadable
 
 
-def add_batches_of(bench: Workbench, answers: Iterable[PastAnswer]) -> tuple[int, int]:
+def add_batches_of(
+    ledger: Ledger, settings: Settings, answers: Iterable[PastAnswer]
+) -> tuple[int, int]:
     """Add the batches that the ledger lacks with their answers; returns the numbers of both."""
-    ledger = bench.ledger
     known = {batch.name for batch in ledger.batches()}
     by_batch: dict[str, dict[str, PastAnswer]] = {}
     for answer in sorted(answers, key=lambda answer: answer.read_at):
@@ -68,7 +70,7 @@ def add_batches_of(bench: Workbench, answers: Iterable[PastAnswer]) -> tuple[int
                 display_name=f"{RUN}-{name}",
                 engine=told["engine"],
                 model=told["model"],
-                prompt_sha256=add_prompt(bench, found[0]),
+                prompt_sha256=add_prompt(ledger, settings, found[0]),
                 run_id=RUN,
                 lane=0,
                 wave=0,
@@ -79,13 +81,13 @@ def add_batches_of(bench: Workbench, answers: Iterable[PastAnswer]) -> tuple[int
     return len(by_batch), sum(map(len, by_batch.values()))
 
 
-def add_prompt(bench: Workbench, answer: PastAnswer) -> str:
+def add_prompt(ledger: Ledger, settings: Settings, answer: PastAnswer) -> str:
     """Write down the prompt of an answer, with its text if the registry still has it; its hash."""
     told = answer.provenance
     name, sha256 = str(told["prompt_name"]), str(told["prompt_sha256"])
-    if not bench.ledger.query("SELECT 1 FROM prompt WHERE sha256 = ?", sha256):
-        source = _template(bench.settings.prompt.registry_dir, name, sha256)
-        bench.ledger.add_prompt(sha256, name, str(told["prompt_template"]), source)
+    if not ledger.query("SELECT 1 FROM prompt WHERE sha256 = ?", sha256):
+        source = _template(settings.prompt.registry_dir, name, sha256)
+        ledger.add_prompt(sha256, name, str(told["prompt_template"]), source)
     return sha256
 
 
@@ -99,7 +101,7 @@ def _template(registry: Path, name: str, sha256: str) -> str:
     return ""
 
 
-def _answer(bench: Workbench, entry: dict[str, Any]) -> PastAnswer:
+def _answer(workspace: Workspace, entry: dict[str, Any]) -> PastAnswer:
     told = entry["provenance"]
     record = Record(
         key=entry["key"],
@@ -110,7 +112,7 @@ def _answer(bench: Workbench, entry: dict[str, Any]) -> PastAnswer:
         image=told.get("image", entry["image"]),
         image_sha256=told["image_sha256"],
     )
-    page = bench.prompt.page_model.model_validate(entry["page"]).model_dump_json()
+    page = workspace.prompt.page_model.model_validate(entry["page"]).model_dump_json()
     return PastAnswer(entry["key"], told["batch"], page, record, told)
 
 

@@ -21,15 +21,15 @@ from pagewave.commands.rebuild.from_books import (
 )
 from pagewave.errors import DataError
 from pagewave.gemini.client import RemoteBatch
+from pagewave.gemini.session import Session
 from pagewave.ledger import Record
 from pagewave.pages.changed import remember_images
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.request import generation_config, recipe
 from pagewave.prompts.schema import canonical_json
-from pagewave.waves.collect import Ended, download, understand
-from pagewave.waves.wave import build_request_for, build_request_from
-from pagewave.workspace import Workbench
+from pagewave.waves.collect import Ended, download, parse_results
+from pagewave.workspace import Workspace
 
 UNKNOWN = "unknown"
 """The fingerprint of an answer to a question that can't be told: nobody asks for it again."""
@@ -69,32 +69,34 @@ class Rebuilt:
     """With a file whose answer nobody knows: they stay as they are."""
 
 
-def rebuild(bench: Workbench, *, ask_service: bool) -> Rebuilt:
+def rebuild(session: Session, *, ask_service: bool) -> Rebuilt:
     """Take in what the ledger lacks; the caller holds the lock.
 
     Raises:
         ServiceError: the service can't be reached; what was taken in by then stays.
     """
     found = Rebuilt()
-    bench.ledger.keeps_log_rows = False  # they were logged, or not, when they were made
-    from_books, found.unreadable_books = past_answers(bench)
+    session.ledger.keeps_log_rows = False  # they were logged, or not, when they were made
+    from_books, found.unreadable_books = past_answers(session)
     if ask_service:
-        _Adoption(bench, from_books, found).adopt_all()
-    found.batches_of_books, found.answers_of_books = add_batches_of(bench, from_books)
-    _mark_pages(bench, found)
+        _Adoption(session, from_books, found).adopt_all()
+    found.batches_of_books, found.answers_of_books = add_batches_of(
+        session.ledger, session.settings, from_books
+    )
+    _mark_pages(session, found)
     return found
 
 
 class _Adoption:
     """Takes batches of the service's list into the ledger."""
 
-    def __init__(self, bench: Workbench, answers: Iterable[PastAnswer], found: Rebuilt) -> None:
-        self._bench = bench
+    def __init__(self, session: Session, answers: Iterable[PastAnswer], found: Rebuilt) -> None:
+        self._session = session
         self._found = found
         self._from_books = {(answer.batch, answer.key): answer for answer in answers}
-        self._recipe = recipe(bench.settings, bench.prompt)
-        self._ours = {page.key for page in bench.dataset.pages}
-        prefix = re.escape(bench.settings.batch.display_name_prefix)
+        self._recipe = recipe(session.settings, session.prompt)
+        self._ours = {page.key for page in session.dataset.pages}
+        prefix = re.escape(session.settings.batch.display_name_prefix)
         self._name = re.compile(
             rf"{prefix}-(?P<run>.+)-lane(?P<lane>\d+)-wave(?P<wave>\d+)"
             r"-(?P<recipe>[0-9a-f]{8})-[0-9a-f]{8}"
@@ -102,15 +104,15 @@ class _Adoption:
 
     def adopt_all(self) -> None:
         """Every batch that bears our prefix and is not in the ledger, the earliest first."""
-        known = {batch.display_name for batch in self._bench.ledger.batches()}
-        for remote in sorted(self._bench.gemini.list_batches(), key=lambda b: b.created_at):
+        known = {batch.display_name for batch in self._session.ledger.batches()}
+        for remote in sorted(self._session.client.list_batches(), key=lambda b: b.created_at):
             match = self._name.fullmatch(remote.display_name)
             if match and remote.display_name not in known:
                 known.add(remote.display_name)  # of twins the earliest is ours
                 self._adopt(remote.name, match)
 
     def _adopt(self, name: str, match: re.Match[str]) -> None:
-        remote = self._bench.gemini.get(name)  # a list does not tell all
+        remote = self._session.client.get(name)  # a list does not tell all
         if remote is None:
             return
         sent = self._keys_sent(remote)
@@ -128,7 +130,7 @@ class _Adoption:
 
     def _keys_sent(self, remote: RemoteBatch) -> set[str]:
         """Keys in the requests of a batch, which are kept here until it is collected."""
-        file = self._bench.request_file(remote.display_name)
+        file = self._session.request_file(remote.display_name)
         lines = split_lines(file.read_bytes()) if file.exists() else []
         return {key for key in map(key_of, lines) if key}
 
@@ -136,18 +138,18 @@ class _Adoption:
         """The lines of an ended batch; none where the service deleted its results."""
         if not remote.ended or not remote.result_file:
             return []
-        return download(self._bench, remote.display_name, remote.result_file) or []
+        return download(self._session, remote.display_name, remote.result_file) or []
 
     def _take_in(
         self, remote: RemoteBatch, match: re.Match[str], keys: list[str], lines: list[bytes]
     ) -> None:
-        bench, ledger, found = self._bench, self._bench.ledger, self._found
+        session, ledger, found = self._session, self._session.ledger, self._found
         records = [self._record(remote, key, match["recipe"] == self._recipe) for key in keys]
         with ledger.transaction():
-            ledger.add_past_run(match["run"], bench.engine, remote.model, remote.created_at)
+            ledger.add_past_run(match["run"], session.engine, remote.model, remote.created_at)
             batch = ledger.add_intent(
                 display_name=remote.display_name,
-                engine=bench.engine,
+                engine=session.engine,
                 model=remote.model,
                 prompt_sha256=self._prompt(remote, keys, match["recipe"] == self._recipe),
                 run_id=match["run"],
@@ -164,10 +166,10 @@ class _Adoption:
             batch = ledger.batch(batch.id)
             ledger.store_lines(batch.id, [(key_of(line), line) for line in lines])
             ended = Ended(remote.state, remote.error, lines)
-            attempts, failures = understand(bench, batch, ended, records)
+            attempts, failures = parse_results(session, batch, ended, records)
             at = remote.ended_at or remote.created_at
             ledger.commit_results(batch.id, remote.state, remote.error, attempts, failures, at)
-        bench.request_file(remote.display_name).unlink(missing_ok=True)
+        session.request_file(remote.display_name).unlink(missing_ok=True)
         good = {attempt.key for attempt in attempts if attempt.page is not None}
         found.answers += len(good)
         found.failures += len(failures)
@@ -176,21 +178,21 @@ class _Adoption:
 
     def _record(self, remote: RemoteBatch, key: str, asked_as_today: bool) -> Record:
         """What was asked of a page, from its book or else made again."""
-        bench = self._bench
-        page = bench.dataset.page(key)
+        session = self._session
+        page = session.dataset.page(key)
         told = self._from_books.get((remote.name, key))
         try:
             context = self._context(page, remote.created_at)
-            request = build_request_from(bench, page, context)
+            request = session.request_after(page, context)
         except (DataError, ValueError):  # the previous page or the image is gone, or the like
-            return told.record if told else _record_of_unknown(bench, page)
+            return told.record if told else _record_of_unknown(session, page)
         if told:
             return replace(told.record, previous_context=context)
         if not asked_as_today:
-            return _record_of_unknown(bench, page)
-        number = 1 + bench.ledger.failure_counts(bench.engine)[key].counted
-        errors = bench.ledger.error_types(key, bench.engine)
-        config = generation_config(bench.settings, number, errors)
+            return _record_of_unknown(session, page)
+        number = 1 + session.ledger.failure_counts(session.engine)[key].counted
+        errors = session.ledger.error_types(key, session.engine)
+        config = generation_config(session.settings, number, errors)
         return Record(
             key=key,
             fingerprint=request.fingerprint,
@@ -203,60 +205,62 @@ class _Adoption:
 
     def _context(self, page: Page, at: float) -> str | None:
         """What the previous page said when this one was asked."""
-        before = self._bench.dataset.previous(page)
-        answer = self._bench.ledger.answer_before(before.key, at) if before else None
+        before = self._session.dataset.previous(page)
+        answer = self._session.ledger.answer_before(before.key, at) if before else None
         if answer is None:
-            return self._bench.previous_context(page)
-        return self._bench.prompt.page_model.model_validate_json(answer).context()
+            return self._session.previous_context(page)
+        return self._session.prompt.page_model.model_validate_json(answer).context()
 
     def _prompt(self, remote: RemoteBatch, keys: list[str], asked_as_today: bool) -> str:
-        prompt = self._bench.prompt
+        prompt = self._session.prompt
         if asked_as_today:
-            self._bench.ledger.add_prompt(
+            self._session.ledger.add_prompt(
                 prompt.sha256, prompt.name, prompt.template_file, prompt.source
             )
             return prompt.sha256
         told = (self._from_books.get((remote.name, key)) for key in keys)
         if answer := next((answer for answer in told if answer), None):
-            return add_prompt(self._bench, answer)
-        self._bench.ledger.add_prompt(UNKNOWN, UNKNOWN, UNKNOWN, "")
+            return add_prompt(self._session.ledger, self._session.settings, answer)
+        self._session.ledger.add_prompt(UNKNOWN, UNKNOWN, UNKNOWN, "")
         return UNKNOWN
 
 
-def _record_of_unknown(bench: Workbench, page: Page) -> Record:
+def _record_of_unknown(workspace: Workspace, page: Page) -> Record:
     """A record of a page that was asked nobody can tell how, of its image as it is now."""
-    facts = _facts(bench, page)
+    facts = _facts(workspace, page)
     sha256 = facts.sha256 if facts else UNKNOWN
     return Record(page.key, UNKNOWN, 1, None, "{}", str(page.scan), sha256)
 
 
-def _facts(bench: Workbench, page: Page) -> ImageFacts | None:
+def _facts(workspace: Workspace, page: Page) -> ImageFacts | None:
     with contextlib.suppress(DataError):
-        return bench.images.inspect(page)[1]
+        return workspace.images.inspect(page)[1]
     return None
 
 
-def _mark_pages(bench: Workbench, found: Rebuilt) -> None:
+def _mark_pages(workspace: Workspace, found: Rebuilt) -> None:
     """Write down which answer each page file holds, and the images as they are now."""
-    ledger = bench.ledger
+    ledger = workspace.ledger
     known = ledger.known_images()
-    missing = [page for page in bench.dataset.pages if str(page.scan) not in known]
-    seen = [(page, facts) for page in missing if (facts := _facts(bench, page))]
-    remember_images(ledger, bench.images, seen)
+    missing = [page for page in workspace.dataset.pages if str(page.scan) not in known]
+    seen = [(page, facts) for page in missing if (facts := _facts(workspace, page))]
+    remember_images(ledger, workspace.images, seen)
     marked = {
         row["key"]: str(row["page"])
         for row in ledger.query(
             "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
         )
     }
-    for page in bench.dataset.pages:
-        file = bench.page_file(page)
+    for page in workspace.dataset.pages:
+        file = workspace.page_file(page)
         if not file.exists():
             continue
         content = file.read_text(encoding="utf-8").strip()
         if marked.get(page.key) == content:
             continue
-        attempt_id = ledger.attempt_with(page.key, content) or _answer_of_twin(bench, page, content)
+        attempt_id = ledger.attempt_with(page.key, content) or _answer_of_twin(
+            workspace, page, content
+        )
         if attempt_id:
             ledger.mark_written(page.key, attempt_id)
             found.pages_marked += 1
@@ -264,10 +268,12 @@ def _mark_pages(bench: Workbench, found: Rebuilt) -> None:
             found.pages_without_answer.append(page.key)
 
 
-def _answer_of_twin(bench: Workbench, page: Page, content: str) -> int | None:
+def _answer_of_twin(workspace: Workspace, page: Page, content: str) -> int | None:
     """The attempt of another page that asked the very same, as blank leaves do."""
     try:
-        attempt_id = bench.ledger.stored_answer(build_request_for(bench, page.key).fingerprint)
+        attempt_id = workspace.ledger.stored_answer(workspace.request_for(page.key).fingerprint)
     except DataError:
         return None
-    return attempt_id if attempt_id and bench.ledger.attempt_page(attempt_id) == content else None
+    return (
+        attempt_id if attempt_id and workspace.ledger.attempt_page(attempt_id) == content else None
+    )

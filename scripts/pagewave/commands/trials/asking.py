@@ -15,17 +15,19 @@ from pagewave.answers.result_line import Answer, Failure, parse_line
 from pagewave.answers.scores import PageScore, score, truth_of
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.config.keys import Secrets
+from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteFile, UploadFailed
 from pagewave.gemini.service_files import delete_unneeded_files, upload
+from pagewave.gemini.session import Session
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.prompts.costs import interactive_usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
 from pagewave.tracking import flush_interactive, wrap_interactive
-from pagewave.waves.collect import judged
-from pagewave.workspace import Workbench
+from pagewave.waves.collect import guarded
+from pagewave.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -52,60 +54,60 @@ class Reply:
     score: PageScore | None
 
 
-def question(bench: Workbench, key: str) -> Question:
+def question(workspace: Workspace, key: str) -> Question:
     """What to ask for a page; raises DataError when there is no such page or no image."""
-    page = bench.dataset.page(key)
-    context = context_of(bench, page)
-    image, facts = bench.images.inspect(page)
-    request = build_request(page, bench.prompt, context.text, bench.settings, image, facts)
+    page = workspace.dataset.page(key)
+    context = context_of(workspace, page)
+    image, facts = workspace.images.inspect(page)
+    request = build_request(page, workspace.prompt, context.text, workspace.settings, image, facts)
     return Question(page, context, request)
 
 
-def ask(bench: Workbench, asked: Question, truth_dir: Path) -> Reply:
+def ask(session: Session, asked: Question, truth_dir: Path) -> Reply:
     """Ask the model and wait for its answer.
 
-    The bench's ledger is one that is thrown away: it only knows the uploaded image.
+    The session's ledger is one that is thrown away: it only knows the uploaded image.
 
     Raises:
         ServiceError: the service refuses the request, or no answer arrived.
         DataError: the page's truth file is none.
     """
     truth = truth_of(truth_dir, asked.page.name)  # before anything is paid for
-    file = _upload(bench, asked.request)
+    file = _upload(session, asked.request)
     try:
-        schema = response_schema(bench.prompt.page_model)
-        config = generation_config(bench.settings, 1, ())
+        schema = response_schema(session.prompt.page_model)
+        config = generation_config(session.settings, 1, ())
         body = request_body(asked.request, file.uri, config, schema)
         started = time.monotonic()
-        response = bench.gemini.generate(bench.settings.model.name, body)
+        response = session.client.generate(session.settings.model.name, body)
         seconds = time.monotonic() - started
     finally:
-        delete_unneeded_files(bench)
+        delete_unneeded_files(session)
     line = json.dumps({"key": asked.page.key, "response": response}).encode()
-    result = parse_line(line, bench.prompt.page_model)
+    result = parse_line(line, session.prompt.page_model)
     if isinstance(result, Answer):
-        result = judged(bench, result, asked.context.text, asked.request.image, line)
+        result = guarded(session, result, asked.context.text, asked.request.image, line)
     found = None
     if truth and isinstance(result, Answer):
         courses = json.loads(result.page_json).get("courses") or []
         found = score(asked.page.name, truth, result.page.text(), courses)
-    return Reply(result, _usd(bench, result), seconds, found)
+    return Reply(result, _usd(session.settings, result), seconds, found)
 
 
-def _upload(bench: Workbench, request: Request) -> RemoteFile:
+def _upload(session: Session, request: Request) -> RemoteFile:
     facts = request.facts
     try:
-        return upload(bench, request.image, facts.mime_type, facts.sha256)
+        return upload(session, request.image, facts.mime_type, facts.sha256)
     except UploadFailed as error:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
 
-def _usd(bench: Workbench, result: Answer | Failure) -> float | None:
+def _usd(settings: Settings, result: Answer | Failure) -> float | None:
     usage = result.usage
     if usage is None:
         return 0.0
     output_tokens = usage.output_tokens + usage.thoughts_tokens
-    settings = bench.settings
+    settings = settings
     return interactive_usd(
         settings.pricing, settings.model.name, usage.prompt_tokens, output_tokens
     )

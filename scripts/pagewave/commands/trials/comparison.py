@@ -20,19 +20,20 @@ from rapidfuzz.distance import Levenshtein
 from pagewave.answers.scores import PageScore, matched_courses, normal_text, score, truth_of
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.errors import PagewaveError
+from pagewave.gemini.session import Session
 from pagewave.ledger import COMPARISON_MARK, Batch, Ledger
 from pagewave.log import log
 from pagewave.pages.dataset import Page
-from pagewave.plan.estimates import expectation
+from pagewave.plan.estimates import estimator
 from pagewave.plan.forecast import WaveForecast, forecast_of
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import Request, build_request
-from pagewave.waves.admission import as_it_fits
+from pagewave.waves.admission import within_budget
 from pagewave.waves.collect import collect
 from pagewave.waves.recover import clear_up, recover
 from pagewave.waves.submit import Submission, intend, send
 from pagewave.waves.wave import Members, sort_members
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 Json = dict[str, Any]
 
@@ -95,33 +96,33 @@ class Pair:
         return 2 * len(matched_courses(self.a.courses, self.b.courses)) / listed if listed else 1.0
 
 
-def sample(bench: Workbench, size: int, seed: int) -> list[Page]:
+def sample(workspace: Workspace, size: int, seed: int) -> list[Page]:
     """So many pages of the data set, chosen at random: the same ones for the same seed.
 
     Pages whose context is known are preferred to those that would be read without.
     """
-    pages = list(bench.dataset.pages)
-    known = [page for page in pages if context_of(bench, page).unread is None]
+    pages = list(workspace.dataset.pages)
+    known = [page for page in pages if context_of(workspace, page).unread is None]
     well_known = known if len(known) >= size else pages
     chosen = set(random.Random(seed).sample(well_known, min(size, len(well_known))))
     return [page for page in pages if page in chosen]
 
 
 def make_sides(
-    bench: Workbench, prompts: tuple[Prompt, Prompt], pages: Sequence[Page]
+    workspace: Workspace, prompts: tuple[Prompt, Prompt], pages: Sequence[Page]
 ) -> tuple[Side, Side]:
     """What to ask with each prompt; both are told the same of the previous pages.
 
     Raises:
         DataError: an image is broken, or a previous page's file is.
     """
-    images = {page.key: bench.images.inspect(page) for page in pages}
-    contexts = {page.key: context_of(bench, page).text for page in pages}
+    images = {page.key: workspace.images.inspect(page) for page in pages}
+    contexts = {page.key: context_of(workspace, page).text for page in pages}
 
     def side(prompt: Prompt, lane: int) -> Side:
         requests = {
             page.key: build_request(
-                page, prompt, contexts[page.key], bench.settings, *images[page.key]
+                page, prompt, contexts[page.key], workspace.settings, *images[page.key]
             )
             for page in pages
         }
@@ -130,85 +131,85 @@ def make_sides(
     return side(prompts[0], 1), side(prompts[1], 2)
 
 
-def forecast(bench: Workbench, side: Side) -> WaveForecast:
+def forecast(workspace: Workspace, side: Side) -> WaveForecast:
     """What reading with one prompt will send and cost, before anything is sent."""
-    members = sort_members(bench, list(side.requests.values()))
-    expected = expectation(replace(bench, prompt=side.prompt))
+    members = sort_members(workspace.ledger, workspace.engine, list(side.requests.values()))
+    expected = estimator(replace(workspace, prompt=side.prompt))
     return forecast_of(
-        bench,
-        [bench.dataset.page(key) for key in side.requests],
+        workspace.settings,
+        [workspace.dataset.page(key) for key in side.requests],
         [expected.of_page(len(r.prompt), r.facts.width, r.facts.height) for r in members.new],
         free=len(members.free),
         on_their_way=sum(map(len, members.waiting.values())),
     )
 
 
-def read(bench: Workbench, sides: Sequence[Side], run_id: str) -> None:
+def read(session: Session, sides: Sequence[Side], run_id: str) -> None:
     """Read what has no stored answer yet, with both prompts at the same time.
 
     Raises:
         ServiceError: the service refuses a batch.
-        Stopped: the bench's `stop` was set.
+        Stopped: the session's `stop` was set.
     """
-    recover(bench)
-    bench.ledger.start_run(
-        run_id, bench.engine, bench.settings.model.name, [], [], purpose="comparison"
+    recover(session)
+    session.ledger.start_run(
+        run_id, session.engine, session.settings.model.name, [], [], purpose="comparison"
     )
     outcome = "stopped"
     try:
         with ThreadPoolExecutor(len(sides)) as pool:
             try:
-                readings = [pool.submit(_read_side, bench, side, run_id) for side in sides]
+                readings = [pool.submit(_read_side, session, side, run_id) for side in sides]
                 ended, _ = wait(readings, return_when=FIRST_EXCEPTION)
                 for reading in ended:
                     reading.result()
             except BaseException:
-                bench.stop.set()  # the other side waits, maybe for hours
+                session.stop.set()  # the other side waits, maybe for hours
                 raise
-        clear_up(bench)
+        clear_up(session)
         outcome = "ok"
     except PagewaveError:
         outcome = "failed"
         raise
     finally:
-        bench.ledger.end_run(run_id, outcome)
+        session.ledger.end_run(run_id, outcome)
         if outcome == "stopped":
             log.warning("stopped: what was sent is at the service, the same command collects it")
 
 
-def _read_side(bench: Workbench, side: Side, run_id: str) -> None:
+def _read_side(session: Session, side: Side, run_id: str) -> None:
     """Ask in rounds, as often as the workflow would: each round, the pages without an answer."""
-    bench, limits = replace(bench, prompt=side.prompt), bench.settings.execution
+    session, limits = replace(session, prompt=side.prompt), session.settings.execution
     errors: dict[str, list[str]] = defaultdict(list)
     for attempt in range(1, limits.max_retries + 1):
 
         def decide(attempt: int = attempt) -> tuple[Members, list[list[Submission]], list[Batch]]:
-            with bench.ledger.transaction():  # both sides must not send the same request
-                members = sort_members(bench, list(side.requests.values()))
+            with session.ledger.transaction():  # both sides must not send the same request
+                members = sort_members(session.ledger, session.engine, list(side.requests.values()))
                 different = {request.fingerprint: request for request in members.new}
                 new = [Submission(r, attempt, errors[r.key]) for r in different.values()]
                 parts = [
                     new[start : start + limits.batch_size_limit]
                     for start in range(0, len(new), limits.batch_size_limit)
                 ]
-                batches = [intend(bench, run_id, side.lane, attempt, part) for part in parts]
+                batches = [intend(session, run_id, side.lane, attempt, part) for part in parts]
                 return members, parts, batches
 
-        members, parts, batches = as_it_fits(bench, run_id, decide)
+        members, parts, batches = within_budget(session, run_id, decide)
         sent = list(members.waiting)
         for batch, part in zip(batches, parts, strict=True):
-            sent.append(send(bench, batch, part).id)
+            sent.append(send(session, batch, part).id)
             log.info("%s: %d pages sent", side.prompt.version, len(part))
         for batch_id in sent:
-            collect(bench, batch_id)
+            collect(session, batch_id)
         if not sent:
             return
-        for key, row in bench.ledger.failures_of_lane(run_id, side.lane, attempt).items():
+        for key, row in session.ledger.failures_of_lane(run_id, side.lane, attempt).items():
             errors[key].append(row["error_type"])
 
 
 def make_pairs(
-    bench: Workbench, sides: tuple[Side, Side], run_id: str | None, truth_dir: Path
+    workspace: Workspace, sides: tuple[Side, Side], run_id: str | None, truth_dir: Path
 ) -> list[Pair]:
     """Both readings of every page, from the ledger; `run_id` names the run that failed on some.
 
@@ -217,10 +218,10 @@ def make_pairs(
     """
     pairs = []
     for key in sides[0].requests:
-        page = bench.dataset.page(key)
+        page = workspace.dataset.page(key)
         truth = truth_of(truth_dir, page.name)
-        context = context_of(bench, page)
-        a, b = (_reading(bench.ledger, side, page, run_id, truth) for side in sides)
+        context = context_of(workspace, page)
+        a, b = (_reading(workspace.ledger, side, page, run_id, truth) for side in sides)
         pairs.append(Pair(page, context, truth, a, b))
     return pairs
 

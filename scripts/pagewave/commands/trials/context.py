@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pagewave.pages.dataset import Page
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 
 class Context(NamedTuple):
@@ -22,9 +22,9 @@ class Context(NamedTuple):
         return f"nothing: the previous page, {self.unread.key}, has not been read yet"
 
 
-def context_of(bench: Workbench, page: Page) -> Context:
+def context_of(workspace: Workspace, page: Page) -> Context:
     """The context of a page; raises DataError when the previous page's file is damaged."""
-    before = bench.dataset.previous(page)
-    if before is not None and not bench.page_file(before).exists():
+    before = workspace.dataset.previous(page)
+    if before is not None and not workspace.page_file(before).exists():
         return Context(None, before)
-    return Context(bench.previous_context(page), None)
+    return Context(workspace.previous_context(page), None)

@@ -13,27 +13,29 @@ from pagewave.exports.summary.timeline import timeline
 from pagewave.log import log
 from pagewave.redaction import hide_keys
 from pagewave.waves.status import Watch
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 
-def write_summary(bench: Workbench) -> None:
+def write_summary(workspace: Workspace) -> None:
     """Write the summary; where that fails, the run has ended all the same."""
     status = Watch(
-        bench.ledger, bench.settings.execution.max_concurrent_batches, bench.goes_on
+        workspace.ledger,
+        workspace.settings.execution.max_concurrent_batches,
+        workspace.continues_past_dead_letters,
     ).look()
     if status is None:
         return
-    books = of_books(bench)
+    books = of_books(workspace)
     contents = {
         "run.html": _page(of_run(status)),
-        "waves.svg": timeline(bench.ledger, status.id),
+        "waves.svg": timeline(workspace.ledger, status.id),
         "books.html": _page(books),
-        "failures.html": _page(of_failures(bench, status.id)),
-        "cost.html": _page(of_cost(bench)),
+        "failures.html": _page(of_failures(workspace, status.id)),
+        "cost.html": _page(of_cost(workspace.ledger)),
         "books.tsv": _tsv(books[0]),
     }
     try:
-        for name, path in summary_files(bench.settings.paths.logs_dir).items():
+        for name, path in summary_files(workspace.settings.paths.logs_dir).items():
             write_atomically(path, hide_keys(contents[name]))
     except PagewaveError as error:
         log.warning("no summary: %s", error)

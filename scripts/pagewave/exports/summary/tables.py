@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pagewave.ledger import Ledger
 from pagewave.waves.status import RunStatus
 from pagewave.wording import age, moment
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 Cell = str | int | float | None
 
@@ -55,12 +56,12 @@ def of_run(status: RunStatus) -> list[Table]:
     return [Table(f"Run {status.id}", ("", ""), rows)]
 
 
-def of_books(bench: Workbench) -> list[Table]:
+def of_books(workspace: Workspace) -> list[Table]:
     """Every book: how far it is, and what it cost in all runs."""
-    ledger = bench.ledger
+    ledger = workspace.ledger
     on_file = {row["key"] for row in ledger.query("SELECT key FROM page")}
     flagged = {flag.key for flag in ledger.flagged_pages()}
-    dead = bench.dead_letters()
+    dead = workspace.dead_letters()
     spent = {
         row["key"]: row
         for row in ledger.query(
@@ -72,7 +73,7 @@ def of_books(bench: Workbench) -> list[Table]:
         )
     }
     rows = []
-    for book in bench.dataset.books:
+    for book in workspace.dataset.books:
         keys = {page.key for page in book.pages}
         costs = [spent[key] for key in keys & spent.keys()]
         unknown = any(cost["without_price"] for cost in costs)
@@ -89,7 +90,7 @@ def of_books(bench: Workbench) -> list[Table]:
                 sum(cost["input"] for cost in costs),
                 sum(cost["output"] for cost in costs),
                 "unknown" if unknown else round(sum(cost["usd"] for cost in costs), 6),
-                str(bench.book_files(book)[0]),
+                str(workspace.book_files(book)[0]),
             )
         )
     columns = ["state", "school", "year", "pages", "read", "dead letters", "flagged", "attempts"]
@@ -97,15 +98,15 @@ def of_books(bench: Workbench) -> list[Table]:
     return [Table("Books", columns, rows, "Attempts, tokens and USD are those of all runs.")]
 
 
-def of_failures(bench: Workbench, run_id: str) -> list[Table]:
+def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
     """Dead letters, kinds of failures, and the run's newest failures."""
-    known = {page.key for page in bench.dataset.pages}
-    letters = [(key, bench.why_dead(key)) for key in sorted(bench.dead_letters() & known)]
+    known = {page.key for page in workspace.dataset.pages}
+    letters = [(key, workspace.why_dead(key)) for key in sorted(workspace.dead_letters() & known)]
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
-    for failure in bench.ledger.failures():
+    for failure in workspace.ledger.failures():
         kinds[failure.error_type]["all"] += 1
         kinds[failure.error_type]["open"] += failure.cleared_at is None
-    newest = bench.ledger.query(
+    newest = workspace.ledger.query(
         "SELECT f.created_at, f.key, f.attempt_number, f.error_type, f.message FROM failure f"
         " JOIN run r ON r.id = ?1 WHERE f.created_at >= r.started_at"
         " AND f.created_at <= COALESCE(r.ended_at, f.created_at) ORDER BY f.id DESC LIMIT ?2",
@@ -134,9 +135,9 @@ def of_failures(bench: Workbench, run_id: str) -> list[Table]:
     ]
 
 
-def of_cost(bench: Workbench) -> list[Table]:
+def of_cost(ledger: Ledger) -> list[Table]:
     """What each run cost, and all of them."""
-    rows = bench.ledger.query(
+    rows = ledger.query(
         "SELECT r.id, r.purpose, COALESCE(r.outcome, 'broken off'), r.engine, r.model,"
         " COUNT(a.id), COALESCE(SUM(a.prompt_tokens), 0), COALESCE(SUM(a.cached_tokens), 0),"
         " COALESCE(SUM(a.output_tokens), 0), COALESCE(SUM(a.thoughts_tokens), 0),"

@@ -10,7 +10,7 @@ from pagewave.pages.dataset import Book
 from pagewave.pages.prepare import scans_to_prepare
 from pagewave.workflow.cluster.images import handfuls
 from pagewave.workflow.cluster.orphans import Announcement, announce, withdraw
-from pagewave.workspace import JOBS, Workbench
+from pagewave.workspace import JOBS, Workspace
 
 
 class SentJobs:
@@ -21,8 +21,8 @@ class SentJobs:
         books: those of which images are to be made, the most urgent ones first.
     """
 
-    def __init__(self, bench: Workbench, folder: Path, books: Sequence[Book]) -> None:
-        self._bench = bench
+    def __init__(self, workspace: Workspace, folder: Path, books: Sequence[Book]) -> None:
+        self._workspace = workspace
         self._folder = folder
         self._image_jobs = handfuls(books)
         self._number_of = {
@@ -31,11 +31,11 @@ class SentJobs:
 
     def books(self, number: int) -> list[Book]:
         """The books of which a job makes images."""
-        return [self._bench.dataset.book(book_id) for book_id in self._image_jobs[number]]
+        return [self._workspace.dataset.book(book_id) for book_id in self._image_jobs[number]]
 
     def scans(self, number: int) -> list[str]:
         """Paths of the scans of which a job makes images; raises DataError for a broken one."""
-        images = self._bench.images
+        images = self._workspace.images
         return sorted({scan for b in self.books(number) for scan in scans_to_prepare(images, b)})
 
     def report(self, book: Book) -> Path | None:
@@ -49,7 +49,7 @@ class SentJobs:
 
     def announce(self, slurm_name: str | None) -> None:
         """Let the jobs do their work; `slurm_name` is what all of them are called at Slurm."""
-        state = str(self._bench.settings.paths.state_dir.resolve())
+        state = str(self._workspace.settings.paths.state_dir.resolve())
         announce(
             self._folder,
             Announcement(state_dir=state, slurm_name=slurm_name, image_jobs=self._image_jobs),

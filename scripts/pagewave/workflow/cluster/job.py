@@ -5,6 +5,7 @@ ledger, no key and no network.
 """
 
 import os
+import threading
 from pathlib import Path
 
 from pagewave.config.settings import Settings
@@ -16,7 +17,7 @@ from pagewave.prompts.registry import Prompt
 from pagewave.workflow.cluster.images import make_and_report
 from pagewave.workflow.cluster.orphans import announced
 from pagewave.workflow.run import RUN_VARIABLE
-from pagewave.workspace import Workbench
+from pagewave.workspace import Workspace
 
 
 class NodePlan:
@@ -52,7 +53,8 @@ class Node:
 
     def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
         self.settings = settings
-        self.bench = Workbench(settings, dataset, Ledger.absent(), prompt)
+        self.dataset = dataset
+        self.workspace = Workspace(settings, dataset, Ledger.absent(), prompt)
         run_id = os.environ.get(RUN_VARIABLE, "unknown")
         self._run = settings.paths.logs_dir / "waves" / run_id
         self.plan = NodePlan(dataset, self._run)
@@ -60,11 +62,11 @@ class Node:
     def make_images(self, number: int, report: str) -> None:
         """Make the images of the books that the head announced for this job."""
         ids = announced(self._run).image_jobs[number]
-        books = [self.bench.dataset.book(book_id) for book_id in ids]
-        make_and_report(self.bench.images, books, Path(report), self.bench.stop)
+        books = [self.workspace.dataset.book(book_id) for book_id in ids]
+        make_and_report(self.workspace.images, books, Path(report), threading.Event())
 
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages and from what the head handed over."""
         announced(self._run)
-        book = self.bench.dataset.book(f"{state}/{school}/{year}")
-        write_book(self.bench, book, read_facts(facts_file(self._run, book)))
+        book = self.workspace.dataset.book(f"{state}/{school}/{year}")
+        write_book(self.workspace, book, read_facts(facts_file(self._run, book)))
