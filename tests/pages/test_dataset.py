@@ -107,7 +107,7 @@ def test_leading_zeros_name_the_image_and_the_output() -> None:
     assert dataset.previous(dataset.page("Ohio:A:1852:8")) == page
 
 
-@pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("suffix", [".JPG", ".Jpg", ".jpeg", ".png", ".webp", ".tif", ".PDF"])
 def test_other_image_suffixes(suffix: str) -> None:
     add("Ohio/A/1852", 1, suffix=suffix)
     (page,) = scan(settings()).pages

@@ -75,6 +75,18 @@ def test_files_that_name_their_pages() -> None:
     assert places() == expected
 
 
+def test_suffixes_count_in_small_and_capital_letters() -> None:
+    add("1-2.Pdf", pages=2)
+    add("7.Tif", "8.JPG", "9.jpG")
+    add("9.png", "10.PNG", "10.jpeg")
+    expected = [
+        *(("1", "1-2.Pdf", 1), ("2", "1-2.Pdf", 2), ("7", "7.Tif", 0), ("8", "8.JPG", 0)),
+        *(("9", "9.jpG", 0), ("10", "10.jpeg", 0)),
+    ]
+    assert places([1, 2, 7, 8, 9, 10]) == expected
+    assert places() == expected
+
+
 def test_a_page_without_label_is_not_read() -> None:
     add("11-14.pdf", pages=4)
     dataset = found([12, 14])

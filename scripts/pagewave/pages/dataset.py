@@ -182,7 +182,7 @@ def scan(settings: Settings) -> Dataset:
         what = "page has" if len(found.missing) == 1 else "pages have"
         raise DataError(
             f"{len(found.missing)} {what} a label in {labels} but no image. Looked for, with the "
-            f"suffixes {' '.join(IMAGE_SUFFIXES)}:\n{_listing(found.missing)}\n"
+            f"suffixes {' '.join(IMAGE_SUFFIXES)} (or in capitals):\n{_listing(found.missing)}\n"
             f"Add the images, or move the labels away. {HOW_TO_NAME}."
         )
     if not found.books:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple
 
 from PIL import (
     BmpImagePlugin,
@@ -26,6 +25,7 @@ from PIL import (
 )
 
 from pagewave.errors import DataError
+from pagewave.ledger import KnownImage
 
 MIME_TYPES = {
     "JPEG": "image/jpeg",
@@ -72,15 +72,7 @@ class ImageFacts:
     modified_ns: int
 
 
-class FileContent(NamedTuple):
-    """A file's size in bytes, time of change (Unix ns) and SHA-256 (hex)."""
-
-    size_bytes: int
-    modified_ns: int
-    sha256: str
-
-
-def content(path: Path) -> FileContent:
+def content(path: Path) -> KnownImage:
     """Hash a file, whatever it holds; raises DataError when it can't be read."""
     with opened(path) as file:
         return _content(file)
@@ -154,10 +146,10 @@ def ends_well(file: BufferedReader, image_format: str) -> bool:
     return END_MARKS.get(image_format, b"") in file.read()
 
 
-def _content(file: BufferedReader) -> FileContent:
+def _content(file: BufferedReader) -> KnownImage:
     status = os.fstat(file.fileno())
     digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileContent(status.st_size, status.st_mtime_ns, digest)
+    return KnownImage(status.st_size, status.st_mtime_ns, digest)
 
 
 def _header(path: Path, file: BufferedReader) -> tuple[str, int, int]:

@@ -23,11 +23,11 @@ from PIL import Image
 from pagewave.atomic import write_atomically
 from pagewave.config.settings import Images as Options
 from pagewave.errors import DataError, PagewaveError
+from pagewave.ledger import KnownImage
 from pagewave.pages import image_files as images
 from pagewave.pages import scan_files as scans
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.deskew import skew, turn
-from pagewave.pages.image_files import FileContent
 from pagewave.pages.prepared import Manifest, PreparedImage, PreparedImages
 
 _OURS = re.compile(r"\.?[0-9]+-[0-9a-f]{12}\.jpg(\.partial)?")
@@ -75,7 +75,7 @@ def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> 
         DataError: pages can't be decoded; names all of them. The images of the others stay.
         PagewaveError: the run was stopped; the next one goes on from here.
     """
-    contents: dict[Path, FileContent] = {}
+    contents: dict[Path, KnownImage] = {}
     made: dict[str, PreparedImage] = {}
     broken: list[str] = []
     folder = prepared.manifest_file(book.id).parent
@@ -130,7 +130,7 @@ def make_image(scan: Path, number: int, options: Options) -> bytes:
     return data.getvalue()
 
 
-def _prepare(page: Page, scan: FileContent, folder: Path, options: Options) -> PreparedImage:
+def _prepare(page: Page, scan: KnownImage, folder: Path, options: Options) -> PreparedImage:
     """The image of one page: made now, or found as an earlier job left it."""
     recipe = json.dumps([scan.sha256, page.leaf, options.model_dump()], sort_keys=True)
     name = hashlib.sha256(recipe.encode()).hexdigest()[:12]

@@ -19,12 +19,8 @@ from typing import NamedTuple
 from pagewave.errors import DataError
 from pagewave.pages import scan_files as scans
 
-IMAGE_SUFFIXES = (
-    ".jpg",
-    *(".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".webp", ".WEBP"),
-    *(".tif", ".TIF", ".tiff", ".TIFF", ".jp2", ".JP2", ".j2k", ".J2K", ".pdf", ".PDF"),
-)
-"""In this order: with `7.jpg` and `7.png` beside each other, page 7 is `7.jpg`."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".jp2", ".j2k", ".pdf")
+"""In small or capital letters, and in this order: of `7.jpg` and `7.png`, page 7 is `7.jpg`."""
 
 OF_MANY_PAGES = (".pdf", ".tif", ".tiff")
 """Suffixes of files that can hold several pages."""
@@ -77,7 +73,7 @@ class ScanFolder:
         """Where the page with this stem is; None where there is none, or it is not clear."""
         number = int(stem)
         found = [r.name for r in self._ranges if r.first <= number <= r.last]
-        if own := next((stem + s for s in IMAGE_SUFFIXES if stem + s in self._names), None):
+        if own := self._own.get(stem):
             found.insert(0, own)
         if len(found) > 1:
             self._report(f"page {number} is both in {found[0]} and in {found[1]}; remove one")
@@ -96,14 +92,13 @@ class ScanFolder:
 
     def stems(self) -> list[str]:
         """The pages that the folder holds, for when no labels say it."""
-        own = {stem for name in self._names if is_number(stem := _stem(name))}
         numbers = {number for r in self._ranges for number in range(r.first, r.last + 1)}
         if not self._names_pages and len(self._whole) == 1:
             numbers |= set(range(1, self._count(self._whole[0]) + 1))
             self.problems += self._broken.values()
         elif not self._names_pages and self._whole:
             numbers.add(1)  # so that the problem is found
-        return sorted(own | {str(number) for number in numbers}, key=int)
+        return sorted(self._own.keys() | {str(number) for number in numbers}, key=int)
 
     def is_used(self, name: str) -> bool:
         """Does a file of the folder hold pages?"""
@@ -119,6 +114,12 @@ class ScanFolder:
         if self._names_pages:
             return f" ({name} is not used, as other files name their pages)"
         return f" ({name} holds {self._counts.get(name, 0)} pages)"
+
+    @cached_property
+    def _own(self) -> dict[str, str]:
+        """Names of files that are one page, by the number that they are named by."""
+        best_last = sorted(self._names, key=_rank, reverse=True)
+        return {stem: name for name in best_last if is_number(stem := _stem(name))}
 
     @cached_property
     def _ranges(self) -> list[_Range]:
@@ -142,7 +143,7 @@ class ScanFolder:
     @cached_property
     def _names_pages(self) -> bool:
         """Does any file say by its name which pages it holds?"""
-        return bool(self._ranges) or any(is_number(_stem(name)) for name in self._names)
+        return bool(self._ranges or self._own)
 
     def _in_range(self, name: str, number: int) -> Source:
         wanted = next(r for r in self._ranges if r.name == name)
@@ -174,11 +175,25 @@ class ScanFolder:
             self.problems.append(text)
 
 
+def _split(name: str) -> tuple[str, str]:
+    """A file's name without its suffix, and the suffix in small letters."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem, f"{dot}{suffix}".lower()
+
+
 def _stem(name: str) -> str:
     """A scan file's name without its suffix; empty for any other file."""
-    stem, dot, suffix = name.rpartition(".")
-    return stem if f"{dot}{suffix}" in IMAGE_SUFFIXES else ""
+    stem, suffix = _split(name)
+    return stem if suffix in IMAGE_SUFFIXES else ""
+
+
+def _rank(name: str) -> tuple[int, bool, str]:
+    """Of several files for one page, the one with the lowest rank is the page."""
+    stem, suffix = _split(name)
+    place = IMAGE_SUFFIXES.index(suffix) if suffix in IMAGE_SUFFIXES else len(IMAGE_SUFFIXES)
+    return place, name != stem + suffix, name
 
 
 def _can_hold_many(name: str) -> bool:
-    return name.lower().endswith(OF_MANY_PAGES) and not name.startswith(".")
+    stem, suffix = _split(name)
+    return suffix in OF_MANY_PAGES and not stem.startswith(".") and stem != ""

@@ -28,8 +28,8 @@ from pagewave.answers.result_line import (
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError, ServiceError
 from pagewave.gemini.client import GOING_STATES, SUCCESSFUL_STATES, TERMINAL_STATES, RemoteBatch
-from pagewave.gemini.service_files import delete_files_of
 from pagewave.gemini.session import Session
+from pagewave.gemini.uploads import delete_files_of
 from pagewave.ledger import (
     LOST,
     NO_RESULTS,

@@ -11,8 +11,8 @@ from pagewave.atomic import partial_of, remove_partial_files
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.gemini.retries import NoSuccess
-from pagewave.gemini.service_files import delete_unneeded_files
 from pagewave.gemini.session import Session
+from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch, Ledger
 from pagewave.log import log
 from pagewave.waves.collect import collect, collect_late

@@ -18,8 +18,8 @@ from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteFile, UploadFailed
-from pagewave.gemini.service_files import delete_unneeded_files, upload
 from pagewave.gemini.session import Session
+from pagewave.gemini.uploads import delete_unneeded_files, upload
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.prompts.costs import interactive_usd
