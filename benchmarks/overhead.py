@@ -19,7 +19,7 @@ import yaml
 from PIL import Image
 
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer
-from pagewave.workflow.run import ADDRESS_VARIABLE
+from pagewave.gemini.connect import ADDRESS_VARIABLE
 
 ROOT = Path(__file__).parent.parent
 PAGES_A_BOOK = 20

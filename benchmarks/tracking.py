@@ -22,7 +22,7 @@ from typing import NamedTuple
 from overhead import ROOT, make_data_set, snakemake
 
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer
-from pagewave.workflow.run import ADDRESS_VARIABLE
+from pagewave.gemini.connect import ADDRESS_VARIABLE
 
 sys.path.insert(0, str(ROOT / "tests"))
 from helpers.braintrust_server import BraintrustServer

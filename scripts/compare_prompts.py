@@ -31,7 +31,8 @@ from pagewave.commands.trials.comparison import (
 from pagewave.commands.trials.comparison_page import share, write_page
 from pagewave.commands.trials.experiment import record
 from pagewave.commands.trials.summary import Summary, summarize
-from pagewave.config.settings import Settings, load_secrets
+from pagewave.config.keys import load_secrets
+from pagewave.config.settings import Settings
 from pagewave.console import printer, table
 from pagewave.errors import ConfigError
 from pagewave.gemini.connect import serving

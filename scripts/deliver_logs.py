@@ -19,7 +19,7 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.config.settings import load_secrets
+from pagewave.config.keys import load_secrets
 from pagewave.console import printable
 from pagewave.errors import ConfigError, ServiceError
 from pagewave.ledger import Ledger

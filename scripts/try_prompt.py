@@ -20,7 +20,8 @@ from rich.text import Text
 from pagewave.answers.result_line import Answer
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.trials.asking import Question, Reply, ask, logged_to_braintrust, question
-from pagewave.config.settings import Settings, load_secrets
+from pagewave.config.keys import load_secrets
+from pagewave.config.settings import Settings
 from pagewave.console import printable, printer, table
 from pagewave.gemini.connect import open_session, serving
 from pagewave.ledger import Ledger

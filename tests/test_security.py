@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from helpers.echoing_proxy import EchoingProxy
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.library import REPO, Library
-from pagewave.config.settings import load_secrets, load_settings
+from pagewave.config.keys import load_secrets
+from pagewave.config.settings import load_settings
 from pagewave.errors import ServiceError, exit_on_error
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, PlannedPage, Record

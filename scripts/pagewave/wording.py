@@ -1,5 +1,7 @@
-"""How numbers, times and prices are put into words, wherever a person reads them."""
+"""How numbers, times, prices and commands are put into words, wherever a person reads them."""
 
+import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 
@@ -31,3 +33,13 @@ def age(seconds: float) -> str:
 def dollars(usd: float | None) -> str:
     """A price; a model without one has no price to show."""
     return "unknown" if usd is None else f"{usd:.4f}"
+
+
+def command_to_clear(selection: Sequence[str] = (), config: Sequence[str] = ()) -> str:
+    """The command that lets dead letters be tried again, as it is typed into a shell.
+
+    Args:
+        selection: which ones, such as `--key KEY` or `--all`.
+        config: the arguments that name the configuration, if any: `--configfile FILE`.
+    """
+    return shlex.join(["python", "scripts/clear_failure_counts.py", *config, *selection])

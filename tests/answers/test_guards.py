@@ -19,7 +19,7 @@ from helpers.command_calls import main_of, said
 from helpers.library import REPO, Library
 from pagewave.answers.guards import BLANK, PRINT, Evidence, judge
 from pagewave.answers.result_line import Answer, Failure, Usage
-from pagewave.config.settings import Quality
+from pagewave.config.reading import Quality
 from pagewave.errors import DataError
 from pagewave.page_model import PageModel
 from pagewave.pages.ink import share_of_ink

@@ -15,10 +15,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from pagewave.answers.result_line import ERROR_TYPES
-from pagewave.config.keys import Secrets
+from pagewave.config.keys import Secrets, load_secrets
 from pagewave.config.models import BATCH_PRICES
 from pagewave.config.problems import expected, known_keys, place_of
-from pagewave.config.settings import Settings, load_secrets, load_settings
+from pagewave.config.settings import Settings, load_settings
 from pagewave.config.types import Section
 from pagewave.errors import ErrorType
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pagewave.config.keys import Secrets, load_secrets
 from pagewave.config.models import BATCH_PRICES
-from pagewave.config.settings import Secrets, Settings, load_secrets, load_settings, require_key
+from pagewave.config.settings import Settings, load_settings, require_key
 from pagewave.errors import ConfigError
 
 # A config.yaml of the Prefect application with every key it knows.

@@ -26,6 +26,7 @@ from pagewave.config.keys import Secrets
 from pagewave.config.settings import load_settings
 from pagewave.embedded.process import TOKEN_VARIABLE
 from pagewave.errors import PagewaveError
+from pagewave.gemini import connect
 from pagewave.pages.dataset import scan
 from pagewave.plan.targets import Command
 from pagewave.prompts.registry import load_prompt
@@ -119,7 +120,7 @@ class Player:
             head._lock_file.close()
 
     def _head(self, command: Command) -> Run:
-        os.environ[run.ADDRESS_VARIABLE] = self.server.base_url
+        os.environ[connect.ADDRESS_VARIABLE] = self.server.base_url
         os.environ[TOKEN_VARIABLE] = self.server.token
         head = head_of(self.library, command)
         vars(head.plan)["id"] = f"run{next(self._numbers)}"  # its own goes by seconds

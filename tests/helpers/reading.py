@@ -21,7 +21,7 @@ from helpers.library import Library
 from pagewave.atomic import write_atomically
 from pagewave.config.settings import load_settings
 from pagewave.errors import OnItsWay
-from pagewave.gemini.client import Stopped
+from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan

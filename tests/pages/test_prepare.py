@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from helpers.scan_files import PAGE_SIZE, are_alike, page_of, save
-from pagewave.config.settings import Images, load_settings
+from pagewave.config.data import Images
+from pagewave.config.settings import load_settings
 from pagewave.errors import DataError, PagewaveError
 from pagewave.pages import prepare as preparation
 from pagewave.pages.dataset import Book, Page, scan

@@ -16,7 +16,7 @@ from rapidfuzz.distance import LCSseq
 
 from pagewave.answers.loops import MIN_CHARS_WITHOUT_LETTERS, find_loop, find_loop_in_json
 from pagewave.answers.result_line import Answer, Failure, loop_message
-from pagewave.config.settings import Quality
+from pagewave.config.reading import Quality
 from pagewave.errors import DataError, ErrorType
 from pagewave.ledger import Flag
 from pagewave.pages.ink import share_of_ink

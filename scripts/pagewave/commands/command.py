@@ -14,7 +14,7 @@ import yaml
 
 from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
-from pagewave.gemini.client import Stopped
+from pagewave.gemini.retries import Stopped
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 INTERRUPTED = 130

@@ -1,7 +1,6 @@
 """The configuration: what config.yaml and `snakemake --config` may say, checked as a whole.
 
-The sections are in `data`, `reading`, `service` and `models`, the keys for services in `keys`;
-import all of them from here.
+The sections are in `data`, `reading`, `service` and `models`, the keys for services in `keys`.
 """
 
 from __future__ import annotations
@@ -14,47 +13,14 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from pagewave.config.data import Filters, Images, Paths, TargetYears
-from pagewave.config.keys import Secrets, load_secrets
-from pagewave.config.models import Price, Pricing
+from pagewave.config.data import Filters, Images, Paths
+from pagewave.config.keys import Secrets
+from pagewave.config.models import Pricing
 from pagewave.config.problems import explain
-from pagewave.config.reading import (
-    GenerationConfig,
-    GenerationOverrides,
-    Model,
-    PromptChoice,
-    Quality,
-    Retry,
-)
+from pagewave.config.reading import Model, PromptChoice, Quality, Retry
 from pagewave.config.service import Batch, Embedded, Execution, Files, Notify, Tracking
 from pagewave.config.types import Section
 from pagewave.errors import ConfigError
-
-__all__ = [
-    "Batch",
-    "Embedded",
-    "Execution",
-    "Files",
-    "Filters",
-    "GenerationConfig",
-    "GenerationOverrides",
-    "Images",
-    "Model",
-    "Notify",
-    "Paths",
-    "Price",
-    "Pricing",
-    "PromptChoice",
-    "Quality",
-    "Retry",
-    "Secrets",
-    "Settings",
-    "TargetYears",
-    "Tracking",
-    "load_secrets",
-    "load_settings",
-    "require_key",
-]
 
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""

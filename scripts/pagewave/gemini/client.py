@@ -23,7 +23,6 @@ from pagewave.gemini.retries import (
     PassingTrouble,
     Refused,
     Repeating,
-    Stopped,
     is_about_key,
     refusal,
 )
@@ -31,19 +30,6 @@ from pagewave.redaction import hide_keys, hide_keys_in_bytes
 
 if TYPE_CHECKING:
     from google.genai import types
-
-__all__ = [
-    "CreateRefused",
-    "CreateUnknown",
-    "Gemini",
-    "NotReady",
-    "QuotaExceeded",
-    "Refused",
-    "RemoteBatch",
-    "RemoteFile",
-    "Stopped",
-    "UploadFailed",
-]
 
 TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
 """Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""

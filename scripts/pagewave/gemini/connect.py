@@ -1,17 +1,34 @@
-"""How commands reach the service: Google's, the embedded server of a run, or one of their own."""
+"""How the service is reached: Google's, or an embedded server, by runs and by commands."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pagewave.config.settings import Settings, load_secrets, require_key
-from pagewave.embedded.process import running_server, start_server
-from pagewave.errors import LedgerError
+from pagewave.config.keys import Secrets, load_secrets
+from pagewave.config.settings import Settings, require_key
+from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, running_server, start_server
+from pagewave.errors import ConfigError, LedgerError
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, take_lock
+from pagewave.log import log
 from pagewave.pages.dataset import Dataset
 from pagewave.workspace import chosen_prompt
+
+ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
+"""Where the embedded server is that a head started, for jobs that are processes of their own."""
+
+GEMINI_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
+"""Where google-genai sends what is meant for Gemini, if it is set (its _base_url.py)."""
+
+NEEDS_A_SERVER = f"""\
+execution.wait: false leaves batches to a server that goes on when the run ends, and the embedded
+server of a run ends with it. Wait (execution.wait: true), or start a server that stays, with the
+same two variables as the runs:
+  export {ADDRESS_VARIABLE}=http://127.0.0.1:8765 {TOKEN_VARIABLE}=<a password of yours>
+  python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
 
 PATIENCE_SECONDS = 60.0
 """For which a command waits out trouble at the service; a run has `batch.outage_seconds`."""
@@ -24,6 +41,35 @@ def open_session(settings: Settings, dataset: Dataset, ledger: Ledger) -> Sessio
     hasty = batch.model_copy(update={"outage_seconds": patience})
     prompt = chosen_prompt(settings)
     return Session(settings.model_copy(update={"batch": hasty}), dataset, ledger, prompt)
+
+
+def use_service(session: Session, secrets: Secrets) -> EmbeddedServer | None:
+    """Point a run's session at Google, or at an embedded server that lives as long as the run.
+
+    Jobs that are processes of their own find the server of their head in the environment.
+
+    Returns:
+        The server, if one was started: whoever calls this closes it.
+
+    Raises:
+        ConfigError: there is no key, or no server that goes on when the run ends.
+        ServiceError: the embedded server did not start.
+    """
+    if session.engine == "gemini":
+        session.api_key = require_key(session.settings, secrets)
+        if address := os.environ.get(GEMINI_ADDRESS_VARIABLE):
+            host = urlsplit(address).hostname
+            log.warning("%s is set: pages and key go to %s", GEMINI_ADDRESS_VARIABLE, host)
+        return None
+    server = None
+    if ADDRESS_VARIABLE not in os.environ:
+        if not session.waits:
+            raise ConfigError(NEEDS_A_SERVER)
+        server = start_server(session.settings)
+        os.environ[ADDRESS_VARIABLE] = server.base_url
+        os.environ[TOKEN_VARIABLE] = server.token
+    session.base_url, session.api_key = os.environ[ADDRESS_VARIABLE], os.environ[TOKEN_VARIABLE]
+    return server
 
 
 @contextmanager

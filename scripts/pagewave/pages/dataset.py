@@ -21,7 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from pagewave.config.settings import Filters, Settings, TargetYears
+from pagewave.config.data import Filters, TargetYears
+from pagewave.config.settings import Settings
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
 from pagewave.pages.scan_names import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number

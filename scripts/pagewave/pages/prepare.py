@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from pagewave.atomic import write_atomically
-from pagewave.config.settings import Images as Options
+from pagewave.config.data import Images as Options
 from pagewave.errors import DataError, PagewaveError
 from pagewave.ledger import KnownImage
 from pagewave.pages import image_files as images

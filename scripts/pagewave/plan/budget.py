@@ -11,7 +11,8 @@ With the embedded engine the same tokens count at Gemini's prices, so that a bud
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pagewave.config.settings import Pricing, Settings
+from pagewave.config.models import Pricing
+from pagewave.config.settings import Settings
 from pagewave.errors import BudgetReached, ConfigError
 from pagewave.ledger import Cost, Ledger, Record
 from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd

@@ -32,6 +32,11 @@ class Command:
     config_file: str | None = None
     typed: str = ""
 
+    @property
+    def config(self) -> list[str]:
+        """The arguments that name the same configuration in another command."""
+        return ["--configfile", self.config_file] if self.config_file else []
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -12,7 +12,7 @@ from pagewave.page_model import PageModel
 from pagewave.prompts.schema import schema_bytes
 
 if TYPE_CHECKING:
-    from pagewave.config.settings import Pricing
+    from pagewave.config.models import Pricing
 
 # ai.google.dev, "Understand and count tokens": a token is about four characters.
 CHARS_PER_TOKEN = 4

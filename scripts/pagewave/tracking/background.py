@@ -3,7 +3,8 @@
 import threading
 import time
 
-from pagewave.config.settings import Secrets, Tracking
+from pagewave.config.keys import Secrets
+from pagewave.config.service import Tracking
 from pagewave.ledger import Ledger
 from pagewave.log import log
 from pagewave.tracking.delivery import Delivery

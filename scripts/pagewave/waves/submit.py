@@ -19,9 +19,9 @@ from pagewave.gemini.client import (
     NotReady,
     QuotaExceeded,
     RemoteBatch,
-    Stopped,
     UploadFailed,
 )
+from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import upload_images, upload_requests
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record

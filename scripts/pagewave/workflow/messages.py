@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.targets import Command, Wanted
+from pagewave.wording import command_to_clear
 from pagewave.workspace import Workspace
 
 LISTED_KEYS = 5
@@ -12,18 +13,18 @@ LISTING = "--outdated"
 """How `pages.py` is told to list what was read with another prompt or model."""
 
 
-def notices(workspace: Workspace, demand: Wanted, command: Command) -> list[str]:
+def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]:
     """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
     lines = [
         f"{_pages(number)} read again: {reason}."
-        for reason, number in Counter(demand.reasons.values()).items()
+        for reason, number in Counter(wanted.reasons.values()).items()
     ]
     if workspace.dataset.ignored:
         lines.append(_ignored(workspace))
-    if demand.blocked:
-        lines.append(_dead_letters(workspace, demand))
+    if wanted.blocked:
+        lines.append(_dead_letters(workspace, wanted, command))
     lines += edited_prompts(workspace.ledger, workspace.settings)
-    asked_for = set(demand.keys)
+    asked_for = set(wanted.keys)
     settled = {page.key: page for page in workspace.dataset.pages if page.key not in asked_for}
     outdated = [
         origin
@@ -50,14 +51,14 @@ def _ignored(workspace: Workspace) -> str:
     return f"{_listed(names, LISTED_KEYS)} {are} and left alone."
 
 
-def _dead_letters(workspace: Workspace, demand: Wanted) -> str:
+def _dead_letters(workspace: Workspace, wanted: Wanted, command: Command) -> str:
     """The dead letters that a command wants, and what waits for them."""
-    dead = sorted(workspace.dead_letters() & set(demand.blocked))
-    waiting = len(demand.blocked) - len(dead)
+    dead = sorted(workspace.dead_letters() & set(wanted.blocked))
+    waiting = len(wanted.blocked) - len(dead)
     return (
         f"{_pages(len(dead))} not sent again, dead letters: {_listed(dead, LISTED_KEYS)}."
         + (f" {_pages(waiting)} behind them wait{'s' if waiting == 1 else ''}." if waiting else "")
-        + " To try them again: python scripts/clear_failure_counts.py"
+        + f" To try them again: {command_to_clear(config=command.config)}"
     )
 
 

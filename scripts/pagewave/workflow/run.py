@@ -12,16 +12,14 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 
 from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
-from pagewave.config.keys import forget_keys
-from pagewave.config.settings import Secrets, Settings, require_key
-from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_server
+from pagewave.config.keys import Secrets, forget_keys
+from pagewave.config.settings import Settings
+from pagewave.embedded.process import EmbeddedServer
 from pagewave.errors import (
     BudgetReached,
-    ConfigError,
     DeadLetter,
     LedgerError,
     OnItsWay,
@@ -30,12 +28,13 @@ from pagewave.errors import (
 )
 from pagewave.exports.book import write_book
 from pagewave.exports.facts import facts_of, write_facts
-from pagewave.exports.summary.files import summary_files
-from pagewave.gemini.client import Stopped
+from pagewave.exports.summary import summary_files
+from pagewave.gemini.connect import use_service
+from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
-from pagewave.log import log, log_to_terminal, start_run_log, stop_run_log, tell
+from pagewave.log import log_to_terminal, start_run_log, stop_run_log, tell
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.prepare import prepare_book
 from pagewave.plan.budget import check_prices
@@ -56,18 +55,7 @@ from pagewave.workflow.signals import Stopper
 from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
-ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
 """What a head leaves in the environment for jobs that are processes of their own."""
-
-GEMINI_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
-"""Where google-genai sends what is meant for Gemini, if it is set (its _base_url.py)."""
-
-NEEDS_A_SERVER = f"""\
-execution.wait: false leaves batches to a server that goes on when the run ends, and the embedded
-server of a run ends with it. Wait (execution.wait: true), or start a server that stays, with the
-same two variables as the runs:
-  export {ADDRESS_VARIABLE}=http://127.0.0.1:8765 {TOKEN_VARIABLE}=<a password of yours>
-  python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
 
 
 class Run:
@@ -106,7 +94,7 @@ class Run:
             self.session.images.scans_may_change = True
             log_to_terminal()
             start_run_log(settings.paths.logs_dir, self._head_id)
-            self._use_service()
+            self._server = use_service(self.session, secrets)
 
     # What the rules do
 
@@ -196,7 +184,7 @@ class Run:
     def _why_unread(self, page: Page) -> str:
         if self.session.why_dead(page.key) is None:
             return f"{page.key}: no wave of this run read this page. Run the same command again."
-        return dead_letter(self.session, page.key)
+        return dead_letter(self.session, page.key, self.plan.command())
 
     # Beginning and end
 
@@ -228,7 +216,7 @@ class Run:
         check_prices(self.session.ledger, self.session.settings)
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.session.ledger.start_writing()
-        self._use_service()
+        self._server = use_service(self.session, self._secrets)
         self.stopper.heed()
         try:
             recover(self.session)
@@ -361,20 +349,3 @@ class Run:
         end = ending(self.session, self.plan.id, outcome, self.plan.command(), more)
         print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
         tell("run_ended", end.headline, level=logging.DEBUG, **end.facts)
-
-    def _use_service(self) -> None:
-        """Point the client at Google, or at an embedded server that lives as long as the run."""
-        if self.settings.engine == "gemini":
-            self.session.api_key = require_key(self.settings, self._secrets)
-            if address := os.environ.get(GEMINI_ADDRESS_VARIABLE):
-                host = urlsplit(address).hostname
-                log.warning("%s is set: pages and key go to %s", GEMINI_ADDRESS_VARIABLE, host)
-            return
-        if ADDRESS_VARIABLE not in os.environ:
-            if not self.session.waits:
-                raise ConfigError(NEEDS_A_SERVER)
-            self._server = start_server(self.settings)
-            os.environ[ADDRESS_VARIABLE] = self._server.base_url
-            os.environ[TOKEN_VARIABLE] = self._server.token
-        self.session.base_url = os.environ[ADDRESS_VARIABLE]
-        self.session.api_key = os.environ[TOKEN_VARIABLE]

@@ -1,10 +1,11 @@
 """What a run says when it is over: what it brought, what is left, and the command to go on with."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from pagewave.plan.targets import Command
-from pagewave.wording import count
+from pagewave.wording import command_to_clear, count
 from pagewave.workspace import IS_DEAD, Workspace
 
 SHOWN_DEAD_LETTERS = 10
@@ -64,7 +65,9 @@ def ending(
     if flagged := ledger.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
         details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
-    details += [f"Dead letter: {dead_letter(workspace, key)}" for key in dead[:SHOWN_DEAD_LETTERS]]
+    details += [
+        f"Dead letter: {dead_letter(workspace, key, command)}" for key in dead[:SHOWN_DEAD_LETTERS]
+    ]
     if len(dead) > SHOWN_DEAD_LETTERS:
         details.append(f"{count(len(dead) - SHOWN_DEAD_LETTERS, 'more dead letter')}.")
     if in_flight:
@@ -76,21 +79,21 @@ def ending(
     return Ending(headline, details, totals)
 
 
-def dead_letter(workspace: Workspace, key: str) -> str:
+def dead_letter(workspace: Workspace, key: str, command: Command) -> str:
     """Why a page is a dead letter, and how to try it again."""
+    clear = command_to_clear(["--key", key], command.config)
     return (
-        f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: python "
-        f"scripts/clear_failure_counts.py --key '{key}', then the same command."
+        f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: {clear}, then the same "
+        "command."
     )
 
 
 def _next_command(totals: Totals, command: Command) -> str:
     """What to type next: collect what is left, see why pages failed, or look at the results."""
-    config = f" --configfile {command.config_file}" if command.config_file else ""
     if totals.outcome == "stopped" or totals.open_batches:
         return command.typed or "the same command"
     if totals.dead_letters:
-        return f"python scripts/analyze_failures.py{config}"
+        return shlex.join(["python", "scripts/analyze_failures.py", *command.config])
     if totals.outcome == "ok":
-        return f"snakemake --report report.html{config}"
+        return shlex.join(["snakemake", "--report", "report.html", *command.config])
     return command.typed or "the same command"

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pagewave.config.settings import load_secrets, load_settings
+from pagewave.config.keys import load_secrets
+from pagewave.config.settings import load_settings
 from pagewave.errors import PagewaveError, exit_on_error
 from pagewave.pages.dataset import scan
 from pagewave.plan.targets import Command

@@ -7,9 +7,10 @@ from typing import Any
 
 from pagewave.commands.failures import dead_letters
 from pagewave.commands.selection import EVERYTHING
-from pagewave.config.settings import Execution
+from pagewave.config.service import Execution
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import split_key
+from pagewave.wording import command_to_clear
 
 MOST_FAILURES = 200
 MOST_DEAD_LETTERS = 200
@@ -43,7 +44,6 @@ def failure_list(
         kinds = ledger.failure_kinds()
         letters = dead_letters(ledger, execution, EVERYTHING)
     books = sorted({"/".join(map(str, split_key(key)[:3])) for key in keys})
-    clear = ["python", "scripts/clear_failure_counts.py", *config]
     return {
         "kinds": kinds,
         "books": books[:MOST_BOOKS],
@@ -52,10 +52,10 @@ def failure_list(
         "dead_letters": {
             "total": len(letters),
             "letters": [
-                asdict(letter) | {"command": shlex.join([*clear, "--key", letter.key])}
+                asdict(letter) | {"command": command_to_clear(["--key", letter.key], config)}
                 for letter in letters[:MOST_DEAD_LETTERS]
             ],
-            "clear_all": shlex.join([*clear, "--all"]),
+            "clear_all": command_to_clear(["--all"], config),
             "then": shlex.join(["snakemake", "--profile", "profiles/local", *config]),
         },
     }

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pagewave.commands.monitor.watching import Picture
-from pagewave.config.settings import Execution
+from pagewave.config.service import Execution
 from pagewave.ledger import BatchHistory
 
 MOST_LANES = 100

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from pagewave.atomic import write_atomically
 from pagewave.errors import PagewaveError
-from pagewave.exports.summary.files import summary_files
+from pagewave.exports.summary import summary_files, template
 from pagewave.exports.summary.tables import Cell, Table, of_books, of_cost, of_failures, of_run
-from pagewave.exports.summary.templates import template
 from pagewave.exports.summary.timeline import timeline
 from pagewave.log import log
 from pagewave.redaction import hide_keys

@@ -6,7 +6,7 @@ further package, and all it holds are bars and a scale.
 
 from dataclasses import dataclass, field
 
-from pagewave.exports.summary.templates import template
+from pagewave.exports.summary import template
 from pagewave.ledger import Ledger
 from pagewave.wording import age
 
