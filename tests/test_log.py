@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.small_disk import files_up_to
-from pagewave.log import log, start_run_log, stop_run_log, tell
+from pagewave.log import emit, log, start_run_log, stop_run_log
 from pagewave.redaction import HIDDEN, remember_key
 
 KEY = "AIza-a-key-of-this-test"
@@ -31,7 +31,7 @@ def events(path: Path) -> list[dict[str, object]]:
 
 def test_events_and_plain_lines_are_json_without_keys(lines: Path) -> None:
     remember_key(KEY)
-    tell("batch_sent", 'a "quoted"\nline', batch="batches/1", attempts={"Ohio:Élan:1852:1": 2})
+    emit("batch_sent", 'a "quoted"\nline', batch="batches/1", attempts={"Ohio:Élan:1852:1": 2})
     log.warning("%s failed with key %s", "upload", KEY)
     log.debug("no event, but told")
     first, second, third = events(lines)
@@ -46,15 +46,15 @@ def test_events_and_plain_lines_are_json_without_keys(lines: Path) -> None:
 def test_a_full_disk_is_told_once_and_costs_only_what_it_must(
     lines: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tell("wave_closed", "first")
+    emit("wave_closed", "first")
     with files_up_to(lines.stat().st_size + 20):
-        tell("wave_closed", "torn")
-        tell("wave_closed", "lost")
-        tell("wave_closed", "lost as well")
+        emit("wave_closed", "torn")
+        emit("wave_closed", "lost")
+        emit("wave_closed", "lost as well")
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "can't be written" in warnings[0] and "the run goes on" in warnings[0]
-    tell("wave_closed", "last")
+    emit("wave_closed", "last")
     whole, torn, last = lines.read_text(encoding="utf-8").splitlines()
     assert len(torn) == 20
     assert [json.loads(line)["text"] for line in (whole, last)] == ["first", "last"]
@@ -65,17 +65,17 @@ def test_a_folder_that_can_not_be_made_costs_the_log_alone(
 ) -> None:
     (tmp_path / "runs").write_text("a file")
     start_run_log(tmp_path, "run1")
-    tell("wave_closed", "told all the same")
+    emit("wave_closed", "told all the same")
     stop_run_log()
     assert "can't be written" in caplog.text and "told all the same" in caplog.text
 
 
 def test_jobs_that_are_processes_add_to_the_same_file(tmp_path: Path, lines: Path) -> None:
-    tell("wave_started", "by the head")
+    emit("wave_started", "by the head")
     if (child := os.fork()) == 0:
         start_run_log(tmp_path, "run1")
-        tell("wave_closed", "by a job")
+        emit("wave_closed", "by a job")
         os._exit(0)
     os.waitpid(child, 0)
-    tell("run_ended", "by the head")
+    emit("run_ended", "by the head")
     assert [e["event"] for e in events(lines)] == ["wave_started", "wave_closed", "run_ended"]

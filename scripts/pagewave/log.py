@@ -1,8 +1,8 @@
-"""What happens in a run, told once: for people a line in the terminal, for machines a JSON line.
+"""What happens in a run, said once: for people a line in the terminal, for machines a JSON line.
 
-`tell` is the one call for an event. What is told with `logging.DEBUG` is for machines alone: pages
-go by there one by one, the terminal shows waves. A run's JSON lines are in
-`logs/runs/<run>.jsonl`; docs/operators.md lists the events. `notify` posts some of them.
+`emit` is the one call for an event. With `logging.DEBUG` an event is for machines alone: pages go
+by there one by one, the terminal shows waves. A run's JSON lines are in `logs/runs/<run>.jsonl`;
+docs/operators.md lists the events. `tracking/webhook.py` posts some of them.
 """
 
 import json
@@ -18,11 +18,11 @@ from pagewave.redaction import hide_keys
 log = logging.getLogger("pagewave")
 
 PLAIN = "message"
-"""The event of a log line that was not told as one, such as a warning."""
+"""The event of a log line that was not emitted as one, such as a warning."""
 
 
-def tell(event: str, text: str = "", *, level: int = logging.INFO, **facts: Any) -> None:
-    """Tell of an event: a line for people (nothing below INFO), and facts that fit into JSON."""
+def emit(event: str, text: str = "", *, level: int = logging.INFO, **facts: Any) -> None:
+    """Log an event: a line for people (nothing below INFO), and facts that fit into JSON."""
     log.log(level, "%s", text or event, extra={"event": event, "facts": facts})
 
 

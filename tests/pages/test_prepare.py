@@ -59,7 +59,7 @@ def image_of(images: PreparedImages, page: Page) -> Image.Image:
 def needed(**options: Any) -> dict[str, bool]:
     """Does each scan of the book need an image? By its file name."""
     images, book = open_book(**options)
-    return {page.scan.name: images.needs(page) for page in book.pages}
+    return {page.scan.name: images.needs_image(page) for page in book.pages}
 
 
 # What needs an image
@@ -104,7 +104,7 @@ def test_a_file_named_like_one_page_must_hold_one() -> None:
     add("7.tif", page_of(1), page_of(2))
     images, book = open_book()
     with pytest.raises(DataError, match=r"7\.tif: holds 2 pages, and is named like page 7 alone"):
-        images.needs(book.pages[0])
+        images.needs_image(book.pages[0])
 
 
 # What is made
@@ -121,7 +121,7 @@ def test_every_page_gets_its_image_and_the_scans_stay() -> None:
     for page, expected in zip(book.pages, pages, strict=True):
         made = image_of(images, page)
         assert (made.format, made.mode) == ("JPEG", "RGB")
-        assert images.size(page) == made.size
+        assert images.pixel_size(page) == made.size
         assert are_alike(made, expected)
     assert {path: path.read_bytes() for path in Path("images").rglob("*.*")} == before
 
@@ -130,7 +130,10 @@ def test_size_grey_and_quality() -> None:
     scan = add("1.png", page_of(1, (600, 1000)))
     images, book = prepare(longest_side=500, grey=True)
     made = image_of(images, book.pages[0])
-    assert (made.size, made.mode) == ((300, 500), "L") and images.size(book.pages[0]) == (300, 500)
+    assert (made.size, made.mode) == ((300, 500), "L") and images.pixel_size(book.pages[0]) == (
+        300,
+        500,
+    )
     # Never larger than it was.
     assert Image.open(io.BytesIO(make_image(scan, 1, Images(longest_side=3000)))).size == (
         600,
@@ -308,4 +311,4 @@ def test_a_page_too_large_to_be_drawn_is_named_before() -> None:
     (broken,) = images.find_broken(book.pages)
     assert "1-1.pdf, page 1: has more than" in broken
     images, book = open_book(longest_side=3000)
-    assert images.find_broken(book.pages) == [] and images.size(book.pages[0]) == (3000, 3000)
+    assert images.find_broken(book.pages) == [] and images.pixel_size(book.pages[0]) == (3000, 3000)

@@ -147,7 +147,7 @@ def test_a_dead_letter_ends_its_chain_in_its_wave(ledger: Ledger) -> None:
 def test_a_dead_letter_that_does_not_block_is_passed(ledger: Ledger) -> None:
     pages = plan([A, B], 2)
     ledger.start_run(RUN, "embedded", "gemini-2.5-flash", pages, [])
-    schedule = Schedule(ledger, RUN, pages, goes_on=True)
+    schedule = Schedule(ledger, RUN, pages, continues_past_dead_letters=True)
     end_wave(ledger, 1, 1, a1="read", b1="failed")
     end_wave(ledger, 1, 2, a2="dead", b1="dead")
     assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
@@ -157,7 +157,7 @@ def test_a_dead_letter_that_does_not_block_is_passed(ledger: Ledger) -> None:
     end_wave(ledger, 1, 3, a3="dead", b2="read")
     assert schedule.waves() == {1: 0}
     assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
-    later = Schedule(ledger, RUN, ledger.run_pages(RUN), goes_on=True)
+    later = Schedule(ledger, RUN, ledger.run_pages(RUN), continues_past_dead_letters=True)
     assert [later.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
 
 

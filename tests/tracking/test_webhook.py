@@ -13,7 +13,7 @@ from pagewave.config.keys import load_secrets
 from pagewave.config.service import Notify
 from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError
-from pagewave.log import log, tell
+from pagewave.log import emit, log
 from pagewave.redaction import HIDDEN
 from pagewave.tracking import webhook as notify
 from pagewave.tracking.webhook import Notifier, start_notifying
@@ -42,24 +42,24 @@ def notifier_of(webhook: Webhook, timeout_seconds: float = 5.0) -> Notifier:
 def test_events_are_posted_and_all_others_are_not() -> None:
     with Webhook() as webhook:
         notifier = notifier_of(webhook)
-        tell("wave_closed", "lane 1 wave 1: 2 read", level=logging.DEBUG, read=2)
+        emit("wave_closed", "lane 1 wave 1: 2 read", level=logging.DEBUG, read=2)
         text = "the next wave would cost more than is left"
-        tell("budget", text, spent_usd=9.98, limit_usd=10.0)
+        emit("budget", text, spent_usd=9.98, limit_usd=10.0)
         log.warning("something else")
-        tell("run_ended", "run run1: ok", level=logging.DEBUG, outcome="ok")
+        emit("run_ended", "run run1: ok", level=logging.DEBUG, outcome="ok")
         notifier.finish(5.0, GOING_ON)
         assert [event["event"] for event in webhook.events] == ["budget", "run_ended"]
         budget = webhook.events[0]
         assert (budget["run"], budget["text"]) == ("run1", text)
         assert (budget["spent_usd"], budget["limit_usd"]) == (9.98, 10.0)
-        tell("run_ended", "another run", level=logging.DEBUG)
+        emit("run_ended", "another run", level=logging.DEBUG)
         assert webhook.calls == 2
 
 
 def test_trouble_that_may_pass_is_waited_out() -> None:
     with Webhook(503, 429, 500) as webhook:
         notifier = notifier_of(webhook)
-        tell("run_ended", "over", level=logging.DEBUG)
+        emit("run_ended", "over", level=logging.DEBUG)
         notifier.finish(5.0, GOING_ON)
         assert (webhook.calls, len(webhook.events)) == (4, 1)
 
@@ -70,7 +70,7 @@ def test_a_refusal_is_told_once_without_the_address(
 ) -> None:
     with Webhook(code) as webhook:
         notifier = notifier_of(webhook)
-        tell("run_ended", "over", level=logging.DEBUG)
+        emit("run_ended", "over", level=logging.DEBUG)
         notifier.finish(5.0, GOING_ON)
         assert webhook.calls == 1  # a redirect is not followed
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
@@ -82,7 +82,7 @@ def test_a_webhook_that_is_gone_costs_a_warning(caplog: pytest.LogCaptureFixture
     with Webhook() as webhook:
         pass
     notifier = notifier_of(webhook)
-    tell("run_ended", "over", level=logging.DEBUG)
+    emit("run_ended", "over", level=logging.DEBUG)
     notifier.finish(10.0, GOING_ON)
     assert "did not take an event: ConnectionError" in caplog.text
     assert SECRET not in caplog.text
@@ -93,7 +93,7 @@ def test_a_webhook_that_hangs_holds_nobody_up(caplog: pytest.LogCaptureFixture) 
     stopped.set()
     with Webhook(hang=True) as webhook:
         notifier = notifier_of(webhook, timeout_seconds=60.0)
-        tell("run_ended", "over", level=logging.DEBUG)
+        emit("run_ended", "over", level=logging.DEBUG)
         notifier.finish(0.1, GOING_ON)
         assert "did not take all events in time" in caplog.text
 
@@ -104,7 +104,7 @@ def test_the_environment_wins_and_without_an_address_nothing_starts() -> None:
         settings = Notify(webhook=SecretStr(configured.url))
         notifier = start_notifying(settings, SecretStr(given.url), "run1")
         assert notifier
-        tell("run_ended", "over", level=logging.DEBUG)
+        emit("run_ended", "over", level=logging.DEBUG)
         notifier.finish(5.0, GOING_ON)
         assert (configured.calls, given.calls) == (0, 1)
 

@@ -85,7 +85,7 @@ def test_a_broken_scan_stops_its_own_book_alone(
     config = {"paths": {"image_source_dir": "images"}, "filters": {"labels": "all"}}
     settings = load_settings(config, tmp_path)
     prepared, books = PreparedImages(settings), scan(settings).books
-    assert all(prepared.needs(page) for book in books for page in book.pages)
+    assert all(prepared.needs_image(page) for book in books for page in book.pages)
     broken = books[0].pages[0].scan
     broken.write_bytes(broken.read_bytes()[:-2000])
     make_and_report(prepared, books, Path("report.json"), threading.Event())

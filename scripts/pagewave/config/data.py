@@ -1,7 +1,7 @@
 """The sections of the configuration that are about the data: where it is, what is read, how images
 are made of it.
 
-As for `config_sections`, a test keeps them in step with `config/README.md`.
+A test keeps them in step with `config/README.md`.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def remember_images(
     scans: dict[str, KnownImage] = {}
     made_from: list[tuple[str, str, int]] = []
     for page, facts in seen:
-        if made := prepared.made(page):
+        if made := prepared.record(page):
             scans[str(page.scan)] = KnownImage(
                 made.scan_size_bytes, made.scan_modified_ns, made.scan_sha256
             )

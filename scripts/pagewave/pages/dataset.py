@@ -1,8 +1,8 @@
 """The data set: which pages there are to read, in which books, with which images.
 
 The label tree is the allow-list: a page exists when `{state}/{school}/{year}/{page}.json` does. Its
-scan lies at the same place of the image tree; which file it is, `sources` tells. With `labels: all`
-the image tree itself says which pages there are.
+scan lies at the same place of the image tree; which file it is, `scan_names` tells. With
+`labels: all` the image tree itself says which pages there are.
 
 Links are followed, also out of the trees: what belongs to a tree is its owner's choice. Names can't
 lead anywhere, as each is one entry of a folder, and none of an answer's words becomes a path.

@@ -60,7 +60,7 @@ def manifests_to_make(prepared: PreparedImages, wanted: Iterable[Page]) -> set[s
 
 def scans_to_prepare(prepared: PreparedImages, book: Book) -> list[str]:
     """Paths of a book's scans of which images are made; raises DataError for a broken one."""
-    return sorted({str(page.scan) for page in book.pages if prepared.needs(page)})
+    return sorted({str(page.scan) for page in book.pages if prepared.needs_image(page)})
 
 
 def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) -> None:
@@ -83,7 +83,7 @@ def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> 
         if stop.is_set():
             raise PagewaveError(f"{book.id}: stopped. The same command goes on with its images.")
         try:
-            if prepared.needs(page):
+            if prepared.needs_image(page):
                 if page.scan not in contents:
                     contents[page.scan] = images.content(page.scan)
                 made[page.stem] = _prepare(page, contents[page.scan], folder, prepared.options)

@@ -1,7 +1,7 @@
 """Which pages need an image made of their scan, and where it is once it is made.
 
 A scan that can be sent as it is (JPEG, PNG or WebP, upright, small enough, no option against it) is
-used in place. For all others `preparation` makes an image; the manifest of their book says which
+used in place. For all others `prepare` makes an image; the manifest of their book says which
 scan each was made from, and how.
 """
 
@@ -68,7 +68,7 @@ class PreparedImages:
         self._leaves: dict[Path, list[Leaf] | str] = {}
         self._manifests: dict[str, tuple[int, Manifest]] = {}
 
-    def look(self, page: Page) -> Leaf:
+    def header(self, page: Page) -> Leaf:
         """What the header of a page's scan says.
 
         Raises:
@@ -100,18 +100,18 @@ class PreparedImages:
         broken: dict[str, None] = {}
         for page in pages:
             try:
-                self.look(page)
+                self.header(page)
             except DataError as error:
                 broken[str(error)] = None
         return list(broken)
 
-    def needs(self, page: Page) -> bool:
+    def needs_image(self, page: Page) -> bool:
         """Must an image be made of the page's scan before it can be sent?
 
         Raises:
             DataError: the scan can't be read.
         """
-        leaf, options = self.look(page), self.options
+        leaf, options = self.header(page), self.options
         return (
             not leaf.sendable
             or page.leaf > 0
@@ -120,9 +120,9 @@ class PreparedImages:
             or max(leaf.width, leaf.height) > (options.longest_side or float("inf"))
         )
 
-    def size(self, page: Page) -> tuple[int, int]:
+    def pixel_size(self, page: Page) -> tuple[int, int]:
         """Width and height in pixels of what is sent (before it is turned a little upright)."""
-        return self._scaled(self.look(page))
+        return self._scaled(self.header(page))
 
     def manifest_file(self, book_id: str) -> Path:
         """The manifest of a book's prepared images; they lie in the same folder."""
@@ -130,15 +130,15 @@ class PreparedImages:
 
     def is_ready(self, page: Page) -> bool:
         """Is there an image to send: the scan itself, or what was made of it as it is now?"""
-        return not self.needs(page) or self._current(page) is not None
+        return not self.needs_image(page) or self._current(page) is not None
 
-    def made(self, page: Page) -> PreparedImage | None:
+    def record(self, page: Page) -> PreparedImage | None:
         """The image that was made of a page's scan; None where the scan itself is sent.
 
         Raises:
             DataError: none was made yet, or the scan was changed since.
         """
-        if not self.needs(page):
+        if not self.needs_image(page):
             return None
         if made := self._current(page):
             return made
@@ -148,13 +148,13 @@ class PreparedImages:
             f'To make it: snakemake --profile profiles/local -f "{manifest}"'
         )
 
-    def file(self, page: Page) -> Path:
+    def path(self, page: Page) -> Path:
         """The image to send.
 
         Raises:
             DataError: it is not made yet, or the scan was changed since.
         """
-        made = self.made(page)
+        made = self.record(page)
         return self.manifest_file(page.book_id).with_name(made.image) if made else page.scan
 
     def inspect(self, page: Page) -> tuple[Path, ImageFacts]:
@@ -163,7 +163,7 @@ class PreparedImages:
         Raises:
             DataError: it is not there, or not what was made.
         """
-        path, made = self.file(page), self.made(page)
+        path, made = self.path(page), self.record(page)
         facts = images.inspect(path)
         if made and facts.sha256 != made.sha256:
             raise DataError(

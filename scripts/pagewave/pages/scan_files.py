@@ -1,7 +1,7 @@
 """Scan files of every format: the pages in them, what their headers say, and their pixels.
 
 A scan is a file as it was delivered; it is never changed. An image is what is sent: the scan
-itself, or what is made of one of its pages (`preparation`).
+itself, or what is made of one of its pages (`prepare`).
 """
 
 from __future__ import annotations

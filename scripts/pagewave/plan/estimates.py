@@ -101,7 +101,7 @@ class Estimator:
         images = []
         for key in _some(keys):
             with suppress(DataError):  # none was made of its scan yet
-                images.append(self.workspace.images.file(self.workspace.dataset.page(key)))
+                images.append(self.workspace.images.path(self.workspace.dataset.page(key)))
         return images
 
 

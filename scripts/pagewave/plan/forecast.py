@@ -284,13 +284,13 @@ def forecast_of(
 
 def expected_tokens(expected: Estimator, page: Page) -> Estimate:
     """Tokens that reading a page will use, as best known."""
-    width, height = expected.workspace.images.size(page)
+    width, height = expected.workspace.images.pixel_size(page)
     return expected.of_page(len(_typical_prompt(expected.workspace, page)), width, height)
 
 
 def by_rule(expected: Estimator, page: Page) -> Estimate:
     """The same by the rule of thumb alone."""
-    width, height = expected.workspace.images.size(page)
+    width, height = expected.workspace.images.pixel_size(page)
     return expected.by_rule(len(_typical_prompt(expected.workspace, page)), width, height)
 
 
@@ -298,7 +298,7 @@ def most_of_page(workspace: Workspace, page: Page) -> Estimate:
     """Tokens that the first attempt at a page can't go much beyond."""
     config, page_model = generation_config(workspace.settings, 1, ()), workspace.prompt.page_model
     return most_tokens(
-        _typical_prompt(workspace, page), page_model, *workspace.images.size(page), config
+        _typical_prompt(workspace, page), page_model, *workspace.images.pixel_size(page), config
     )
 
 

@@ -60,14 +60,18 @@ class _Chain:
 class Schedule:
     """The waves of one run; each answer takes in what the ledger gained since the last one.
 
-    `goes_on`: a dead letter does not end its chain.
+    `continues_past_dead_letters`: a dead letter does not end its chain.
     """
 
     def __init__(
-        self, ledger: Ledger, run_id: str, pages: Sequence[PlannedPage], goes_on: bool = False
+        self,
+        ledger: Ledger,
+        run_id: str,
+        pages: Sequence[PlannedPage],
+        continues_past_dead_letters: bool = False,
     ) -> None:
         self.pages = pages
-        self._goes_on = goes_on
+        self._continues_past_dead_letters = continues_past_dead_letters
         self._ledger = ledger
         self._run_id = run_id
         self._chain_of: dict[str, _Chain] = {}
@@ -173,7 +177,7 @@ class Schedule:
             for outcome in self._ledger.wave_outcomes(wave_id):
                 chain = self._chain_of[outcome.key]
                 dead = outcome.outcome == "dead"
-                if outcome.outcome == "read" or (dead and self._goes_on):
+                if outcome.outcome == "read" or (dead and self._continues_past_dead_letters):
                     self._carried[outcome.key] = number
                     chain.passed += 1
                 elif dead:

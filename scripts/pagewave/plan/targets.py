@@ -138,16 +138,18 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
     return found
 
 
-def _add_runs(found: Wanted, pages: list[Page], dead: set[str], goes_on: bool) -> None:
+def _add_runs(
+    found: Wanted, pages: list[Page], dead: set[str], continues_past_dead_letters: bool
+) -> None:
     """Cut pages into runs of consecutive numbers; a dead letter ends its run.
 
-    What is behind it is blocked or, if `goes_on`, a run of its own.
+    What is behind it is blocked or, if `continues_past_dead_letters`, a run of its own.
     """
     run: list[str] = []
     last: int | None = None
     blocked = False
     for page in pages:
-        if last is None or page.number != last + 1 or (blocked and goes_on):
+        if last is None or page.number != last + 1 or (blocked and continues_past_dead_letters):
             run, blocked = [], False
             found.chains.append(run)
         last = page.number

@@ -1,6 +1,6 @@
 """Posts what a person wants to know at once to a webhook, while the run goes on undisturbed.
 
-Posted are the events in `POSTED`; whoever tells of one (run_log.tell) need not know of this module.
+Posted are the events in `POSTED`; whoever emits one (log.emit) need not know of this module.
 An event is a JSON object with `event`, `run`, `time`, a sentence as `text` (which chat services
 show) and its facts. The address is as good as a key: it is never shown.
 """

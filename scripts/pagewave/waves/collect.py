@@ -4,7 +4,7 @@ Raw lines are stored before they are understood, results join their records by k
 that a batch brought is committed at once. Collecting a batch twice changes nothing.
 
 A batch that is lost, stuck or without results is given up only after several looks; its records may
-be sent again then, and should it turn up later, `recovery` takes in what it brings.
+be sent again then, and should it turn up later, `recover` takes in what it brings.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ from pagewave.ledger import (
 )
 from pagewave.log import log
 from pagewave.prompts.costs import usd
-from pagewave.waves.events import tell_if_old, tell_of_results, tell_of_state
+from pagewave.waves import events
 from pagewave.workspace import Workspace
 
 CANCEL_SENT = "CANCEL_SENT"
@@ -86,7 +86,9 @@ def collect(session: Session, batch_id: int) -> bool:
             log.warning("%s: given up as %s (%s)", batch.name, ended.state, ended.error)
             attempts, failures = parse_results(session, batch, ended, records)
             session.ledger.give_up(batch_id, ended.state, ended.error, attempts, failures)
-            tell_of_results(session.ledger, batch, ended.state, ended.error, attempts, failures)
+            events.batch_collected(
+                session.ledger, batch, ended.state, ended.error, attempts, failures
+            )
         else:
             _take_in(session, batch, records, ended)
         return True
@@ -120,7 +122,7 @@ def _take_in(
         failures = [failure for failure in failures if failure.counted]
     session.ledger.commit_results(batch.id, ended.state, ended.error, attempts, failures)
     crash.point("committed")
-    tell_of_results(session.ledger, batch, ended.state, ended.error, attempts, failures)
+    events.batch_collected(session.ledger, batch, ended.state, ended.error, attempts, failures)
     session.request_file(batch.display_name).unlink(missing_ok=True)
     _compare(session.ledger, batch)
     delete_files_of(session, batch.id)
@@ -167,12 +169,12 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             if not remote.ended and remote.state not in GOING_STATES:
                 log.warning("%s: unknown state %s, waiting on", batch.name, remote.state)
             session.ledger.mark_state(batch.id, remote.state)
-            tell_of_state(batch, remote, last_state)
+            events.batch_state(batch, remote, last_state)
             last_state = remote.state
         if remote.ended:
             return _fetch(session, batch, remote, records)
         now = time.time()
-        told_old = told_old or tell_if_old(session.settings, batch, remote.state)
+        told_old = told_old or events.batch_old(session.settings, batch, remote.state)
         if cancelled_at and now > cancelled_at + settings.cancel_seconds:
             waited = f"{settings.cancel_seconds:.0f} s after it was cancelled"
             return Ended(STUCK, f"still {remote.state} {waited}")
@@ -352,7 +354,7 @@ def _neighbours(workspace: Workspace, key: str) -> list[Path]:
     for other in pages:
         if other.number in near and other != page:
             with contextlib.suppress(DataError):  # none was made of its scan
-                images.append(workspace.images.file(other))
+                images.append(workspace.images.path(other))
     return images
 
 

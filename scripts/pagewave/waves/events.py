@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pagewave.config.settings import Settings
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome
-from pagewave.log import log, seconds_since, tell
+from pagewave.log import emit, log, seconds_since
 from pagewave.prompts.request import Request
 from pagewave.wording import count
 from pagewave.workspace import IS_DEAD, Workspace
@@ -19,7 +19,7 @@ SHOWN_DEAD_LETTERS = 3
 """Dead letters of one wave that get a line in the terminal."""
 
 
-def tell_of_start(
+def wave_started(
     name: str,
     lane: int,
     number: int,
@@ -28,7 +28,7 @@ def tell_of_start(
     new: Sequence[Request],
 ) -> None:
     """A wave starts: which records have an answer, are on their way, are to be sent."""
-    tell(
+    emit(
         "wave_started",
         f"{name}: starts",
         level=logging.DEBUG,
@@ -40,10 +40,10 @@ def tell_of_start(
     )
 
 
-def tell_of_batch(ledger: Ledger, name: str, batch: Batch) -> None:
+def batch_sent(ledger: Ledger, name: str, batch: Batch) -> None:
     """The service has a wave's batch."""
     records = ledger.records(batch.id)
-    tell(
+    emit(
         "batch_sent",
         f"{name}: {count(len(records), 'page')} sent as {batch.name}",
         lane=batch.lane,
@@ -54,7 +54,7 @@ def tell_of_batch(ledger: Ledger, name: str, batch: Batch) -> None:
     )
 
 
-def tell_of_end(
+def wave_closed(
     workspace: Workspace,
     name: str,
     run_id: str,
@@ -76,7 +76,7 @@ def tell_of_end(
     ]
     told = ", ".join(part for part in parts if part) or "no pages"
     done, pages = workspace.ledger.run_progress(run_id)
-    tell(
+    emit(
         "wave_closed",
         f"{name}: {told}; {done} of {pages} pages done",
         level=logging.INFO if outcomes else logging.DEBUG,
@@ -93,16 +93,16 @@ def tell_of_end(
     for place, key in enumerate(dead):
         why = workspace.why_dead(key)
         level = logging.WARNING if place < SHOWN_DEAD_LETTERS else logging.DEBUG
-        tell("dead_letter", f"{key} {IS_DEAD} {why}", level=level, key=key, why=why)
+        emit("dead_letter", f"{key} {IS_DEAD} {why}", level=level, key=key, why=why)
     if len(dead) > SHOWN_DEAD_LETTERS:
         log.warning("%s: python scripts/analyze_failures.py shows all dead letters", name)
 
 
-def tell_of_state(batch: Batch, remote: RemoteBatch, before: str | None) -> None:
+def batch_state(batch: Batch, remote: RemoteBatch, before: str | None) -> None:
     """A state is worth a line when it is neither the first one nor an end that brings results."""
     is_plain = before is None or remote.state in SUCCESSFUL_STATES
     reason = f": {remote.error}" if remote.error else ""
-    tell(
+    emit(
         "batch_state",
         f"lane {batch.lane} wave {batch.wave}: {batch.name} is {remote.state}{reason}",
         level=logging.DEBUG if is_plain and not reason else logging.INFO,
@@ -115,13 +115,13 @@ def tell_of_state(batch: Batch, remote: RemoteBatch, before: str | None) -> None
     )
 
 
-def tell_if_old(settings: Settings, batch: Batch, state: str) -> bool:
+def batch_old(settings: Settings, batch: Batch, state: str) -> bool:
     """Tell of a batch that takes longer than `notify.batch_older_than_hours`; was that so?"""
     hours = settings.notify.batch_older_than_hours
     submitted_at = batch.submitted_at or batch.intent_at
     if hours is None or time.time() < submitted_at + hours * 3600:
         return False
-    tell(
+    emit(
         "batch_old",
         f"lane {batch.lane} wave {batch.wave}: {batch.name} is still {state} {hours:.3g} hours "
         "after it was sent",
@@ -135,7 +135,7 @@ def tell_if_old(settings: Settings, batch: Batch, state: str) -> bool:
     return True
 
 
-def tell_of_results(
+def batch_collected(
     ledger: Ledger,
     batch: Batch,
     state: str,
@@ -145,7 +145,7 @@ def tell_of_results(
 ) -> None:
     """A batch is over and taken in, as `state`: its totals, its failures, its flags."""
     totals = ledger.batch_totals(batch.id)
-    tell(
+    emit(
         "batch_collected",
         f"{batch.name}: {state}, {totals['records_answered']} of {totals['records_sent']} "
         f"records answered, {totals['records_valid']} valid",
@@ -158,20 +158,20 @@ def tell_of_results(
         seconds=seconds_since(batch.submitted_at),
         **totals,
     )
-    tell_failures(failures, batch.name)
+    records_failed(failures, batch.name)
     for attempt in attempts:
         for flag in attempt.flags:
             text = f"{attempt.key}: {flag.what}: {flag.message}"
             facts = {"key": attempt.key, "what": flag.what, "batch": batch.name}
-            tell("record_flagged", text, level=logging.DEBUG, **facts)
+            emit("record_flagged", text, level=logging.DEBUG, **facts)
 
 
-def tell_failures(
+def records_failed(
     failures: Iterable[FailureRow], batch: str | None, level: int = logging.DEBUG
 ) -> None:
     """Tell of each record that failed; `batch` names the batch it was in, if it got so far."""
     for failure in failures:
-        tell(
+        emit(
             "record_failed",
             f"{failure.key}: {failure.error_type}: {failure.message}",
             level=level,

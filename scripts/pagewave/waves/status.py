@@ -98,21 +98,21 @@ class RunStatus:
 class Watch:
     """Looks at the newest run of a ledger, again and again.
 
-    `slots` is how many batches may be in flight at once, which the time left depends on; `goes_on`
-    says that dead letters do not block; `settings` are needed to tell of budgets.
+    `slots` is how many batches may be in flight at once, which the time left depends on;
+    `settings` are needed to tell of budgets.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         slots: int,
-        goes_on: bool = False,
+        continues_past_dead_letters: bool = False,
         settings: Settings | None = None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._slots = slots
-        self._goes_on = goes_on
+        self._continues_past_dead_letters = continues_past_dead_letters
         self._schedule: Schedule | None = None
         self._run_id = ""
         self._waves: list[WaveHistory] = []
@@ -174,7 +174,9 @@ class Watch:
         """Learn what the ledger gained since the last look, and no more."""
         if self._schedule is None or self._run_id != run_id:
             pages = self._ledger.run_pages(run_id)
-            self._schedule = Schedule(self._ledger, run_id, pages, self._goes_on)
+            self._schedule = Schedule(
+                self._ledger, run_id, pages, self._continues_past_dead_letters
+            )
             self._run_id, self._waves, self._outcomes = run_id, [], {}
         latest = self._waves[-1].id if self._waves else 0
         self._waves += self._ledger.wave_histories(run_id, latest)
@@ -215,7 +217,7 @@ class Watch:
     def _waiting(self, chain: list[str], outcomes: dict[str, str]) -> list[str]:
         """The pages of a chain that wait for a dead letter, and so for a person."""
         for place, key in enumerate(chain):
-            if outcomes.get(key) == "dead" and not self._goes_on:
+            if outcomes.get(key) == "dead" and not self._continues_past_dead_letters:
                 return [after for after in chain[place + 1 :] if after not in outcomes]
         return []
 

@@ -31,7 +31,7 @@ from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, usd
 from pagewave.prompts.request import Request, generation_config, recipe
 from pagewave.prompts.schema import canonical_json
-from pagewave.waves.events import tell_failures
+from pagewave.waves import events
 from pagewave.workspace import Workspace
 
 UPLOADS_FRESH_SECONDS = 12 * 3600.0
@@ -262,7 +262,7 @@ def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str 
     ready = [request for request in requests if request.facts.sha256 in uris]
     left_out = [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed]
     session.ledger.leave_out(batch.id, left_out)
-    tell_failures(left_out, batch.display_name)
+    events.records_failed(left_out, batch.display_name)
     try:
         if ready:
             return upload_requests(session, batch, ready, uris)
@@ -270,7 +270,7 @@ def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str 
         log.warning("%s: %s", batch.display_name, problem)
         left_out = [_not_sent(records[r.key], problem) for r in ready]
         session.ledger.leave_out(batch.id, left_out)
-        tell_failures(left_out, batch.display_name)
+        events.records_failed(left_out, batch.display_name)
     abandon(session, batch, "nothing of it could be uploaded")
     return None
 

@@ -4,7 +4,7 @@
     -> outcomes -> manifest
 
 What was answered once is not asked again, what is on its way is waited for, and only the rest is
-sent. The steps that send and fetch live in `submission` and `collection`.
+sent. The steps that send and fetch live in `submit` and `collect`.
 
 A page whose image or previous page can't be read fails alone, before anything is sent for it.
 
@@ -28,9 +28,9 @@ from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.prompts.request import Request
+from pagewave.waves import events
 from pagewave.waves.admission import reason_to_hold, within_budget
 from pagewave.waves.collect import collect
-from pagewave.waves.events import tell_failures, tell_of_batch, tell_of_end, tell_of_start
 from pagewave.waves.recover import find_doubtful
 from pagewave.waves.submit import Submission, intend, send
 from pagewave.workspace import Workspace
@@ -80,7 +80,7 @@ def run_wave(
     )
     members, batch, not_yet = decision.members, decision.batch, decision.not_yet
     waiting = [request for requests in members.waiting.values() for request in requests]
-    tell_of_start(name, lane, number, members.free, waiting, members.new)
+    events.wave_started(name, lane, number, members.free, waiting, members.new)
     for batch_id in members.waiting if session.waits else ():
         log.info("%s: waiting for batch %s", name, session.ledger.batch(batch_id).display_name)
     if batch:
@@ -104,7 +104,7 @@ def run_wave(
     crash.point("manifest-written")
     session.ledger.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
-    tell_of_end(session, name, run_id, lane, number, started_at, outcomes)
+    events.wave_closed(session, name, run_id, lane, number, started_at, outcomes)
 
 
 def _decide(
@@ -132,7 +132,7 @@ def _send(session: Session, name: str, batch: Batch, submissions: Sequence[Submi
     _pause_after_failed_batches(session, name, submissions)
     batch = send(session, batch, submissions)
     if batch.name:
-        tell_of_batch(session.ledger, name, batch)
+        events.batch_sent(session.ledger, name, batch)
     return batch
 
 
@@ -161,7 +161,7 @@ def _build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
                 )
             )
     workspace.ledger.add_failures(workspace.engine, failures)
-    tell_failures(failures, None, logging.WARNING)
+    events.records_failed(failures, None, logging.WARNING)
     return requests
 
 

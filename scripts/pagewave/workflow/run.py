@@ -34,7 +34,7 @@ from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
-from pagewave.log import log_to_terminal, start_run_log, stop_run_log, tell
+from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.prepare import prepare_book
 from pagewave.plan.budget import check_prices
@@ -246,7 +246,7 @@ class Run:
         books = {self.session.dataset.page(page.key).book_id for page in pages}
         parts = [count(len(pages), "page") + f" of {count(len(books), 'book')} to read"]
         parts += [count(sum(waves.values()), "wave") + f" in {count(len(waves), 'lane')}"]
-        tell(
+        emit(
             "run_started",
             f"run {self.plan.id}: {', '.join(parts)}, engine {self.settings.engine}",
             engine=self.settings.engine,
@@ -302,7 +302,7 @@ class Run:
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error
-            tell("run_ended", str(error), level=logging.DEBUG, outcome="failed")
+            emit("run_ended", str(error), level=logging.DEBUG, outcome="failed")
         finally:
             if self._notifier:
                 self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.session.stop)
@@ -348,4 +348,4 @@ class Run:
         more += self._delivery.summary() if self._delivery else []
         end = ending(self.session, self.plan.id, outcome, self.plan.command(), more)
         print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
-        tell("run_ended", end.headline, level=logging.DEBUG, **end.facts)
+        emit("run_ended", end.headline, level=logging.DEBUG, **end.facts)
