@@ -29,7 +29,7 @@ from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, load_prompt
 from pagewave.prompts.request import Request, jsonl_line
 from pagewave.redaction import HIDDEN, hide_keys, remember_key
-from pagewave.waves.collect import Ended, parse_results
+from pagewave.waves.results import Ended, parse_results
 from pagewave.workflow.snakefile import job
 from pagewave.workspace import Workspace
 

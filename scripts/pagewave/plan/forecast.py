@@ -135,7 +135,7 @@ class Forecast:
         keys = self._schedule.members(lane, wave)
         pages = [self._workspace.dataset.page(key) for key in keys]
         paid = [page for page in pages if page.key not in self._settled]
-        expected = self._expectation()
+        expected = self._estimator()
         return forecast_of(
             self._workspace.settings,
             pages,
@@ -162,7 +162,7 @@ class Forecast:
         seconds = workspace.ledger.batch_seconds(
             workspace.engine, settings.model.name, RECENT_BATCHES
         )
-        expected = self._expectation()
+        expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
         return RunForecast(
@@ -202,7 +202,7 @@ class Forecast:
             measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
         )
 
-    def _expectation(self) -> Estimator:
+    def _estimator(self) -> Estimator:
         """What a page is expected to take, by what was measured up to the last wave."""
         if self._expected_at != (latest := self._workspace.ledger.latest_wave()):
             self._expected, self._expected_at = estimator(self._workspace), latest

@@ -28,7 +28,8 @@ from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.request import generation_config, recipe
 from pagewave.prompts.schema import canonical_json
-from pagewave.waves.collect import Ended, download, parse_results
+from pagewave.waves.collect import download
+from pagewave.waves.results import Ended, parse_results
 from pagewave.workspace import Workspace
 
 UNKNOWN = "unknown"

@@ -26,7 +26,7 @@ from pagewave.prompts.costs import interactive_usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
 from pagewave.tracking import flush_interactive, wrap_interactive
-from pagewave.waves.collect import guarded
+from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
 
 

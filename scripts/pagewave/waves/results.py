@@ -1,0 +1,190 @@
+"""From a batch's lines to attempts and failures: joined by key, judged, priced. Nothing is sent.
+
+Every record of the batch comes out as an attempt, a failure or both. What a single line says is for
+`answers/` to tell.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pagewave.answers.guards import Evidence, judge
+from pagewave.answers.result_line import (
+    BATCH_ERROR_TYPES,
+    Answer,
+    Failure,
+    Usage,
+    key_of,
+    parse_line,
+)
+from pagewave.config.settings import Settings
+from pagewave.errors import DataError
+from pagewave.gemini.client import SUCCESSFUL_STATES
+from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record
+from pagewave.log import log
+from pagewave.prompts.costs import usd
+from pagewave.workspace import Workspace
+
+NEIGHBOURS = 8
+"""Pages on either side of one that may be blank, to whose images its own is compared."""
+NO_USAGE = Usage(0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words."""
+
+    state: str
+    error: str | None
+    lines: Sequence[bytes] = ()
+
+
+def parse_results(
+    workspace: Workspace,
+    batch: Batch,
+    ended: Ended,
+    records: Sequence[Record],
+) -> tuple[list[Attempt], list[FailureRow]]:
+    """What a batch brought, its lines joined to its records by key.
+
+    Of several answers for one key the first valid one counts. An attempt is what the model ran for:
+    an error line is a failure without one.
+    """
+    results: dict[str, Answer | Failure] = {}
+    by_key = {record.key: record for record in records}
+    for line in ended.lines:
+        key = key_of(line)
+        if key not in by_key:
+            log.warning("%s: a line for %r, which was not asked for", batch.name, key)
+        elif not isinstance(results.get(key), Answer):
+            parsed = parse_line(line, workspace.prompt.page_model)
+            if isinstance(parsed, Answer):
+                record = by_key[key]
+                parsed = guarded(
+                    workspace, parsed, record.previous_context, Path(record.image), line
+                )
+            if key not in results or isinstance(parsed, Answer):
+                results[key] = parsed
+    attempts, failures = [], []
+    for record in records:
+        result = results.get(record.key)
+        if result is None:
+            failure = _unanswered(record, ended)
+            failures.append(failure)
+            # Where the batch succeeded the record was read in all likelihood, and is paid for.
+            if failure.counted or ended.state == NO_RESULTS:
+                attempts.append(_attempt(workspace.settings, batch, record, None, NO_USAGE, None))
+        elif isinstance(result, Answer):
+            attempt = _attempt(
+                workspace.settings,
+                batch,
+                record,
+                result.page_json,
+                result.usage,
+                result.finish_reason,
+            )
+            attempts.append(replace(attempt, flags=result.flags))
+        else:
+            if result.inferred:
+                usage = result.usage or NO_USAGE
+                attempts.append(
+                    _attempt(workspace.settings, batch, record, None, usage, result.error_type)
+                )
+            failures.append(
+                FailureRow(
+                    key=record.key,
+                    attempt_number=record.attempt_number,
+                    counted=result.error_type not in BATCH_ERROR_TYPES,
+                    error_type=result.error_type,
+                    message=result.message,
+                    traceback=result.traceback,
+                    raw_text=result.raw_text,
+                    raw_json=result.raw_json,
+                )
+            )
+    return attempts, failures
+
+
+def guarded(
+    workspace: Workspace, answer: Answer, context: str | None, image: Path, line: bytes
+) -> Answer | Failure:
+    """The answer, unless a guard refuses it; `context` is what was told of the page before."""
+    evidence = Evidence(
+        key=answer.key,
+        context=context,
+        image=image,
+        page_before=lambda: _page_before(workspace, answer.key),
+        neighbours=lambda: _neighbours(workspace, answer.key),
+    )
+    found = judge(answer, evidence, workspace.settings.quality)
+    if isinstance(found, Failure):
+        return replace(found, raw_json=line.decode("utf-8", "backslashreplace"))
+    return found
+
+
+def _page_before(workspace: Workspace, key: str) -> str:
+    """The text of the page before; none where its file, or the page itself, is gone by now."""
+    try:
+        before = workspace.dataset.previous(workspace.dataset.page(key))
+        return workspace.read_page(before).text() if before else ""
+    except DataError:
+        return ""
+
+
+def _neighbours(workspace: Workspace, key: str) -> list[Path]:
+    """Images of the pages around one, itself left out."""
+    try:
+        page = workspace.dataset.page(key)
+    except DataError:
+        return []
+    near = range(page.number - NEIGHBOURS, page.number + NEIGHBOURS + 1)
+    pages = workspace.dataset.book(page.book_id).pages
+    images = []
+    for other in pages:
+        if other.number in near and other != page:
+            with contextlib.suppress(DataError):  # none was made of its scan
+                images.append(workspace.images.path(other))
+    return images
+
+
+def _unanswered(record: Record, ended: Ended) -> FailureRow:
+    """Why a record has no line: only a batch that succeeded can be said to have tried it."""
+    if ended.state in SUCCESSFUL_STATES:
+        error_type, message = "MissingResponse", "the batch's results hold no line for this record"
+    else:
+        error_type = {"EXPIRED": "BatchExpired", "CANCELLED": "BatchCancelled"}.get(
+            ended.state, "BatchFailed"
+        )
+        message = f"the batch ended as {ended.state}" + (f": {ended.error}" if ended.error else "")
+    return FailureRow(
+        key=record.key,
+        attempt_number=record.attempt_number,
+        counted=error_type == "MissingResponse",
+        error_type=error_type,
+        message=message,
+    )
+
+
+def _attempt(
+    settings: Settings,
+    batch: Batch,
+    record: Record,
+    page: str | None,
+    usage: Usage,
+    finish_reason: str | None,
+) -> Attempt:
+    output = usage.output_tokens + usage.thoughts_tokens
+    cost = usd(settings.pricing, batch.model, usage.prompt_tokens, output, usage.cached_tokens)
+    return Attempt(
+        key=record.key,
+        number=record.attempt_number,
+        fingerprint=record.fingerprint,
+        page=page,
+        finish_reason=finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        output_tokens=usage.output_tokens,
+        thoughts_tokens=usage.thoughts_tokens,
+        cached_tokens=usage.cached_tokens,
+        usd=cost if settings.engine == "gemini" else 0.0,
+    )
