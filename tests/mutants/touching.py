@@ -20,8 +20,17 @@ import pytest
 from mutants.mutant import PACKAGE
 from mutants.processes import Task
 
-LEFT_OUT = ("tests/browser", "tests/cluster", "tests/embedded", "tests/mutants")
-"""Real browsers and Slurm would take minutes a mutant; no mutant is made of the local server."""
+LEFT_OUT = (
+    *(
+        "tests/browser",
+        "tests/cluster",
+        "tests/embedded",
+        "tests/mutants",
+        "tests/config/test_docs",
+    ),
+    *("tests/test_release", "tests/test_commit_messages", "tests/faults/test_random_runs"),
+)
+"""What would take minutes a mutant, and what no mutant is made of."""
 SECONDS_A_FILE = 900.0
 FORM = 4
 """Of what is kept on disk; another number makes older files useless."""
