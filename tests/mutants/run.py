@@ -174,31 +174,46 @@ def _baseline(trees: _Trees) -> touching.Touched:
         file: KEPT / "touched" / f"{common}-{touching.hash_of(trees.first, file)}.json"
         for file in touching.test_files(trees.first)
     }
-    for look in (1, 2):  # another look, as a test may mind the load
-        tasks = [
-            touching.learning(file, path, KEPT / "logs" / f"{file.replace('/', '.')}.txt")
-            for file, path in kept.items()
-            if not path.exists()
-        ]
-        started_at = time.monotonic()
-        for task, code, seconds in work_off(tasks, trees.others):
-            console.print(f"baseline: {task.name}, {seconds:.0f} s{', red' if code else ''}")
-        if tasks:
-            console.print(f"baseline: look {look} took {time.monotonic() - started_at:.0f} s")
+    _learn(trees, {file: [file] for file, path in kept.items() if not path.exists()}, kept)
     touched = touching.Touched()
-    red = []
-    for file, path in kept.items():
-        if not path.exists():
-            red.append(f"{file} (see .mutants/logs/{file.replace('/', '.')}.txt)")
-            continue
-        touched.add(json.loads(path.read_text(encoding="utf-8")))
-    if red:
-        sys.exit("Not green without any mutant, so that nothing can be told: " + ", ".join(red))
+    red = [file for file, path in kept.items() if not path.exists()]
+    for path in kept.values():
+        if path.exists():
+            touched.add(json.loads(path.read_text(encoding="utf-8")))
+    # Another look at what failed: some tests mind a busy machine.
+    again = {file: path.with_suffix(".again.json") for file, path in kept.items()}
+    failed: dict[str, list[str]] = {}
+    for test in touched.failed:
+        failed.setdefault(test.partition("::")[0], []).append(test)
+    _learn(trees, {file: some for file, some in failed.items() if not again[file].exists()}, again)
+    for file, some in failed.items():
+        if again[file].exists():
+            touched.add(json.loads(again[file].read_text(encoding="utf-8")))
+            if touched.failed.keys() & set(some):
+                again[file].unlink()  # so that the next run looks again
+    if red or touched.failed:
+        for test, why in touched.failed.items():
+            console.print(f"{test}:\n{why}", markup=False)
+        named = ", ".join([*red, *touched.failed])
+        sys.exit(f"Not green without any mutant, so that nothing can be told: {named}")
     console.print(
         f"baseline: {len(touched.seconds)} tests may be chosen; {touched.heads} start heads of "
         "Snakemake and are left out, as are slow ones."
     )
     return touched
+
+
+def _learn(trees: _Trees, tests: dict[str, list[str]], kept: dict[str, Path]) -> None:
+    """Run these tests, given by their file, and keep what is learned."""
+    tasks = [
+        touching.learning(file, some, kept[file], KEPT / "logs" / f"{file.replace('/', '.')}.txt")
+        for file, some in tests.items()
+    ]
+    started_at = time.monotonic()
+    for task, code, seconds in work_off(tasks, trees.others):
+        console.print(f"baseline: {task.name}, {seconds:.0f} s{', not green' if code else ''}")
+    if tasks:
+        console.print(f"baseline: this took {time.monotonic() - started_at:.0f} s")
 
 
 def _list(tree: Path, touched: touching.Touched, mutants: Sequence[Mutant], seconds: float) -> None:

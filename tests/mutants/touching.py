@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Touched:
                 self.failed[test] = known["why"]
             if known["outcome"] != "passed":
                 continue
+            self.failed.pop(test, None)  # at the second look
             self.seconds[test] = known["seconds"]
             self.fixtures[test] = known["fixtures"]
             for fixture in known["fixtures"]:
@@ -151,11 +152,8 @@ def _name(fixture: Any) -> str:
     return f"{fixture.baseid or 'session'}//{fixture.argname}"
 
 
-def learning(file: str, kept: Path, output: Path) -> Task:
-    """The task that runs a test file under coverage and keeps what it learns in `kept`.
-
-    Where a test failed it is kept beside it, as `.failed`: another look may find it green.
-    """
+def learning(file: str, tests: Sequence[str], kept: Path, output: Path) -> Task:
+    """The task that runs (tests of) a test file under coverage and keeps what it learns."""
 
     def work(folder: Path) -> int:
         import coverage
@@ -166,7 +164,7 @@ def learning(file: str, kept: Path, output: Path) -> Task:
         )
         measured.start()
         meter = Meter(measured)
-        code = pytest.main([*options(folder), "-m", "not slow", file], plugins=[meter])
+        code = pytest.main([*options(folder), "-m", "not slow", *tests], plugins=[meter])
         measured.stop()
         measured.save()
         learned = {
@@ -176,8 +174,9 @@ def learning(file: str, kept: Path, output: Path) -> Task:
             "lines": _lines(measured.get_data(), folder / PACKAGE),
         }
         data.unlink(missing_ok=True)
-        write(kept if code in (0, 5) else kept.with_suffix(".failed"), learned)
-        return 0 if code == 5 else int(code)  # 5: it has slow tests only
+        if code in (0, 1, 5):  # all passed, or some; 5: it has slow tests only
+            write(kept, learned)
+        return 0 if code == 5 else int(code)
 
     return Task(file, work, SECONDS_A_FILE, output)
 
