@@ -30,12 +30,14 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """`equivalent`: why mutants change nothing, by id; `doubtful`: tests that fail without a mutant
-    as well, with the mutants that they are said to have seen."""
+    """`equivalent`: why mutants change nothing, by id; `red`: tests that were left out as they
+    are not green; `doubtful`: tests that failed without a mutant afterwards, with the mutants that
+    they are said to have seen."""
 
     results: Sequence[Result]
     stale: Sequence[Stale]
     equivalent: dict[str, str]
+    red: Sequence[str]
     doubtful: dict[str, list[str]]
     command: str
     commit: str
@@ -77,6 +79,7 @@ class Report:
     def problems(self) -> list[str]:
         """What stands in the way of believing the figures."""
         problems = [f"stale: {m.id} ({m.file}): {m.why}" for m in self.stale]
+        problems += [f"left out, as it fails without any mutant: {test}" for test in self.red]
         for test, mutants in self.doubtful.items():
             problems.append(f"fails without a mutant too: {test} (saw {', '.join(mutants)})")
         by_id = {result.id: result for result in self.results}

@@ -58,7 +58,7 @@ def main() -> int:
     try:
         with _trees(options.jobs) as trees:
             stale, mutants = _mutants(trees.first, options)
-            touched = _baseline(trees)
+            touched = _baseline(trees, options.without_red)
             if options.list:
                 _list(trees.first, touched, mutants, options.seconds)
                 return 0
@@ -68,7 +68,7 @@ def main() -> int:
         console.print("Stopped; the same command goes on from here.")
         return 130
     known = equivalents()
-    report = figures.Report(results, stale, known, doubtful, _command(), _commit())
+    report = figures.Report(results, stale, known, touched.red, doubtful, _command(), _commit())
     report.print(console)
     if options.figures:
         options.figures.write_text(report.markdown(), encoding="utf-8")
@@ -88,6 +88,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20.0, help="tests a mutant (default: 20)")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="at a time")
     parser.add_argument("--fresh", action="store_true", help="run what has a result already")
+    parser.add_argument("--without-red", action="store_true", help="go on without tests that fail")
     parser.add_argument("--list", action="store_true", help="only say what would be run")
     parser.add_argument("--figures", type=Path, help="write what came of it to this file")
     return parser.parse_args()
@@ -166,7 +167,7 @@ def _files() -> list[str]:
     return [name for name in listed.split("\0") if name and (REPO / name).is_file()]
 
 
-def _baseline(trees: _Trees) -> touching.Touched:
+def _baseline(trees: _Trees, without_red: bool) -> touching.Touched:
     """All tests unmutated: what they touch. Ends the program where one is not green."""
     (KEPT / "touched").mkdir(parents=True, exist_ok=True)
     common = touching.hash_of(trees.first, *COMMON)
@@ -191,11 +192,15 @@ def _baseline(trees: _Trees) -> touching.Touched:
             touched.add(json.loads(again[file].read_text(encoding="utf-8")))
             if touched.failed.keys() & set(some):
                 again[file].unlink()  # so that the next run looks again
-    if red or touched.failed:
-        for test, why in touched.failed.items():
-            console.print(f"{test}:\n{why}", markup=False)
-        named = ", ".join([*red, *touched.failed])
-        sys.exit(f"Not green without any mutant, so that nothing can be told: {named}")
+    touched.red = [*red, *touched.failed]
+    for test, why in touched.failed.items():
+        console.print(f"{test}:\n{why}", markup=False)
+    if touched.red and not without_red:
+        sys.exit(
+            "Not green without any mutant, so that nothing can be told: "
+            + ", ".join(touched.red)
+            + "\nOnce more may help on a busy machine; --without-red leaves them out."
+        )
     console.print(
         f"baseline: {len(touched.seconds)} tests may be chosen; {touched.heads} start heads of "
         "Snakemake and are left out, as are slow ones."

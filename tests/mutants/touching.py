@@ -51,6 +51,7 @@ class Touched:
         default_factory=lambda: defaultdict(lambda: defaultdict(set))
     )
     failed: dict[str, str] = field(default_factory=dict)
+    red: list[str] = field(default_factory=list)
     heads: int = 0
     """Tests that would have started a head of Snakemake: they ended there, and are never chosen."""
 
