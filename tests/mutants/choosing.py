@@ -2,7 +2,8 @@
 
 Of the statements that it changes the one that the fewest tests touch decides. Among its tests one
 is worth as much as it touches rare lines of the same function, per second; and a line counts half
-as much each time that a test was chosen for it. So tests go deep, and by many ways.
+as much each time that a test was chosen for it. So tests go deep, and by many ways. Those in the
+folder that mirrors the room, and in the file that mirrors the module, know what to look for.
 """
 
 import ast
@@ -52,7 +53,11 @@ def choose(touched: Touched, tree: Path, mutant: Mutant, seconds: float) -> list
             break
         best = max(
             sorted(fitting),
-            key=lambda test: sum(weights[line] for line in lines_of[test]) / costs[test],
+            key=lambda test: (
+                _kinship(test, mutant.file)
+                * sum(weights[line] for line in lines_of[test])
+                / costs[test]
+            ),
         )
         chosen.append(best)
         left -= costs[best]
@@ -71,6 +76,14 @@ def _cost(touched: Touched, test: str, ready: set[str]) -> float:
     return max(LEAST_SECONDS, touched.seconds[test]) + sum(
         touched.shared.get(name, 0.0) for name in fixtures
     )
+
+
+def _kinship(test: str, file: str) -> int:
+    """How much more a test is worth that is about the file's room, or about the file."""
+    room, _, module = file.removesuffix(".py").rpartition("/")
+    if test.startswith(f"tests/{room}/test_{module}"):
+        return 4
+    return 2 if room and test.startswith(f"tests/{room}/") else 1
 
 
 def _is_part(test: str, part: str) -> bool:

@@ -8,9 +8,10 @@
 
 Nothing happens in the work tree: it is copied to memory, several times. First all tests run there
 unmutated, under coverage (kept in .mutants until a file is changed); they must be green. Then each
-mutant meets the tests that touch what it changes, for `--seconds` at most. A run that was stopped
-goes on where it was. At the end the tests that saw something run again without a slip: one that
-fails then has proved nothing. `--figures docs/mutants.md` writes down what came of it.
+mutant meets the tests that touch what it changes, for `--seconds` of the processor at most. A run
+that was stopped goes on where it was. At the end the tests that saw something run again without a
+slip: one that fails then has proved nothing. `--figures docs/mutants.md` writes down what came of
+it all.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import compileall
 import faulthandler
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -58,7 +60,7 @@ def main() -> int:
     try:
         with _trees(options.jobs) as trees:
             stale, mutants = _mutants(trees.first, options)
-            touched = _baseline(trees, options.without_red)
+            touched = _baseline(trees, options.tests or ["tests"], options.without_red)
             if options.list:
                 _list(trees.first, touched, mutants, options.seconds)
                 return 0
@@ -85,7 +87,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
     parser.add_argument("--id", action="append", help="these, and those whose id begins so")
     parser.add_argument("--survivors", action="store_true", help="what lived through the last run")
-    parser.add_argument("--seconds", type=float, default=20.0, help="tests a mutant (default: 20)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="tests a mutant (default: 10)")
+    parser.add_argument("--tests", action="append", help="tests below this folder only (or file)")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="at a time")
     parser.add_argument("--fresh", action="store_true", help="run what has a result already")
     parser.add_argument("--without-red", action="store_true", help="go on without tests that fail")
@@ -167,13 +170,13 @@ def _files() -> list[str]:
     return [name for name in listed.split("\0") if name and (REPO / name).is_file()]
 
 
-def _baseline(trees: _Trees, without_red: bool) -> touching.Touched:
+def _baseline(trees: _Trees, below: Sequence[str], without_red: bool) -> touching.Touched:
     """All tests unmutated: what they touch. Ends the program where one is not green."""
     (KEPT / "touched").mkdir(parents=True, exist_ok=True)
     common = touching.hash_of(trees.first, *COMMON)
     kept = {
         file: KEPT / "touched" / f"{common}-{touching.hash_of(trees.first, file)}.json"
-        for file in touching.test_files(trees.first)
+        for file in touching.test_files(trees.first, below)
     }
     _learn(trees, {file: [file] for file, path in kept.items() if not path.exists()}, kept)
     touched = touching.Touched()
@@ -242,7 +245,8 @@ def _run_all(
     # Of these tests; what was found out with others is not found out.
     first = trees.first
     state = touching.hash_of(first, *COMMON, "tests/**/test_*.py")
-    log = KEPT / f"results-{state}-{options.seconds:g}.jsonl"
+    below = "-".join(options.tests or []).replace("/", ".")
+    log = KEPT / f"results-{state}-{options.seconds:g}{below}.jsonl"
     if options.fresh:
         log.unlink(missing_ok=True)
     done = _read(log)
@@ -284,12 +288,15 @@ def _task(
     trees: _Trees, mutant: Mutant, tests: list[str], touched: touching.Touched, version: int
 ) -> Task:
     """Run tests over a mutant, in the copy of the tree that is free, until one of them fails."""
+    usual = sum(touched.seconds[test] for test in tests) + sum(touched.shared.values())
     safe = "".join(letter if letter.isalnum() else "-" for letter in mutant.id)
     output = KEPT / "logs" / "mutants" / f"{safe}.txt"
 
     def work(folder: Path) -> int:
         if not tests:
             return 5
+        # Busy loops end by the processor's clock, the others by `_Watch`.
+        resource.setrlimit(resource.RLIMIT_CPU, (most := int(30 + 4 * usual), most))
         trees.restore(folder)
         file = folder / PACKAGE / mutant.file
         source, status = file.read_text(encoding="utf-8"), file.stat()
@@ -299,8 +306,7 @@ def _task(
         os.utime(file, (later, later))
         return pytest.main([*touching.options(folder), "-x", *tests], plugins=[_Watch(touched)])
 
-    usual = sum(touched.seconds[test] for test in tests)
-    return Task(mutant.id, work, 60 + 5 * usual, output)
+    return Task(mutant.id, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
 
 
 class _Watch:
@@ -312,10 +318,8 @@ class _Watch:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
-        fixtures = self._touched.fixtures.get(nodeid, ())
-        usual = self._touched.seconds.get(nodeid, 30.0)
-        usual += sum(self._touched.shared.get(name, 0.0) for name in fixtures)
-        faulthandler.dump_traceback_later(15 + 4 * usual, exit=True, file=self._stderr)
+        usual = self._touched.wall.get(nodeid, 30.0)
+        faulthandler.dump_traceback_later(30 + 4 * usual, exit=True, file=self._stderr)
 
     def pytest_runtest_logfinish(self) -> None:
         """It is over."""
@@ -357,7 +361,7 @@ def _doubtful(
             trees.restore(folder)
             return pytest.main([*touching.options(folder), *tests], plugins=[_Watch(touched)])
 
-        return Task(file, work, 60 + 5 * sum(touched.seconds[test] for test in tests), output)
+        return Task(file, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
 
     doubtful = {}
     tasks = [task(file, tests) for file, tests in by_file.items()]

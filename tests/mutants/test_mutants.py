@@ -65,7 +65,7 @@ def the_one(tree: Path, text: str = ONE) -> Mutant:
 
 
 def touched(lines: dict[int, set[str]], seconds: dict[str, float]) -> Touched:
-    return Touched(seconds, {test: [] for test in seconds}, {}, {"book.py": lines})
+    return Touched(seconds, seconds, {test: [] for test in seconds}, {}, {"book.py": lines})
 
 
 # Written by hand

@@ -32,19 +32,22 @@ LEFT_OUT = (
 )
 """What would take minutes a mutant, and what no mutant is made of."""
 SECONDS_A_FILE = 900.0
-FORM = 4
+FORM = 5
 """Of what is kept on disk; another number makes older files useless."""
 
 
 @dataclass
 class Touched:
-    """What was learned: tests with their seconds, and by file and line the tests that touch it.
+    """What was learned: what tests cost, and by file and line the tests that touch it.
 
     Who uses a fixture that several tests share touches what the fixture does; `shared` are its
     seconds, which only the first of them takes.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    """Of the processor: with several tests at a time, to wait costs nothing."""
+    wall: dict[str, float] = field(default_factory=dict)
+    """Of the clock, however busy the machine was, shared fixtures included."""
     fixtures: dict[str, list[str]] = field(default_factory=dict)
     shared: dict[str, float] = field(default_factory=dict)
     lines: dict[str, dict[int, set[str]]] = field(
@@ -64,7 +67,7 @@ class Touched:
             if known["outcome"] != "passed":
                 continue
             self.failed.pop(test, None)  # at the second look
-            self.seconds[test] = known["seconds"]
+            self.seconds[test], self.wall[test] = known["seconds"], known["wall"]
             self.fixtures[test] = known["fixtures"]
             for fixture in known["fixtures"]:
                 users[fixture].append(test)
@@ -87,6 +90,7 @@ class Meter:
         self._coverage = coverage
         self._test = ""
         self._head = False
+        self._cpu = 0.0
         self.tests: dict[str, dict[str, Any]] = {}
         self.shared: dict[str, float] = {}
         self.heads = 0
@@ -108,7 +112,8 @@ class Meter:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
         self._test, self._head = nodeid, False
-        self.tests[nodeid] = {"outcome": "passed", "seconds": 0.0, "fixtures": [], "why": ""}
+        self.tests[nodeid] = {"outcome": "passed", "wall": 0.0, "fixtures": [], "why": ""}
+        self._cpu = time.process_time()
         self._coverage.switch_context(nodeid)
 
     def pytest_runtest_setup(self, item: Any) -> None:
@@ -122,25 +127,26 @@ class Meter:
         """Around the setup of a fixture."""
         if fixturedef.scope == "function":
             return (yield)
-        started_at = time.monotonic()
+        before = time.process_time()
         self._coverage.switch_context(_name(fixturedef))
         try:
             return (yield)
         finally:
             self._coverage.switch_context(self._test)
-            seconds = time.monotonic() - started_at
-            self.shared[_name(fixturedef)] = seconds
-            self.tests[self._test]["seconds"] -= seconds
+            self.shared[_name(fixturedef)] = time.process_time() - before
+            self._cpu += self.shared[_name(fixturedef)]
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """A test was set up, called or torn down."""
         known = self.tests[report.nodeid]
-        known["seconds"] += report.duration
+        known["wall"] += report.duration
         if report.outcome != "passed" and known["outcome"] != "failed":
             known["outcome"], known["why"] = report.outcome, report.longreprtext[-2000:]
-        if report.when == "teardown" and self._head:
-            known["outcome"] = "skipped"
-            self.heads += 1
+        if report.when == "teardown":
+            known["seconds"] = time.process_time() - self._cpu
+            if self._head:
+                known["outcome"] = "skipped"
+                self.heads += 1
 
 
 def _is_head(arguments: Any) -> bool:
@@ -209,10 +215,10 @@ def write(path: Path, value: Any) -> None:
     partial.replace(path)
 
 
-def test_files(tree: Path) -> list[str]:
-    """Test files whose tests may be chosen, by their path in the tree."""
+def test_files(tree: Path, below: Sequence[str]) -> list[str]:
+    """Test files whose tests may be chosen, by their path in the tree; below these folders."""
     found = sorted(path.relative_to(tree).as_posix() for path in tree.glob("tests/**/test_*.py"))
-    return [file for file in found if not file.startswith(LEFT_OUT)]
+    return [f for f in found if f.startswith(tuple(below)) and not f.startswith(LEFT_OUT)]
 
 
 def hash_of(tree: Path, *patterns: str) -> str:
