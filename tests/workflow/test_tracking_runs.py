@@ -113,7 +113,7 @@ def test_without_braintrust_rows_are_kept_or_not(tmp_path: Path) -> None:
 
 def test_the_client_is_not_loaded_while_the_snakefile_is_read() -> None:
     code = (
-        "import sys, pagewave.snake, pagewave.tracking\n"
+        "import sys, pagewave.workflow.snakefile, pagewave.tracking\n"
         "print({'braintrust', 'requests', 'google.genai'} & set(sys.modules))"
     )
     result = subprocess.run(
@@ -135,7 +135,7 @@ import sys
 from pathlib import Path
 from google import genai
 from google.genai import types
-from pagewave.keys import load_secrets
+from pagewave.config.keys import load_secrets
 from pagewave.tracking import flush_interactive, wrap_interactive
 
 url, token, image, seconds = sys.argv[1:]

@@ -1,0 +1,397 @@
+"""The mutant run: makes slips in the money modules, one at a time, and tells which the tests see.
+
+    python tests/mutants/run.py                        every mutant written by hand
+    python tests/mutants/run.py --random 200 --seed 7  and 200 that are drawn
+    python tests/mutants/run.py --id M1 --id M3        these (and those that begin so) only
+    python tests/mutants/run.py --survivors            those that lived through the last run
+    python tests/mutants/run.py --list                 the mutants and their tests; nothing is run
+
+Nothing happens in the work tree: it is copied to memory, several times. First all tests run there
+unmutated, under coverage (kept in .mutants until a file is changed); they must be green. Then each
+mutant meets the tests that touch what it changes, for `--seconds` of the processor at most. A run
+that was stopped goes on where it was. At the end the tests that saw something run again without a
+slip: one that fails then has proved nothing. `--figures docs/mutants.md` writes down what came of
+it all.
+"""
+
+import argparse
+import compileall
+import faulthandler
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import pytest
+from rich.console import Console
+
+from mutants import figures, touching
+from mutants.choosing import choose
+from mutants.drawing import drawn
+from mutants.figures import Result
+from mutants.mutant import PACKAGE, Mutant, Stale, equivalents, handwritten
+from mutants.processes import TIMED_OUT, Task, load_heavy, work_off
+
+REPO = Path(__file__).parents[2]
+KEPT = REPO / ".mutants"
+COMMON = (f"{PACKAGE}/**/*", "tests/conftest.py", "tests/helpers/**/*.py", "pyproject.toml")
+MEMORY = Path("/dev/shm")
+console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def main() -> int:
+    """Run it; 0 when all that was made was seen or is equivalent, 1 when something lives."""
+    options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with _trees(options.jobs) as trees:
+            stale, mutants = _mutants(trees.first, options)
+            touched = _baseline(trees, options.tests or ["tests"], options.without_red)
+            if options.list:
+                _list(trees.first, touched, mutants, options.seconds)
+                return 0
+            results = _run_all(trees, touched, mutants, options)
+            doubtful = _doubtful(trees, touched, results)
+    except KeyboardInterrupt:
+        console.print("Stopped; the same command goes on from here.")
+        return 130
+    known = equivalents()
+    report = figures.Report(results, stale, known, touched.red, doubtful, _command(), _commit())
+    report.print(console)
+    if options.figures:
+        options.figures.write_text(report.markdown(), encoding="utf-8")
+    return 1 if report.alive or stale or doubtful else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0],
+        epilog=(__doc__ or "").partition("\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="draw so many as well")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
+    parser.add_argument("--id", action="append", help="these, and those whose id begins so")
+    parser.add_argument("--survivors", action="store_true", help="what lived through the last run")
+    parser.add_argument("--seconds", type=float, default=10.0, help="tests a mutant (default: 10)")
+    parser.add_argument("--tests", action="append", help="tests below this folder only (or file)")
+    parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="at a time")
+    parser.add_argument("--fresh", action="store_true", help="run what has a result already")
+    parser.add_argument("--without-red", action="store_true", help="go on without tests that fail")
+    parser.add_argument("--list", action="store_true", help="only say what would be run")
+    parser.add_argument("--figures", type=Path, help="write what came of it to this file")
+    return parser.parse_args()
+
+
+def _mutants(tree: Path, options: argparse.Namespace) -> tuple[list[Stale], list[Mutant]]:
+    by_hand = handwritten(tree)
+    mutants = [mutant for mutant in by_hand if isinstance(mutant, Mutant)]
+    stale = [mutant for mutant in by_hand if isinstance(mutant, Stale)]
+    mutants += drawn(tree, options.random, options.seed)
+    if options.survivors:
+        last = max(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime)
+        alive = {result.id for result in _read(last).values() if result.outcome == "survived"}
+        mutants = [mutant for mutant in mutants if mutant.id in alive]
+    if options.id:
+        chosen = tuple(options.id)
+        mutants = [mutant for mutant in mutants if mutant.id.startswith(chosen)]
+        stale = [mutant for mutant in stale if mutant.id.startswith(chosen)]
+    for mutant in stale:
+        console.print(f"[yellow]stale: {mutant.id} ({mutant.file}): {mutant.why}")
+    return stale, mutants
+
+
+# Trees and the baseline
+
+
+@dataclass(frozen=True)
+class _Trees:
+    """Copies of the work tree: the first stays as it is, the others have mutants in them."""
+
+    first: Path
+    others: list[Path]
+
+    def restore(self, tree: Path) -> None:
+        """Undo what the last mutant did to a tree; what has another time of change is another."""
+        for file in (tree / PACKAGE).rglob("*.py"):
+            original = self.first / file.relative_to(tree)
+            if file.stat().st_mtime_ns != original.stat().st_mtime_ns:
+                shutil.copy2(original, file)
+
+
+@contextmanager
+def _trees(how_many: int) -> Iterator[_Trees]:
+    """Copies of the work tree in memory, with what Python compiles of it; removed at the end."""
+    load_heavy()
+    where = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="pagewave-mutants-", dir=where) as name:
+        first = Path(name) / "0"
+        for file in _files():
+            (first / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPO / file, first / file)
+        compileall.compile_dir(first / "scripts", quiet=1)
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = name
+        collecting = Task(
+            "collecting",
+            lambda folder: pytest.main([*touching.options(folder), "--collect-only", "tests"]),
+            600.0,
+            KEPT / "logs" / "collecting.txt",
+        )
+        for _, code, _ in work_off([collecting], [first]):
+            if code:
+                sys.exit(f"The tests can't be collected: see {collecting.output}.")
+        others = [Path(name) / str(number) for number in range(1, how_many + 1)]
+        for tree in others:
+            shutil.copytree(first, tree, symlinks=True)
+        # What is compiled from here on may have a slip in it.
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        yield _Trees(first, others)
+
+
+def _files() -> list[str]:
+    """What git knows in the work tree, and what it would add."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=REPO, capture_output=True, check=True, text=True).stdout
+    return [name for name in listed.split("\0") if name and (REPO / name).is_file()]
+
+
+def _baseline(trees: _Trees, below: Sequence[str], without_red: bool) -> touching.Touched:
+    """All tests unmutated: what they touch. Ends the program where one is not green."""
+    (KEPT / "touched").mkdir(parents=True, exist_ok=True)
+    common = touching.hash_of(trees.first, *COMMON)
+    kept = {
+        file: KEPT / "touched" / f"{common}-{touching.hash_of(trees.first, file)}.json"
+        for file in touching.test_files(trees.first, below)
+    }
+    _learn(trees, {file: [file] for file, path in kept.items() if not path.exists()}, kept)
+    touched = touching.Touched()
+    red = [file for file, path in kept.items() if not path.exists()]
+    for path in kept.values():
+        if path.exists():
+            touched.add(json.loads(path.read_text(encoding="utf-8")))
+    # Another look at what failed: some tests mind a busy machine.
+    again = {file: path.with_suffix(".again.json") for file, path in kept.items()}
+    failed: dict[str, list[str]] = {}
+    for test in touched.failed:
+        failed.setdefault(test.partition("::")[0], []).append(test)
+    _learn(trees, {file: some for file, some in failed.items() if not again[file].exists()}, again)
+    for file, some in failed.items():
+        if again[file].exists():
+            touched.add(json.loads(again[file].read_text(encoding="utf-8")))
+            if touched.failed.keys() & set(some):
+                again[file].unlink()  # so that the next run looks again
+    touched.red = [*red, *touched.failed]
+    for test, why in touched.failed.items():
+        console.print(f"{test}:\n{why}", markup=False)
+    if touched.red and not without_red:
+        sys.exit(
+            "Not green without any mutant, so that nothing can be told: "
+            + ", ".join(touched.red)
+            + "\nOnce more may help on a busy machine; --without-red leaves them out."
+        )
+    console.print(
+        f"baseline: {len(touched.seconds)} tests may be chosen; {touched.heads} start heads of "
+        "Snakemake and are left out, as are slow ones."
+    )
+    return touched
+
+
+def _learn(trees: _Trees, tests: dict[str, list[str]], kept: dict[str, Path]) -> None:
+    """Run these tests, given by their file, and keep what is learned."""
+    tasks = [
+        touching.learning(file, some, kept[file], KEPT / "logs" / f"{file.replace('/', '.')}.txt")
+        for file, some in tests.items()
+    ]
+    started_at = time.monotonic()
+    for task, code, seconds in work_off(tasks, trees.others):
+        console.print(f"baseline: {task.name}, {seconds:.0f} s{', not green' if code else ''}")
+    if tasks:
+        console.print(f"baseline: this took {time.monotonic() - started_at:.0f} s")
+
+
+def _list(tree: Path, touched: touching.Touched, mutants: Sequence[Mutant], seconds: float) -> None:
+    for mutant in mutants:
+        source = (tree / PACKAGE / mutant.file).read_text(encoding="utf-8")
+        tests = choose(touched, tree, mutant, seconds)
+        console.print(f"{mutant.id}: {mutant.shown(source)}", markup=False)
+        for test in tests:
+            console.print(f"    {touched.seconds[test]:5.1f} s  {test}", markup=False)
+
+
+# Mutants
+
+
+def _run_all(
+    trees: _Trees,
+    touched: touching.Touched,
+    mutants: Sequence[Mutant],
+    options: argparse.Namespace,
+) -> list[Result]:
+    # Of these tests; what was found out with others is not found out.
+    first = trees.first
+    state = touching.hash_of(first, *COMMON, "tests/**/test_*.py")
+    below = "-".join(options.tests or []).replace("/", ".")
+    log = KEPT / f"results-{state}-{options.seconds:g}{below}.jsonl"
+    if options.fresh:
+        log.unlink(missing_ok=True)
+    done = _read(log)
+    shown = {m.id: m.shown((first / PACKAGE / m.file).read_text("utf-8")) for m in mutants}
+    left = [m for m in mutants if m.id not in done or done[m.id].change != shown[m.id]]
+    if len(left) < len(mutants):
+        console.print(f"{len(mutants) - len(left)} have a result already ({log.name}).")
+    tests = {mutant.id: choose(touched, first, mutant, options.seconds) for mutant in left}
+    by_id = {mutant.id: mutant for mutant in left}
+    versions = count(1)
+    tasks = (_task(trees, mutant, tests[mutant.id], touched, next(versions)) for mutant in left)
+    started_at = time.monotonic()
+    for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
+        mutant = by_id[task.name]
+        said = _said(task.output)
+        outcome = "survived" if code in (0, 5) else "killed"
+        by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
+        result = Result(
+            mutant.id,
+            mutant.file,
+            mutant.made_by_hand,
+            outcome if tests[mutant.id] else "untested",
+            by if outcome == "killed" else "",
+            round(seconds, 1),
+            len(tests[mutant.id]),
+            shown[mutant.id],
+            mutant.cost,
+        )
+        done[mutant.id] = result
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(result._asdict(), ensure_ascii=False) + "\n")
+        minutes = (time.monotonic() - started_at) / 60
+        line = f"{number}/{len(left)} {minutes:.1f} min  {result.outcome} {seconds:.1f} s  "
+        console.print(line + f"{mutant.id}  {result.by}", markup=False, soft_wrap=True)
+    return [done[mutant.id] for mutant in mutants]
+
+
+def _task(
+    trees: _Trees, mutant: Mutant, tests: list[str], touched: touching.Touched, version: int
+) -> Task:
+    """Run tests over a mutant, in the copy of the tree that is free, until one of them fails."""
+    usual = sum(touched.seconds[test] for test in tests) + sum(touched.shared.values())
+    safe = "".join(letter if letter.isalnum() else "-" for letter in mutant.id)
+    output = KEPT / "logs" / "mutants" / f"{safe}.txt"
+
+    def work(folder: Path) -> int:
+        if not tests:
+            return 5
+        # Busy loops end by the processor's clock, the others by `_Watch`.
+        resource.setrlimit(resource.RLIMIT_CPU, (most := int(30 + 4 * usual), most))
+        trees.restore(folder)
+        file = folder / PACKAGE / mutant.file
+        source, status = file.read_text(encoding="utf-8"), file.stat()
+        file.write_text(mutant.applied(source), encoding="utf-8")
+        # Another time each, or Python would take what it compiled before for the mutant.
+        later = status.st_mtime + 100 + version
+        os.utime(file, (later, later))
+        return pytest.main([*touching.options(folder), "-x", *tests], plugins=[_Watch(touched)])
+
+    return Task(mutant.id, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
+
+
+class _Watch:
+    """A pytest plugin: says which test saw the slip, and ends one that takes far too long."""
+
+    def __init__(self, touched: touching.Touched) -> None:
+        self._touched = touched
+        self._stderr = os.dup(2)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins."""
+        usual = self._touched.wall.get(nodeid, 30.0)
+        faulthandler.dump_traceback_later(30 + 4 * usual, exit=True, file=self._stderr)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """It is over."""
+        faulthandler.cancel_dump_traceback_later()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """The first to fail is the one that saw it."""
+        if report.failed:
+            os.write(self._stderr, f"{SEEN_BY}{report.nodeid}\n".encode())
+
+
+SEEN_BY = "seen by: "
+
+
+def _said(output: Path) -> str:
+    """The test that saw the slip, as a mutant's output names it."""
+    text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
+    lines = [line for line in text.splitlines() if line.startswith(SEEN_BY)]
+    return lines[0].removeprefix(SEEN_BY) if lines else ""
+
+
+def _doubtful(
+    trees: _Trees, touched: touching.Touched, results: Sequence[Result]
+) -> dict[str, list[str]]:
+    """Tests that saw a slip but fail without one as well, as things stand; with the mutants."""
+    killers: dict[str, list[str]] = {}
+    for result in results:
+        if result.by in touched.seconds:
+            killers.setdefault(result.by, []).append(result.id)
+    by_file: dict[str, list[str]] = {}
+    for test in killers:
+        by_file.setdefault(test.partition("::")[0], []).append(test)
+    outputs = {}
+
+    def task(file: str, tests: list[str]) -> Task:
+        output = outputs[file] = KEPT / "logs" / f"again.{file.replace('/', '.')}.txt"
+
+        def work(folder: Path) -> int:
+            trees.restore(folder)
+            return pytest.main([*touching.options(folder), *tests], plugins=[_Watch(touched)])
+
+        return Task(file, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
+
+    doubtful = {}
+    tasks = [task(file, tests) for file, tests in by_file.items()]
+    for done, code, _ in work_off(tasks, trees.others):
+        text = done.output.read_text(encoding="utf-8", errors="replace")
+        failed = {test for test in by_file[done.name] if f"{SEEN_BY}{test}\n" in text}
+        if code and not failed:
+            failed = set(by_file[done.name])
+        doubtful |= {test: killers[test] for test in failed}
+    return doubtful
+
+
+def _read(log: Path) -> dict[str, Result]:
+    if not log.exists():
+        return {}
+    # A line that was being written when the run was killed has no end.
+    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    return {result.id: result for result in (Result(**json.loads(line)) for line in lines)}
+
+
+def _command() -> str:
+    return "python tests/mutants/run.py " + " ".join(sys.argv[1:])
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(
+        command, cwd=REPO, capture_output=True, check=True, text=True
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
