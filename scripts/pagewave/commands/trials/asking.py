@@ -109,10 +109,8 @@ def _usd(bench: Workbench, result: Answer | Failure) -> float | None:
     if usage is None:
         return 0.0
     output_tokens = usage.output_tokens + usage.thoughts_tokens
-    settings = bench.settings
-    return interactive_usd(
-        settings.pricing, settings.model.name, usage.prompt_tokens, output_tokens
-    )
+    tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
+    return interactive_usd(bench.settings.pricing, bench.settings.model.name, *tokens)
 
 
 @contextmanager
