@@ -5,6 +5,7 @@ Pages that the workflow has read stay as they are. Refuses while a run is going 
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -108,7 +109,7 @@ def _compare(options: argparse.Namespace) -> int:
         pairs = make_pairs(session, sides, run_id, options.truth)
         paid = ledger.run_usd(run_id) if run_id else 0.0
     summary = summarize(pairs, options.seed)
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(time.time(), UTC)
     versions = "-".join(side.prompt.version for side in sides)
     html = options.html or (
         settings.paths.logs_dir / "comparisons" / f"{versions}-{now:%Y%m%dT%H%M%SZ}.html"

@@ -7,10 +7,11 @@ import argparse
 import csv
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pagewave.commands.command import (
@@ -75,9 +76,9 @@ def _before(text: str) -> float:
     """A moment in Unix seconds: so long ago, or as said."""
     if span := re.fullmatch(r"(\d+)([hd])", text):
         hours = int(span[1]) * (24 if span[2] == "d" else 1)
-        return (datetime.now(UTC) - timedelta(hours=hours)).timestamp()
-    time = datetime.fromisoformat(text)
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        return time.time() - hours * 3600
+    said = datetime.fromisoformat(text)
+    return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from helpers.command_calls import said
+from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO, Library
+from helpers.playing import Player, in_one_process
+from helpers.reading import QUICK
 
 BOOKS = {"Ohio/Ashgrove/1852": 3, "Vermont/Linden/1866": 2}
 KEYS = [
@@ -147,6 +150,23 @@ def test_what_is_in_flight_is_collected_by_the_next_run(tmp_path: Path) -> None:
         assert library.inferences() == Counter(KEYS)
         assert len(library.events("create")) == 3
         assert not list((library.state / "requests").iterdir())
+
+
+def test_what_is_in_flight_is_known_even_after_two_runs_that_were_killed(tmp_path: Path) -> None:
+    """A run that starts keeps the requests of batches that go on."""
+    state = tmp_path / "state/embedded"
+    with in_one_process(), EmbeddedProcess(state, "--file-seconds", "0") as server:
+        player = Player(Library(tmp_path, BOOKS, **QUICK), server)
+        server.set_faults(["batch-hold:times=1,seconds=4"])
+        assert player.play(crash_at="name-stored") == "crashed"
+        assert player.play(crash_at="polling") == "crashed"
+        lose_ledger(player.library)
+        server.stop()  # the command starts its own
+        report = rebuild(player.library)
+        assert (report["batches"], len(report["in_flight"]), report["unclear"]) == (1, 1, [])
+        server.restart()
+        assert player.play() == "ok"
+        assert player.library.inferences() == Counter(KEYS)
 
 
 def test_a_batch_of_unknown_pages_is_a_warning(tmp_path: Path) -> None:

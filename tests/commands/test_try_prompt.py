@@ -111,6 +111,20 @@ def test_gemini_is_asked_at_the_interactive_price(
         assert gemini.stats()["files"] == 0
 
 
+def test_thoughts_and_cached_tokens_are_in_the_interactive_price(tmp_path: Path) -> None:
+    """Twice the batch price, but for cached tokens, which cost the same here and there."""
+    price = {"input": 2.0, "output": 10.0, "cached_input": 0.4}
+    with Library(
+        tmp_path,
+        {"Ohio/Elm School/1850": 1},
+        embedded={"faults": ["token-counts:prompt=1000,output=100,thoughts=900,cached=500"]},
+        pricing={"batch_usd_per_million_tokens": {"gemini-2.5-flash": price}},
+    ) as library:
+        [report] = said(library, SCRIPT, "--page", PAGE.format(1))
+        usd = (500 * 4.0 + 500 * 0.4 + 1000 * 20.0) / 1e6
+        assert report["usd_at_gemini"] == pytest.approx(usd)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -235,6 +235,24 @@ def test_list_faults(server: EmbeddedProcess, client: genai.Client) -> None:
         list(client.batches.list(config={"page_size": 2}))
 
 
+def test_the_oldest_may_be_listed_first(server: EmbeddedProcess, client: genai.Client) -> None:
+    made = [run_batch(client, [RECORD], "listed").name for _ in range(3)]
+    files = [upload(client).name for _ in range(3)]
+    size: Any = {"page_size": 2}
+    for service, names in ((client.batches, made), (client.files, files)):
+        server.set_faults([])
+        newest_first = [entry.name for entry in service.list(config=size)]
+        assert newest_first[:3] == names[::-1]
+        server.set_faults(["list-oldest-first"])
+        assert [entry.name for entry in service.list(config=size)] == newest_first[::-1]
+
+    server.set_faults(["list-oldest-first", "list-empty-later-page"])
+    pager = client.batches.list(config=size)
+    assert len(pager.page) == 2
+    assert pager.next_page() == []
+    assert len(pager.next_page()) > 0
+
+
 def test_list_delay(server: EmbeddedProcess, client: genai.Client) -> None:
     server.set_faults(["list-delay:match=^late$,seconds=0.5"])
     made = [run_batch(client, [RECORD], name, wait=False).name for name in ("early", "late")]
@@ -408,6 +426,19 @@ def test_answers_without_text_are_paid(server: EmbeddedProcess, client: genai.Cl
     [line] = read_with(server, client, "recitation")
     assert line["response"]["candidates"] == [{"finishReason": "RECITATION", "index": 0}]
     assert server.stats()["inferences"] == before + 2
+
+
+def test_counts_of_tokens_as_told(server: EmbeddedProcess, client: genai.Client) -> None:
+    counts = "prompt=1000,output=100,thoughts=900,cached=500"
+    [line] = read_with(server, client, f"token-counts:{counts}")
+    # The client's own model knows these fields.
+    usage = types.GenerateContentResponse.model_validate(line["response"]).usage_metadata
+    assert usage is not None
+    assert (usage.prompt_token_count, usage.candidates_token_count) == (1000, 100)
+    assert (usage.thoughts_token_count, usage.cached_content_token_count) == (900, 500)
+    assert usage.total_token_count == 2000  # what is cached is part of the prompt
+    [line] = read_with(server, client, "token-counts:prompt=7,output=0")
+    assert line["response"]["usageMetadata"] == {"promptTokenCount": 7, "totalTokenCount": 7}
 
 
 def test_damaged_answers(server: EmbeddedProcess, client: genai.Client) -> None:

@@ -65,7 +65,8 @@ def test_a_batch_from_upload_to_download(client: genai.Client, server: EmbeddedP
     )
     assert image.state == types.FileState.ACTIVE
     assert (image.display_name, image.mime_type) == ("p1", "image/jpeg")
-    line = record("a:b:1900:2", "LAST_500_CHARS:\nPage a:b:1900:1.\nRead after: nothing")
+    key = f"{server.stats()['batches']}:b:1900:2"  # the server knows every page that it ever read
+    line = record(key, "LAST_500_CHARS:\nPage a:b:1900:1.\nRead after: nothing")
     line["request"]["contents"][0]["parts"].append(
         {"file_data": {"mime_type": "image/jpeg", "file_uri": image.uri}}
     )
@@ -76,13 +77,13 @@ def test_a_batch_from_upload_to_download(client: genai.Client, server: EmbeddedP
     assert batch.create_time and batch.end_time and batch.end_time >= batch.create_time
 
     [answer] = result_lines(client, batch)
-    assert answer["key"] == "a:b:1900:2"
+    assert answer["key"] == key
     response = answer["response"]
     # The client's own model refuses fields it does not know.
     typed = types.GenerateContentResponse.model_validate(response)
     assert typed.text is not None
     page = json.loads(typed.text)
-    assert page["raw_ocr"]["text_blocks"][0]["text"] == ("Page a:b:1900:2.\nRead after: a:b:1900:1")
+    assert page["raw_ocr"]["text_blocks"][0]["text"] == f"Page {key}.\nRead after: a:b:1900:1"
     usage = response["usageMetadata"]
     text = line["request"]["contents"][0]["parts"][0]["text"]
     assert (
@@ -90,6 +91,32 @@ def test_a_batch_from_upload_to_download(client: genai.Client, server: EmbeddedP
     )  # 800x400: 4 x 2 tiles of 266 px
     assert usage["candidatesTokenCount"] == -(-len(typed.text) // 4)
     assert server.stats()["inferences"] == before + 1
+
+
+def test_the_echo_reader_says_which_reading_of_a_page_it_is(tmp_path: Path) -> None:
+    """So tests can tell an answer from the one that a page had before."""
+    first = "Page a:b:1900:1.\nRead after: nothing"
+    with EmbeddedProcess(tmp_path / "state") as server:
+        assert texts_of_a_batch(server) == {"1": first, "2": first.replace(":1.", ":2.")}
+        assert texts_of_a_batch(server)["1"] == f"{first}\nReading 2."
+        server.set_faults(["blocked:match=:1$"])
+        assert texts_of_a_batch(server)["1"] == ""  # and paid for
+        server.restart()
+        again = texts_of_a_batch(server)
+        assert again["1"] == f"{first}\nReading 4."
+        assert again["2"].endswith("\nReading 4.")
+
+
+def texts_of_a_batch(server: EmbeddedProcess) -> dict[str, str]:
+    """What a batch of pages 1 and 2 brings; "" where an answer has no text."""
+    client = client_of(server)
+    batch = run_batch(client, [record("a:b:1900:1"), record("a:b:1900:2")], "readings")
+    texts = {}
+    for line in result_lines(client, batch):
+        text = types.GenerateContentResponse.model_validate(line["response"]).text
+        blocks = json.loads(text)["raw_ocr"]["text_blocks"] if text else [{"text": ""}]
+        texts[line["key"].rpartition(":")[2]] = blocks[0]["text"]
+    return texts
 
 
 def test_results_come_in_another_order_the_same_every_time(

@@ -85,7 +85,7 @@ def problems_of(library: Library, times: int, out_of_step: bool) -> list[str]:
     `out_of_step`: the crash may have left one book a page ahead of the other, for one wave more.
     """
     events = events_of(library.state / "embedded/log.jsonl")
-    found = problems_of_pages(library)
+    found = problems_of_pages(library, reading=times)
     for book, pages in BOOKS.items():
         listed = library.book(book)["pages"]
         if len(listed) != pages or not all(page["provenance"] for page in listed):

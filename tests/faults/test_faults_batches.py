@@ -324,19 +324,24 @@ def test_an_intent_of_a_crashed_run_is_looked_for_more_than_once(
     assert len(reading.creates()) == 2
 
 
-def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
-    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def create_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next create call arrives twice, as through a proxy that sends a POST again when its first
+    answer gets lost."""
     create = Gemini.create
 
     def twice(self: Gemini, model: str, file: str, name: str) -> RemoteBatch:
-        """As a proxy would that sends a POST again when the first answer gets lost."""
         monkeypatch.setattr(Gemini, "create", create)
         create(self, model, file, name)
         create(self, model, file, name)
         raise CreateUnknown("sent twice")
 
     monkeypatch.setattr(Gemini, "create", twice)
+
+
+def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["job-pending:times=2,seconds=0.5"])
     reading.run()
@@ -348,6 +353,41 @@ def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
         ("collected", "CANCELLED"),
         ("collected", "SUCCEEDED"),
     ]
+
+
+def test_of_twins_that_turn_up_late_both_are_taken_in(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither was listed when it was looked for: each was read, and is paid for."""
+    create_twice(monkeypatch)
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["list-empty"])
+    reading.run()
+    assert reading.batches() == [("abandoned", "UNKNOWN")] + [("collected", "SUCCEEDED")] * 2
+    quiet_server.set_faults([])
+    reading.run()  # finds both
+    reading.run()  # and gives the second its turn
+    reading.check(paid_twice=2)
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 4
+    assert reading.inferences()[first(reading)] == 3
+
+
+def test_of_twins_that_turn_up_late_and_that_nobody_needs_both_are_cancelled(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_twice(monkeypatch)
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["list-empty", "job-pending:times=2"])
+    reading.run()
+    quiet_server.set_faults([])
+    for _ in range(3):  # finds both and cancels one, sees it end and cancels the other, sees it end
+        reading.run()
+    reading.check()
+    assert (
+        sorted(reading.batches())
+        == [("collected", "CANCELLED")] * 2 + [("collected", "SUCCEEDED")] * 2
+    )
+    assert set(reading.inferences().values()) == {1}
 
 
 # Results that are not there

@@ -222,7 +222,10 @@ def test_a_quota_that_never_comes_ends_the_wave(
 
 @pytest.mark.parametrize(
     "fault",
-    ["list-empty:times=2", "list-empty-without-page-size", "list-empty-later-page", "list-delay"],
+    [
+        *("list-empty:times=2", "list-empty-without-page-size", "list-empty-later-page"),
+        *("list-oldest-first", "list-delay"),
+    ],
 )
 def test_a_list_that_misleads_makes_no_duplicate(
     tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +239,35 @@ def test_a_list_that_misleads_makes_no_duplicate(
     reading.run()
     reading.check()
     assert len(reading.creates()) == 2
+
+
+@pytest.mark.parametrize("order", [[], ["list-oldest-first"]])
+@pytest.mark.parametrize("between", [[], ["list-empty-later-page"]])
+def test_a_batch_is_found_on_whatever_page_of_the_list(
+    tmp_path: Path, order: list[str], between: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others' batches are older and newer than the one whose create answer was lost."""
+    monkeypatch.setattr("pagewave.gemini.client.LIST_PAGE_SIZE", 2)
+    with EmbeddedProcess(tmp_path / "server", "--file-seconds", "0") as server:
+        older, lost, newer = (
+            Reading(new_folder(tmp_path / name), server, {"Elm/1850": pages})
+            for name, pages in (("older", 2), ("lost", 1), ("newer", 2))
+        )
+        older.run()
+        server.set_faults(["cut-after:call=create,times=1"])
+        with lost.crash_in("pagewave.waves.submit._find"):
+            lost.run()
+        newer.run()
+        server.set_faults([*order, *between])
+        lost.run()
+        lost.check()
+        assert [len(each.creates()) for each in (older, lost, newer)] == [2, 1, 2]
+
+
+def new_folder(path: Path) -> Path:
+    """The folder, once it is there."""
+    path.mkdir()
+    return path
 
 
 @pytest.mark.parametrize("fault", ["truncated-download", "short-download", "slow:call=download"])

@@ -22,13 +22,18 @@ def events_of(log: Path, start: int = 0) -> list[dict[str, Any]]:
 
 
 def problems_of_pages(
-    library: Library, unread: Collection[str] = (), may_lack_context: bool = False
+    library: Library,
+    unread: Collection[str] = (),
+    may_lack_context: bool = False,
+    reading: int | None = None,
 ) -> list[str]:
     """Pages whose text is not what the echo reader makes of them; `unread` ones may be missing.
 
-    A page says what its own key is, and which page its prompt told of.
+    A page says what its own key is, which page its prompt told of, and which reading of it this is:
+    the `reading`-th, where that is known.
     """
     found = []
+    which = {None: r"(?!\d)", 1: r"\n(?!Reading)"}.get(reading, rf"\nReading {reading}\.\n")
     labels = library.root / "labels"
     for label in labels.rglob("*.json"):
         state, school, year, number = label.relative_to(labels).with_suffix("").parts
@@ -41,7 +46,7 @@ def problems_of_pages(
         expected = re.escape(f"Page {key}.\nRead after: ") + f"({'|'.join(map(re.escape, after))})"
         if not library.page_file(key).exists():
             found.append(f"{key} has no file")
-        elif not re.search(expected + r"(?!\d)", library.text(key)):
+        elif not re.search(expected + which, library.text(key)):
             found.append(f"{key} says {library.text(key)!r}")
     return found
 
@@ -49,7 +54,8 @@ def problems_of_pages(
 def problems_of_accounts(
     library: Library, events: Events, forced: Mapping[str, int], unread: Collection[str] = ()
 ) -> list[str]:
-    """Where the ledger's attempts are not the server's inferences, or an answer was paid for twice.
+    """Where the ledger's attempts are not the server's inferences, an answer was paid for twice, or
+    a file holds another one than the ledger says.
 
     `forced` says how often each key was asked for anew: so many good answers more than one its
     fingerprint may have. `unread` pages may have a forced rebuild that is still to come.
@@ -63,6 +69,9 @@ def problems_of_accounts(
             "SELECT display_name, status FROM batch WHERE status NOT IN ('collected', 'abandoned')"
         ).fetchall()
         rebuilds = {row[0] for row in db.execute("SELECT key FROM rebuild")}
+        on_file = db.execute(
+            "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
+        ).fetchall()
         broken = db.execute("PRAGMA foreign_key_check").fetchall()
     paid = Counter((e["batch"], e["key"]) for e in events if e["event"] == "inference")
     known = Counter((name, key) for name, key, _, _ in attempts)
@@ -77,6 +86,11 @@ def problems_of_accounts(
     for keys in bought.values():
         if len(keys) > 1 + max(forced.get(key, 0) for key in keys):
             found.append(f"{keys[0]} was answered {len(keys)} times")
+    found += [
+        f"the file of {key} does not hold the answer that the ledger says"
+        for key, page in on_file
+        if library.page_file(key).exists() and library.page_file(key).read_text() != f"{page}\n"
+    ]
     found += [f"batch {name} is left as {status}" for name, status in still_open]
     found += [f"the rebuild of {key} is left in the ledger" for key in rebuilds - set(unread)]
     return found + [f"broken reference in the ledger: {tuple(row)}" for row in broken]

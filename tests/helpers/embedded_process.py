@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,9 +22,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 class EmbeddedProcess:
     """`python -m pagewave.embedded` over `state_dir`, from `with` to its end.
 
-    `args` go on the command line; `program` is another one that takes the same. `kill()` and
-    `restart()` are for tests of what survives; a server is always stopped at the end, and would end
-    by itself with the test (its standard input closes).
+    `args` go on the command line; `program` is another one that takes the same; `environment` is
+    laid over this process's. `kill()` and `restart()` are for tests of what survives; a server is
+    always stopped at the end, and would end by itself with the test (its standard input closes).
     """
 
     def __init__(
@@ -33,9 +33,11 @@ class EmbeddedProcess:
         *args: str,
         reader: str = "echo",
         program: Sequence[str] = ("-m", "pagewave.embedded"),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.state_dir = state_dir
         self.program = program
+        self.environment = environment or {}
         self.args = ("--reader", reader, *args)
         self.token = secrets.token_hex(16)
         self.base_url = ""
@@ -52,7 +54,8 @@ class EmbeddedProcess:
                 stderr=stderr,
                 text=True,
                 env=os.environ
-                | {"PYTHONPATH": str(SCRIPTS), "PAGEWAVE_EMBEDDED_TOKEN": self.token},
+                | {"PYTHONPATH": str(SCRIPTS), "PAGEWAVE_EMBEDDED_TOKEN": self.token}
+                | self.environment,
             )
         assert self._process.stdout is not None
         ready = self._process.stdout.readline()

@@ -66,6 +66,7 @@ FAULTS = st.one_of(
     fault(["hang"], call=st.sampled_from(["get", "create", "upload"]), times=st.just(1)),
     fault(["http-error"], call=st.just("create"), code=st.just(400), times=st.just(1)),
     fault(["truncated-download", "list-empty-later-page", "undeletable"], times=TIMES),
+    fault(["list-oldest-first", "token-counts"]),
     fault(["short-download", "list-empty", "not-active-yet"], times=st.integers(1, 2)),
     fault(["cancel-ignored"], times=st.just(1)),
     fault(["quota-held"], seconds=SHORT, times=TIMES),

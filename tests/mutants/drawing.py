@@ -255,7 +255,7 @@ def _are_alike(one: ast.expr, two: ast.expr) -> bool:
     tests notice at once when it is something else.)"""
     if isinstance(one, ast.Constant) and isinstance(two, ast.Constant):
         return type(one.value) is type(two.value) and one.value != two.value
-    names = ("bench", "db", "self", "tree", "path")
+    names = ("session", "db", "self", "tree", "path")
     kinds = (ast.Name, ast.Attribute)
     if not (isinstance(one, kinds) and isinstance(two, kinds)):
         return False

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from helpers.embedded_process import EmbeddedProcess
+from helpers.accounts import problems_of_accounts
+from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process, undone
 from helpers.reading import QUICK
@@ -52,6 +53,23 @@ def test_a_batch_that_no_wave_waits_for_is_taken_in(player: Player) -> None:
     assert player.server.stats()["files"] == 3  # the results, which nobody can delete
 
 
+def test_a_batch_of_a_crashed_run_that_is_listed_too_late_is_taken_in_at_last(
+    player: Player,
+) -> None:
+    """It was looked for, and its pages were sent again: what it brings is paid for all the same."""
+    player.server.set_faults(["list-delay:times=1,seconds=2"])
+    assert player.play(crash_at="create-sent") == "crashed"
+    assert player.play() == "ok"
+    listed = player.server.request("GET", "/v1beta/batches").json()["operations"]
+    assert len(listed) == 2  # of three
+    (doubtful, *_) = player.library.ledger("SELECT status, state FROM batch ORDER BY id")
+    assert doubtful == ("abandoned", "UNKNOWN")
+    wait_for(lambda: len(player.server.request("GET", "/v1beta/batches").json()["operations"]) == 3)
+    player.collect_all()
+    attempts = player.library.ledger("SELECT key FROM attempt")
+    assert Counter(row[0] for row in attempts) == inferences(player) == {FIRST: 2, SECOND: 1}
+
+
 def test_a_failure_that_comes_late_is_not_held_against_a_page(player: Player) -> None:
     player.library.configure(execution={"max_retries": 1})
     player.server.set_faults(["blocked:match=:1$,times=1"])
@@ -60,6 +78,26 @@ def test_a_failure_that_comes_late_is_not_held_against_a_page(player: Player) ->
     failures = "SELECT key, error_type FROM failure WHERE counted AND cleared_at IS NOT NULL"
     assert player.library.ledger(failures) == [(FIRST, "Blocked")]
     assert undone(player.library) == (set(), set())
+
+
+def test_a_page_that_dies_of_what_comes_late_is_not_sent_again(
+    tmp_path: Path, player: Player
+) -> None:
+    """Its wave was planned before an old batch brought the last failure that it may have."""
+    batch = {"outage_seconds": 0, "reconcile_seconds": 0}
+    player.library.configure(execution={"max_retries": 1}, batch=batch)
+    player.server.set_faults(
+        ["cut-after:call=create,times=1", "list-empty:times=9", "blocked:match=:1$,times=1"]
+    )
+    assert player.play() == "failed"
+    assert player.library.ledger("SELECT status, state FROM batch") == [("abandoned", "UNKNOWN")]
+    # This run looks once, in vain, before it plans, and then before its wave.
+    player.server.set_faults(["list-empty:times=1"])
+    assert player.play() == "failed"
+    assert inferences(player) == {FIRST: 1}
+    assert player.library.ledger("SELECT key, error_type FROM failure") == [(FIRST, "Blocked")]
+    assert undone(player.library) == (set(), {FIRST, SECOND})
+    assert player.library.ledger("SELECT outcome FROM wave_page") == [("dead",)]
 
 
 def test_a_forced_rebuild_in_flight_is_not_sent_again(player: Player) -> None:
@@ -78,6 +116,22 @@ def test_a_page_written_just_before_a_crash_is_on_record(player: Player) -> None
     assert player.play() == "ok"
     assert player.library.ledger("SELECT key FROM page ORDER BY key") == [(FIRST,), (SECOND,)]
     assert all(page["provenance"] for page in player.library.book(BOOK)["pages"])
+
+
+def test_a_file_with_the_old_answer_is_not_taken_for_one_with_the_new(player: Player) -> None:
+    """A rebuild that crashed before it wrote its pages is not over because there are files."""
+    player.library.add_page(OTHER, 1)
+    assert player.play() == "ok"
+    elm, oak = (Command({f"results/books/{book}/book.json"}, force_all=True) for book in BOOKS)
+    assert player.play(elm, crash_at="wave-closed") == "crashed"
+    assert "Reading" not in player.library.text(FIRST)
+    assert player.play(oak) == "ok"  # a run that is about other pages
+    assert "Reading" not in player.library.text(FIRST)
+    assert player.play() == "ok"
+    assert "Reading 2." in player.library.text(FIRST)
+    assert "Reading 2." in player.library.text(SECOND)
+    assert inferences(player) == {FIRST: 2, SECOND: 2, "Ohio:Oak:1850:1": 2}
+    assert problems_of_accounts(player.library, player.server.log(), player.forced) == []
 
 
 def test_a_page_that_says_the_same_again_leaves_no_half_written_file(player: Player) -> None:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -133,19 +133,18 @@ def claim(folder: Path) -> IO[str]:
 def make_reader(name: str) -> answers.Read:
     """The reader behind the server. The one that recognizes letters loads with the first page."""
     if name == "echo":
-        return lambda key, _image, prompt: echo.read(key, prompt)
+        return lambda key, _image, prompt, reading: echo.read(key, prompt, reading)
 
     lock = threading.Lock()
-    loaded: list[answers.Read] = []
+    loaded: list[Callable[[bytes, str], str]] = []
 
-    def read(key: str, image: bytes, prompt: str) -> str:
+    def read(_key: str, image: bytes, prompt: str, _reading: int) -> str:
         with lock:
             if not loaded:
                 from pagewave.embedded.reader.reader import Reader
 
-                reader = Reader()
-                loaded.append(lambda _key, image, prompt: reader.read(image, prompt))
-        return loaded[0](key, image, prompt)
+                loaded.append(Reader().read)
+        return loaded[0](image, prompt)
 
     return read
 

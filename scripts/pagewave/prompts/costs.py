@@ -134,8 +134,12 @@ def usd(
 
 
 def interactive_usd(
-    pricing: "Pricing", model: str, input_tokens: int, output_tokens: int
+    pricing: "Pricing", model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0
 ) -> float | None:
-    """The price of so many tokens asked for at once, without a batch; arguments as for `usd`."""
-    in_a_batch = usd(pricing, model, input_tokens, output_tokens)
-    return None if in_a_batch is None else INTERACTIVE_PRICE_FACTOR * in_a_batch
+    """The price of so many tokens asked for at once, without a batch; arguments as for `usd`.
+
+    Cached tokens cost the same here and there.
+    """
+    dearer = usd(pricing, model, input_tokens - cached_tokens, output_tokens)
+    alike = usd(pricing, model, cached_tokens, 0, cached_tokens)
+    return None if dearer is None or alike is None else INTERACTIVE_PRICE_FACTOR * dearer + alike

@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pagewave import crash_points as crash
 from pagewave.errors import BudgetReached, OnItsWay, ServiceError
@@ -109,7 +109,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
-    patience = _Patience(session)
+    patience = _Patience(session, started_at=time.time())
     input_file, uploaded_at = None, 0.0
     try:
         while True:
@@ -147,7 +147,7 @@ class _Patience:
     """How long one submission has tried, and how long it may."""
 
     session: Session
-    started_at: float = field(default_factory=time.time)
+    started_at: float
     refused_by_quota: int = 0
     refused_for_file: int = 0
 

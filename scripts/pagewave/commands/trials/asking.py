@@ -107,10 +107,8 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
     if usage is None:
         return 0.0
     output_tokens = usage.output_tokens + usage.thoughts_tokens
-    settings = settings
-    return interactive_usd(
-        settings.pricing, settings.model.name, usage.prompt_tokens, output_tokens
-    )
+    tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
+    return interactive_usd(settings.pricing, settings.model.name, *tokens)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from pagewave.embedded.server import tokens
 from pagewave.embedded.server.faults import Fault
 from pagewave.embedded.server.wire import INTERNAL, Json, dumps, pick
 
-Read = Callable[[str, bytes, str], str]
-"""A reader: (record key, image, prompt) -> the JSON text of a page."""
+Read = Callable[[str, bytes, str, int], str]
+"""A reader: (record key, image, prompt, which reading of this key it is, from 1) -> the JSON text
+of a page."""
 
 # As in pagewave.page_model, whose import would delay the start of the server.
 CONTEXT_BEGIN, CONTEXT_END = "<<<PREVIOUS_PAGE", "PREVIOUS_PAGE>>>"
@@ -65,15 +66,16 @@ def answer(
     images: Sequence[bytes],
     model: str,
     read: Read,
+    reading: int,
     faults: Sequence[Fault],
 ) -> Outcome:
-    """Reads one record and lets its faults happen."""
+    """Reads one record, for the `reading`-th time, and lets its faults happen."""
     for fault in faults:
         if fault.name in ("record-error", "record-status"):
             message = "An internal error has occurred."
             return error_line(key, fault.code, message, fault.name.removeprefix("record-"))
     try:
-        response = respond(key, request, images, model, read, faults)
+        response = respond(key, request, images, model, read, reading, faults)
     except Refused as refusal:
         return error_line(key, refusal.code, refusal.message)
     lines = [dumps({"key": key, "response": response})]
@@ -93,14 +95,16 @@ def respond(
     images: Sequence[bytes],
     model: str,
     read: Read,
-    faults: Sequence[Fault] = (),
+    reading: int,
+    faults: Sequence[Fault],
 ) -> Json:
     """The GenerateContentResponse to a request. Raises Refused when the reader fails."""
     prompt = prompt_of(request)
     names = {fault.name for fault in faults}
     blocked, recited = "blocked" in names, "recitation" in names
     try:
-        text = "" if blocked or recited else read(key, images[0] if images else b"", prompt)
+        image = images[0] if images else b""
+        text = "" if blocked or recited else read(key, image, prompt, reading)
         text = _misread(text, faults, key, prompt) if text else ""
         text, reason = _damage(text, faults) if text else ("", "STOP")
     except Exception as error:
@@ -117,6 +121,10 @@ def respond(
         content = {"parts": [{"text": text}], "role": "model"}
         response["candidates"] = [{"content": content, "finishReason": reason, "index": 0}]
     response["usageMetadata"] = tokens.usage(prompt, images, text)
+    for fault in faults:
+        if fault.name == "token-counts":
+            counts = (fault.prompt, fault.output, fault.thoughts, fault.cached)
+            response["usageMetadata"] = tokens.usage_of(*counts)
     response["modelVersion"] = model.removeprefix("models/")
     response["responseId"] = hashlib.sha256(f"{key}\n{prompt}".encode()).hexdigest()[:22]
     return response

@@ -85,13 +85,13 @@ class BatchCalls:
         return JSONResponse(messages.operation(batch))
 
     async def list_batches(self, request: Request) -> Response:
-        """batches.list, newest first"""
+        """batches.list"""
         faults = request.state.faults
         without_size = "pageSize" not in request.query_params
         if "list-empty" in faults or ("list-empty-without-page-size" in faults and without_size):
             return JSONResponse({})
 
-        def fetch(before: int, limit: int) -> list[tuple[int, Json | None]]:
+        def fetch(behind: int, limit: int, oldest_first: bool) -> list[tuple[int, Json | None]]:
             now = time.time()
             return [
                 (
@@ -101,11 +101,10 @@ class BatchCalls:
                     if now >= batch.created + batch.quirks.get("list-delay", 0.0)
                     else None,
                 )
-                for batch in self.store.batches(before, limit)
+                for batch in self.store.batches(behind, limit, oldest_first)
             ]
 
-        empty = "list-empty-later-page" in faults
-        body = messages.page(request, "operations", fetch, empty)
+        body = messages.page(request, "operations", fetch)
         self.log.write("list", what="batches", count=len(body.get("operations", ())))
         return JSONResponse(body)
 

@@ -1,7 +1,7 @@
 """A reader that does not read: its page says who it is and which page it was told about.
 
-Tests see from the answer which context reached the model, and benchmarks measure the workflow
-instead of the recognition of letters.
+Tests see from the answer which context reached the model, and which of several readings of a page
+it is; benchmarks measure the workflow instead of the recognition of letters.
 """
 
 import re
@@ -12,11 +12,15 @@ from pagewave.embedded.server.wire import dumps
 _READ_PAGE = re.compile(r"Page ([^\n]*?:\d+:\d+)\.(?!\d)")
 
 
-def read(key: str, prompt: str) -> str:
-    """The JSON text of a page_ocr page: `Page KEY.`, `Read after: the page its context names`."""
+def read(key: str, prompt: str, reading: int) -> str:
+    """The JSON text of a page_ocr page: `Page KEY.`, `Read after: the page its context names`.
+
+    From the second reading of a page on it says which one it is: `Reading 2.`
+    """
     told = _READ_PAGE.findall(prompt)
     # A match starts at the first "Page " of its line, the key after the last.
     after = told[-1].rpartition("Page ")[2] if told else "nothing"
+    again = f"\nReading {reading}." if reading > 1 else ""
     return dumps(
         {
             "raw_ocr": {
@@ -24,7 +28,7 @@ def read(key: str, prompt: str) -> str:
                     {
                         "block_id": 1,
                         "position": "top",
-                        "text": f"Page {key}.\nRead after: {after}",
+                        "text": f"Page {key}.\nRead after: {after}{again}",
                         "font_style": "regular",
                     }
                 ],

@@ -42,6 +42,7 @@ SCOPES: Final = {
     "record": "key of the record (times= counts for each key)",
 }
 _CALL = {"call": "any"}
+COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0}
 KINDS: Final[dict[str, Kind]] = {
     "http-error": Kind("call", "an HTTP error", _CALL | {"code": 503, "acted": False}),
     "cut-before": Kind("call", "connection cut, nothing done", _CALL),
@@ -57,6 +58,7 @@ KINDS: Final[dict[str, Kind]] = {
     "list-empty": Kind("call", "{}, whatever there is", {}, "list"),
     "list-empty-without-page-size": Kind("call", "{} unless pageSize is given", {}, "list"),
     "list-empty-later-page": Kind("call", "an empty page before each later one", {}, "list"),
+    "list-oldest-first": Kind("call", "the newest on the last page", {}, "list"),
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
@@ -90,6 +92,7 @@ KINDS: Final[dict[str, Kind]] = {
     "empty-text": Kind("record", "no text; content_type as declared", {"declared": "courses"}),
     "invented-text": Kind("record", "the text is a made-up list of studies"),
     "line-separator": Kind("record", "U+2028 inside a string"),
+    "token-counts": Kind("record", "these counts, whatever it took", COUNTS),
 }
 GARBAGE: Final = {
     "html": b"<html>It works!</html>",
@@ -119,6 +122,10 @@ class Fault:
     acted: bool = False
     closed: bool = False
     declared: str = ""
+    prompt: int = 0
+    output: int = 0
+    thoughts: int = 0
+    cached: int = 0
 
     @property
     def number(self) -> float:
@@ -286,4 +293,5 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "acted": _yes,
     "closed": _yes,
     "declared": str,
+    **dict.fromkeys(COUNTS, int),
 }

@@ -105,15 +105,14 @@ class FileCalls:
         return JSONResponse(messages.file(file, request))
 
     async def list_files(self, request: Request) -> Response:
-        """files.list, newest first, 10 a page unless told, 100 at most"""
+        """files.list, 10 a page unless told, 100 at most"""
         self.store.drop_expired()
 
-        def fetch(before: int, limit: int) -> list[tuple[int, Json | None]]:
-            files = self.store.files(before, limit)
+        def fetch(behind: int, limit: int, oldest_first: bool) -> list[tuple[int, Json | None]]:
+            files = self.store.files(behind, limit, oldest_first)
             return [(file.number, messages.file(file, request)) for file in files]
 
-        empty = "list-empty-later-page" in request.state.faults
-        body = messages.page(request, "files", fetch, empty)
+        body = messages.page(request, "files", fetch)
         self.log.write("list", what="files", count=len(body.get("files", ())))
         return JSONResponse(body)
 

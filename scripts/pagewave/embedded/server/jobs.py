@@ -29,6 +29,7 @@ from pagewave.embedded.server.wire import (
 )
 
 UNKNOWN_STATE = "SOMETHING_NEW"
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class Jobs:
             outcome = await asyncio.get_running_loop().run_in_executor(
                 self.pool,
                 answers.answer,
-                *(record.key, record.request, images, batch.model, self.read, faults),
+                *(record.key, record.request, images, batch.model, self.read),
+                *(self.store.readings(record.key) + 1, faults),
             )
         except answers.Refused as refusal:
             outcome = answers.error_line(record.key, refusal.code, refusal.message)
@@ -220,7 +222,7 @@ class Jobs:
         faults = self.draw("record", "")
         images = images_of(request, self.store)
         response = await asyncio.get_running_loop().run_in_executor(
-            self.pool, answers.respond, *("", request, images, model, self.read, faults)
+            self.pool, answers.respond, *("", request, images, model, self.read, 1, faults)
         )
         self.store.count_inference("")
         self.log.write("inference", batch=None, key="", line=0, sha256=sha256)
@@ -244,7 +246,9 @@ def _share(records: list[Record], share: float) -> list[Record]:
 
 
 async def _until(when: float) -> None:
-    """Sleeps until this Unix time; for ever when it is infinite. Wall clock, as jobs outlive us."""
-    if math.isinf(when):
-        await asyncio.get_running_loop().create_future()
-    await asyncio.sleep(max(0.0, when - time.time()))
+    """Sleeps until this Unix time; for ever when it is infinite. Wall clock, as jobs outlive us.
+
+    That clock is looked at all the while: it goes on when the machine sleeps, and may be set.
+    """
+    while (left := when - time.time()) > 0:
+        await asyncio.sleep(min(left, LOOK_SECONDS))

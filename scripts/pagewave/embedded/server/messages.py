@@ -85,25 +85,29 @@ def operation(batch: Batch) -> Json:
 def page(
     request: Request,
     field: str,
-    fetch: Callable[[int, int], Sequence[tuple[int, Json | None]]],
-    empty_page_next: bool,
+    fetch: Callable[[int, int, bool], Sequence[tuple[int, Json | None]]],
 ) -> Json:
-    """One page of a list, newest first. `fetch(before, limit)` gives (number, entry or None when it
-    is not to be seen). A token is the number of the page's last entry, so what is added meanwhile
-    shifts nothing; an "e" before it asks for an empty page first.
+    """One page of a list, newest first unless a fault wants it the other way round.
+
+    `fetch(behind, limit, oldest_first)` gives (number, entry or None when it is not to be seen) of
+    what stands behind a number in the list. A token is the number of the page's last entry, so what
+    is added meanwhile shifts nothing; an "e" before it asks for an empty page first.
     """
+    faults = request.state.faults
+    oldest_first = "list-oldest-first" in faults
     try:
         size = min(LARGEST_PAGE, int(request.query_params.get("pageSize") or DEFAULT_PAGE))
-        token = request.query_params.get("pageToken") or str(_NEWEST)
-        before = int(token.removeprefix("e"))
+        token = request.query_params.get("pageToken") or str(0 if oldest_first else _NEWEST)
+        behind = int(token.removeprefix("e"))
     except ValueError as error:
         raise ApiError(400, "pageSize or pageToken is invalid.") from error
     if token.startswith("e"):
-        return {"nextPageToken": str(before)}
-    rows = fetch(before, size + 1)
+        return {"nextPageToken": str(behind)}
+    rows = fetch(behind, size + 1, oldest_first)
     body: Json = {}
     if entries := [entry for _, entry in rows[:size] if entry is not None]:
         body[field] = entries
     if len(rows) > size:
-        body["nextPageToken"] = f"{'e' if empty_page_next else ''}{rows[size - 1][0]}"
+        mark = "e" if "list-empty-later-page" in faults else ""
+        body["nextPageToken"] = f"{mark}{rows[size - 1][0]}"
     return body

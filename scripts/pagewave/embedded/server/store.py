@@ -101,11 +101,11 @@ class Store:
         ).fetchone()
         return _file(row) if row else None
 
-    def files(self, before: int, limit: int) -> list[File]:
-        """Up to `limit` files older than number `before`, newest first."""
+    def files(self, behind: int, limit: int, oldest_first: bool) -> list[File]:
+        """Up to `limit` files behind number `behind` in a list of that order."""
         rows = self._db.execute(
-            "SELECT * FROM files WHERE number < ? AND expires > ? ORDER BY number DESC LIMIT ?",
-            (before, time.time(), limit),
+            f"SELECT * FROM files WHERE expires > ? AND {_behind(oldest_first)}",
+            (time.time(), behind, limit),
         )
         return [_file(row) for row in rows]
 
@@ -143,10 +143,10 @@ class Store:
         row = self._db.execute("SELECT * FROM batches WHERE id = ?", (batch_id,)).fetchone()
         return _batch(row) if row else None
 
-    def batches(self, before: int, limit: int) -> list[Batch]:
-        """Up to `limit` jobs older than number `before`, newest first."""
+    def batches(self, behind: int, limit: int, oldest_first: bool) -> list[Batch]:
+        """Up to `limit` jobs behind number `behind` in a list of that order."""
         rows = self._db.execute(
-            "SELECT * FROM batches WHERE number < ? ORDER BY number DESC LIMIT ?", (before, limit)
+            f"SELECT * FROM batches WHERE {_behind(oldest_first)}", (behind, limit)
         )
         return [_batch(row) for row in rows]
 
@@ -247,6 +247,11 @@ class Store:
             (key,),
         )
 
+    def readings(self, key: str) -> int:
+        """How often the record with this key has been read since the store was made."""
+        row = self._db.execute("SELECT times FROM inferences WHERE key = ?", (key,)).fetchone()
+        return int(row["times"]) if row else 0
+
     def inferences(self) -> dict[str, int]:
         """How often each record has been read since the store was made."""
         rows = self._db.execute("SELECT key, times FROM inferences ORDER BY key")
@@ -267,6 +272,12 @@ class _Transaction:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _behind(oldest_first: bool) -> str:
+    """The end of a query for what stands behind a number (?) in a list, so many at most (?)."""
+    sign, order = (">", "ASC") if oldest_first else ("<", "DESC")
+    return f"number {sign} ? ORDER BY number {order} LIMIT ?"
 
 
 def _file(row: sqlite3.Row) -> File:

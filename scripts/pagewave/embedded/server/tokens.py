@@ -36,14 +36,29 @@ def image_tokens(image: bytes) -> int:
 
 
 def usage(prompt: str, images: Sequence[bytes], answer: str) -> Json:
-    """The `usageMetadata` of an answer; zero counts are left out, as proto3 JSON does."""
+    """The `usageMetadata` of an answer, as `usage_of` writes it."""
     text, pictures = text_tokens(prompt), sum(map(image_tokens, images))
-    output = text_tokens(answer)
-    counts: Json = {"promptTokenCount": text + pictures, "candidatesTokenCount": output}
-    counts["totalTokenCount"] = text + pictures + output
+    counts = usage_of(text + pictures, text_tokens(answer))
     counts["promptTokensDetails"] = [
         {"modality": modality, "tokenCount": count}
         for modality, count in (("TEXT", text), ("IMAGE", pictures))
         if count
     ]
-    return {name: value for name, value in counts.items() if value}
+    return counts
+
+
+def usage_of(prompt: int, output: int, thoughts: int = 0, cached: int = 0) -> Json:
+    """A `usageMetadata` of these counts; zero counts are left out, as proto3 JSON does.
+
+    Args:
+        output: without `thoughts`.
+        cached: those of `prompt` that the service had in its cache.
+    """
+    counts: Json = {
+        "promptTokenCount": prompt,
+        "candidatesTokenCount": output,
+        "thoughtsTokenCount": thoughts,
+        "cachedContentTokenCount": cached,
+        "totalTokenCount": prompt + output + thoughts,
+    }
+    return {name: count for name, count in counts.items() if count}
