@@ -15,7 +15,7 @@ from pagewave.workflow.signals import Stopper
 
 STUCK = """\
 import os, signal, threading
-from pagewave.stopping import Stopper
+from pagewave.workflow.signals import Stopper
 stop, lock = threading.Event(), threading.Lock()
 lock.acquire()
 signal.signal(signal.SIGTERM, lambda *_: lock.acquire())
