@@ -19,10 +19,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from helpers.embedded_process import wait_for
+from helpers.embedded_process import NEVER_SECONDS, wait_for
 from helpers.strict import INSTALL
-
-START_SECONDS = 60.0
 
 
 def chromium() -> str:
@@ -49,14 +47,14 @@ def browser() -> Iterator["Page"]:
             )
         try:
             address = re.compile(r"DevTools listening on (ws://\S+)")
-            wait_for(lambda: address.search(log.read_text(errors="replace")), START_SECONDS)
+            wait_for(lambda: address.search(log.read_text(errors="replace")))
             found = address.search(log.read_text(errors="replace"))
             assert found
             with connect(found[1], max_size=None, compression=None, proxy=None) as devtools:
                 yield Page(devtools)
                 with contextlib.suppress(Exception):
                     devtools.send(json.dumps({"id": 0, "method": "Browser.close"}))
-                    process.wait(10)
+                    process.wait(NEVER_SECONDS)
         finally:
             process.kill()
             process.wait()
@@ -85,7 +83,7 @@ class Page:
             message["sessionId"] = self._session
         self._devtools.send(json.dumps(message))
         while True:
-            reply = json.loads(self._devtools.recv(START_SECONDS))
+            reply = json.loads(self._devtools.recv(NEVER_SECONDS))
             if reply.get("id") == number:
                 assert "error" not in reply, (method, reply["error"])
                 return reply["result"]

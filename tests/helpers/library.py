@@ -18,12 +18,12 @@ from typing import IO, Any, Self
 import yaml
 from PIL import Image
 
-from helpers.embedded_process import SCRIPTS, wait_for
+from helpers.embedded_process import NEVER_SECONDS, SCRIPTS, wait_for
 from helpers.forked_heads import POSSIBLE, ForkedHead
 from pagewave import crash_points as crash
 
 REPO = Path(__file__).parents[2]
-RUN_SECONDS = 300.0
+RUN_SECONDS = NEVER_SECONDS
 PROGRAM = ["-m", "snakemake"]
 NO_PROFILE = (
     *("--workflow-profile", "none", "--scheduler", "greedy", "--keep-going"),
@@ -255,7 +255,7 @@ class Head:
             assert self.process.poll() is None, f"it ended too early:\n{self.output}"
             return len(library.events("create")) >= count
 
-        wait_for(created, RUN_SECONDS)
+        wait_for(created)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the head alone."""
