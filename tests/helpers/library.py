@@ -117,6 +117,8 @@ class Library:
         given += [*(options if profile else NO_PROFILE), "--configfile", "config.yaml"]
         environment = _environment(self.root) | self.environment
         is_plain = self.program == PROGRAM and not under and not self.before_start
+        # What Python itself reads from its environment it reads as it starts.
+        is_plain &= not any(name.startswith("PYTHON") for name in self.environment)
         with self._new_output() as output:
             process = (
                 ForkedHead(given, self.root, environment, output.fileno())
