@@ -1,18 +1,30 @@
 """What several test files share."""
 
+import os
+import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from helpers.embedded_process import EmbeddedProcess
+from helpers.library import Library
+from helpers.random_cases import seed_of_commit
+
+pytest_plugins = ["helpers.strict"]
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same random cases in every run; `--hypothesis-profile=long` for more of them.
+# On a disk, tests of the ledger mostly wait until it is written; in memory they don't.
+MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# The same random cases in every run, but for test_random_runs.py, where each commit draws others.
 settings.register_profile(
     "usual",
     max_examples=200,
@@ -25,6 +37,24 @@ settings.register_profile(
 usual = settings.get_profile("usual")
 settings.register_profile("long", usual, max_examples=2000)
 settings.load_profile("usual")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which random cases are drawn, and how to draw them again."""
+    seed = config.getoption("--hypothesis-seed") or seed_of_commit()
+    return f"random cases: --hypothesis-seed={seed}"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a core: most tests wait half of their time, for processes and pauses."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def real_start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heads of a test with the marker `real_start` are started, not forked."""
+    if request.node.get_closest_marker("real_start"):
+        monkeypatch.setattr(Library, "forks", False)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.strict import INSTALL
+
 SAMPLE = Path(__file__).parents[1] / "resources" / "sample"
 
 
@@ -59,7 +61,10 @@ def test_a_list_runs_over_without_its_heading(
         assert truth["courses"][0][fact] == before["courses"][-1][fact] is not None
 
 
-@pytest.mark.skipif(not list(Path("/usr/share/fonts").rglob("OldStandard-*")), reason="no fonts")
+@pytest.mark.skipif(
+    not list(Path("/usr/share/fonts").rglob("OldStandard-*")),
+    reason=f"needs the sample's fonts: {INSTALL}",
+)
 def test_the_table_of_letter_widths_is_that_of_the_fonts() -> None:
     script = "import json, type_metrics as t; assert t.measure() == json.loads(t.TABLE.read_text())"
     subprocess.run([sys.executable, "-c", script], cwd=SAMPLE / "generator", check=True)

@@ -103,7 +103,7 @@ def test_keys_show_nowhere_after_answers_failures_and_a_crash(tmp_path: Path) ->
         head = library.start()
         head.wait_for_create(library, 2)
         # The other lane goes on until it, too, waits for nothing.
-        wait_for(lambda: len(library.events("download")) >= 1, 30)
+        wait_for(lambda: len(library.events("download")) >= 1)
         head.kill()
         assert_no_key(tmp_path, head.output)
         output = library.run()

@@ -26,8 +26,6 @@ pytest.importorskip("snakemake_executor_plugin_slurm", reason="the extra `slurm`
 
 QUICK = [str(REPO / "tests/helpers/quick_snakemake.py")]
 TIFF, PLAIN = "Ohio/Tiff/1853", "Ohio/Plain/1854"
-SECONDS = 120.0
-"""Nothing here takes half as long, however busy the machine."""
 
 ENDING = re.compile(r"ending \d+ Slurm jobs of a run that died")
 
@@ -86,9 +84,9 @@ def wait_for_job(cluster: OneNode, library: Library, head: Head, rule: str) -> s
         jobs = [job for job in jobs_of(cluster, library, rule) if job["JobName"] in head.output]
         return [job["JobId"] for job in jobs if job["JobState"] == "RUNNING"]
 
-    wait_for(running, SECONDS)
+    wait_for(running)
     job = running()[0]
-    wait_for(lambda: processes_of(job), SECONDS)
+    wait_for(lambda: processes_of(job))
     return job
 
 
@@ -137,7 +135,7 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
         assert all(b"PAGEWAVE_RUN" in environment for environment in environments)
         assert not any(b"not-for-jobs" in environment for environment in environments)
         local.run()
-        code, output = head.wait(SECONDS)
+        code, output = head.wait()
         assert code == 0, output
         files = [sorted(root.glob("results/**/*.*")) for root in roots]
         assert len(files[0]) == 18 + 18 + 3 + 2 * 3  # pages, images and their manifests, books
@@ -176,7 +174,7 @@ def test_waves_go_on_while_jobs_queue_and_heads_may_die_at_any_time(
         try:
             head = library.start()
             head.wait_for_create(library, 2)
-            wait_for(lambda: jobs_of(cluster, library, "images"), SECONDS)
+            wait_for(lambda: jobs_of(cluster, library, "images"))
             head.kill()
             assert library.page_file("Ohio:Plain:1854:1").exists()
             assert [job["JobState"] for job in jobs_of(cluster, library)] == ["PENDING"]
@@ -187,7 +185,7 @@ def test_waves_go_on_while_jobs_queue_and_heads_may_die_at_any_time(
         # It dies while images are made: its job is kept from being done before the next head comes.
         head = library.start()
         job = wait_for_job(cluster, library, head, "images")
-        wait_for(lambda: any(images.glob("*.jpg")), SECONDS)
+        wait_for(lambda: any(images.glob("*.jpg")))
         freeze(job)
         head.kill()
         made = {path: path.stat().st_mtime_ns for path in images.glob("*.jpg")}
@@ -250,7 +248,7 @@ def test_jobs_that_fail_get_more_memory_and_time(
 def test_a_job_that_takes_too_long_is_tried_again_with_more_time(
     frozen: Library, cluster: OneNode
 ) -> None:
-    code, output = frozen.heads[0].wait(SECONDS)
+    code, output = frozen.heads[0].wait()
     assert code == 0, output
     jobs = jobs_of(cluster, frozen, "images")
     assert [job["JobState"] for job in jobs] == ["TIMEOUT", "COMPLETED"]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx2
 
 from helpers.command_calls import main_of, said
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.embedded_process import NEVER_SECONDS, EmbeddedProcess, wait_for
 from helpers.library import Library
 
 BOOKS = {"Ohio/Ashgrove/1852": 3, "Vermont/Linden/1866": 2}
@@ -28,7 +28,7 @@ class Job(NamedTuple):
 
 def jobs_at(address: str, token: str) -> list[Job]:
     """The server's own list of jobs, oldest first."""
-    with httpx2.Client(base_url=address, trust_env=False, timeout=30) as client:
+    with httpx2.Client(base_url=address, trust_env=False, timeout=NEVER_SECONDS) as client:
         reply = client.get("/v1beta/batches", headers={"x-goog-api-key": token})
     jobs = [entry["metadata"] for entry in reply.raise_for_status().json()["operations"]]
     return [

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from helpers.embedded_process import EmbeddedProcess, client_of, run_batch
+from helpers.embedded_process import NEVER_SECONDS, EmbeddedProcess, client_of, run_batch
 
 SOCKET = re.compile(r"socket:\[(\d+)\]")
 
@@ -102,7 +102,7 @@ def test_it_listens_on_loopback_alone(server: EmbeddedProcess) -> None:
 
 def raw(server: EmbeddedProcess, method: str, path: str, headers: dict[str, str]) -> int:
     """The status of a reply to exactly this path and these headers."""
-    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.base_url).netloc, timeout=NEVER_SECONDS)
     with closing(connection):
         connection.putrequest(method, path, skip_host="host" in headers)
         for name, value in headers.items():

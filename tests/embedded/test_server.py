@@ -430,14 +430,14 @@ def test_it_ends_with_its_standard_input_and_on_sigterm(tmp_path: Path) -> None:
         server.restart()
         process = server.process
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait() == 0
         server.restart("--stay")
         process = server.process
         assert process.stdin
         process.stdin.close()
         assert server.stats()["batches"] == 0
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait() == 0
 
 
 def command(*args: str, token: str = "t") -> "subprocess.CompletedProcess[str]":
@@ -483,7 +483,7 @@ def test_it_can_be_used_alone(tmp_path: Path) -> None:
         assert refused.status_code in (400, 401, 403)
     finally:
         process.stdin.close()
-        process.wait(10)
+        process.wait()
         process.stdout.close()
 
 

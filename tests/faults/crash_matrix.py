@@ -8,6 +8,8 @@ the plain command runs once. Afterwards every page must be right and paid once, 
 created as there were waves to ride, nothing left at the service and no temporary file anywhere. In
 the second way the pages were there and are read anew (`-F`) by the command that dies; the plain one
 after it must pay for nothing but what was left.
+
+test_crash_points.py plays every case in one process (`play_here`), and a few as this command does.
 """
 
 import shutil
@@ -32,15 +34,20 @@ from helpers.accounts import (
     problems_of_leftovers,
     problems_of_pages,
 )
+from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
+from helpers.playing import Player
 from pagewave import crash_points as crash
+from pagewave.plan.targets import Command
 
-BOOKS = {"Ohio/Ashgrove/1852": 2, "Vermont/Linden/1866": 2}
+SCHOOLS = {"Ashgrove/1852": 2, "Linden/1866": 2}
 WAVES = 2
-KEYS = [f"{book.replace('/', ':')}:{page}" for book in BOOKS for page in (1, 2)]
-WAYS = ("first reading", "forced rebuild")
+RECONCILE = {"reconcile_seconds": 0.5}
+WAYS = (FIRST, AGAIN) = ("first reading", "forced rebuild")
 PLACES = (*crash.POINTS, "file-half-written:2", "page-written:4", "committed:2", "file-uploaded:3")
 """Where to crash: every point when first come to, and some of them later."""
+LAST = ("book-written", "run-ended")
+"""Where all pages are written."""
 AT_ONCE = 2
 
 
@@ -57,45 +64,70 @@ class Case:
 def play(place: str, way: str, root: Path, finished: Path) -> Case:
     """Crash at a place and recover, in the folder `root`; `finished` is a library already read."""
     started = time.perf_counter()
-    if way == "first reading":
+    if way == FIRST:
         root.mkdir()
-        library, command, times = make_library(root), [], 1
+        library, command = make_library(root), []
     else:
         shutil.copytree(finished, root)
-        library, command, times = Library(root, {}), ["--forceall"], 2
-        library.configure(batch={"reconcile_seconds": 0.5})
+        library, command = Library(root, {}, batch=RECONCILE), ["--forceall"]
     with library:
         try:
             library.crash(place, *command)
             library.run()
-            problems = problems_of(library, times, place.startswith("page-"))
+            problems = problems_of(library, place, way, library.state / "embedded/log.jsonl")
         except AssertionError as error:
             problems = [str(error)]
     return Case(place, way, tuple(problems), time.perf_counter() - started)
 
 
-def make_library(root: Path) -> Library:
-    """The library of every case."""
-    return Library(root, BOOKS, batch={"reconcile_seconds": 0.5})
+def play_here(place: str, way: str, root: Path, server: EmbeddedProcess) -> list[str]:
+    """The same without a process: what is not as it must be.
 
-
-def problems_of(library: Library, times: int, out_of_step: bool) -> list[str]:
-    """What is not as it must be when every page was read this many times.
-
-    `out_of_step`: the crash may have left one book a page ahead of the other, for one wave more.
+    The server may be used by others before and after: the name of the folder is in every key.
     """
-    events = events_of(library.state / "embedded/log.jsonl")
+    root.mkdir()
+    player = Player(make_library(root, root.name), server)
+    log = server.state_dir / "log.jsonl"
+    start = log.stat().st_size
+    if way != FIRST:
+        assert player.play() == "ok"
+    assert player.play(Command(force_all=way != FIRST), crash_at=place) == "crashed"
+    # A player asks only whether a book is there, not whether a page is newer.
+    assert player.play() in (("ok", "nothing") if place in LAST else ("ok",))
+    return problems_of(player.library, place, way, log, start)
+
+
+def make_library(root: Path, state: str = "Ohio") -> Library:
+    """The library of every case, with all its books in one state."""
+    books = {f"{state}/{school}": pages for school, pages in SCHOOLS.items()}
+    return Library(root, books, batch=RECONCILE)
+
+
+def problems_of(library: Library, place: str, way: str, log: Path, start: int = 0) -> list[str]:
+    """What is not as it must be after a crash and the command that followed.
+
+    `log` is the server's, and concerns this library from byte `start` on.
+    """
+    events = events_of(log, start)
+    times, keys = WAYS.index(way) + 1, []
     found = problems_of_pages(library, reading=times)
-    for book, pages in BOOKS.items():
+    for label in library.root.glob("labels/*/*/*"):
+        book = "/".join(label.parts[-3:])
+        pages = SCHOOLS["/".join(label.parts[-2:])]
+        keys += [f"{book.replace('/', ':')}:{page}" for page in range(1, pages + 1)]
         listed = library.book(book)["pages"]
         if len(listed) != pages or not all(page["provenance"] for page in listed):
             found.append(f"the book {book} is not whole")
-    if library.inferences() != Counter(dict.fromkeys(KEYS, times)):
-        found.append(f"read at the server: {dict(library.inferences())}")
-    created = len(library.events("create"))
-    if not WAVES * times <= created <= WAVES * times + out_of_step:
+    assert len(keys) == sum(SCHOOLS.values())
+    read = Counter(event["key"] for event in events if event["event"] == "inference")
+    if read != Counter(dict.fromkeys(keys, times)):
+        found.append(f"read at the server: {dict(read)}")
+    created = sum(event["event"] == "create" for event in events)
+    # The crash may have left one book a page ahead of the other, for one wave more.
+    most = WAVES * times + place.startswith("page-")
+    if not WAVES * times <= created <= most:
         found.append(f"{created} batches created, not {WAVES * times}")
-    found += problems_of_accounts(library, events, dict.fromkeys(KEYS, times - 1))
+    found += problems_of_accounts(library, events, dict.fromkeys(keys, times - 1))
     return found + problems_of_leftovers(library, events)
 
 
@@ -135,6 +167,7 @@ def table_of(cases: Iterable[Case]) -> Table:
 
 def main() -> int:
     """Play the cases named on the command line, or all; 1 when one of them failed."""
+    Library.forks = False
     with tempfile.TemporaryDirectory() as name:
         cases = list(play_all(sys.argv[1:] or PLACES, WAYS, Path(name)))
     Console(width=None if sys.stdout.isatty() else 160).print(table_of(cases))

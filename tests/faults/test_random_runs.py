@@ -1,14 +1,14 @@
 """Random books, faults, crashes and forced rebuilds: nothing lost, nothing paid twice.
 
-pytest tests/faults/test_random_runs.py  200 cases, the same each time
-pytest tests/faults/test_random_runs.py --hypothesis-profile=long -n 8  2,000 cases, eight at a time
-  --hypothesis-seed=7                                              others
+In each run of the tests a sample of 40 cases, and 2 with the real command: each commit draws
+others, and pytest's first lines say how to draw them again. The campaign of 2,000 and 10 cases is
+campaign.py.
 """
 
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from helpers.accounts import (
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
-from helpers.random_cases import Case, cases
+from helpers.random_cases import Case, cases, seed_of_commit
 from helpers.reading import QUICK
 from pagewave import crash_points as crash
 from pagewave.plan.targets import Command
@@ -33,6 +33,7 @@ PARTS = 8
 """Of the cases, each with a seed of its own: most of a case's time is waiting."""
 RUNS_IN_TROUBLE, RUNS_IN_PEACE = 4, 4
 """Plain commands after those of a case: with its faults, and without."""
+SAMPLE, REAL_SAMPLE = 40, 2
 REAL_CASES = 10
 DEADLINES = {"max_poll_attempts": 40, "cancel_seconds": 0.5, "reconcile_seconds": 0.5}
 """A batch has 0.8 seconds, and 0.5 more once it is cancelled."""
@@ -57,15 +58,26 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_whatever_happens_pages_are_right_or_dead_and_paid_once(
     request: pytest.FixtureRequest, server: EmbeddedProcess, folders: Iterator[Path], part: int
 ) -> None:
-    first_seed = int(request.config.getoption("--hypothesis-seed") or 0)
-
-    @seed(PARTS * first_seed + part)
-    @settings(max_examples=settings().max_examples // PARTS)
+    @draw(request, part, SAMPLE // PARTS, settings().max_examples // PARTS)
     @given(case=cases())
     def play(case: Case) -> None:
         play_case(server, next(folders), case)
 
     play()
+
+
+def draw(
+    request: pytest.FixtureRequest, part: int, few: int, many: int
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Lets a test have `few` cases of a commit's sample, or `many` in a campaign."""
+    first_seed = int(request.config.getoption("--hypothesis-seed") or seed_of_commit())
+    is_campaign = request.config.getoption("--hypothesis-profile") == "long"
+
+    def with_settings(test: Callable[[], None]) -> Callable[[], None]:
+        chosen = settings(max_examples=many if is_campaign else few)(test)
+        return seed(PARTS * first_seed + part)(chosen)
+
+    return with_settings
 
 
 def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
@@ -92,10 +104,19 @@ def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
     shutil.rmtree(root)
 
 
-@given(case=cases(most_steps=2))
-@settings(max_examples=REAL_CASES)
-def test_so_it_is_with_the_real_command(folders: Iterator[Path], case: Case) -> None:
-    root = next(folders)
+def test_so_it_is_with_the_real_command(
+    request: pytest.FixtureRequest, folders: Iterator[Path]
+) -> None:
+    @draw(request, 0, REAL_SAMPLE, REAL_CASES)
+    @given(case=cases(most_steps=2))
+    def play(case: Case) -> None:
+        play_really(next(folders), case)
+
+    play()
+
+
+def play_really(root: Path, case: Case) -> None:
+    """The same with the real command; its server is a part of each run."""
     forced: Counter[str] = Counter()
     with make_library(root, case) as library:
         library.configure(embedded={"faults": case.faults})

@@ -1,13 +1,12 @@
 """A real Chromium without a window, driven over its DevTools protocol.
 
-Debian's package is used as it is, and installed where that is possible.
+Debian's package is used as it is.
 """
 
 import base64
 import contextlib
 import itertools
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,23 +19,14 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from helpers.embedded_process import wait_for
-
-START_SECONDS = 60.0
+from helpers.embedded_process import NEVER_SECONDS, wait_for
+from helpers.strict import INSTALL
 
 
 def chromium() -> str:
-    """The program; installed by apt-get where this is root's Debian, else the test is skipped."""
-    if not (found := shutil.which("chromium")):
-        if os.geteuid() or not shutil.which("apt-get"):
-            pytest.skip("needs chromium: apt-get install chromium")
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            done = subprocess.run(["apt-get", "-q", *command], capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(f"chromium can't be installed: {done.stderr.strip()[-300:]}")
-        found = shutil.which("chromium")
-    assert found
-    return found
+    """The program; without it the test is skipped."""
+    found = shutil.which("chromium")
+    return found or pytest.skip(f"needs chromium: {INSTALL}")
 
 
 @contextmanager
@@ -57,14 +47,14 @@ def browser() -> Iterator["Page"]:
             )
         try:
             address = re.compile(r"DevTools listening on (ws://\S+)")
-            wait_for(lambda: address.search(log.read_text(errors="replace")), START_SECONDS)
+            wait_for(lambda: address.search(log.read_text(errors="replace")))
             found = address.search(log.read_text(errors="replace"))
             assert found
             with connect(found[1], max_size=None, compression=None, proxy=None) as devtools:
                 yield Page(devtools)
                 with contextlib.suppress(Exception):
                     devtools.send(json.dumps({"id": 0, "method": "Browser.close"}))
-                    process.wait(10)
+                    process.wait(NEVER_SECONDS)
         finally:
             process.kill()
             process.wait()
@@ -93,7 +83,7 @@ class Page:
             message["sessionId"] = self._session
         self._devtools.send(json.dumps(message))
         while True:
-            reply = json.loads(self._devtools.recv(START_SECONDS))
+            reply = json.loads(self._devtools.recv(NEVER_SECONDS))
             if reply.get("id") == number:
                 assert "error" not in reply, (method, reply["error"])
                 return reply["result"]

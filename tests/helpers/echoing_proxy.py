@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from helpers.embedded_process import NEVER_SECONDS
+
 ECHOES = (
     b"made by the echo reader",  # in every answer
     b"An internal error has occurred",  # in an error line
@@ -41,7 +43,7 @@ class EchoingProxy:
                         body = f"<html>{keys}".encode()
                     self.reply(proxy.refusal, {"content-type": "application/json"}, body)
                     return
-                connection = http.client.HTTPConnection(upstream, timeout=30)
+                connection = http.client.HTTPConnection(upstream, timeout=NEVER_SECONDS)
                 connection.request(self.command, self.path, data, dict(self.headers.items()))
                 response = connection.getresponse()
                 body = response.read()

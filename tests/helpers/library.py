@@ -13,16 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import yaml
 from PIL import Image
 
-from helpers.embedded_process import SCRIPTS, wait_for
+from helpers.embedded_process import NEVER_SECONDS, SCRIPTS, wait_for
+from helpers.forked_heads import POSSIBLE, ForkedHead
 from pagewave import crash_points as crash
 
 REPO = Path(__file__).parents[2]
-RUN_SECONDS = 300.0
+RUN_SECONDS = NEVER_SECONDS
+PROGRAM = ["-m", "snakemake"]
 NO_PROFILE = (
     *("--workflow-profile", "none", "--scheduler", "greedy", "--keep-going"),
     *("--rerun-triggers", "mtime", "--nolock", "--cores", "2"),
@@ -37,8 +39,11 @@ class Library:
     are sections of the configuration, laid over the ones that every test shares. `project` is the
     workflow that runs, with which of its profiles, `program` what Python is to run for
     `snakemake`, `environment` what its processes find beside the usual; `before_start` is called in
-    each of its processes before it starts.
+    each of its processes before it starts. Heads are forked where nothing of that is in the way
+    (forked_heads.py); tests about the start itself have the marker `real_start`.
     """
+
+    forks = POSSIBLE
 
     def __init__(
         self, root: Path, books: Mapping[str, int | Sequence[int]], **sections: dict[str, Any]
@@ -53,7 +58,7 @@ class Library:
         }
         self.project = REPO
         self.profile = "local"
-        self.program = ["-m", "snakemake"]
+        self.program = PROGRAM
         self.environment: dict[str, str] = {}
         self.before_start: Callable[[], object] | None = None
         self.heads: list[Head] = []
@@ -107,13 +112,35 @@ class Library:
         profiles = self.project / "profiles"
         options = ("--workflow-profile", str(profiles / "default"))
         options += ("--profile", str(profiles / self.profile))
-        command = [*under, sys.executable, *self.program, "-s", str(self.project / "Snakefile")]
         # Arguments first: a target after --configfile would be taken for a second such file.
-        command += [*arguments, *(options if profile else NO_PROFILE)]
-        command += ["--configfile", "config.yaml"]
+        given = ["-s", str(self.project / "Snakefile"), *arguments]
+        given += [*(options if profile else NO_PROFILE), "--configfile", "config.yaml"]
         environment = _environment(self.root) | self.environment
-        self.heads.append(Head(command, self.root, environment, self.before_start))
+        is_plain = self.program == PROGRAM and not under and not self.before_start
+        # What Python itself reads from its environment it reads as it starts.
+        is_plain &= not any(name.startswith("PYTHON") for name in self.environment)
+        with self._new_output() as output:
+            process = (
+                ForkedHead(given, self.root, environment, output.fileno())
+                if self.forks and is_plain
+                else subprocess.Popen(
+                    [*under, sys.executable, *self.program, *given],
+                    cwd=self.root,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    preexec_fn=self.before_start,
+                    start_new_session=True,
+                )
+            )
+        self.heads.append(Head(process, Path(output.name)))
         return self.heads[-1]
+
+    def _new_output(self) -> IO[bytes]:
+        folder = self.root / "output"
+        folder.mkdir(exist_ok=True)
+        return (folder / f"{len(list(folder.iterdir()))}.txt").open("wb")
 
     def run(
         self,
@@ -148,7 +175,7 @@ class Library:
         return result
 
     def crash(self, place: str, *arguments: str) -> None:
-        """Runs the command, which dies at a crash point (pagewave/crash.py)."""
+        """Runs the command, which dies at a crash point (pagewave/crash_points.py)."""
         self.environment[crash.VARIABLE] = place
         self.run(*arguments, code=crash.EXIT_CODE)
         del self.environment[crash.VARIABLE]
@@ -205,27 +232,9 @@ class Library:
 class Head:
     """A running `snakemake`; all it prints goes to a file, so that no pipe can fill up."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        root: Path,
-        environment: Mapping[str, str],
-        before_start: Callable[[], object] | None,
-    ) -> None:
-        root.joinpath("output").mkdir(exist_ok=True)
-        number = len(list(root.joinpath("output").iterdir()))
-        self._output = root / "output" / f"{number}.txt"
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                command,
-                cwd=root,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                preexec_fn=before_start,
-                start_new_session=True,
-            )
+    def __init__(self, process: ForkedHead | subprocess.Popen[bytes], output: Path) -> None:
+        self.process = process
+        self._output = output
 
     @property
     def output(self) -> str:
@@ -248,7 +257,7 @@ class Head:
             assert self.process.poll() is None, f"it ended too early:\n{self.output}"
             return len(library.events("create")) >= count
 
-        wait_for(created, RUN_SECONDS)
+        wait_for(created)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the head alone."""

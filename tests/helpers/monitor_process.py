@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx2
 
-from helpers.embedded_process import SCRIPTS
+from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
 
 
 class MonitorProcess:
@@ -58,11 +58,11 @@ class MonitorProcess:
     def interrupt(self) -> tuple[int, str]:
         """Ctrl-C; the exit code, and what it printed as errors."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(10), (self._root / "monitor.txt").read_text()
+        return self.process.wait(), (self._root / "monitor.txt").read_text()
 
     def request(self, path: str, method: str = "GET", **headers: str) -> httpx2.Response:
         """A raw call, without the token."""
-        with httpx2.Client(base_url=self.base, trust_env=False, timeout=30) as client:
+        with httpx2.Client(base_url=self.base, trust_env=False, timeout=NEVER_SECONDS) as client:
             return client.request(method, path, headers=headers)
 
     def ask(self, path: str, code: int = 200, **query: str) -> Any:
@@ -81,4 +81,6 @@ class MonitorProcess:
 
     def _client(self) -> httpx2.Client:
         cookie = {f"pagewave-monitor-{self.base.rpartition(':')[2]}": self.token}
-        return httpx2.Client(base_url=self.base, cookies=cookie, trust_env=False, timeout=30)
+        return httpx2.Client(
+            base_url=self.base, cookies=cookie, trust_env=False, timeout=NEVER_SECONDS
+        )

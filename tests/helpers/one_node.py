@@ -15,20 +15,25 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "scripts")]
+
+from helpers.strict import INSTALL
+
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 LOCK = Path(tempfile.gettempdir()) / "pagewave-test-slurm.lock"
 PARTITION = "debug"
 CPUS = 8
 """What the node says it has, whatever the machine has: jobs of tests mostly wait."""
 MEMORY_MB = 8000
-START_SECONDS = 30.0
+START_SECONDS = 300.0
 
 SLURM_CONF = """
 ClusterName=test
@@ -84,7 +89,7 @@ class OneNode:
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        install()
+        check()
         self._lock = LOCK.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
@@ -166,7 +171,7 @@ class OneNode:
     def _cancel_all(self) -> None:
         if ids := [job["JobId"] for job in self.jobs() if is_living(job)]:
             slurm("scancel", *ids, check=False)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + START_SECONDS
             while any(map(is_living, self.jobs())) and time.monotonic() < deadline:
                 time.sleep(0.1)
 
@@ -179,30 +184,19 @@ class OneNode:
             self._lock.close()
 
 
-def install() -> None:
-    """Install Debian's packages, unless they are there; raises Unavailable where that can't be."""
+def check() -> None:
+    """Raises Unavailable, with what to do, where there is no Slurm to start."""
     if os.geteuid() != 0:
         raise Unavailable("a Slurm for tests needs root: its daemons run jobs for all users")
-    if all(shutil.which(name) for name in ("slurmctld", "slurmd", "scontrol", "munged")):
-        return
-    if not shutil.which("apt-get"):
-        raise Unavailable("there is no apt-get to install Slurm with")
-    if Path("/run/systemd/system").exists():
-        raise Unavailable("Slurm is not installed, and systemd would start what is installed")
-    apt = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        (*apt, "update"),
-        (*apt, "install", "-y", "--no-install-recommends", *PACKAGES),
-    ):
-        result = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if result.returncode:
-            raise Unavailable(f"Slurm can't be installed: {result.stderr.strip()[-500:]}")
+    if not all(shutil.which(name) for name in ("slurmctld", "slurmd", "scontrol", "munged")):
+        raise Unavailable(f"needs slurm: {INSTALL}")
 
 
 def slurm(*command: str, check: bool = True) -> str:
     """What one of Slurm's commands prints."""
-    result = subprocess.run(command, capture_output=True, text=True, check=check, timeout=60)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=check, timeout=START_SECONDS
+    )
     return result.stdout
 
 

@@ -1,7 +1,10 @@
 """What random runs are made of: data sets, faults of the service, commands and where they die."""
 
+import functools
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,6 +14,17 @@ from pagewave import crash_points as crash
 CALLS = ("create", "get", "list", "upload", "download", "delete", "cancel")
 BOOKS = ("Ashgrove/1852", "Linden/1866", "Elm/1850")
 NUMBERS = range(1, 6)
+
+
+@functools.cache
+def seed_of_commit() -> int:
+    """A seed that is another for each commit; 0 where there is no git."""
+    command = ["git", "rev-parse", "--short=8", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    return int(done.stdout, 16)
 
 
 @dataclass(frozen=True)

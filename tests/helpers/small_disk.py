@@ -29,7 +29,7 @@ class SmallDisk:
         mount = ["mount", "-t", "tmpfs", "-o", self._options, "tmpfs", str(self.place)]
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
         if done.returncode:
-            pytest.skip(f"a small disk needs the right to mount one: {done.stderr.strip()}")
+            pytest.skip(f"needs the right to mount a small disk: {done.stderr.strip()}")
         return self
 
     def __exit__(self, *_: object) -> None:

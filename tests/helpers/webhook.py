@@ -27,7 +27,7 @@ class Webhook:
                 webhook.calls += 1
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if hang:
-                    webhook._ending.wait(30)
+                    webhook._ending.wait()
                 code = webhook.answers.pop(0) if webhook.answers else 204
                 if code == 204:
                     webhook.events.append(json.loads(body))

@@ -14,6 +14,7 @@ import yaml
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO
+from helpers.strict import INSTALL
 from pagewave.errors import (
     ConfigError,
     DataError,
@@ -102,7 +103,7 @@ def test_the_crontab_lines_read_the_sample(installed: Path) -> None:
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Both files, with the one path in them that is another on this machine."""
     if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd-analyze is not there (Debian's package systemd)")
+        pytest.skip(f"needs systemd-analyze: {INSTALL}")
     units = []
     for name in ("pagewave.service", "pagewave.timer"):
         text = (REPO / "deploy" / name).read_text(encoding="utf-8")

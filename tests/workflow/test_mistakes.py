@@ -61,6 +61,6 @@ def test_dry_run_in_the_config_sends_nothing(tmp_path: Path) -> None:
 
 def test_a_chain_of_3000_pages_can_be_planned(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Elm School/1850": 3000}) as library:
-        code, output = library.start("-n").wait(300)
+        code, output = library.start("-n").wait()
         assert code == 0, output
         assert "lane 1 wave 3000: 1 page of 1 book" in output

@@ -166,7 +166,7 @@ def test_a_killed_preparation_goes_on_where_it_was(tmp_path: Path) -> None:
         add_scan(library, PDF, "catalog.pdf", [page_of(n, (600, 1000)) for n in range(12)])
         folder = tmp_path / "results/images" / PDF
         head = library.start()
-        wait_for(lambda: len(list(folder.glob("*.jpg"))) >= 2, 60)
+        wait_for(lambda: len(list(folder.glob("*.jpg"))) >= 2)
         head.kill()
         assert not (folder / "prepared.json").exists()
         before = {path: path.stat().st_mtime_ns for path in folder.glob("[0-9]*.jpg")}

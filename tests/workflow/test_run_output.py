@@ -170,8 +170,8 @@ def check_report(library: Library) -> None:
 def test_what_was_told_before_a_crash_is_in_the_log(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Elm/1850": 2}, embedded={"batch_seconds": 60.0}) as library:
         head = library.start()
-        wait_for(lambda: (tmp_path / "logs/runs").exists(), 60)
-        wait_for(lambda: bool(named(events_of(library), "batch_sent")), 60)
+        wait_for(lambda: (tmp_path / "logs/runs").exists())
+        wait_for(lambda: bool(named(events_of(library), "batch_sent")))
         head.kill()
         told = [event["event"] for event in events_of(library) if event["event"] != "message"]
         assert told[:3] == ["run_started", "wave_started", "batch_sent"]
@@ -180,10 +180,10 @@ def test_what_was_told_before_a_crash_is_in_the_log(tmp_path: Path) -> None:
         report_of(library, "report.html")
 
         head = library.start("--verbose")
-        wait_for(lambda: len(list((tmp_path / "logs/runs").iterdir())) == 2, 60)
-        wait_for(lambda: "waiting for batch" in head.output, 60)
+        wait_for(lambda: len(list((tmp_path / "logs/runs").iterdir())) == 2)
+        wait_for(lambda: "waiting for batch" in head.output)
         head.signal(signal.SIGTERM)
-        code, output = head.wait(30)
+        code, output = head.wait()
         assert code != 0
         assert "Select jobs" in output  # --verbose shows what is hidden else
         assert "Next: snakemake --verbose" in output or "Next: snakemake -s" in output

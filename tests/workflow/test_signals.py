@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 
+from helpers.embedded_process import NEVER_SECONDS
 from pagewave.errors import RunStopped
 from pagewave.workflow.signals import Stopper
 
@@ -47,15 +48,15 @@ def test_a_signal_that_meets_snakemake_under_its_lock_is_heeded_afterwards() -> 
     lock, heeded, stop = threading.Lock(), threading.Event(), threading.Event()
 
     def handler_of_snakemake(number: int, frame: FrameType | None) -> None:
-        if lock.acquire(timeout=5):
+        if lock.acquire(timeout=NEVER_SECONDS):
             heeded.set()
 
     signal.signal(signal.SIGTERM, handler_of_snakemake)
     Stopper(stop).heed()
     with lock:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.wait(5)
-    assert heeded.wait(10)
+        assert stop.wait(NEVER_SECONDS)
+    assert heeded.wait(NEVER_SECONDS)
 
 
 @pytest.mark.usefixtures("no_end")
@@ -72,7 +73,7 @@ def test_jobs_on_other_machines_are_cancelled_once(number: signal.Signals) -> No
 
 def test_a_process_that_hangs_ends_all_the_same() -> None:
     result = subprocess.run(
-        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=NEVER_SECONDS
     )
     assert result.returncode == RunStopped.exit_code, result.stderr
     assert "The same command goes on" in result.stderr

@@ -79,7 +79,7 @@ def test_a_run_that_is_told_to_stop_does_not_wait_for_braintrust(
         library.environment = server.environment
         server.trouble = lambda rows: "hang"
         head = library.start()
-        wait_for(lambda: server.held, 60)
+        wait_for(lambda: server.held)
         head.signal(signal.SIGTERM)
         _, output = head.wait()
         assert "not sent yet" in output

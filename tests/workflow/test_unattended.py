@@ -10,13 +10,15 @@ import psutil
 import pytest
 
 from helpers.embedded_process import EmbeddedProcess, wait_for
-from helpers.library import RUN_SECONDS, Head, Library
+from helpers.library import Head, Library
 
 STOPPED, MORE_TO_COME, TIMED_OUT = 6, 7, 124
 BATCH_SECONDS = 6.0
 SHORTER = 4.0
 """A timeout in which a run can be sent and not be answered; grows where the machine is too busy."""
 MOST_RUNS = 30
+
+pytestmark = pytest.mark.real_start
 
 
 @contextmanager
@@ -140,7 +142,7 @@ def test_a_run_is_stopped_while_it_looks_after_earlier_ones(tmp_path: Path) -> N
         with served(library, "--batch-seconds", "60"):
             stop(library.start(), library)
         head = library.start()  # the server is gone
-        wait_for(lambda: "failed 4 times" in head.output, RUN_SECONDS)
+        wait_for(lambda: "failed 4 times" in head.output)
         head.signal(signal.SIGTERM)
         code, output = head.wait()
         assert code == STOPPED, output

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.embedded_process import wait_for
-from helpers.library import REPO, Library
+from helpers.library import REPO, RUN_SECONDS, Library
 
 TWO_BOOKS = {"Ohio/Ashgrove/1852": 3, "Vermont/Linden/1866": 2}
 EVERY_PAGE = [f"Ohio:Ashgrove:1852:{n}" for n in (1, 2, 3)] + [
@@ -18,7 +18,10 @@ EVERY_PAGE = [f"Ohio:Ashgrove:1852:{n}" for n in (1, 2, 3)] + [
 ]
 DEAD = "Ohio:Ashgrove:1852:2"
 PREVIEW = re.compile(r"lane (\d+) wave (\d+): (\d+) pages? of \d+ books?, .*USD")
-STOP_SECONDS = 3.0
+HELD_SECONDS = 10 * RUN_SECONDS
+HELD = {"batch_seconds": HELD_SECONDS}
+"""No test waits for such a batch; a server that is started without it lets go of it at once."""
+WAVE = re.compile(r"(lane\d+)-(wave\d+)-")
 BATCHES = "SELECT lane, wave, status, state FROM batch ORDER BY id"
 ATTEMPTS = "SELECT key, number, fingerprint, page, prompt_tokens, output_tokens FROM attempt"
 
@@ -46,6 +49,7 @@ def assert_complete(library: Library, keys: list[str]) -> None:
 # Looking
 
 
+@pytest.mark.real_start
 def test_a_dry_run_lists_every_wave_and_page_and_leaves_nothing_behind(tmp_path: Path) -> None:
     books = {"Ohio/Ashgrove/1852": 4, "Ohio/Beech/1853": 2, "Vermont/Linden/1866": 3}
     with Library(tmp_path, books, execution={"batch_size_limit": 2}) as library:
@@ -83,7 +87,6 @@ def test_books_advance_page_by_page_in_full_batches(
             assert 1 <= len(pages) <= limit
             assert len({page.rpartition(":")[0] for page in pages}) == len(pages)
             assert batch["active"] <= 2
-        assert max(batch["active"] for batch in batches) == 2
 
         numbers = [*range(1, length + 1)]
         keys = [key for book in books for key in keys_of(book, *numbers)]
@@ -98,6 +101,15 @@ def test_books_advance_page_by_page_in_full_batches(
         # A second run finds nothing to do.
         assert "Nothing to be done" in library.run()
         assert len(library.events("create")) == len(batches)
+
+
+def test_as_many_batches_as_may_be_are_in_flight(tmp_path: Path) -> None:
+    books = {f"Ohio/Book {letter}/1852": 1 for letter in "ABC"}
+    execution = {"batch_size_limit": 1, "max_concurrent_batches": 2}
+    with Library(tmp_path, books, execution=execution, embedded=HELD) as library:
+        head = library.start()
+        head.wait_for_create(library, 2)
+        assert [batch["active"] for batch in library.events("create")] == [1, 2]
 
 
 def test_the_longest_lane_goes_first(tmp_path: Path) -> None:
@@ -239,30 +251,31 @@ def test_a_dead_letter_ends_its_chain_alone_until_it_is_cleared(tmp_path: Path) 
 # Stopping
 
 
+@pytest.mark.real_start
 @pytest.mark.parametrize("wave", [1, 2])
 def test_a_killed_head_loses_and_repeats_nothing(tmp_path: Path, wave: int) -> None:
-    with Library(tmp_path, TWO_BOOKS, embedded={"batch_seconds": 3.0}) as library:
+    with Library(tmp_path, TWO_BOOKS, embedded={"batch_seconds": 2.0}) as library:
         head = library.start()
         head.wait_for_create(library, wave)
         head.kill()
-        # What is at the server keeps its time; only batches to come are quick.
         library.configure(embedded={"batch_seconds": 0})
         library.run()
         assert_complete(library, EVERY_PAGE)
         assert len(library.events("create")) == 3
 
 
+@pytest.mark.real_start
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_head_ends_at_once_and_the_next_goes_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with Library(tmp_path, TWO_BOOKS, embedded={"batch_seconds": 8.0}) as library:
+    with Library(tmp_path, TWO_BOOKS, embedded=HELD) as library:
         head = library.start()
         head.wait_for_create(library)
         head.signal(number)
-        code, output = head.wait(STOP_SECONDS)
+        code, output = head.wait()
         assert code == 6
-        assert not library.events("finish")
+        assert not library.events("finish")  # it did not wait for the batch
         assert "Traceback" not in output and "Error in rule" not in output
         assert "batches are still at the service; the same command collects them" in output
         library.configure(embedded={"batch_seconds": 0})
@@ -271,8 +284,9 @@ def test_a_stopped_head_ends_at_once_and_the_next_goes_on(
         assert len(library.events("create")) == 3
 
 
+@pytest.mark.real_start
 def test_of_two_heads_the_second_leaves(tmp_path: Path) -> None:
-    with Library(tmp_path, TWO_BOOKS, embedded={"batch_seconds": 1.5}) as library:
+    with Library(tmp_path, TWO_BOOKS, embedded=HELD) as library:
         first = library.start()
         first.wait_for_create(library)
         code, output = library.start().wait()
@@ -282,9 +296,13 @@ def test_of_two_heads_the_second_leaves(tmp_path: Path) -> None:
         )
         assert f"(process {first.process.pid})" in output
         assert "Traceback" not in output
-        code, output = first.wait()
-        assert code == 0, output
+        assert first.process.poll() is None
+        first.signal(signal.SIGTERM)
+        assert first.wait()[0] == 6
+        library.configure(embedded={"batch_seconds": 0})
+        library.run()
         assert_complete(library, EVERY_PAGE)
+        assert len(library.events("create")) == 3
 
 
 # Names and job processes
@@ -298,6 +316,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.real_start
 def test_names_of_all_sorts(tmp_path: Path) -> None:
     with Library(tmp_path, dict.fromkeys(NAMES, 2)) as library:
         library.run()
@@ -309,6 +328,7 @@ def test_names_of_all_sorts(tmp_path: Path) -> None:
         assert library.inferences()["North Carolina:St. Mary's Academy, Raleigh:1853:2"] == 2
 
 
+@pytest.mark.real_start
 def test_jobs_that_are_processes_make_the_same_waves(tmp_path: Path) -> None:
     books = {"Ohio/St. Mary's/1852": 2, "Vermont/Linden/1866": 2}
     with Library(tmp_path, books) as library:
@@ -350,25 +370,28 @@ def server_runs(library: Library) -> bool:
 def test_batches_in_flight_leave_room_for_pages(tmp_path: Path) -> None:
     # Snakemake has threads for cores + 5 jobs: seven waves that wait would take all of them.
     books = {f"Ohio/School {n:02}/1850": 3 if n == 1 else 1 for n in range(1, 13)}
-    faults = {"faults": ["batch-hold:match=lane[^1]-|lane1.-,seconds=8"]}
+    faults = {"faults": [f"batch-hold:match=lane[^1]-|lane1.-,seconds={HELD_SECONDS}"]}
     execution = {"batch_size_limit": 1, "max_concurrent_batches": 12}
     with Library(tmp_path, books, execution=execution, embedded=faults) as library:
-        library.run()
-        created = library.events("create")
-        assert max(batch["active"] for batch in created) == 12
-        names = {batch["batch"]: batch["display_name"] for batch in created}
-        ended = {names[entry["batch"]]: entry["t"] for entry in library.events("finish")}
-        held = min(t for name, t in ended.items() if "-lane1-" not in name)
-        assert max(t for name, t in ended.items() if "-lane1-" in name) < held
+        library.start()
+        wait_for(lambda: library.has_book("Ohio/School 01/1850"))
+        wait_for(lambda: len(library.events("create")) == 14)
+        assert max(batch["active"] for batch in library.events("create")) == 12
+        assert finished(library) == {"lane1-wave1", "lane1-wave2", "lane1-wave3"}
 
 
 def test_a_batch_that_is_held_back_delays_no_other_lane(tmp_path: Path) -> None:
     books = {f"Ohio/School {n}/1850": pages for n, pages in enumerate([3, 3, 2, 2])}
-    faults = {"faults": ["batch-hold:match=lane1-wave1-,seconds=10"]}
+    faults = {"faults": [f"batch-hold:match=lane1-wave1-,seconds={HELD_SECONDS}"]}
     with Library(tmp_path, books, execution={"batch_size_limit": 2}, embedded=faults) as library:
-        library.run()
-        names = {entry["batch"]: entry["display_name"] for entry in library.events("create")}
-        ended = {names[entry["batch"]]: entry["t"] for entry in library.events("finish")}
-        held = next(t for name, t in ended.items() if "lane1-wave1-" in name)
-        assert max(t for name, t in ended.items() if "-lane2-" in name) < held
-        assert len(ended) == 5
+        library.start()
+        wait_for(lambda: all(library.has_book(f"Ohio/School {n}/1850") for n in (2, 3)))
+        assert finished(library) == {"lane2-wave1", "lane2-wave2"}
+        assert len(library.events("create")) == 3
+
+
+def finished(library: Library) -> set[str]:
+    """The waves whose batches have ended."""
+    names = {entry["batch"]: entry["display_name"] for entry in library.events("create")}
+    ended = [names[entry["batch"]] for entry in library.events("finish")]
+    return {"-".join(WAVE.findall(name)[0]) for name in ended}

@@ -1,0 +1,174 @@
+"""Snakemake heads without their two seconds of imports: forked from a process that has done them.
+
+`ForkedHead` takes the place of a `subprocess.Popen` of `python -m snakemake …`. What is forked is a
+process of its own, in a session of its own, with the given folder, environment, output and default
+signals; from there on the real command runs, as `python -m` would run it. Of pagewave nothing is
+loaded beforehand: the Snakefile imports it, as always.
+
+The process that forks (this file, run as a program) has one thread and no state but its imports. It
+leaves heads that ended to be asked for, so that no process id comes to mean somebody else. Linux
+only: elsewhere, and for tests about the start itself, `Library` starts the command.
+"""
+
+import atexit
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+IMPORTS = (
+    *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter", "snakemake.storage"),
+    *("google.genai", "google.auth.aio.credentials", "httpcore2", "requests", "smart_open"),
+    *("rich.table", "rapidfuzz", "PIL.ImageOps", "PIL.TiffImagePlugin", "pypdfium2", "difflib"),
+)
+"""What most of a head's start goes into: everything but pagewave."""
+POSSIBLE = sys.platform == "linux"
+MOST_BYTES = 1_000_000
+"""Of a message: an environment and a command line."""
+
+
+class ForkedHead:
+    """A running `snakemake ARGUMENTS`, with what of `subprocess.Popen` tests use."""
+
+    cpu_seconds_of_all = 0.0
+    """Of all that ended in this process's name: the kernel counts them as children of another."""
+
+    def __init__(
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], output: int
+    ) -> None:
+        self.returncode: int | None = None
+        self._lock = threading.Lock()
+        order = {"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}
+        self.pid: int = _forker().ask(order, output)["pid"]
+        self._handle = os.pidfd_open(self.pid)
+        weakref.finalize(self, os.close, self._handle)
+
+    def poll(self) -> int | None:
+        """Its exit code, minus a signal's number where one ended it; None: it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The same, once it has ended; raises TimeoutExpired after so many seconds."""
+        if not select.select([self._handle], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired("snakemake", timeout or 0.0)
+        with self._lock:
+            if self.returncode is None:
+                ended = _forker().ask({"ended": self.pid})
+                ForkedHead.cpu_seconds_of_all += ended["cpu_seconds"]
+                self.returncode = ended["code"]
+            return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal to it alone; nothing happens where it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, number)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+class Forker:
+    """The process that forks, one for each process of tests; it ends when that one does."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket = ours
+        self._lock = threading.Lock()
+        with theirs:
+            # What a library makes of its environment as it is imported must suit every test.
+            kept = {
+                name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ
+            }
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__)), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=kept | {"OPENBLAS_NUM_THREADS": "1"},
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Let the process end."""
+        self._socket.close()
+        self._process.wait()
+
+    def ask(self, message: Mapping[str, Any], *files: int) -> Any:
+        """The answer to a message that hands over these open files."""
+        with self._lock:
+            socket.send_fds(self._socket, [json.dumps(message).encode()], files)
+            answer = self._socket.recv(MOST_BYTES)
+        assert answer, "the process that forks heads has ended"
+        return json.loads(answer)
+
+
+@functools.cache
+def _forker() -> Forker:
+    return Forker()
+
+
+# In the process that forks
+
+
+def serve(orders: socket.socket) -> Sequence[str] | None:
+    """Fork what is ordered; in a new head returns its arguments, else None at the end of all."""
+    while True:
+        data, files, _, _ = socket.recv_fds(orders, MOST_BYTES, 1)
+        if not data:
+            return None
+        message = json.loads(data)
+        if "ended" in message:
+            _, status, usage = os.wait4(message["ended"], 0)
+            code, seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+            answer = {"code": code, "cpu_seconds": seconds}
+        elif pid := os.fork():
+            os.close(files[0])
+            answer = {"pid": pid}
+        else:
+            orders.close()
+            become(message["cwd"], message["environment"], files[0])
+            return list(message["arguments"])
+        orders.send(json.dumps(answer).encode())
+
+
+def become(cwd: str, environment: Mapping[str, str], output: int) -> None:
+    """Be what `python -m snakemake` is when it begins."""
+    os.setsid()
+    os.chdir(cwd)
+    for number in (1, 2):
+        os.dup2(output, number)
+    os.close(output)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    sys.path[:1] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as listening:
+        for module in IMPORTS:
+            importlib.import_module(module)
+        assert len([*Path("/proc/self/task").iterdir()]) == 1  # threads would be lost in heads
+        gc.freeze()  # heads share these pages of memory as long as nobody touches them
+        given = serve(listening)
+    if given is not None:
+        sys.argv[:] = ["snakemake", *given]
+        runpy.run_module("snakemake", run_name="__main__", alter_sys=True)

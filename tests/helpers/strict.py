@@ -1,0 +1,100 @@
+"""Green means tested: what a whole run of all tests (`.ci/run`) asks for beside their passing.
+
+With `PAGEWAVE_TEST_ALL=1` a test that is skipped fails, unless ALLOWED says why it may be, and so
+does one that takes more CPU than CPU_SECONDS and does not say that it is `slow`. Without it a
+missing Slurm, browser or right to mount skips tests, with what to install. CPU is what the kernel
+counts for a test's process, children that ended and forked heads: no busy machine makes it more.
+"""
+
+import os
+import re
+import resource
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from helpers.forked_heads import ForkedHead
+
+ALL = os.environ.get("PAGEWAVE_TEST_ALL") == "1"
+ALLOWED = {
+    "root may write anywhere": "as root there is nothing to refuse; others run it",
+    "no docker or podman that works": "no package brings a daemon to a machine that has none",
+}
+"""Reasons for which a test may be skipped in a whole run, and why."""
+
+INSTALL = "`.ci/install` installs it (as root, on Debian)"
+"""What tests say that miss something."""
+
+CPU_SECONDS = 10.0
+"""Of the test itself, without the fixtures that it shares."""
+SHOWN = 25
+
+
+def cpu_seconds() -> float:
+    """What this process, its children that ended and its forked heads have taken so far."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in usages) + ForkedHead.cpu_seconds_of_all
+
+
+def is_hidden(reason: str) -> bool:
+    """Does a skip for this reason hide a missing part?"""
+    return ALL and not any(allowed in reason for allowed in ALLOWED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Count a test's CPU."""
+    before = cpu_seconds()
+    try:
+        result = yield
+    finally:
+        used = cpu_seconds() - before
+        item.user_properties.append(("cpu_seconds", used))
+    if ALL and used > CPU_SECONDS and not item.get_closest_marker("slow"):
+        pytest.fail(
+            f"{used:.1f} CPU seconds, more than {CPU_SECONDS:.0f}: split it, or mark it slow",
+            pytrace=False,
+        )
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a test that is skipped fail, if that hides something."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
+    if is_hidden(reason):
+        report.outcome = "failed"
+        report.longrepr = f"PAGEWAVE_TEST_ALL=1, so nothing may be missing. {reason}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what takes the CPU."""
+    taken = {
+        report.nodeid: dict(report.user_properties)["cpu_seconds"]
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call" and report.user_properties
+    }
+    if not taken:
+        return
+    terminalreporter.section(f"{sum(taken.values()):.0f} CPU seconds in {len(taken)} tests")
+    for test, seconds in sorted(taken.items(), key=lambda item: -item[1])[:SHOWN]:
+        if seconds >= 1:
+            terminalreporter.line(f"{seconds:6.1f} s  {re.sub('^tests/', '', test)}")
