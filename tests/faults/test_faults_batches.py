@@ -214,6 +214,17 @@ def test_a_batch_that_is_listed_is_not_lost(tmp_path: Path, quiet_server: Embedd
     assert len(reading.creates()) == 2
 
 
+def test_a_batch_that_answers_again_is_not_lost_though_no_list_shows_it(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["http-error:call=get,code=404,match=/batches/,times=1", "list-empty"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    assert len(reading.creates()) == 2
+
+
 def test_a_lost_batch_that_shows_up_again_is_adopted(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
@@ -291,6 +302,8 @@ def test_a_batch_of_unknown_fate_that_nobody_needs_any_more_is_cancelled(
     reading.check()
     assert reading.batches()[0] == ("collected", "CANCELLED")
     assert set(reading.inferences().values()) == {1}
+    # That it never came to be was no failure of its pages, nor is it now.
+    assert not reading.failures()
 
 
 def test_a_batch_that_no_run_waited_for_is_adopted_by_the_next(
@@ -310,7 +323,7 @@ def test_a_batch_that_no_run_waited_for_is_adopted_by_the_next(
 
 
 def test_an_intent_of_a_crashed_run_is_looked_for_more_than_once(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its create call is long ago, and the first list is empty: that proves nothing."""
     reading = Reading(tmp_path, quiet_server, BOOKS)
@@ -322,11 +335,13 @@ def test_an_intent_of_a_crashed_run_is_looked_for_more_than_once(
     reading.run()
     reading.check()
     assert len(reading.creates()) == 2
+    # It was never given up, to be found only by the look for what was.
+    assert "turned up after all" not in caplog.text
 
 
-def create_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next create call arrives twice, as through a proxy that sends a POST again when its first
-    answer gets lost."""
+@pytest.fixture
+def creates_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first create call makes two batches of one name, and says nothing of either."""
     create = Gemini.create
 
     def twice(self: Gemini, model: str, file: str, name: str) -> RemoteBatch:
@@ -338,16 +353,29 @@ def create_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Gemini, "create", twice)
 
 
+def names(reading: Reading) -> list[str]:
+    """The service's names of all batches in the ledger, oldest first."""
+    return [row[0] for row in reading.query("SELECT name FROM batch ORDER BY id")]
+
+
+def cancelled(reading: Reading) -> set[str]:
+    """Which of this test's batches the service was asked to cancel."""
+    created = {event["batch"] for event in reading.creates()}
+    return created & {event["batch"] for event in reading.server.log("cancel")}
+
+
+@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
-    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["job-pending:times=2,seconds=0.5"])
     reading.run()
     reading.run()
     reading.check()
-    assert len(reading.creates()) == 3
+    earlier, later, of_second_wave = [event["batch"] for event in reading.creates()]
+    assert names(reading) == [earlier, later, of_second_wave]
+    assert cancelled(reading) == {later}
     assert reading.batches() == [
         ("collected", "SUCCEEDED"),
         ("collected", "CANCELLED"),
@@ -355,11 +383,11 @@ def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
     ]
 
 
+@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_that_turn_up_late_both_are_taken_in(
-    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     """Neither was listed when it was looked for: each was read, and is paid for."""
-    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["list-empty"])
     reading.run()
@@ -372,10 +400,10 @@ def test_of_twins_that_turn_up_late_both_are_taken_in(
     assert reading.inferences()[first(reading)] == 3
 
 
+@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_that_turn_up_late_and_that_nobody_needs_both_are_cancelled(
-    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["list-empty", "job-pending:times=2"])
     reading.run()
@@ -387,6 +415,31 @@ def test_of_twins_that_turn_up_late_and_that_nobody_needs_both_are_cancelled(
         sorted(reading.batches())
         == [("collected", "CANCELLED")] * 2 + [("collected", "SUCCEEDED")] * 2
     )
+
+
+@pytest.mark.usefixtures("creates_twice")
+def test_of_twins_that_turn_up_late_the_earliest_is_adopted_and_the_other_cancelled(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0})
+    quiet_server.set_faults(
+        ["list-empty", "job-pending:times=1,seconds=2", "job-pending:skip=1,times=1,seconds=8"]
+    )
+    with pytest.raises(ServiceError, match="has not created a batch"):
+        reading.run()
+    assert reading.batches() == [("abandoned", "UNKNOWN")]
+    quiet_server.set_faults([])
+    reading.run()
+    reading.run()  # sees that the other one has ended
+    reading.check()
+    earlier, later, of_second_wave = [event["batch"] for event in reading.creates()]
+    assert names(reading) == [earlier, later, of_second_wave]
+    assert cancelled(reading) == {later}
+    assert reading.batches() == [
+        ("collected", "SUCCEEDED"),
+        ("collected", "CANCELLED"),
+        ("collected", "SUCCEEDED"),
+    ]
     assert set(reading.inferences().values()) == {1}
 
 

@@ -1,5 +1,6 @@
 """What makes a page be read again, and what never does."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -11,7 +12,8 @@ import pytest
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO, Library
-from helpers.playing import head_of
+from helpers.playing import Player, head_of, in_one_process
+from helpers.reading import QUICK
 from pagewave.plan.targets import Command
 
 BOOK, OTHER = "Ohio/Ashgrove/1852", "Vermont/Linden/1866"
@@ -157,6 +159,38 @@ def test_a_page_that_dies_when_read_again_keeps_its_answer(tmp_path: Path) -> No
         assert f"{SECOND} is a dead letter" in library.run(code=1)
         assert library.events("create") == sent
         assert library.page_file(SECOND).read_bytes() == content
+
+
+def test_a_dead_letter_is_read_if_it_is_forced(tmp_path: Path) -> None:
+    fault = ("--fault", f"record-error:match={SECOND}$,times=1")
+    with in_one_process(), EmbeddedProcess(tmp_path / "server", *fault) as server:
+        library = Library(tmp_path, {BOOK: 3}, execution={"max_retries": 1}, **QUICK)
+        player = Player(library, server)
+        assert player.play() == "failed"
+        file = str(library.page_file(SECOND))
+        for command, chains, blocked in [
+            (Command(), [], [SECOND, THIRD]),
+            (Command(targets={file}), [], [SECOND]),
+            (Command(targets={file}, force_targets=True), [[SECOND]], []),  # -f FILE
+            (Command(forced={file}), [[SECOND, THIRD]], []),  # -R FILE
+            (Command(forced={"page"}), [[FIRST, SECOND, THIRD]], []),  # -R page
+            (Command(force_all=True), [[FIRST, SECOND, THIRD]], []),  # -F
+        ]:
+            assert demand_of(library, command) == (chains, blocked), command
+        assert player.play(Command(targets={file}, force_targets=True)) == "ok"
+        assert f"Page {SECOND}." in library.text(SECOND)
+        assert demand_of(library, Command()) == ([[THIRD]], [])
+        assert player.play() == "ok"
+        assert f"Read after: {SECOND}" in library.text(THIRD)
+
+
+def demand_of(library: Library, command: Command) -> tuple[list[list[str]], list[str]]:
+    """The chains that a command is to read, and what is blocked."""
+    with contextlib.chdir(library.root):
+        head = head_of(library, command)
+        found = head.plan.wanted
+        head.session.ledger.close()
+    return found.chains, found.blocked
 
 
 @pytest.mark.parametrize("folder", ["results/pages", "{root}/results/pages"])

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any
 import pytest
 
 from helpers.accounts import problems_of_accounts
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.command_calls import said
+from helpers.embedded_process import EmbeddedProcess, client_of, run_batch, wait_for
 from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process, undone
-from helpers.reading import QUICK
+from helpers.reading import QUICK, Reading
 from pagewave import crash_points as crash
-from pagewave.ledger import Ledger
+from pagewave.ledger import LOST, UNKNOWN, Batch, Ledger, Record
 from pagewave.ledger.migrations import MIGRATIONS
 from pagewave.plan.targets import Command
+from pagewave.waves.recover import clear_up, find_doubtful
 
 BOOK, OTHER = BOOKS = "Ohio/Elm/1850", "Ohio/Oak/1850"
 FIRST, SECOND = "Ohio:Elm:1850:1", "Ohio:Elm:1850:2"
@@ -201,6 +204,124 @@ def test_an_older_ledger_keeps_its_uploads_and_rebuilds(tmp_path: Path) -> None:
     ledger.mark_abandoned(2, "for the test")
     assert ledger.release_files("gemini") == ["files/image", "files/in2"]
     assert ledger.rebuilds() == {"k": 1}
+
+
+def test_what_is_in_flight_after_two_crashes_is_known_without_the_ledger(tmp_path: Path) -> None:
+    """The requests of a batch are what a lost ledger can be rebuilt from, until it is collected."""
+    hold = ("--fault", "batch-hold:seconds=600")
+    with in_one_process(), EmbeddedProcess(tmp_path / "state/embedded", *hold) as server:
+        library = Library(tmp_path, {BOOK: 2}, **QUICK)
+        player = Player(library, server)
+        assert player.play(crash_at="name-stored") == "crashed"
+        assert player.play(crash_at="run-begun") == "crashed"
+        server.stop()
+        for file in library.state.glob("ledger.sqlite*"):
+            file.unlink()
+        report = said(library, "rebuild_ledger.py")
+        assert report["unclear"] == []
+        [name] = report["in_flight"]
+        server.restart("--file-seconds", "0")
+        # Cancelled, it delivers what it had read, which is all.
+        server.request("POST", f"/v1beta/{name}:cancel").raise_for_status()
+        assert player.play() == "ok"
+        assert inferences(player) == {FIRST: 1, SECOND: 1}
+
+
+# A service that is away
+
+
+def held(reading: Reading) -> str:
+    """The service's name for a batch that a stopped run left in flight, for as long as need be."""
+    reading.server.set_faults([f"batch-hold:match={reading.state},seconds=600"])
+    reading.run_until(reading.creates)
+    reading.session.stop.clear()
+    reading.server.set_faults([])
+    [created] = reading.creates()
+    return str(created["batch"])
+
+
+def end(reading: Reading, name: str) -> None:
+    """Has a held batch end with what it had read, which is all."""
+    reading.server.request("POST", f"/v1beta/{name}:cancel").raise_for_status()
+    wait_for(lambda: reading.server.stats()["active_batches"] == 0)
+
+
+def test_a_run_that_is_over_does_not_wait_for_a_service_that_is_away(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    name = held(reading)
+    files = quiet_server.stats()["files"]
+    quiet_server.set_faults(["http-error:call=get"])
+    clear_up(reading.session)
+    assert "the service is not there, batches are left for the next run" in caplog.text
+    assert reading.batches() == [("submitted", "RUNNING")]
+    assert quiet_server.stats()["files"] == files
+    quiet_server.set_faults([])
+    end(reading, name)
+    reading.run()
+    reading.check()
+    assert set(reading.inferences().values()) == {1}
+
+
+def test_a_batch_that_can_not_be_collected_at_the_start_is_left_to_its_wave(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    name = held(reading)
+    end(reading, name)
+    quiet_server.set_faults(["http-error:call=download,code=400,times=1"])
+    reading.run()
+    assert f"{name}: can't be collected now (Gemini refused downloading" in caplog.text
+    reading.check()
+    assert len(reading.creates()) == 1
+
+
+# Batches that were given up on
+
+
+def given_up(reading: Reading, display_name: str, name: str | None, state: str) -> Batch:
+    """A batch of one record that the ledger holds for lost, or of which it knows no name."""
+    ledger = reading.session.ledger
+    ledger.start_run("r1", "embedded", "m", [], [])
+    ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
+    record = Record(reading.keys[0], "f1", 1, None, "{}", "1.jpg", "a")
+    batch = ledger.add_intent(display_name, "embedded", "m", "p", "r1", 1, 1, [record])
+    ledger.mark_creating(batch.id, "files/in")
+    if name:
+        ledger.mark_submitted(batch.id, name)
+        ledger.give_up(batch.id, state, None, [], [])
+    else:
+        ledger.mark_abandoned(batch.id, "it did not turn up", state)
+    return ledger.batch(batch.id)
+
+
+def test_what_was_given_up_on_is_looked_for_now_and_then(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, batch={"reconcile_seconds": 3600})
+    given_up(reading, f"{tmp_path.name}-nobody-made-it", None, UNKNOWN)
+    before = len(quiet_server.log("list"))
+    for looked_seconds_ago, looks in [(None, 1), (0, 1), (3590, 1), (3610, 2)]:
+        if looked_seconds_ago is not None:
+            reading.session.looked_at = time.time() - looked_seconds_ago
+        find_doubtful(reading.session)
+        assert len(quiet_server.log("list")) == before + looks
+
+
+def test_a_batch_whose_name_is_known_is_not_taken_for_its_twin(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    display_name = f"{tmp_path.name}-made-twice"
+    request = {"contents": [{"role": "user", "parts": [{"text": "Read this page."}]}]}
+    records = [{"key": reading.keys[0], "request": request}]
+    earlier, later = (run_batch(client_of(quiet_server), records, display_name).name for _ in "12")
+    batch = given_up(reading, display_name, later, LOST)
+    find_doubtful(reading.session)
+    assert earlier != later
+    [known] = reading.session.ledger.batches()
+    assert (known.id, known.name, known.status) == (batch.id, later, "collected")
 
 
 # The switch

@@ -1,0 +1,191 @@
+"""What a batch brings: stored before it is understood, joined by key, and taken in once."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.reading import Reading
+from helpers.result_lines import make_line, page, response
+from pagewave.answers.guards import Evidence
+from pagewave.answers.result_line import Answer
+from pagewave.errors import ServiceError
+from pagewave.gemini.retries import Stopped
+from pagewave.ledger import Batch, Record
+from pagewave.waves import collect as collecting
+from pagewave.waves.collect import SENDING_SECONDS, collect, collect_late
+from pagewave.waves.results import Ended, parse_results
+
+BOOKS = {"Elm/1850": 1, "Oak/1850": 1}
+GONE = "Iowa:Ash:1850:1"
+"""A page whose label is no longer there."""
+
+WORDS = " ".join(f"word{number}" for number in range(60))
+
+
+@pytest.fixture
+def reading(tmp_path: Path, quiet_server: EmbeddedProcess) -> Reading:
+    """Two books of a page each, of which nothing is read yet."""
+    return Reading(tmp_path, quiet_server, BOOKS)
+
+
+def intended(reading: Reading, *records: Record) -> Batch:
+    """A batch that the ledger intends to send."""
+    ledger = reading.session.ledger
+    ledger.start_run("r1", "embedded", "m", [], [])
+    ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
+    return ledger.add_intent("b1", "embedded", "m", "p", "r1", 1, 1, records)
+
+
+def record(key: str, context: str | None = None, image: Path | str = "1.jpg") -> Record:
+    """A page in a batch."""
+    return Record(key, "f1", 1, context, "{}", str(image), "a")
+
+
+def line_of(key: str, text: str) -> bytes:
+    """The line of a good answer that says this."""
+    return make_line(response(json.dumps(page(text))), key=key)
+
+
+# Before anything is understood
+
+
+def test_lines_are_stored_before_they_are_understood(reading: Reading) -> None:
+    with reading.crash_in("pagewave.waves.results.parse_results"):
+        reading.run()
+    assert {row[0] for row in reading.query("SELECT key FROM response")} == set(reading.keys)
+    # Should the service forget them, after 48 hours, nothing is lost.
+    [created] = reading.creates()
+    reading.server.request("DELETE", f"/v1beta/{created['batch']}").raise_for_status()
+    reading.run()
+    reading.check()
+    assert set(reading.inferences().values()) == {1}
+
+
+def test_of_several_downloads_the_fullest_counts(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(
+        ["short-download:times=1", "http-error:call=download,code=404,skip=1,times=2"]
+    )
+    reading.run()
+    reading.check()
+    assert reading.error_types() == {"MissingResponse": 1}
+    assert reading.totals()[0]["records_answered"] == 1
+
+
+@pytest.mark.parametrize(
+    ("creating_ago", "ended"),
+    [(None, ServiceError), (SENDING_SECONDS + 1, ServiceError), (0.0, Stopped)],
+)
+def test_a_batch_that_nobody_goes_on_sending_is_not_waited_for(
+    reading: Reading, creating_ago: float | None, ended: type[Exception]
+) -> None:
+    """It was intended more than a day ago; a wait for quota may have renewed its create call."""
+    batch = intended(reading, record(reading.keys[0]))
+    now = time.time()
+    creating_at = None if creating_ago is None else now - creating_ago
+    with reading.session.ledger.transaction() as db:
+        db.execute(
+            "UPDATE batch SET status = 'creating', intent_at = ?, creating_at = ?",
+            (now - SENDING_SECONDS - 1, creating_at),
+        )
+    reading.session.stop.set()  # ends the first pause
+    with pytest.raises(ended) as raised:
+        collect(reading.session, batch.id)
+    assert ended is Stopped or "b1 was never created" in str(raised.value)
+
+
+# Lines and records
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["one", "two"], "one"),
+        ([None, "two"], "two"),
+        (["one", None], "one"),
+        ([None, "two", None, "three"], "two"),
+    ],
+)
+def test_of_several_answers_the_first_valid_one_counts(
+    reading: Reading, lines: list[str | None], said: str
+) -> None:
+    asked = record(reading.keys[0])
+    batch = intended(reading, asked)
+    raw = [
+        line_of(asked.key, text) if text else make_line(response("no JSON"), key=asked.key)
+        for text in lines
+    ]
+    attempts, failures = parse_results(
+        reading.session, batch, Ended("SUCCEEDED", None, raw), [asked]
+    )
+    assert failures == []
+    [attempt] = attempts
+    assert attempt.page is not None
+    assert json.loads(attempt.page)["raw_ocr"]["text_blocks"][0]["text"] == said
+
+
+def test_of_several_failures_the_first_one_counts(reading: Reading) -> None:
+    asked = record(reading.keys[0])
+    batch = intended(reading, asked)
+    raw = [
+        make_line(response("no JSON"), key=asked.key),
+        make_line(error={"code": 13, "message": "An internal error."}, key=asked.key),
+    ]
+    _, failures = parse_results(reading.session, batch, Ended("SUCCEEDED", None, raw), [asked])
+    assert [failure.error_type for failure in failures] == ["JSONDecodeError"]
+
+
+def test_an_answer_is_judged_though_its_label_is_gone(reading: Reading) -> None:
+    """Neither the page before nor the pages around it can be asked for then."""
+    paper = reading.root / "paper.jpg"
+    Image.new("RGB", (1100, 1720), (235, 225, 200)).save(paper)
+    echo, invented = record(GONE, context=WORDS), record(GONE, image=paper)
+    batch = intended(reading, echo)
+    ended = Ended("SUCCEEDED", None, [line_of(GONE, WORDS)])
+    _, [failure] = parse_results(reading.session, batch, ended, [echo])
+    assert failure.error_type == "Echo"
+    [attempt], failures = parse_results(reading.session, batch, ended, [invented])
+    assert failures == []
+    assert [flag.what for flag in attempt.flags] == ["text_on_blank"]
+
+
+def test_a_page_is_compared_with_the_eight_on_either_side(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 20})
+    seen: list[Evidence] = []
+
+    def judge(answer: Answer, evidence: Evidence, _: object) -> Answer:
+        seen.append(evidence)
+        return answer
+
+    monkeypatch.setattr(collecting, "judge", judge)
+    asked = record(reading.key("Elm/1850", 10))
+    batch = intended(reading, asked)
+    ended = Ended("SUCCEEDED", None, [line_of(asked.key, "text")])
+    parse_results(reading.session, batch, ended, [asked])
+    [evidence] = seen
+    around = [int(image.stem) for image in evidence.neighbours()]
+    assert around == [*range(2, 10), *range(11, 19)]
+
+
+# Batches that were given up on
+
+
+def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    reading.run()
+    [batch] = reading.session.ledger.batches()
+    assert batch.name
+    remote = reading.session.client.get(batch.name)
+    assert remote
+    downloads = len(quiet_server.log("download"))
+    assert not collect_late(reading.session, batch.id, remote)
+    assert len(quiet_server.log("download")) == downloads
+    assert reading.batches() == [("collected", "SUCCEEDED")]
