@@ -45,8 +45,8 @@ class MadeUpRun:
         books = [f"Ohio:School {number:04}:1850" for number in range(pages // PAGES_A_BOOK)]
         self.chains = [[f"{book}:{n + 1}" for n in range(PAGES_A_BOOK)] for book in books]
         planned = plan(self.chains, lane_size)
-        ledger.start_run("run", *MODEL, planned, [])
-        ledger.add_prompt("p", "page_ocr", "v1.jinja", "Read this page. " * 200)
+        ledger.runs.start("run", *MODEL, planned, [])
+        ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "Read this page. " * 200)
         self._waves = self._in_order(planned)
 
     @staticmethod
@@ -67,9 +67,9 @@ class MadeUpRun:
         began = time.time()
         records = [Record(key, f"f{key}", 1, "c" * 800, "{}", "1.jpg", "a") for key in keys]
         name = f"run-lane{lane}-wave{number}"
-        batch = self.ledger.add_intent(name, *MODEL, "p", "run", lane, number, records)
-        self.ledger.mark_submitted(batch.id, f"batches/{name}")
-        self.ledger.store_lines(batch.id, [(key, LINE.encode()) for key in keys])
+        batch = self.ledger.batches.add_intent(name, *MODEL, "p", "run", lane, number, records)
+        self.ledger.batches.mark_submitted(batch.id, f"batches/{name}")
+        self.ledger.answers.store_lines(batch.id, [(key, LINE.encode()) for key in keys])
         failed = set(keys[::50]) if number == PAGES_A_BOOK // 2 else set()
         attempts = [
             Attempt(
@@ -90,11 +90,11 @@ class MadeUpRun:
             FailureRow(key, 1, True, "ValidationError", "courses: missing", raw_text=ANSWER)
             for key in failed
         ]
-        self.ledger.commit_results(batch.id, "SUCCEEDED", None, attempts, failures)
+        self.ledger.answers.commit(batch.id, "SUCCEEDED", None, attempts, failures)
         outcomes = [
             MemberOutcome(key, "failed" if key in failed else "read", False, None) for key in keys
         ]
-        self.ledger.close_wave("run", lane, number, began, outcomes)
+        self.ledger.runs.close_wave("run", lane, number, began, outcomes)
 
 
 def updates(place: Place, run: MadeUpRun) -> None:

@@ -112,7 +112,7 @@ def _cancel(place: Place, ledger: Ledger, options: argparse.Namespace) -> int:
         return 0
     for name, state in cancelled:
         print(f"{name}: cancelled, now {state}.")
-    unconfirmed = sum(batch.name is None for batch in ledger.open_batches(session.engine))
+    unconfirmed = sum(batch.name is None for batch in ledger.batches.open(session.engine))
     if unconfirmed:
         print(
             f"Not cancelled, because their creation is not confirmed: {unconfirmed}. While a run "

@@ -53,7 +53,7 @@ def _clear(options: argparse.Namespace) -> int:
     ledger = Ledger.peek(path) if options.dry_run else Ledger.open(path)
     rows = clearable(ledger, selection_of(options))
     if not options.dry_run:
-        ledger.clear_failures(key for key, _, _ in rows)
+        ledger.failures.clear(key for key, _, _ in rows)
     ledger.close()
     if options.json:
         names = ("key", "failures", "failures_of_batches")

@@ -107,7 +107,7 @@ def _compare(options: argparse.Namespace) -> int:
             with serving(session):
                 read(session, sides, run_id)
         pairs = make_pairs(session, sides, run_id, options.truth)
-        paid = ledger.run_usd(run_id) if run_id else 0.0
+        paid = ledger.spending.of_run(run_id) if run_id else 0.0
     summary = summarize(pairs, options.seed)
     now = datetime.fromtimestamp(time.time(), UTC)
     versions = "-".join(side.prompt.version for side in sides)

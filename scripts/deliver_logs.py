@@ -59,21 +59,21 @@ def _deliver(place: Place, options: argparse.Namespace) -> int:
         raise ConfigError(f"{reason}. Set it in the environment or in .env (see .env.example).")
     ledger = Ledger.open(require_ledger(place.ledger))
     if options.parked:
-        ledger.retry_parked()
+        ledger.outbox.retry_parked()
     delivery = delivery_for(place.settings.tracking, secrets, ledger)
     try:
         delivery.deliver_all()
     except KeyRefused as error:
         raise ServiceError(f"Braintrust refuses BRAINTRUST_API_KEY: {error}") from None
     _tell(ledger, options, delivered_now=delivery.delivered)
-    counts = ledger.outbox_counts()
+    counts = ledger.outbox.counts()
     return ROWS_LEFT if counts.waiting or counts.parked else 0
 
 
 def _tell(ledger: Ledger, options: argparse.Namespace, **more: Any) -> None:
     """Print how the outbox stands, and what more there is to say."""
-    counts, outage = ledger.outbox_counts(), ledger.outage()
-    parked = [dict(row) for row in ledger.parked_rows()]
+    counts, outage = ledger.outbox.counts(), ledger.outbox.outage()
+    parked = [dict(row) for row in ledger.outbox.parked()]
     if options.json:
         down = outage._asdict() if outage else None
         print_json({**more, **counts._asdict(), "outage": down, "parked_rows": parked})

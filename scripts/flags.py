@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options: argparse.Namespace) -> int:
     ledger = Ledger.peek(require_ledger(find_place(options).ledger))
     selection = selection_of(options)
-    flags = [flag for flag in ledger.flagged_pages() if flag.key in selection]
+    flags = [flag for flag in ledger.answers.flagged_pages() if flag.key in selection]
     ledger.close()
     if options.json:
         print_json([flag._asdict() for flag in flags])

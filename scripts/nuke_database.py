@@ -20,8 +20,9 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.nuke import contents, cost_of, in_flight, move_away, nuke
+from pagewave.commands.nuke import contents, cost_of, in_flight, move_away
 from pagewave.errors import LedgerError
+from pagewave.ledger.connection import empty
 from pagewave.ledger.lock import take_lock
 from pagewave.wording import dollars
 
@@ -96,8 +97,8 @@ def _carry_out(place: Place, options: argparse.Namespace) -> int:
     if not options.confirm and not _asked(open_batches):
         print("Nothing was changed.", file=sys.stderr)
         return NOT_CONFIRMED
-    empty = move_away if damage else nuke
-    backup = empty(place.ledger, recreate_tables=options.recreate_tables)
+    remove = move_away if damage else empty
+    backup = remove(place.ledger, recreate_tables=options.recreate_tables)
     if options.json:
         print_json(report | {"dry_run": False, "backup": str(backup)})
     else:

@@ -89,9 +89,9 @@ def _show(workspace: Workspace, asked: Question, as_json: bool) -> None:
 
 def _request(workspace: Workspace, asked: Question) -> dict[str, Any]:
     key, ledger = asked.page.key, workspace.ledger
-    attempt = 1 + ledger.failure_counts(workspace.engine)[key].counted
+    attempt = 1 + ledger.failures.counts(workspace.engine)[key].counted
     config = generation_config(
-        workspace.settings, attempt, ledger.error_types(key, workspace.engine)
+        workspace.settings, attempt, ledger.failures.error_types(key, workspace.engine)
     )
     schema = response_schema(workspace.prompt.page_model)
     body = request_body(asked.request, IMAGE, config, schema)

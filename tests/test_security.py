@@ -141,7 +141,7 @@ def test_keys_show_nowhere_when_the_service_refuses(tmp_path: Path, code: int) -
             assert "GEMINI_API_KEY" in output
             assert "Traceback" not in output
         with closing(Ledger.peek(library.state / "ledger.sqlite")) as ledger:
-            assert ledger.open_batches("gemini") == []
+            assert ledger.batches.open("gemini") == []
 
 
 @pytest.fixture
@@ -263,13 +263,13 @@ def test_keys_of_results_that_look_like_paths_are_only_text(tmp_path: Path) -> N
     prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
     ledger = Ledger.open(tmp_path / "state/ledger.sqlite")
     workspace = Workspace(settings, scan(settings), ledger, prompt)
-    ledger.start_run("r1", "gemini", "m", [PlannedPage(asked, 1, 1, 0)], [])
-    ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
+    ledger.runs.start("r1", "gemini", "m", [PlannedPage(asked, 1, 1, 0)], [])
+    ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
     record = Record(asked, "f1", 1, None, "{}", "1.jpg", "a")
-    batch = ledger.add_intent("b1", "gemini", "m", "p", "r1", 1, 1, [record])
+    batch = ledger.batches.add_intent("b1", "gemini", "m", "p", "r1", 1, 1, [record])
     files = {file for file in library.root.rglob("*") if file.is_file()}
     lines = [json.dumps({"key": key, "response": {}}).encode() for key in PATHS]
-    ledger.store_lines(batch.id, list(zip(PATHS, lines, strict=True)))
+    ledger.answers.store_lines(batch.id, list(zip(PATHS, lines, strict=True)))
     attempts, failures = parse_results(workspace, batch, Ended("SUCCEEDED", None, lines), [record])
     assert [attempt.key for attempt in attempts] == [asked]
     assert [failure.error_type for failure in failures] == ["MissingResponse"]

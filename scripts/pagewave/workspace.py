@@ -94,7 +94,7 @@ class Workspace:
 
     def page_text(self, attempt_id: int) -> str:
         """What a page's file holds after this attempt."""
-        return self.ledger.attempt_page(attempt_id) + "\n"
+        return self.ledger.answers.page(attempt_id) + "\n"
 
     def previous_context(self, page: Page) -> str | None:
         """What the page before tells this one; None at a chain's start, or when that is missing."""
@@ -105,11 +105,11 @@ class Workspace:
 
     def earlier_answer(self, page: Page) -> PageModel | None:
         """The answer that a dead letter had before, from the ledger: its file may be in use."""
-        attempt_id = self.ledger.answer_on_file(page.key)
+        attempt_id = self.ledger.files.answer(page.key)
         if attempt_id is None:
             return None
         try:
-            return self.prompt.page_model.model_validate_json(self.ledger.attempt_page(attempt_id))
+            return self.prompt.page_model.model_validate_json(self.ledger.answers.page(attempt_id))
         except ValueError:  # another prompt's
             return None
 
@@ -139,14 +139,16 @@ class Workspace:
     def dead_letters(self) -> set[str]:
         """Keys that have used up their attempts: they are not sent until someone clears them."""
         limits = self.settings.execution
-        return self.ledger.dead_letters(self.engine, limits.max_retries, limits.max_batch_failures)
+        return self.ledger.failures.dead_letters(
+            self.engine, limits.max_retries, limits.max_batch_failures
+        )
 
     def why_dead(self, key: str) -> str | None:
         """`3 failures, the last one APIError: …`; None for a page without failures."""
-        last = self.ledger.last_failure(key)
+        last = self.ledger.failures.last(key)
         if last is None:
             return None
-        failures = sum(self.ledger.failure_count(key, self.engine))
+        failures = sum(self.ledger.failures.count(key, self.engine))
         # Whoever quotes it ends the sentence.
         message = last["message"].rstrip(". ")
         return f"{count(failures, 'failure')}, the last one {last['error_type']}: {message}"
@@ -159,7 +161,7 @@ class Workspace:
         if not self.continues_past_dead_letters:
             return False
         limits = self.settings.execution
-        failures = self.ledger.failure_count(page.key, self.engine)
+        failures = self.ledger.failures.count(page.key, self.engine)
         if not failures.are_too_many(limits.max_retries, limits.max_batch_failures):
             return False
-        return self.ledger.answer_on_file(page.key) is not None or not self.page_file(page).exists()
+        return self.ledger.files.answer(page.key) is not None or not self.page_file(page).exists()

@@ -126,8 +126,8 @@ def test_starting_anew(tmp_path: Path) -> None:
 
         assert "The ledger is empty" in library.command(NUKE, answer="yes\n").stdout
         (backup,) = library.state.glob("ledger-*Z.sqlite")
-        assert Ledger.peek(backup).attempted_keys() == {"Ohio:Ashgrove:1852:1"}
-        assert Ledger.peek(ledger).attempted_keys() == set()
+        assert Ledger.peek(backup).answers.keys() == {"Ohio:Ashgrove:1852:1"}
+        assert Ledger.peek(ledger).answers.keys() == set()
         # Page files stay, and stay settled; without them pages are paid for again.
         assert "Nothing to be done" in library.run("-n")
         library.page_file("Ohio:Ashgrove:1852:1").unlink()
@@ -143,18 +143,18 @@ def ledger_in_flight(path: Path, model: str = "gemini-2.5-flash") -> Ledger:
     ledger = Ledger.open(path)
     image = path.parent / "1.jpg"
     Image.new("L", (960, 540)).save(image)
-    ledger.start_run("r1", "gemini", model, [PlannedPage(KEYS[0], 1, 1, 0)], [])
-    ledger.add_prompt("p", "page_ocr", "v1.jinja", "t" * 4000)
+    ledger.runs.start("r1", "gemini", model, [PlannedPage(KEYS[0], 1, 1, 0)], [])
+    ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "t" * 4000)
     records = [
         Record(KEYS[0], "f0", 1, "c" * 800, "{}", str(image), "a"),
         Record(KEYS[2], "f2", 1, None, "{}", "gone.jpg", "b"),
     ]
-    batch = ledger.add_intent("b1", "gemini", model, "p", "r1", 1, 1, records)
-    ledger.mark_submitted(batch.id, "batches/1")
-    batch = ledger.add_intent("b2", "gemini", model, "p", "r1", 1, 2, records[:1])
-    ledger.mark_submitted(batch.id, "batches/2")
+    batch = ledger.batches.add_intent("b1", "gemini", model, "p", "r1", 1, 1, records)
+    ledger.batches.mark_submitted(batch.id, "batches/1")
+    batch = ledger.batches.add_intent("b2", "gemini", model, "p", "r1", 1, 2, records[:1])
+    ledger.batches.mark_submitted(batch.id, "batches/2")
     attempt = Attempt(KEYS[0], 1, "f0", "{}", "STOP", 10, 5, 0, 0, 0.25)
-    ledger.commit_results(batch.id, "SUCCEEDED", None, [attempt], [])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt], [])
     return ledger
 
 
@@ -194,11 +194,11 @@ def test_nuke_keeps_a_copy_and_the_tables(operator: Operator, recreate: bool) ->
     report = operator.json(NUKE, *options)
     assert report["contents"]["usd"] == 0.25
     assert [view["name"] for view in report["in_flight"]] == ["batches/1"]
-    assert len(Ledger.peek(Path(report["backup"])).batches()) == 2
+    assert len(Ledger.peek(Path(report["backup"])).batches.all()) == 2
     with sqlite3.connect(operator.ledger) as db:
         assert db.execute("SELECT COUNT(*) FROM failure_logs").fetchone() == (0,)
         assert db.execute("SELECT COUNT(*) FROM batch").fetchone() == (0,)
-    assert looking.batches() == []
+    assert looking.batches.all() == []
     ledger_in_flight(operator.ledger).close()  # it is as good as new
     second = operator.json(NUKE, *options)
     assert second["backup"] != report["backup"]

@@ -130,12 +130,12 @@ def test_failures_of_a_comparison_count_for_nothing_in_the_workflow(tmp_path: Pa
     fault = f"record-error:match={PAGE.format(2)}$,times=1"
     with Library(tmp_path, BOOKS, embedded={"faults": [fault]}) as library:
         ledger = Ledger.open(library.state / "ledger.sqlite")
-        ledger.start_run("r1", "embedded", "m", [PlannedPage(PAGE.format(1), 1, 1, 0)], [])
-        ledger.add_prompt("p", "page_ocr", "v0.jinja", "text")
+        ledger.runs.start("r1", "embedded", "m", [PlannedPage(PAGE.format(1), 1, 1, 0)], [])
+        ledger.files.add_prompt("p", "page_ocr", "v0.jinja", "text")
         record = Record(PAGE.format(1), "f", 1, None, "{}", "1.jpg", "a")
-        batch = ledger.add_intent("b1", "embedded", "m", "p", "r1", 1, 1, [record])
+        batch = ledger.batches.add_intent("b1", "embedded", "m", "p", "r1", 1, 1, [record])
         failure = FailureRow(PAGE.format(1), 1, True, "Truncated", "cut off")
-        ledger.commit_results(batch.id, "SUCCEEDED", None, [], [failure])
+        ledger.answers.commit(batch.id, "SUCCEEDED", None, [], [failure])
         ledger.close()
 
         said(library, SCRIPT, *BOTH, "--pages", PAGE.format(1), PAGE.format(2))

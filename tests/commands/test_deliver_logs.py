@@ -51,7 +51,7 @@ def test_the_command_delivers_and_tells(
         assert wrong.returncode == 5
         assert "refuses BRAINTRUST_API_KEY" in wrong.stderr
 
-        ledger.mark_refused(2, "413: too large", park_after=1)
+        ledger.outbox.mark_refused(2, "413: too large", park_after=1)
         down = deliver_logs(path, **here | {"BRAINTRUST_API_URL": "http://127.0.0.1:1"})
         assert down.returncode == 1
         assert f"refused (1x): {key_of(1)}: 413: too large" in down.stdout
@@ -84,7 +84,7 @@ def test_kill_between_sending_and_ticking_off(tmp_path: Path) -> None:
         head.wait()
         server.release()
         assert len(server.rows) == 400
-        assert ledger.outbox_counts() == (700, 300, 0)
+        assert ledger.outbox.counts() == (700, 300, 0)
         result = deliver_logs(path, **server.environment)
         assert result.returncode == 0, result.stderr
         assert_all_there_once(ledger, server, ATTEMPTS)

@@ -223,11 +223,11 @@ def test_control_characters_never_reach_the_terminal(operator: Operator) -> None
 )
 def test_failures_are_cleared(operator: Operator, options: list[str], cleared: bool) -> None:
     trial = operator.json(CLEAR, *options, "--dry-run")
-    assert DEAD in Ledger.peek(operator.ledger).failure_counts("embedded")
+    assert DEAD in Ledger.peek(operator.ledger).failures.counts("embedded")
     assert trial["dry_run"]
     assert [page["key"] for page in trial["pages"]] == [DEAD] * cleared
     assert operator.json(CLEAR, *options) == trial | {"dry_run": False}
-    assert (DEAD not in Ledger.peek(operator.ledger).failure_counts("embedded")) == cleared
+    assert (DEAD not in Ledger.peek(operator.ledger).failures.counts("embedded")) == cleared
     assert operator.json(ANALYZE)["summary"]["failures"] == 4  # they happened all the same
 
 
@@ -244,7 +244,7 @@ def test_clearing_nothing_in_particular_is_refused(
 def test_clearing_a_page_without_failures_gets_a_hint(operator: Operator) -> None:
     shown = operator.run(CLEAR, "--key", DEAD, "--key", "Ohio:Elm: School:1850:3", code=3)
     assert f"Did you mean {DEAD}?" in shown
-    assert DEAD in Ledger.peek(operator.ledger).failure_counts("embedded")
+    assert DEAD in Ledger.peek(operator.ledger).failures.counts("embedded")
 
 
 # Queries of old

@@ -22,32 +22,34 @@ LINDEN = "Vermont:Linden:1866:1"
 
 def begin_run(ledger: Ledger, run: str = "r1", engine: str = "embedded", model: str = "m") -> None:
     """A run over the books, of which one batch is at the service."""
-    ledger.start_run(run, engine, "gemini-2.5-flash", plan([ASH, [LINDEN]], 10), [])
-    ledger.add_prompt("p", "page_ocr", "v1.jinja", "Read. {{ previous_context or 'No page.' }}")
+    ledger.runs.start(run, engine, "gemini-2.5-flash", plan([ASH, [LINDEN]], 10), [])
+    ledger.files.add_prompt(
+        "p", "page_ocr", "v1.jinja", "Read. {{ previous_context or 'No page.' }}"
+    )
     records = [
         Record(key, f"f{key}", 1, None, '{"temperature": 0.1}', "1.jpg", "abc")
         for key in (ASH[0], LINDEN)
     ]
-    batch = ledger.add_intent("b-" + run, engine, model, "p", run, 1, 1, records)
-    ledger.mark_submitted(batch.id, f"batches/{run}")
+    batch = ledger.batches.add_intent("b-" + run, engine, model, "p", run, 1, 1, records)
+    ledger.batches.mark_submitted(batch.id, f"batches/{run}")
 
 
 def end_wave(ledger: Ledger, run: str = "r1") -> None:
     """That batch is collected: one page is read, one is a dead letter."""
-    (batch,) = ledger.open_batches("embedded")
+    (batch,) = ledger.batches.open("embedded")
     lines = [(ASH[0], b'{"key": "a"}'), (LINDEN, b'{"key": "l", "error": {"code": 13}}')]
-    ledger.store_lines(batch.id, lines)
+    ledger.answers.store_lines(batch.id, lines)
     attempt = Attempt(ASH[0], 1, f"f{ASH[0]}", '{"x": 1}', "STOP", 10, 5, 2, 0, 0.25)
     failures = [
         FailureRow(LINDEN, number, True, "APIError", "the service failed", "trace", "raw Words")
         for number in (1, 2, 3)
     ]
-    ledger.commit_results(batch.id, "SUCCEEDED", None, [attempt], failures)
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt], failures)
     outcomes = [
         MemberOutcome(ASH[0], "read", False, None),
         MemberOutcome(LINDEN, "dead", False, None),
     ]
-    ledger.close_wave(run, 1, 1, batch.intent_at, outcomes)
+    ledger.runs.close_wave(run, 1, 1, batch.intent_at, outcomes)
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +255,7 @@ def test_it_tells_what_changed_before_there_is_a_ledger_and_after_it_is_another(
             changed = next(messages)
         assert not changed["anew"]
         assert len(changed["waves"]) == len(changed["batches"]) == 1
-        ledger.end_run("r1", "failed")
+        ledger.runs.end("r1", "failed")
         while not (changed := next(messages))["run"]["ended_at"]:
             pass
         # Nothing of what it was told is told again.

@@ -216,7 +216,7 @@ def test_a_batch_that_another_lane_sends_is_waited_for_24_hours_after_it_last_tr
         hours.append(seconds)
         clock.move(hours=1)
         if len(hours) == renewed_after:
-            reading.session.ledger.mark_creating(1, "files/requests")
+            reading.session.ledger.batches.mark_creating(1, "files/requests")
 
     monkeypatch.setattr(Gemini, "pause", wait_an_hour)
     with pytest.raises(ServiceError, match="was never created"):
@@ -268,7 +268,7 @@ def test_a_batch_is_old_after_the_hours_that_the_configuration_says(
     reading = Reading(tmp_path, server, BOOK, notify={"batch_older_than_hours": 2})
     server.set_faults(["job-pending:times=1"])
     reading.run_until(lambda: reading.batches() == [("submitted", "PENDING")])
-    batch = reading.session.ledger.batch(1)
+    batch = reading.session.ledger.batches.get(1)
     clock.move(hours=1.9)
     assert not batch_old(reading.session, batch, "PENDING")
     clock.move(hours=0.2)

@@ -37,8 +37,8 @@ def key_of(number: int) -> str:
 def fill(path: Path, attempts: int = ATTEMPTS) -> Ledger:
     """A ledger with batches of attempts, of which every tenth failed."""
     ledger = Ledger.open(path)
-    ledger.start_run("r1", "gemini", "gemini-2.5-flash", [PlannedPage(key_of(0), 1, 1, 0)], [])
-    ledger.add_prompt("p" * 64, "page_ocr", "v1.1.jinja", TEMPLATE)
+    ledger.runs.start("r1", "gemini", "gemini-2.5-flash", [PlannedPage(key_of(0), 1, 1, 0)], [])
+    ledger.files.add_prompt("p" * 64, "page_ocr", "v1.1.jinja", TEMPLATE)
     for first in range(0, attempts, A_BATCH):
         add_batch(ledger, range(first, min(first + A_BATCH, attempts)))
     return ledger
@@ -51,13 +51,13 @@ def add_batch(ledger: Ledger, numbers: range) -> None:
         Record(key_of(n), f"f{n}", 1, CONTEXT, '{"temperature":0.1}', f"{n}.jpg", f"{n:064}")
         for n in numbers
     ]
-    batch = ledger.add_intent(
+    batch = ledger.batches.add_intent(
         name, "gemini", "gemini-2.5-flash", "p" * 64, "r1", 1, numbers[0] // A_BATCH + 1, records
     )
-    ledger.mark_creating(batch.id, "files/in")
-    ledger.mark_submitted(batch.id, f"batches/{name}")
+    ledger.batches.mark_creating(batch.id, "files/in")
+    ledger.batches.mark_submitted(batch.id, f"batches/{name}")
     lines = [(key_of(n), result_line(n)) for n in numbers]
-    ledger.store_lines(batch.id, lines)
+    ledger.answers.store_lines(batch.id, lines)
     attempts = [
         Attempt(
             *(key_of(n), 1, f"f{n}", None if n % 10 == 0 else json.dumps({"page": n})),
@@ -74,7 +74,7 @@ def add_batch(ledger: Ledger, numbers: range) -> None:
         for n in numbers
         if n % 10 == 0
     ]
-    ledger.commit_results(batch.id, "SUCCEEDED", None, attempts, failures)
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, attempts, failures)
 
 
 def result_line(number: int) -> bytes:
@@ -98,7 +98,7 @@ def pages_in(rows: dict[str, Row]) -> list[str]:
 def assert_all_there_once(ledger: Ledger, server: BraintrustServer, attempts: int) -> None:
     """None lost, none twice."""
     assert pages_in(server.rows) == sorted(key_of(n) for n in range(attempts))
-    assert ledger.outbox_counts() == (0, attempts, 0)
+    assert ledger.outbox.counts() == (0, attempts, 0)
     assert max(server.posts) <= 100
 
 

@@ -109,7 +109,7 @@ class Player:
             head = self._head(Command())
             head.begin()
             os.environ.pop(run.RUN_VARIABLE)
-            for batch in head.session.ledger.open_batches("embedded"):
+            for batch in head.session.ledger.batches.open("embedded"):
                 collect(head.session, batch.id)
             head.end("failed")  # clears up too
             self._let_go(head)

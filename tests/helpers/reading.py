@@ -105,9 +105,9 @@ class Reading:
         run_id = f"{self.state}-run{next(self._runs)}"
         recover(session)
         chains = wanted_pages(session, Command(), session.dead_letters()).chains
-        in_flight = {} if session.waits else session.ledger.in_flight(session.engine)
+        in_flight = {} if session.waits else session.ledger.batches.in_flight(session.engine)
         pages = plan(chains, session.settings.execution.batch_size_limit, in_flight)
-        session.ledger.start_run(run_id, session.engine, session.settings.model.name, pages, [])
+        session.ledger.runs.start(run_id, session.engine, session.settings.model.name, pages, [])
         schedule = Schedule(session.ledger, run_id, pages)
         for lane in schedule.lanes:
             for wave in count(1):
@@ -123,7 +123,7 @@ class Reading:
                     break
                 for key in keys:
                     self._write_page(run_id, key)
-        session.ledger.end_run(run_id, "ok")
+        session.ledger.runs.end(run_id, "ok")
 
     def run_until(self, condition: Callable[[], object]) -> None:
         """A run that is told to stop as soon as `condition` holds."""
@@ -144,11 +144,11 @@ class Reading:
 
     def _write_page(self, run_id: str, key: str) -> None:
         ledger = self.session.ledger
-        attempt_id = ledger.answer_in_run(run_id, key)
+        attempt_id = ledger.runs.answer(run_id, key)
         if attempt_id is not None:
             path = self.session.page_file(self.session.dataset.page(key))
-            write_atomically(path, ledger.attempt_page(attempt_id) + "\n")
-            ledger.mark_written(key, attempt_id)
+            write_atomically(path, ledger.answers.page(attempt_id) + "\n")
+            ledger.files.mark_written(key, attempt_id)
 
     # Looking
 

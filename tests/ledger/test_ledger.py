@@ -7,7 +7,7 @@ import pytest
 
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, FailureRow, Ledger, MemberOutcome, PlannedPage, Record
-from pagewave.ledger.migrations import MIGRATIONS, migrate
+from pagewave.ledger.migrations import migrate, newest_version
 
 KEY = "Ohio:Elm School:1850:1"
 
@@ -26,9 +26,9 @@ def record(key: str = KEY, fingerprint: str = "f1") -> Record:
 def ledger_with_batch(path: Path) -> tuple[Ledger, int]:
     """A ledger with one run and one intended batch of one record."""
     ledger = Ledger.open(path)
-    ledger.start_run("r1", "embedded", "m", [PlannedPage(KEY, 1, 1, 0)], [])
-    ledger.add_prompt("p" * 64, "page_ocr", "v1.jinja", "text")
-    batch = ledger.add_intent("b1", "embedded", "m", "p" * 64, "r1", 1, 1, [record()])
+    ledger.runs.start("r1", "embedded", "m", [PlannedPage(KEY, 1, 1, 0)], [])
+    ledger.files.add_prompt("p" * 64, "page_ocr", "v1.jinja", "text")
+    batch = ledger.batches.add_intent("b1", "embedded", "m", "p" * 64, "r1", 1, 1, [record()])
     return ledger, batch.id
 
 
@@ -44,20 +44,20 @@ def failure(counted: bool = True) -> FailureRow:
 
 def test_a_look_creates_nothing(path: Path) -> None:
     ledger = Ledger.peek(path)
-    assert ledger.failure_counts("embedded") == {}
+    assert ledger.failures.counts("embedded") == {}
     assert not path.parent.exists()
 
 
 def test_a_look_cannot_write(path: Path) -> None:
     Ledger.open(path).close()
     with pytest.raises(LedgerError, match="readonly"):
-        Ledger.peek(path).add_prompt("s", "n", "f", "t")
+        Ledger.peek(path).files.add_prompt("s", "n", "f", "t")
 
 
 def test_looking_turns_into_writing(path: Path) -> None:
     ledger = Ledger.peek(path)
     ledger.start_writing()
-    ledger.start_run("r1", "embedded", "m", [], [])
+    ledger.runs.start("r1", "embedded", "m", [], [])
     assert path.exists()
 
 
@@ -65,76 +65,94 @@ def test_a_run_that_another_one_overtook_is_refused(path: Path) -> None:
     Ledger.open(path).close()
     looking = Ledger.peek(path)
     other, _ = ledger_with_batch(path)
-    seen = looking.latest_wave()
-    other.close_wave("r1", 1, 1, 0.0, [])
+    seen = looking.runs.latest_wave()
+    other.runs.close_wave("r1", 1, 1, 0.0, [])
     looking._connection.close()
     looking._connection = sqlite3.connect(":memory:")
     migrate(looking._connection)
-    assert looking.latest_wave() == seen
+    assert looking.runs.latest_wave() == seen
     with pytest.raises(LedgerError, match="Another run ended"):
         looking.start_writing()
 
 
 def test_an_open_batch_is_found_by_fingerprint_until_it_is_collected(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
-    assert ledger.open_batch_of("f1", "embedded") == batch_id
-    assert ledger.open_batch_of("f1", "gemini") is None
-    ledger.mark_creating(batch_id, "files/in")
-    ledger.mark_submitted(batch_id, "batches/1")
-    ledger.commit_results(batch_id, "SUCCEEDED", None, [attempt('{"page": 1}')], [])
-    assert ledger.open_batch_of("f1", "embedded") is None
-    stored = ledger.stored_answer("f1")
+    assert ledger.batches.carrying("f1", "embedded") == batch_id
+    assert ledger.batches.carrying("f1", "gemini") is None
+    ledger.batches.mark_creating(batch_id, "files/in")
+    ledger.batches.mark_submitted(batch_id, "batches/1")
+    ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt('{"page": 1}')], [])
+    assert ledger.batches.carrying("f1", "embedded") is None
+    stored = ledger.answers.stored("f1")
     assert stored is not None
-    assert ledger.attempt_page(stored) == '{"page": 1}'
-    assert ledger.stored_answer("f1", after_batch=batch_id) is None
+    assert ledger.answers.page(stored) == '{"page": 1}'
+    assert ledger.answers.stored("f1", after_batch=batch_id) is None
 
 
 def test_collecting_twice_changes_nothing(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
     for _ in range(2):
-        ledger.commit_results(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
-    assert ledger.failure_counts("embedded")[KEY].counted == 1
+        ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
+    assert ledger.failures.counts("embedded")[KEY].counted == 1
     assert ledger.query("SELECT COUNT(*) FROM attempt")[0][0] == 1
 
 
 def test_failures_of_a_batch_do_not_use_up_attempts(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
-    ledger.commit_results(batch_id, "FAILED", "oops", [], [failure(counted=False)])
-    assert ledger.failure_counts("embedded")[KEY] == (0, 1)
+    ledger.answers.commit(batch_id, "FAILED", "oops", [], [failure(counted=False)])
+    assert ledger.failures.counts("embedded")[KEY] == (0, 1)
 
 
 def test_a_good_answer_and_a_forced_rebuild_clear_failures(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
-    ledger.commit_results(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
-    ledger.start_run("r2", "embedded", "m", [], [KEY])
-    assert KEY not in ledger.failure_counts("embedded")
-    assert ledger.rebuilds().keys() == {KEY}
+    ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
+    ledger.runs.start("r2", "embedded", "m", [], [KEY])
+    assert KEY not in ledger.failures.counts("embedded")
+    assert ledger.runs.rebuilds().keys() == {KEY}
 
 
 def test_a_written_page_ends_its_rebuild(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
-    ledger.commit_results(batch_id, "SUCCEEDED", None, [attempt("{}")], [])
-    ledger.start_run("r2", "embedded", "m", [], [KEY])
-    older = ledger.stored_answer("f1")
+    ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt("{}")], [])
+    ledger.runs.start("r2", "embedded", "m", [], [KEY])
+    older = ledger.answers.stored("f1")
     assert older
-    ledger.mark_written(KEY, older)
-    assert set(ledger.rebuilds()) == {KEY}
+    ledger.files.mark_written(KEY, older)
+    assert set(ledger.runs.rebuilds()) == {KEY}
 
-    batch = ledger.add_intent("b2", "embedded", "m", "p" * 64, "r2", 1, 1, [record()])
-    ledger.commit_results(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
-    newer = ledger.stored_answer("f1")
+    batch = ledger.batches.add_intent("b2", "embedded", "m", "p" * 64, "r2", 1, 1, [record()])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
+    newer = ledger.answers.stored("f1")
     assert newer and newer != older
-    ledger.mark_written(KEY, newer)
-    assert ledger.rebuilds() == {}
-    assert ledger.origins_of_pages()[KEY].engine == "embedded"
+    ledger.files.mark_written(KEY, newer)
+    assert ledger.runs.rebuilds() == {}
+    assert ledger.files.origins()[KEY].engine == "embedded"
+
+
+def test_files_are_released_once_no_open_batch_needs_them(path: Path) -> None:
+    ledger, batch_id = ledger_with_batch(path)
+    files = {"files/wanted": "a" * 64, "files/other": "b" * 64}
+    for name, sha256 in files.items():
+        ledger.files.add("embedded", name, 4e9, image_sha256=sha256)
+        ledger.files.confirm("embedded", name, f"uri of {name}", 4e9)
+    ledger.files.add("embedded", "files/requests", 4e9, batch_id=batch_id)
+    assert ledger.files.uploaded_image("embedded", "b" * 64, 0) == (
+        "files/other",
+        "uri of files/other",
+    )
+    assert ledger.files.release("embedded") == ["files/other"]
+    assert ledger.files.uploaded_image("embedded", "b" * 64, 0) is None
+    assert ledger.files.uploaded_image("embedded", "a" * 64, 0)
+    ledger.batches.mark_abandoned(batch_id, "for the test")
+    assert ledger.files.release("embedded") == ["files/other", "files/requests", "files/wanted"]
 
 
 def test_a_transaction_that_fails_leaves_nothing(path: Path) -> None:
     ledger, _ = ledger_with_batch(path)
     with pytest.raises(ZeroDivisionError), ledger.transaction():
-        ledger.close_wave("r1", 1, 1, 0.0, [MemberOutcome(KEY, "failed", False, None)])
+        ledger.runs.close_wave("r1", 1, 1, 0.0, [MemberOutcome(KEY, "failed", False, None)])
         raise ZeroDivisionError
-    assert ledger.latest_wave() == 0
+    assert ledger.runs.latest_wave() == 0
 
 
 def test_the_views_of_the_prefect_application(path: Path) -> None:
@@ -142,7 +160,7 @@ def test_the_views_of_the_prefect_application(path: Path) -> None:
     assert [tuple(r)[:2] for r in ledger.query("SELECT * FROM batch_record_keys")] == [("b1", KEY)]
     assert ledger.query("SELECT record_key FROM inflight_records")[0][0] == KEY
     assert ledger.query("SELECT status FROM active_batches")[0][0] == "active"
-    ledger.commit_results(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
+    ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
     assert tuple(ledger.query("SELECT record_key, count FROM failure_counts")[0]) == (KEY, 1)
     row = ledger.query("SELECT * FROM failure_logs")[0]
     assert (row["error_type"], row["prompt_template"], row["model_name"]) == (
@@ -166,7 +184,7 @@ def test_a_damaged_file_is_a_clear_error(path: Path) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
     Ledger.open(path).close()
     connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.execute(f"PRAGMA user_version = {newest_version() + 1}")
     connection.close()
     with pytest.raises(LedgerError, match="newer pagewave"):
         Ledger.open(path)

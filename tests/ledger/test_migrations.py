@@ -1,18 +1,19 @@
-"""Older ledgers: every one becomes the newest with all its rows, or stays exactly as it was."""
+"""Earlier ledgers: each becomes the newest with all its rows, or stays exactly as it was."""
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers.earlier import LEDGER, restore
 from helpers.small_disk import files_up_to
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
-from pagewave.ledger.migrations import MIGRATIONS
+from pagewave.ledger.migrations import SCHEMA, SCHEMA_VERSION, STEPS, newest_version
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -26,10 +27,6 @@ ALTER TABLE new_wave_page RENAME TO wave_page;
 """A step as the next version may bring, so that there is always one to take."""
 
 
-DROPPED = {"upload"}
-"""Tables that a step dropped on purpose, after it had carried over their rows: service_file."""
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the ledger of a test lies."""
@@ -38,10 +35,10 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def steps() -> Iterator[list[str]]:
-    """The list of all steps, to which a test may add."""
-    released = MIGRATIONS[:]
-    yield MIGRATIONS
-    MIGRATIONS[:] = released
+    """The steps after the schema, to which a test may add."""
+    released = STEPS[:]
+    yield STEPS
+    STEPS[:] = released
 
 
 def tables(db: sqlite3.Connection) -> list[str]:
@@ -79,9 +76,9 @@ def fill(db: sqlite3.Connection) -> None:
 
 
 def build(path: Path, version: int) -> Rows:
-    """A ledger as a pagewave with so many steps left it, with rows in every table."""
+    """A ledger as a pagewave of that version left it, with rows in every table."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for step in MIGRATIONS[:version]:
+        for step in [SCHEMA, *STEPS[: version - SCHEMA_VERSION]]:
             db.executescript(step)
         fill(db)
         db.execute("PRAGMA journal_mode = WAL")
@@ -97,15 +94,21 @@ def rows_of(path: Path) -> Rows:
 
 
 def schema_of(path: Path) -> list[tuple[str, ...]]:
-    """Every table, index, view and trigger as SQL, and the version."""
+    """Every table, index, view and trigger as SQL without its spaces, and the version."""
     with closing(sqlite3.connect(path)) as db:
-        parts = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2, 3")
-        return [*map(tuple, parts), ("version", str(db.execute("PRAGMA user_version").fetchone()))]
+        rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2, 3")
+        # Columns that a step added stand on lines of their own, or not.
+        parts = [(*row[:3], re.sub(r"\s+", "", row[3] or "")) for row in rows]
+        return [*parts, ("version", str(db.execute("PRAGMA user_version").fetchone()))]
 
 
 def assert_kept(before: Rows, after: Rows) -> None:
     """Every row is there with every value, unless its table or column is gone for good."""
+    assert sum(map(len, before.values())) > 20
     for table in before.keys() & after.keys():
+        assert len(after[table]) == len(before[table])
+        if not before[table]:
+            continue
         columns = before[table][0].keys() & after[table][0].keys()
         assert [{c: row[c] for c in columns} for row in after[table]] == [
             {c: row[c] for c in columns} for row in before[table]
@@ -117,33 +120,75 @@ def backups_of(path: Path) -> list[Path]:
     return sorted(path.parent.glob("ledger-*.sqlite*"))
 
 
+@pytest.fixture
+def schema_of_new(tmp_path: Path) -> Callable[[], list[tuple[str, ...]]]:
+    """Makes a new ledger, and tells its schema."""
+
+    def made() -> list[tuple[str, ...]]:
+        fresh = tmp_path / "fresh/ledger.sqlite"
+        Ledger.open(fresh).close()
+        assert backups_of(fresh) == []
+        return schema_of(fresh)
+
+    return made
+
+
 @pytest.mark.parametrize("with_next_step", [False, True])
-@pytest.mark.parametrize("version", range(len(MIGRATIONS) + 1))
-def test_every_version_becomes_the_newest_and_keeps_its_rows(
-    path: Path, tmp_path: Path, steps: list[str], version: int, with_next_step: bool
+def test_the_ledger_of_a_library_in_use_becomes_the_newest(
+    path: Path, steps: list[str], with_next_step: bool, schema_of_new: Callable[[], object]
 ) -> None:
+    restore(LEDGER, path)
+    before = rows_of(path)
     if with_next_step:
         steps.append(NEXT_STEP)
-    before = build(path, version) if version else {}
     Ledger.open(path).close()
-    fresh = tmp_path / "fresh" / "ledger.sqlite"
-    Ledger.open(fresh).close()
-    assert schema_of(path) == schema_of(fresh)
+    assert schema_of(path) == schema_of_new()
+    assert_kept(before, rows_of(path))
+
+
+@pytest.mark.parametrize("with_next_step", [False, True])
+@pytest.mark.parametrize("version", range(SCHEMA_VERSION, newest_version() + 1))
+def test_every_version_becomes_the_newest_and_keeps_its_rows(
+    path: Path,
+    steps: list[str],
+    version: int,
+    with_next_step: bool,
+    schema_of_new: Callable[[], object],
+) -> None:
+    before = build(path, version)
+    if with_next_step:
+        steps.append(NEXT_STEP)
+    Ledger.open(path).close()
+    assert schema_of(path) == schema_of_new()
     after = rows_of(path)
-    assert before.keys() - after.keys() <= DROPPED
+    assert before.keys() <= after.keys()
     assert_kept(before, after)
-    assert backups_of(fresh) == []
     copies = backups_of(path)
-    assert len(copies) == (0 < version < len(steps))
+    assert len(copies) == (version < newest_version())
     for copy in copies:
         assert re.fullmatch(rf"ledger-\d{{8}}T\d{{6}}Z-v{version}\.sqlite", copy.name)
         assert rows_of(copy) == before
 
 
+@pytest.mark.parametrize("open_it", [Ledger.open, Ledger.peek])
+def test_a_ledger_from_before_the_first_release_is_refused_and_left_as_it_is(
+    path: Path, open_it: Callable[[Path], Ledger]
+) -> None:
+    build(path, SCHEMA_VERSION)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION - 1}")
+    before = path.read_bytes()
+    with pytest.raises(LedgerError, match="from before pagewave's first release") as raised:
+        open_it(path)
+    assert "rebuild_ledger.py" in str(raised.value)
+    assert path.read_bytes() == before
+    assert backups_of(path) == []
+
+
 def test_a_look_at_an_older_ledger_shows_it_as_the_newest_and_leaves_it(
     path: Path, steps: list[str]
 ) -> None:
-    build(path, len(steps))
+    build(path, newest_version())
     steps.append(NEXT_STEP)
     before = path.read_bytes()
     ledger = Ledger.peek(path)
@@ -168,7 +213,7 @@ def test_a_look_at_an_older_ledger_shows_it_as_the_newest_and_leaves_it(
 def test_a_step_that_fails_half_way_changes_nothing(
     path: Path, steps: list[str], step: str, told: str
 ) -> None:
-    before = build(path, len(steps))
+    before = build(path, newest_version())
     schema = schema_of(path)
     steps.append(step)
     with pytest.raises(LedgerError, match=told) as raised:
@@ -184,7 +229,7 @@ def test_a_step_that_fails_half_way_changes_nothing(
 
 
 def test_of_several_steps_those_that_worked_stay(path: Path, steps: list[str]) -> None:
-    before = build(path, len(steps))
+    before = build(path, newest_version())
     steps += [NEXT_STEP, "CREATE TABLE extra (a); INSERT INTO nowhere VALUES (1);"]
     with pytest.raises(LedgerError):
         Ledger.open(path)
@@ -194,7 +239,7 @@ def test_of_several_steps_those_that_worked_stay(path: Path, steps: list[str]) -
 
 
 def test_without_a_backup_no_step_is_taken(path: Path, steps: list[str]) -> None:
-    before = build(path, len(steps))
+    before = build(path, newest_version())
     schema = schema_of(path)
     steps.append(NEXT_STEP)
     with files_up_to(path.stat().st_size // 2), pytest.raises(LedgerError, match="disk"):

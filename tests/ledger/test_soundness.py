@@ -17,7 +17,7 @@ from helpers.small_disk import BLOCK, SmallDisk, files_up_to, obey_permissions
 from pagewave.commands.nuke import contents
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, Ledger, PlannedPage, Record
-from pagewave.ledger.location import MOUNTS, network_type, refuse_network
+from pagewave.ledger.soundness import MOUNTS, network_type, refuse_network
 
 PAGE_BYTES = 4096
 LINE_BYTES = 800  # of a result that the echo reader makes
@@ -29,11 +29,11 @@ EVERY_PAGE = Counter(f"{book.replace('/', ':')}:{n}" for book in BOOKS for n in 
 def write_batch(ledger: Ledger, name: str = "b1") -> int:
     """A batch with answers of a few thousand letters each; returns its number."""
     records = [Record(key, f"{name} {key}", 1, None, "{}", "1.jpg", "a" * 64) for key in KEYS]
-    batch = ledger.add_intent(name, "embedded", "m", "p" * 64, "r1", 1, 1, records)
-    ledger.store_lines(batch.id, [(key, b"x" * 3000) for key in KEYS])
+    batch = ledger.batches.add_intent(name, "embedded", "m", "p" * 64, "r1", 1, 1, records)
+    ledger.answers.store_lines(batch.id, [(key, b"x" * 3000) for key in KEYS])
     page = "{" + "y" * 3000 + "}"
     attempts = [Attempt(k, 1, f"{name} {k}", page, "STOP", 9, 9, 0, 0, 0.0) for k in KEYS]
-    ledger.commit_results(batch.id, "SUCCEEDED", None, attempts, [])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, attempts, [])
     return batch.id
 
 
@@ -41,8 +41,8 @@ def write_batch(ledger: Ledger, name: str = "b1") -> int:
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A ledger with one batch."""
     ledger = Ledger.open(tmp_path / "ledger.sqlite")
-    ledger.start_run("r1", "embedded", "m", [PlannedPage(key, 1, 1, 0) for key in KEYS], [])
-    ledger.add_prompt("p" * 64, "page_ocr", "v1.jinja", "text")
+    ledger.runs.start("r1", "embedded", "m", [PlannedPage(key, 1, 1, 0) for key in KEYS], [])
+    ledger.files.add_prompt("p" * 64, "page_ocr", "v1.jinja", "text")
     write_batch(ledger)
     yield ledger
     ledger.close()
@@ -190,7 +190,7 @@ def test_damage_in_the_middle_of_a_run_is_told_in_words(ledger: Ledger, tmp_path
     size = (tmp_path / "ledger.sqlite").stat().st_size
     overwrite(tmp_path / "ledger.sqlite", PAGE_BYTES, size - PAGE_BYTES)
     with pytest.raises(LedgerError, match=r"malformed\. The ledger is damaged"):
-        ledger.attempted_keys()
+        ledger.answers.keys()
     with pytest.raises(LedgerError, match=r"malformed\. The ledger is damaged"):
         write_batch(ledger, "b2")
 
@@ -208,7 +208,7 @@ def test_a_whole_ledger_passes_whatever_a_crash_left(path: Path, tmp_path: Path)
     wal_of(path).write_bytes(bytes(10_000))
     for whole in (copy, path):
         with closing(look(whole)) as ledger:
-            assert ledger.batch(second).status == "collected"
+            assert ledger.batches.get(second).status == "collected"
 
 
 def test_a_restored_copy_without_wal_mode_is_put_back_into_it(path: Path) -> None:
@@ -252,12 +252,12 @@ def test_what_a_full_disk_refuses_is_not_half_kept(
     lines = [(key, b"z" * line_bytes) for key in KEYS]
     ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with files_up_to(50_000), pytest.raises(LedgerError, match="disk") as raised:
-        ledger.store_lines(1, lines)
+        ledger.answers.store_lines(1, lines)
     assert "Then run the same command again" in str(raised.value)
     with closing(Ledger.peek(tmp_path / "ledger.sqlite")) as other:
         assert other.query("SELECT DISTINCT length(line) FROM response")[0][0] == 3000
         # With room again, the same ledger works on, and what it says is kept is kept.
-        ledger.store_lines(1, lines)
+        ledger.answers.store_lines(1, lines)
         assert other.query("SELECT DISTINCT length(line) FROM response")[0][0] == line_bytes
         other.check()
 
@@ -266,9 +266,9 @@ def test_after_a_commit_that_failed_the_next_change_is_kept(ledger: Ledger, tmp_
     with pytest.raises(LedgerError, match="FOREIGN KEY"), ledger.transaction() as db:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("INSERT INTO response VALUES (99, 0, 'k', 'line')")
-    ledger.mark_state(1, "LATER")
+    ledger.batches.mark_state(1, "LATER")
     with closing(look(tmp_path / "ledger.sqlite")) as other:
-        assert other.batch(1).state == "LATER"
+        assert other.batches.get(1).state == "LATER"
 
 
 def test_a_ledger_that_another_program_holds_is_told(
@@ -279,8 +279,8 @@ def test_a_ledger_that_another_program_holds_is_told(
     with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerError, match="Another program holds it"):
-            ledger.mark_state(1, "LATER")
-    ledger.mark_state(1, "LATER")
+            ledger.batches.mark_state(1, "LATER")
+    ledger.batches.mark_state(1, "LATER")
     ledger.close()
 
 
@@ -329,7 +329,7 @@ def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
         head = library.start()
         head.wait_for_create(library)
         with closing(Ledger.peek(library.state / "ledger.sqlite")) as ledger:
-            wait_for(lambda: [b.state for b in ledger.open_batches("embedded")] == ["RUNNING"])
+            wait_for(lambda: [b.state for b in ledger.batches.open("embedded")] == ["RUNNING"])
         empty_wal(library.state / "ledger.sqlite")
         # The results are written twice, as they come and into the ledger.
         disk.fill(int(share_left * len(keys) * LINE_BYTES / BLOCK))
@@ -340,7 +340,7 @@ def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
         assert len(library.events("download")) == (share_left > 0)
         with closing(look(library.state / "ledger.sqlite")) as ledger:
             assert ledger.query("SELECT COUNT(*) FROM response")[0][0] == 0
-            assert len(ledger.open_batches("embedded")) == 1
+            assert len(ledger.batches.open("embedded")) == 1
 
         disk.free()
         library.run()
@@ -411,7 +411,7 @@ def test_network_file_systems_are_known(
 ) -> None:
     table = tmp_path / "mountinfo"
     table.write_text("\n".join(mounts) + "\n")
-    monkeypatch.setattr("pagewave.ledger.location.MOUNTS", table)
+    monkeypatch.setattr("pagewave.ledger.soundness.MOUNTS", table)
     assert network_type(Path(folder)) == found
     if found:
         with pytest.raises(LedgerError, match=rf"{folder} is on a network file system \({found}\)"):
@@ -429,5 +429,5 @@ def test_the_real_table_of_mounts_is_understood(tmp_path: Path) -> None:
 def test_no_table_of_mounts_means_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pagewave.ledger.location.MOUNTS", tmp_path / "none")
+    monkeypatch.setattr("pagewave.ledger.soundness.MOUNTS", tmp_path / "none")
     assert network_type(tmp_path) is None

@@ -25,14 +25,14 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def schedule_of(ledger: Ledger, lane_size: int, *chains: list[str]) -> Schedule:
     """The schedule of a run that has just started."""
     pages = plan(chains, lane_size)
-    ledger.start_run(RUN, "embedded", "gemini-2.5-flash", pages, [])
+    ledger.runs.start(RUN, "embedded", "gemini-2.5-flash", pages, [])
     return Schedule(ledger, RUN, pages)
 
 
 def end_wave(ledger: Ledger, lane: int, number: int, **outcomes: str) -> None:
     """Writes down how a wave ended."""
     rows = [MemberOutcome(key, outcome, False, None) for key, outcome in outcomes.items()]
-    ledger.close_wave(RUN, lane, number, 0.0, rows)
+    ledger.runs.close_wave(RUN, lane, number, 0.0, rows)
 
 
 # The plan
@@ -146,7 +146,7 @@ def test_a_dead_letter_ends_its_chain_in_its_wave(ledger: Ledger) -> None:
 
 def test_a_dead_letter_that_does_not_block_is_passed(ledger: Ledger) -> None:
     pages = plan([A, B], 2)
-    ledger.start_run(RUN, "embedded", "gemini-2.5-flash", pages, [])
+    ledger.runs.start(RUN, "embedded", "gemini-2.5-flash", pages, [])
     schedule = Schedule(ledger, RUN, pages, continues_past_dead_letters=True)
     end_wave(ledger, 1, 1, a1="read", b1="failed")
     end_wave(ledger, 1, 2, a2="dead", b1="dead")
@@ -157,7 +157,7 @@ def test_a_dead_letter_that_does_not_block_is_passed(ledger: Ledger) -> None:
     end_wave(ledger, 1, 3, a3="dead", b2="read")
     assert schedule.waves() == {1: 0}
     assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
-    later = Schedule(ledger, RUN, ledger.run_pages(RUN), continues_past_dead_letters=True)
+    later = Schedule(ledger, RUN, ledger.runs.pages(RUN), continues_past_dead_letters=True)
     assert [later.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
 
 
@@ -172,8 +172,8 @@ def test_lanes_advance_on_their_own(ledger: Ledger) -> None:
 
 
 def test_another_run_is_none_of_its_business(ledger: Ledger) -> None:
-    ledger.start_run("earlier", "embedded", "gemini-2.5-flash", plan([A], 1), [])
-    ledger.close_wave("earlier", 1, 1, 0.0, [MemberOutcome("a1", "read", False, None)])
+    ledger.runs.start("earlier", "embedded", "gemini-2.5-flash", plan([A], 1), [])
+    ledger.runs.close_wave("earlier", 1, 1, 0.0, [MemberOutcome("a1", "read", False, None)])
     schedule = schedule_of(ledger, 1, A)
     assert schedule.is_next(1, 1)
     assert schedule.wave_of("a1") == 1
@@ -184,7 +184,7 @@ def test_a_schedule_built_later_says_the_same(ledger: Ledger) -> None:
     schedule = schedule_of(ledger, 2, A, B)
     end_wave(ledger, 1, 1, a1="failed", b1="read")
     end_wave(ledger, 1, 2, a1="read", b2="dead")
-    later = Schedule(ledger, RUN, ledger.run_pages(RUN))
+    later = Schedule(ledger, RUN, ledger.runs.pages(RUN))
     assert list(later.pages) == list(schedule.pages)
     for key in A + B:
         assert later.wave_of(key) == schedule.wave_of(key)
@@ -240,7 +240,7 @@ def test_a_wave_that_ends_during_a_look_counts_once(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule = schedule_of(ledger, 1, A, B)
-    latest_wave = ledger.latest_wave
+    latest_wave = ledger.runs.latest_wave
 
     def latest_wave_of_then() -> int:
         latest = latest_wave()
@@ -248,7 +248,7 @@ def test_a_wave_that_ends_during_a_look_counts_once(
             end_wave(ledger, 2, 1, b1="read")
         return latest
 
-    monkeypatch.setattr(ledger, "latest_wave", latest_wave_of_then)
+    monkeypatch.setattr(ledger.runs, "latest_wave", latest_wave_of_then)
     end_wave(ledger, 1, 1, a1="read")
     for _ in range(3):
         assert schedule.members(2, 2) == ["b2"]

@@ -69,7 +69,7 @@ def test_every_attempt_is_one_row_with_all_that_is_known(
     assert_all_there_once(ledger, server, ATTEMPTS)
     assert server.posts == [100] * 10
     rows = {row["input"]["page_id"]: row for row in server.rows.values()}
-    batch = ledger.batch(1)
+    batch = ledger.batches.get(1)
     assert batch.submitted_at and batch.collected_at
 
     good = rows[key_of(7)]
@@ -140,21 +140,21 @@ def test_attempts_of_records_not_failures_of_batches_are_told(tmp_path: Path) ->
     ledger = fill(tmp_path / "ledger.sqlite", 1)
     record = Record(key_of(5), "f", 1, None, "{}", "5.jpg", "a")
     for number, counted in enumerate((True, False)):
-        batch = ledger.add_intent(
+        batch = ledger.batches.add_intent(
             f"failing {number}", "gemini", "m", "p" * 64, "r1", 1, 9, [record]
         )
         failure = FailureRow(key_of(5), 1, counted, "APIError", "no")
-        ledger.commit_results(batch.id, "FAILED", "no", [], [failure])
-    assert [row.display_name for row in ledger.waiting_rows(9)] == ["batch 0", "failing 0"]
+        ledger.answers.commit(batch.id, "FAILED", "no", [], [failure])
+    assert [row.display_name for row in ledger.outbox.waiting(9)] == ["batch 0", "failing 0"]
 
 
 def test_a_row_is_part_of_its_attempts_transaction(tmp_path: Path) -> None:
     ledger = fill(tmp_path / "ledger.sqlite", 1)
     with pytest.raises(ZeroDivisionError), ledger.transaction():
         add_batch(ledger, range(A_BATCH, A_BATCH + 3))
-        assert ledger.outbox_counts().waiting == 4
+        assert ledger.outbox.counts().waiting == 4
         raise ZeroDivisionError
-    assert ledger.outbox_counts().waiting == 1
+    assert ledger.outbox.counts().waiting == 1
 
 
 def test_an_attempt_that_is_known_better_later_is_told_again(
@@ -163,11 +163,11 @@ def test_an_attempt_that_is_known_better_later_is_told_again(
     from pagewave.ledger.outbox import add_log_rows
 
     ledger = fill(tmp_path / "ledger.sqlite", 2)
-    in_delivery = [row.id for row in ledger.waiting_rows(9)]
+    in_delivery = [row.id for row in ledger.outbox.waiting(9)]
     with ledger.transaction() as db:
         add_log_rows(db, 1, [key_of(1)])
-    ledger.mark_delivered(in_delivery)
-    assert [row.key for row in ledger.waiting_rows(9)] == [key_of(1)]
+    ledger.outbox.mark_delivered(in_delivery)
+    assert [row.key for row in ledger.outbox.waiting(9)] == [key_of(1)]
 
 
 def test_no_row_is_looked_for_by_reading_a_whole_table(tmp_path: Path) -> None:
@@ -206,14 +206,14 @@ def test_after_trouble_every_row_is_there_once(
     failing = delivery(ledger, timeout_seconds=0.5 if "hang" in answers else 10.0)
     failing.deliver_all()
     good = 100 * (answers.index(None) + 1 if None in answers else 0)
-    assert ledger.outbox_counts() == (ATTEMPTS - good, good, 0)
-    outage = ledger.outage()
+    assert ledger.outbox.counts() == (ATTEMPTS - good, good, 0)
+    outage = ledger.outbox.outage()
     assert outage and outage.failures == 1 and logged in outage.error
     assert caplog.messages == [f"rows for Braintrust stay in the ledger for now: {outage.error}"]
-    while ledger.outbox_counts().waiting:
+    while ledger.outbox.counts().waiting:
         failing.deliver_all()
     assert_all_there_once(ledger, server, ATTEMPTS)
-    assert ledger.outage() is None
+    assert ledger.outbox.outage() is None
     assert server.logins == 1
 
 
@@ -223,7 +223,7 @@ def test_refused_connections(tmp_path: Path, server: BraintrustServer) -> None:
     failing = delivery(ledger)
     for failures in (1, 2):
         failing.deliver_all()
-        outage = ledger.outage()
+        outage = ledger.outbox.outage()
         assert outage and outage.failures == failures
         assert outage.error == f"{server.url} gave no answer (Connection refused)"
     server.start()
@@ -233,7 +233,7 @@ def test_refused_connections(tmp_path: Path, server: BraintrustServer) -> None:
     add_batch(ledger, range(ATTEMPTS, ATTEMPTS + 5))
     server.stop()
     failing.deliver_all()
-    assert ledger.outbox_counts().waiting == 5
+    assert ledger.outbox.counts().waiting == 5
     server.start()
     failing.deliver_all()
     assert_all_there_once(ledger, server, ATTEMPTS + 5)
@@ -264,7 +264,7 @@ def test_a_wrong_key_is_said_once_and_asked_once(
     background.finish(10, NEVER)
     assert server.logins == 2
     assert len([line for line in caplog.messages if "BRAINTRUST_API_KEY" in line]) == 1
-    assert ledger.outbox_counts().waiting == 3
+    assert ledger.outbox.counts().waiting == 3
     server.key = KEY
     delivery(ledger).deliver_all()
     assert_all_there_once(ledger, server, 3)
@@ -277,7 +277,7 @@ def test_a_key_that_is_withdrawn_meanwhile(tmp_path: Path, server: BraintrustSer
     server.key = "another"
     with pytest.raises(KeyRefused, match="answered 401"):
         delivering.deliver_all()
-    assert ledger.outbox_counts() == (100, 100, 0)
+    assert ledger.outbox.counts() == (100, 100, 0)
 
 
 @pytest.mark.parametrize("status", ["413", "500"])
@@ -296,26 +296,26 @@ def test_poisoned_rows_are_found_and_parked(
 
     server.trouble = trouble
     delivering = delivery(ledger)
-    while ledger.outbox_counts().delivered < ATTEMPTS - len(bad):
+    while ledger.outbox.counts().delivered < ATTEMPTS - len(bad):
         delivering.deliver_all()
     assert requests < 100
     assert pages_in(server.rows) == sorted({key_of(n) for n in range(ATTEMPTS)} - bad)
     # Rows of later waves are not held up, and at last the bad ones are left alone.
     for later in range(ATTEMPTS, ATTEMPTS + 30 * A_BATCH, A_BATCH):
-        if ledger.outbox_counts().waiting == 0:
+        if ledger.outbox.counts().waiting == 0:
             break
         add_batch(ledger, range(later, later + 1))
         while key_of(later) not in pages_in(server.rows):
             delivering.deliver_all()
-    assert {row["key"] for row in ledger.parked_rows()} == bad
-    for row in ledger.parked_rows():
+    assert {row["key"] for row in ledger.outbox.parked()} == bad
+    for row in ledger.outbox.parked():
         assert row["refusals"] == PARK_AFTER_REFUSALS
         assert f"answered {status}" in row["last_error"]
 
     server.trouble = lambda rows: None
-    assert ledger.retry_parked() == len(bad)
+    assert ledger.outbox.retry_parked() == len(bad)
     delivering.deliver_all()
-    assert ledger.outbox_counts()[::2] == (0, 0)
+    assert ledger.outbox.counts()[::2] == (0, 0)
     assert bad <= set(pages_in(server.rows))
 
 
@@ -336,7 +336,7 @@ def test_a_service_that_refuses_everything_parks_nothing(
     for _ in range(5):
         delivering.deliver_all()
     assert requests <= 5 * (PROBES + 2)
-    assert ledger.outbox_counts() == (ATTEMPTS, 0, 0)
+    assert ledger.outbox.counts() == (ATTEMPTS, 0, 0)
     server.trouble = lambda rows: None
     delivering.deliver_all()
     assert_all_there_once(ledger, server, ATTEMPTS)
@@ -349,8 +349,8 @@ def test_a_row_that_cannot_be_made_holds_up_no_other(
     with ledger.transaction() as db:
         db.execute("UPDATE record SET generation_config = 'no JSON' WHERE key = ?", (key_of(2),))
     delivery(ledger).deliver_all()
-    assert ledger.outbox_counts() == (0, 4, 1)
-    assert "JSONDecodeError" in ledger.parked_rows()[0]["last_error"]
+    assert ledger.outbox.counts() == (0, 4, 1)
+    assert "JSONDecodeError" in ledger.outbox.parked()[0]["last_error"]
 
 
 # In the background

@@ -35,9 +35,9 @@ def reading(tmp_path: Path, quiet_server: EmbeddedProcess) -> Reading:
 def intended(reading: Reading, *records: Record) -> Batch:
     """A batch that the ledger intends to send."""
     ledger = reading.session.ledger
-    ledger.start_run("r1", "embedded", "m", [], [])
-    ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
-    return ledger.add_intent("b1", "embedded", "m", "p", "r1", 1, 1, records)
+    ledger.runs.start("r1", "embedded", "m", [], [])
+    ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
+    return ledger.batches.add_intent("b1", "embedded", "m", "p", "r1", 1, 1, records)
 
 
 def record(key: str, context: str | None = None, image: Path | str = "1.jpg") -> Record:
@@ -181,7 +181,7 @@ def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(
     reading: Reading, quiet_server: EmbeddedProcess
 ) -> None:
     reading.run()
-    [batch] = reading.session.ledger.batches()
+    [batch] = reading.session.ledger.batches.all()
     assert batch.name
     remote = reading.session.client.get(batch.name)
     assert remote

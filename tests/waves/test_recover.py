@@ -1,7 +1,6 @@
 """After a crash: what was paid for is kept, what was in doubt is settled, nothing is left over."""
 
 import re
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process, undone
 from helpers.reading import QUICK, Reading
 from pagewave import crash_points as crash
-from pagewave.ledger import LOST, UNKNOWN, Batch, Ledger, Record
-from pagewave.ledger.migrations import MIGRATIONS
+from pagewave.ledger import LOST, UNKNOWN, Batch, Record
+from pagewave.ledger.runs import Runs
 from pagewave.plan.targets import Command
 from pagewave.waves.recover import clear_up, find_doubtful
 
@@ -168,42 +167,16 @@ def test_a_clock_that_was_set_back_makes_nothing_be_read_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, player: Player
 ) -> None:
     assert player.play() == "ok"
-    start_run = Ledger.start_run
+    start_run = Runs.start
 
     def start_in_the_future(*arguments: Any) -> None:
         with monkeypatch.context() as patch:
             patch.setattr("time.time", lambda: 4e9)
             start_run(*arguments)
 
-    monkeypatch.setattr(Ledger, "start_run", start_in_the_future)
+    monkeypatch.setattr(Runs, "start", start_in_the_future)
     assert player.play(Command(force_all=True)) == "ok"
     assert inferences(player) == {FIRST: 2, SECOND: 2}
-
-
-def test_an_older_ledger_keeps_its_uploads_and_rebuilds(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.sqlite"
-    before = next(n for n, step in enumerate(MIGRATIONS) if "TABLE service_file" in step)
-    with sqlite3.connect(path) as db:
-        db.executescript("".join(MIGRATIONS[:before]) + f"PRAGMA user_version = {before};")
-        db.execute("INSERT INTO run VALUES ('r1', 0, 0, 'ok', 'gemini', 'm')")
-        db.execute("INSERT INTO prompt VALUES ('p', 'page_ocr', 'v1.jinja', 'text', 0)")
-        for number, status in enumerate(["collected", "submitted"], 1):
-            db.execute(
-                "INSERT INTO batch (id, display_name, engine, model, prompt_sha256, run_id, lane,"
-                " wave, status, input_file, intent_at, creating_at)"
-                f" VALUES ({number}, 'b{number}', 'gemini', 'm', 'p', 'r1', 1, {number},"
-                f" '{status}', 'files/in{number}', {number}00, {number}00)"
-            )
-        db.execute("INSERT INTO upload VALUES ('gemini', 'abc', 'files/image', 'uri', 4e9)")
-        db.execute("INSERT INTO rebuild VALUES ('k', 150, 'r1')")
-    db.close()
-    ledger = Ledger.open(path)
-    assert ledger.uploaded_image("gemini", "abc", 0) == ("files/image", "uri")
-    assert ledger.release_files("gemini") == ["files/image"]
-    assert ledger.uploaded_image("gemini", "abc", 0) is None
-    ledger.mark_abandoned(2, "for the test")
-    assert ledger.release_files("gemini") == ["files/image", "files/in2"]
-    assert ledger.rebuilds() == {"k": 1}
 
 
 def test_what_is_in_flight_after_two_crashes_is_known_without_the_ledger(tmp_path: Path) -> None:
@@ -283,17 +256,17 @@ def test_a_batch_that_can_not_be_collected_at_the_start_is_left_to_its_wave(
 def given_up(reading: Reading, display_name: str, name: str | None, state: str) -> Batch:
     """A batch of one record that the ledger holds for lost, or of which it knows no name."""
     ledger = reading.session.ledger
-    ledger.start_run("r1", "embedded", "m", [], [])
-    ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
+    ledger.runs.start("r1", "embedded", "m", [], [])
+    ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
     record = Record(reading.keys[0], "f1", 1, None, "{}", "1.jpg", "a")
-    batch = ledger.add_intent(display_name, "embedded", "m", "p", "r1", 1, 1, [record])
-    ledger.mark_creating(batch.id, "files/in")
+    batch = ledger.batches.add_intent(display_name, "embedded", "m", "p", "r1", 1, 1, [record])
+    ledger.batches.mark_creating(batch.id, "files/in")
     if name:
-        ledger.mark_submitted(batch.id, name)
-        ledger.give_up(batch.id, state, None, [], [])
+        ledger.batches.mark_submitted(batch.id, name)
+        ledger.answers.give_up(batch.id, state, None, [], [])
     else:
-        ledger.mark_abandoned(batch.id, "it did not turn up", state)
-    return ledger.batch(batch.id)
+        ledger.batches.mark_abandoned(batch.id, "it did not turn up", state)
+    return ledger.batches.get(batch.id)
 
 
 def test_what_was_given_up_on_is_looked_for_now_and_then(
@@ -320,7 +293,7 @@ def test_a_batch_whose_name_is_known_is_not_taken_for_its_twin(
     batch = given_up(reading, display_name, later, LOST)
     find_doubtful(reading.session)
     assert earlier != later
-    [known] = reading.session.ledger.batches()
+    [known] = reading.session.ledger.batches.all()
     assert (known.id, known.name, known.status) == (batch.id, later, "collected")
 
 

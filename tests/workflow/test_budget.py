@@ -159,10 +159,10 @@ def test_a_budget_needs_a_price(tmp_path: Path, key: str) -> None:
 def ledger_with(path: Path, **columns: Any) -> tuple[Ledger, int]:
     """A ledger with one batch of two records, of which the batch row is changed as told."""
     ledger = Ledger.open(path / "ledger.sqlite")
-    ledger.add_prompt("p", "n", "t", "text")
-    ledger.start_run("r", "gemini", "m", [], [])
+    ledger.files.add_prompt("p", "n", "t", "text")
+    ledger.runs.start("r", "gemini", "m", [], [])
     records = [Record(k, k, 1, None, "{}", "i", "s", 10, 10, 0.01, 0.5) for k in ("a", "b")]
-    batch = ledger.add_intent("d", "gemini", "m", "p", "r", 1, 1, records)
+    batch = ledger.batches.add_intent("d", "gemini", "m", "p", "r", 1, 1, records)
     with ledger.transaction() as db:
         for name, value in columns.items():
             db.execute(f"UPDATE batch SET {name} = ?", (value,))
@@ -185,9 +185,9 @@ def test_what_may_have_been_paid_for_is_held(
     tmp_path: Path, columns: dict[str, Any], held: float
 ) -> None:
     ledger, _ = ledger_with(tmp_path, **columns)
-    assert sum(cost.max_usd or 0 for cost in ledger.costs("gemini")) == held
-    assert ledger.costs("gemini", "r") == ledger.costs("gemini")
-    assert ledger.costs("gemini", "other") == ledger.costs("embedded") == []
+    assert sum(cost.max_usd or 0 for cost in ledger.spending.costs("gemini")) == held
+    assert ledger.spending.costs("gemini", "r") == ledger.spending.costs("gemini")
+    assert ledger.spending.costs("gemini", "other") == ledger.spending.costs("embedded") == []
 
 
 def test_an_answer_without_a_count_of_tokens_is_as_dear_as_can_be(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_an_answer_without_a_count_of_tokens_is_as_dear_as_can_be(tmp_path: Path
                 " VALUES (?, ?, 1, ?, 0, ?, 7, 3, ?, 0)",
                 (batch_id, key, key, tokens, usd),
             )
-    costs = {cost.metered: cost for cost in ledger.costs("gemini")}
+    costs = {cost.metered: cost for cost in ledger.spending.costs("gemini")}
     assert (costs[True].usd, costs[True].output_tokens) == (0.02, 10)
     assert costs[False].max_usd == 0.5
 

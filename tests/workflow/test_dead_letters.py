@@ -148,12 +148,12 @@ def demand_of(
     settings = load_settings(config, library.root)
     ledger = Ledger.open(library.root / "ledger.sqlite")
     for key in dead:
-        ledger.start_run(key, "embedded", "m", [PlannedPage(key, 1, 1, 0)], [])
-        ledger.add_prompt("p", "page_ocr", "v1.jinja", "text")
+        ledger.runs.start(key, "embedded", "m", [PlannedPage(key, 1, 1, 0)], [])
+        ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
         record = Record(key, key, 1, None, "{}", "1.jpg", "a")
-        batch = ledger.add_intent(key, "embedded", "m", "p", key, 1, 1, [record])
+        batch = ledger.batches.add_intent(key, "embedded", "m", "p", key, 1, 1, [record])
         failures = [FailureRow(key, n, True, "Truncated", "cut off") for n in (1, 2, 3)]
-        ledger.commit_results(batch.id, "SUCCEEDED", None, [], failures)
+        ledger.answers.commit(batch.id, "SUCCEEDED", None, [], failures)
     prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
     workspace = Workspace(settings, scan(settings), ledger, prompt)
     for key in files:

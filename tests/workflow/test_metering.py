@@ -106,7 +106,9 @@ def test_so_do_summary_and_monitor(gemini: tuple[Library, str]) -> None:
         history = page_history(session.ledger, PageImages(session.settings), FIRST)
         assert [attempt["thoughts_tokens"] for attempt in history["attempts"]] == [900, 900]
         # What the next pages are expected to take: failed attempts are paid for as well.
-        measured = session.ledger.measured("gemini", "gemini-2.5-flash", session.prompt.sha256)
+        measured = session.ledger.spending.measured(
+            "gemini", "gemini-2.5-flash", session.prompt.sha256
+        )
         assert measured[:3] == (2, 1500.0, 1500.0)
 
 

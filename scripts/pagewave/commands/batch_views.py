@@ -64,12 +64,12 @@ class Settled:
 
 def open_views(ledger: Ledger, settings: Settings) -> list[BatchView]:
     """Batches that were intended or sent and are not collected yet, of any engine, oldest first."""
-    return [_view(ledger, settings, batch) for batch in ledger.batches() if batch.is_open]
+    return [_view(ledger, settings, batch) for batch in ledger.batches.all() if batch.is_open]
 
 
 def all_views(ledger: Ledger, settings: Settings, limit: int | None = None) -> list[BatchView]:
     """All batches that ever were, or the newest `limit`, oldest first."""
-    batches = ledger.batches()
+    batches = ledger.batches.all()
     chosen = batches[-limit:] if limit else batches
     return [_view(ledger, settings, batch) for batch in chosen]
 
@@ -88,10 +88,10 @@ def expected_usd(ledger: Ledger, settings: Settings, batch: Batch) -> float | No
     """About what an open batch will cost: as was expected when it was sent."""
     if batch.engine != "gemini":
         return 0.0
-    template = ledger.query("SELECT template FROM prompt WHERE sha256 = ?", batch.prompt_sha256)
+    template = ledger.files.template(batch.prompt_sha256)
     return total_usd(
-        _expected_usd(settings, batch.model, record, len(template[0][0]))
-        for record in ledger.records(batch.id)
+        _expected_usd(settings, batch.model, record, len(template or ""))
+        for record in ledger.batches.records(batch.id)
     )
 
 
@@ -132,7 +132,7 @@ def live_states(
             states[view.display_name] = "LOST"
         elif view.status == "creating":
             states[view.display_name] = "NOT LISTED"
-    known = {batch.display_name for batch in session.ledger.batches()}
+    known = {batch.display_name for batch in session.ledger.batches.all()}
     orphans = [
         Orphan(b.name, b.display_name, b.model, b.state, moment(b.created_at))
         for b in ours
@@ -149,7 +149,7 @@ def cancel(session: Session, name: str) -> list[tuple[str, str]]:
     Raises:
         DataError: there is no such batch, or it is not at the service (yet).
     """
-    batches = [batch for batch in session.ledger.open_batches(session.engine) if batch.name]
+    batches = [batch for batch in session.ledger.batches.open(session.engine) if batch.name]
     if name == "all":
         names = [batch.name for batch in batches if batch.name]
     else:
@@ -172,10 +172,10 @@ def cancel(session: Session, name: str) -> list[tuple[str, str]]:
 def reconcile(session: Session) -> list[Settled]:
     """Settle the batches of unknown fate now, as the next run would when it begins."""
     unsettled = [
-        b.id for b in session.ledger.open_batches(session.engine) if b.status != "submitted"
+        b.id for b in session.ledger.batches.open(session.engine) if b.status != "submitted"
     ]
     settle_intents(session)
-    settled = [session.ledger.batch(batch_id) for batch_id in unsettled]
+    settled = [session.ledger.batches.get(batch_id) for batch_id in unsettled]
     return [Settled(b.display_name, b.name, b.status, b.error) for b in settled]
 
 
@@ -183,7 +183,7 @@ def _view(ledger: Ledger, settings: Settings, batch: Batch) -> BatchView:
     price = (
         expected_usd(ledger, settings, batch)
         if batch.is_open
-        else ledger.batch_totals(batch.id)["usd"]
+        else ledger.answers.totals(batch.id)["usd"]
     )
     return BatchView(
         name=batch.name,
@@ -195,7 +195,7 @@ def _view(ledger: Ledger, settings: Settings, batch: Batch) -> BatchView:
         wave=batch.wave,
         status=batch.status,
         state=batch.state,
-        records=len(ledger.records(batch.id)),
+        records=len(ledger.batches.records(batch.id)),
         usd=price,
         estimated=batch.is_open,
         sent_at=moment(batch.submitted_at),

@@ -78,7 +78,7 @@ def summarize(ledger: Ledger, limits: Execution, selection: Selection) -> Summar
         failures=len(failures),
         uncleared=sum(failure.cleared_at is None for failure in failures),
         pages=len(pages),
-        pages_read_since=len(pages & ledger.attempted_keys()),
+        pages_read_since=len(pages & ledger.answers.keys()),
         dead_letters=dead_letters(ledger, limits, selection),
         by_error_type=group(ledger, limits, selection, "error_type"),
     )
@@ -112,7 +112,7 @@ def dead_letters(ledger: Ledger, limits: Execution, selection: Selection) -> lis
     """Dead letters with the failure that each ended with, by key."""
     failures = [f for f in _selected(ledger, selection) if f.cleared_at is None]
     last = {(failure.key, failure.engine): failure for failure in failures}
-    counts = {engine: ledger.failure_counts(engine) for _, engine in last}
+    counts = {engine: ledger.failures.counts(engine) for _, engine in last}
     return [
         DeadLetter(
             key,
@@ -131,7 +131,7 @@ def history(ledger: Ledger, key: str) -> list[dict[str, Any]]:
     Raises:
         DataError: the page has none; names the nearest that has.
     """
-    failures = ledger.failures()
+    failures = ledger.failures.all()
     rows = [_full(ledger, failure) for failure in failures if nfc(failure.key) == nfc(key)]
     if not rows:
         raise unknown_keys([key], (failure.key for failure in failures))
@@ -158,11 +158,8 @@ def clearable(ledger: Ledger, selection: Selection) -> list[tuple[str, int, int]
     Raises:
         DataError: a page named by its key has none.
     """
-    rows = ledger.query(
-        "SELECT key, SUM(counted), SUM(1 - counted) FROM failure WHERE cleared_at IS NULL"
-        " GROUP BY key ORDER BY key"
-    )
-    found = [(str(key), int(own), int(batches)) for key, own, batches in rows if key in selection]
+    rows = [(key, *counts) for key, counts in ledger.failures.uncleared().items()]
+    found = [row for row in rows if row[0] in selection]
     if missing := selection.keys - {nfc(key) for key, _, _ in found}:
         raise unknown_keys(sorted(missing), (row[0] for row in rows))
     return found
@@ -179,7 +176,7 @@ def unknown_keys(keys: Sequence[str], known: Iterable[str]) -> DataError:
 
 
 def _selected(ledger: Ledger, selection: Selection) -> list[LoggedFailure]:
-    return [failure for failure in ledger.failures() if failure.key in selection]
+    return [failure for failure in ledger.failures.all() if failure.key in selection]
 
 
 def _dead(
@@ -190,13 +187,15 @@ def _dead(
     return {
         (key, engine)
         for engine in {engine for _, engine in failed}
-        for key in ledger.dead_letters(engine, limits.max_retries, limits.max_batch_failures)
+        for key in ledger.failures.dead_letters(
+            engine, limits.max_retries, limits.max_batch_failures
+        )
         if (key, engine) in failed
     }
 
 
 def _full(ledger: Ledger, failure: LoggedFailure) -> dict[str, Any]:
-    values = ledger.failure_in_full(failure.id)
+    values = ledger.failures.in_full(failure.id)
     del values["extracted_text"]  # the view has it for queries of old; it is the raw text
     return values | {
         "counted": failure.counted == 1,

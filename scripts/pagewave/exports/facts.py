@@ -75,11 +75,11 @@ def _facts_of(workspace: Workspace, page: Page) -> PageFacts:
 
 def _provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
     """How a page's answer came about; None where its file was not written by pagewave."""
-    rows = ledger.provenance(page.key)
+    rows = ledger.files.provenance(page.key)
     if not rows:
         return None
     row = dict(rows[0])
-    row["flags"] = [flag._asdict() for flag in ledger.flags_of(row.pop("attempt_id"))]
+    row["flags"] = [flag._asdict() for flag in ledger.answers.flags(row.pop("attempt_id"))]
     for told_elsewhere in ("key", "written_at", "run_id"):
         del row[told_elsewhere]
     row["generation_config"] = json.loads(row["generation_config"])

@@ -66,7 +66,9 @@ def upload_requests(
         UploadFailed: the service does not take it.
         ServiceError: the service refuses all uploads, or is not there.
     """
-    configs = {r.key: json.loads(r.generation_config) for r in session.ledger.records(batch.id)}
+    configs = {
+        r.key: json.loads(r.generation_config) for r in session.ledger.batches.records(batch.id)
+    }
     schema = response_schema(session.prompt.page_model)
     path = session.request_file(batch.display_name)
     with explained(path):
@@ -80,14 +82,16 @@ def upload_requests(
 
 def _reusable(session: Session, sha256: str) -> str | None:
     """URI of an image that the service still has: it is asked, as files may go early."""
-    known = session.ledger.uploaded_image(session.engine, sha256, time.time() + LIFE_LEFT_SECONDS)
+    known = session.ledger.files.uploaded_image(
+        session.engine, sha256, time.time() + LIFE_LEFT_SECONDS
+    )
     if not known:
         return None
     name, uri = known
     file = session.client.file(name)
     if file and file.state == "ACTIVE":
         return uri
-    session.ledger.forget_files(session.engine, [name])
+    session.ledger.files.forget(session.engine, [name])
     return None
 
 
@@ -115,7 +119,7 @@ def upload(
     def new_name() -> str:
         name = unused_name()
         expires_at = time.time() + UPLOAD_LIFE_SECONDS
-        session.ledger.add_file(
+        session.ledger.files.add(
             session.engine, name, expires_at, image_sha256=image_sha256, batch_id=batch_id
         )
         return name
@@ -123,7 +127,7 @@ def upload(
     patience = session.settings.files.processing_seconds
     file = session.client.upload(path, mime_type, display_name, patience, new_name)
     crash.point("file-uploaded")
-    session.ledger.confirm_file(session.engine, file.name, file.uri, file.expires_at)
+    session.ledger.files.confirm(session.engine, file.name, file.uri, file.expires_at)
     return file
 
 
@@ -134,13 +138,13 @@ def unused_name() -> str:
 
 def delete_files_of(session: Session, batch_id: int) -> None:
     """Delete what a collected batch leaves, but for what the next attempts need."""
-    _delete(session, session.ledger.release_files_of(batch_id))
+    _delete(session, session.ledger.files.release_of(batch_id))
 
 
 def delete_unneeded_files(session: Session) -> None:
     """Delete every file of ours that no open batch needs, whoever left it."""
-    session.ledger.forget_expired_files(session.engine)
-    _delete(session, session.ledger.release_files(session.engine))
+    session.ledger.files.forget_expired(session.engine)
+    _delete(session, session.ledger.files.release(session.engine))
 
 
 def _delete(session: Session, names: list[str]) -> None:
@@ -165,4 +169,4 @@ def _delete(session: Session, names: list[str]) -> None:
                 log.warning("uploaded files could not be deleted, later then (%s)", error)
                 pool.shutdown(wait=False, cancel_futures=True)
     if deleted:
-        session.ledger.forget_files(session.engine, deleted)
+        session.ledger.files.forget(session.engine, deleted)

@@ -4,7 +4,10 @@ It is the truth about what was asked and paid for; what a run does next follows 
 set alone. One process writes it (Snakemake's head); others may read it at any time (WAL).
 """
 
-from pagewave.ledger.answers import Answers, Attempt
+import sqlite3
+from pathlib import Path
+
+from pagewave.ledger.answers import Answers, Attempt, Flag, FlaggedPage
 from pagewave.ledger.batches import (
     DOUBT_SECONDS,
     LOST,
@@ -15,14 +18,29 @@ from pagewave.ledger.batches import (
     Batches,
     Record,
 )
+from pagewave.ledger.connection import Connection
 from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedFailure
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
-from pagewave.ledger.flags import Flag, FlaggedPage, Flags
 from pagewave.ledger.history import BatchHistory, History, WaveHistory
-from pagewave.ledger.location import refuse_network
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
-from pagewave.ledger.runs import COMPARISON_MARK, MemberOutcome, PlannedPage, Runs
-from pagewave.ledger.spending import Cost, EstimateAndActual, Measured, Spending
+from pagewave.ledger.runs import (
+    COMPARISON_MARK,
+    MemberOutcome,
+    Outcome,
+    PlannedPage,
+    RunOutcome,
+    RunRow,
+    Runs,
+)
+from pagewave.ledger.soundness import refuse_network
+from pagewave.ledger.spending import (
+    Cost,
+    EstimateAndActual,
+    Measured,
+    PageCost,
+    RunCost,
+    Spending,
+)
 from pagewave.ledger.trouble import explained
 
 __all__ = [
@@ -50,8 +68,13 @@ __all__ = [
     "Origin",
     "Outage",
     "OutboxCounts",
+    "Outcome",
+    "PageCost",
     "PlannedPage",
     "Record",
+    "RunCost",
+    "RunOutcome",
+    "RunRow",
     "UsedTemplate",
     "WaveHistory",
     "explained",
@@ -59,5 +82,19 @@ __all__ = [
 ]
 
 
-class Ledger(Runs, Batches, Answers, Spending, Flags, Failures, Files, Outbox, History):
-    """All that can be asked of the ledger, and written to it, by subject."""
+class Ledger(Connection):
+    """The open file, with a shelf for each subject.
+
+    `transaction` and `snapshot` hold for all shelves: they share the one connection.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self.runs = Runs(self)
+        self.batches = Batches(self)
+        self.answers = Answers(self)
+        self.failures = Failures(self)
+        self.files = Files(self)
+        self.outbox = Outbox(self)
+        self.spending = Spending(self)
+        self.history = History(self)

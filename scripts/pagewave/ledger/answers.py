@@ -1,14 +1,29 @@
-"""What batches brought: raw lines, attempts, stored answers."""
+"""What batches brought: raw lines, attempts, stored answers, and the flags of answers."""
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
 from pagewave.ledger.failures import FailureRow, clear_failures, insert_failures, is_comparison
-from pagewave.ledger.flags import Flag, add_flags
 from pagewave.ledger.outbox import add_log_rows
+
+
+class Flag(NamedTuple):
+    """A doubt: the guard that found it, and what it found."""
+
+    what: str
+    message: str
+
+
+class FlaggedPage(NamedTuple):
+    """A flag of the answer that a page's file holds."""
+
+    key: str
+    what: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +80,26 @@ def insert_attempts(
     )
 
 
-class Answers(Connection):
-    """What the ledger knows of answers."""
+def add_flags(
+    db: sqlite3.Connection, batch_id: int, flags: Mapping[str, Iterable[Flag]], now: float
+) -> None:
+    """Write down the flags of a batch's attempts, by key, inside of a transaction."""
+    db.executemany(
+        "INSERT INTO flag (attempt_id, key, what, message, created_at)"
+        " SELECT id, key, ?, ?, ? FROM attempt WHERE batch_id = ? AND key = ?",
+        [(*flag, now, batch_id, key) for key, found in flags.items() for flag in found],
+    )
+
+
+class Answers(Shelf):
+    """Result lines, the attempts made of them, and the flags of those that were taken."""
 
     keeps_log_rows = True
     """Are attempts noted in the outbox? Off where nobody is to be told of them."""
 
     def store_lines(self, batch_id: int, lines: Iterable[tuple[str | None, bytes]]) -> None:
         """Keep the raw lines of a batch's result, with the key each one names."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO response VALUES (?, ?, ?, ?)",
                 [(batch_id, number, key, line) for number, (key, line) in enumerate(lines)],
@@ -81,12 +107,12 @@ class Answers(Connection):
 
     def lines(self, batch_id: int) -> list[bytes]:
         """The raw lines of a batch's result as they were stored: all or none."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT line FROM response WHERE batch_id = ? ORDER BY line_number", batch_id
         )
         return [row[0] for row in rows]
 
-    def commit_results(
+    def commit(
         self,
         batch_id: int,
         state: str,
@@ -102,7 +128,7 @@ class Answers(Connection):
         `at`: when, in Unix seconds; None is now.
         """
         now = time.time() if at is None else at
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             changed = db.execute(
                 "UPDATE batch SET status = 'collected', state = ?, error = ?, collected_at = ?"
                 " WHERE id = ? AND status != 'collected'",
@@ -144,7 +170,7 @@ class Answers(Connection):
             attempts: what is paid for in all likelihood.
         """
         now = time.time()
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             rows = db.execute(
                 "UPDATE batch SET status = 'abandoned', state = ?, error = ?"
                 " WHERE id = ? AND status = 'submitted' RETURNING engine",
@@ -167,9 +193,9 @@ class Answers(Connection):
             tried = {a.key for a in attempts} | {f.key for f in failures if f.counted}
             add_log_rows(db, batch_id, sorted(tried))
 
-    def stored_answer(self, fingerprint: str, after_batch: int = 0) -> int | None:
+    def stored(self, fingerprint: str, after_batch: int = 0) -> int | None:
         """The newest good attempt with this fingerprint, of a batch after `after_batch`."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT MAX(id) FROM attempt WHERE fingerprint = ? AND ok AND batch_id > ?",
             fingerprint,
             after_batch,
@@ -178,20 +204,22 @@ class Answers(Connection):
 
     def attempt(self, attempt_id: int) -> Attempt:
         """One attempt by its number in the ledger."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT key, number, fingerprint, page, finish_reason, prompt_tokens, output_tokens,"
             " thoughts_tokens, cached_tokens, usd FROM attempt WHERE id = ?",
             attempt_id,
         )
         return Attempt(*rows[0])
 
-    def attempt_page(self, attempt_id: int) -> str:
+    def page(self, attempt_id: int) -> str:
         """The validated page (JSON) of a good attempt."""
-        return str(self.query("SELECT page FROM attempt WHERE id = ?", attempt_id)[0][0])
+        return str(
+            self._connection.query("SELECT page FROM attempt WHERE id = ?", attempt_id)[0][0]
+        )
 
-    def answer_before(self, key: str, at: float) -> str | None:
+    def before(self, key: str, at: float) -> str | None:
         """The newest good answer (JSON) that a page had at a time in Unix seconds."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT page FROM attempt WHERE key = ? AND ok AND created_at <= ?"
             " ORDER BY created_at DESC, id DESC LIMIT 1",
             key,
@@ -201,16 +229,45 @@ class Answers(Connection):
 
     def attempt_with(self, key: str, page: str) -> int | None:
         """The newest good attempt of this page that brought this very answer (JSON)."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT MAX(id) FROM attempt WHERE key = ? AND ok AND page = ?", key, page
         )
         return rows[0][0] if rows else None
 
-    def attempted_keys(self) -> set[str]:
+    def keys(self) -> set[str]:
         """Keys with at least one good attempt, under whatever fingerprint."""
-        return {row[0] for row in self.query("SELECT DISTINCT key FROM attempt WHERE ok")}
+        return {
+            row[0] for row in self._connection.query("SELECT DISTINCT key FROM attempt WHERE ok")
+        }
 
-    def batch_totals(self, batch_id: int) -> dict[str, int | float | None]:
+    def totals(self, batch_id: int) -> dict[str, int | float | None]:
         """What a collected batch brought: answers, good ones, tokens, USD (None: price unknown)."""
-        rows = self.query("SELECT * FROM batch_totals WHERE batch_id = ?", batch_id)
+        rows = self._connection.query("SELECT * FROM batch_totals WHERE batch_id = ?", batch_id)
         return {name: rows[0][name] for name in rows[0].keys() if name != "batch_id"}  # noqa: SIM118
+
+    # Flags
+
+    def flags(self, attempt_id: int | None) -> list[Flag]:
+        """The flags of an attempt; none of no attempt."""
+        rows = self._connection.query(
+            "SELECT what, message FROM flag WHERE attempt_id = ? ORDER BY id", attempt_id
+        )
+        return [Flag(*row) for row in rows]
+
+    def flagged_in_run(self, run_id: str) -> dict[str, int]:
+        """How many of the pages that a run read or took have a flag, by guard."""
+        rows = self._connection.query(
+            "SELECT f.what, COUNT(DISTINCT p.key) FROM flag f"
+            " JOIN wave_page p ON p.attempt_id = f.attempt_id JOIN wave w ON w.id = p.wave_id"
+            " WHERE w.run_id = ? GROUP BY f.what ORDER BY f.what",
+            run_id,
+        )
+        return {row[0]: int(row[1]) for row in rows}
+
+    def flagged_pages(self) -> list[FlaggedPage]:
+        """The flags of all answers on file, by key."""
+        rows = self._connection.query(
+            "SELECT p.key, f.what, f.message FROM flag f JOIN page p ON p.attempt_id = f.attempt_id"
+            " ORDER BY p.key, f.id"
+        )
+        return [FlaggedPage(*row) for row in rows]

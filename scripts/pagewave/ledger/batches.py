@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
 from pagewave.redaction import hide_keys
 
 OPEN_STATUSES = ("intent", "creating", "submitted")
@@ -69,8 +69,8 @@ class Batch:
         return self.status in OPEN_STATUSES
 
 
-class Batches(Connection):
-    """What the ledger knows of batches."""
+class Batches(Shelf):
+    """Batches and the records in them, from the intent to the results."""
 
     def add_intent(
         self,
@@ -84,7 +84,7 @@ class Batches(Connection):
         records: Sequence[Record],
     ) -> Batch:
         """Write down a batch before anything of it is sent."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             batch_id = db.execute(
                 "INSERT INTO batch (display_name, engine, model, prompt_sha256, run_id, lane, wave,"
                 " status, intent_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'intent', ?)",
@@ -96,7 +96,7 @@ class Batches(Connection):
                 [(batch_id, *astuple(record)) for record in records],
             )
             assert batch_id is not None
-        return self.batch(batch_id)
+        return self.get(batch_id)
 
     def mark_creating(self, batch_id: int, input_file: str) -> None:
         """The create call is about to be sent: from now on the batch may exist."""
@@ -143,8 +143,8 @@ class Batches(Connection):
 
         Each create call has a display name of its own, so that each batch can be told from others.
         """
-        with self.transaction():
-            old = self.batch(batch_id)
+        with self._connection.transaction():
+            old = self.get(batch_id)
             self.mark_abandoned(batch_id, "it did not turn up; sent again", UNKNOWN)
             return self.add_intent(
                 display_name,
@@ -159,8 +159,8 @@ class Batches(Connection):
 
     def add_twin(self, batch_id: int, name: str) -> None:
         """A second batch came of the one create call: what it brings is taken in later."""
-        twin = f"{self.batch(batch_id).display_name} twin {name}"
-        with self.transaction() as db:
+        twin = f"{self.get(batch_id).display_name} twin {name}"
+        with self._connection.transaction() as db:
             known = db.execute("SELECT 1 FROM batch WHERE name = ?", (name,)).fetchone()
             if known:
                 return
@@ -179,30 +179,30 @@ class Batches(Connection):
 
     def _update_batch(self, batch_id: int, **values: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(f"UPDATE batch SET {names} WHERE id = ?", (*values.values(), batch_id))
 
-    def batch(self, batch_id: int) -> Batch:
+    def get(self, batch_id: int) -> Batch:
         """One batch by its number in the ledger."""
-        return Batch(*self.query("SELECT * FROM batch WHERE id = ?", batch_id)[0])
+        return Batch(*self._connection.query("SELECT * FROM batch WHERE id = ?", batch_id)[0])
 
-    def open_batches(self, engine: str) -> list[Batch]:
+    def open(self, engine: str) -> list[Batch]:
         """Batches that were intended or sent and are not collected yet, oldest first."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT * FROM batch WHERE engine = ? AND status IN (?, ?, ?) ORDER BY id",
             engine,
             *OPEN_STATUSES,
         )
         return [Batch(*row) for row in rows]
 
-    def batches(self) -> list[Batch]:
+    def all(self) -> list[Batch]:
         """All batches of all engines, oldest first."""
-        return [Batch(*row) for row in self.query("SELECT * FROM batch ORDER BY id")]
+        return [Batch(*row) for row in self._connection.query("SELECT * FROM batch ORDER BY id")]
 
-    def doubtful_batches(self, engine: str, since: float) -> list[Batch]:
+    def doubtful(self, engine: str, since: float) -> list[Batch]:
         """Batches intended since then that were given up on but may exist, oldest first."""
         marks = ", ".join("?" * len(DOUBTFUL_STATES))
-        rows = self.query(
+        rows = self._connection.query(
             f"SELECT * FROM batch WHERE engine = ? AND status = 'abandoned' AND state IN ({marks})"
             " AND intent_at >= ? ORDER BY id",
             engine,
@@ -211,23 +211,23 @@ class Batches(Connection):
         )
         return [Batch(*row) for row in rows]
 
-    def settled_batches(self) -> set[str]:
+    def settled(self) -> set[str]:
         """Display names of the batches that are over, or never came to be."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT display_name FROM batch WHERE status NOT IN (?, ?, ?)", *OPEN_STATUSES
         )
         return {row[0] for row in rows}
 
     def records(self, batch_id: int) -> list[Record]:
         """The records of a batch."""
-        rows = self.query(
+        rows = self._connection.query(
             f"SELECT {RECORD_COLUMNS} FROM record WHERE batch_id = ? ORDER BY key", batch_id
         )
         return [Record(*row) for row in rows]
 
     def in_flight(self, engine: str) -> dict[str, int]:
         """The newest open batch of every key that is in one."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT r.key, MAX(b.id) FROM record r JOIN batch b ON b.id = r.batch_id"
             " WHERE b.engine = ? AND b.status IN (?, ?, ?) GROUP BY r.key",
             engine,
@@ -235,9 +235,9 @@ class Batches(Connection):
         )
         return {row[0]: row[1] for row in rows}
 
-    def open_batch_of(self, fingerprint: str, engine: str, after_batch: int = 0) -> int | None:
-        """The first open batch after `after_batch` that carries this very request, if any."""
-        rows = self.query(
+    def carrying(self, fingerprint: str, engine: str, after_batch: int = 0) -> int | None:
+        """The first open batch after `after_batch` that carries the request of this fingerprint."""
+        rows = self._connection.query(
             "SELECT b.id FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.fingerprint = ?"
             " AND b.engine = ? AND b.id > ? AND b.status IN (?, ?, ?) ORDER BY b.id LIMIT 1",
             fingerprint,
@@ -246,13 +246,3 @@ class Batches(Connection):
             *OPEN_STATUSES,
         )
         return int(rows[0][0]) if rows else None
-
-    def keys_in_flight(self, engine: str) -> set[str]:
-        """Keys of the records in open batches."""
-        rows = self.query(
-            "SELECT DISTINCT r.key FROM record r JOIN batch b ON b.id = r.batch_id"
-            " WHERE b.engine = ? AND b.status IN (?, ?, ?)",
-            engine,
-            *OPEN_STATUSES,
-        )
-        return {row[0] for row in rows}

@@ -1,16 +1,15 @@
-"""One connection a process: how the ledger is opened, read and written."""
+"""One connection a process: how the ledger is opened, read, written and emptied."""
 
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from pagewave.errors import LedgerError
-from pagewave.ledger.backups import back_up
-from pagewave.ledger.migrations import MIGRATIONS, migrate, version
-from pagewave.ledger.soundness import check_content, check_files
+from pagewave.ledger.migrations import migrate, newest_version, refuse_version, version
+from pagewave.ledger.soundness import back_up, check_content, check_files
 from pagewave.ledger.trouble import DAMAGED, explained
 
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -122,6 +121,46 @@ class Connection:
         return int(self.query("SELECT COALESCE(MAX(id), 0) FROM wave")[0][0])
 
 
+class Shelf:
+    """One subject's part of the ledger; all shelves share its one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+
+def empty(path: Path, *, recreate_tables: bool) -> Path:
+    """Copy the ledger to a dated name, which is returned, and empty it; the caller holds the lock.
+
+    The file stays the same, so that whoever looks at it meanwhile comes to no harm.
+
+    Args:
+        recreate_tables: drop the tables and make them anew, instead of emptying them.
+
+    Raises:
+        sqlite3.Error, OSError: nothing was changed.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS)
+    with closing(connection) as db:
+        db.execute("BEGIN IMMEDIATE")  # from here on nobody else writes: the copy is complete
+        backup = back_up(path)
+        for kind, name in db.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
+            " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"  # views first: they name tables
+        ).fetchall():
+            if recreate_tables:
+                db.execute(f'DROP {kind} "{name}"')
+            elif kind == "table":
+                db.execute(f'DELETE FROM "{name}"')
+        if recreate_tables:
+            db.execute("PRAGMA user_version = 0")
+        db.execute("COMMIT")
+        with suppress(sqlite3.OperationalError):
+            db.execute("VACUUM")  # only for the space; somebody may be reading
+    if recreate_tables:
+        Connection.open(path).close()
+    return backup
+
+
 def _quoted(path: Path) -> str:
     """A path as the path part of an SQLite URI."""
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -150,7 +189,7 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
         connection = _connect(f"file:{_quoted(path)}", path)
         try:
             found = version(connection)
-            if found < len(MIGRATIONS):
+            if found < newest_version():
                 if found:
                     back_up(path, f"-v{found}")
                 migrate(connection)
@@ -187,7 +226,7 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
             migrate(connection)
             return connection
         connection = _connect(f"file:{_quoted(path)}?mode=ro", path)
-        if version(connection) < len(MIGRATIONS):
+        if version(connection) < newest_version():
             with closing(connection) as older:
                 connection = _connect(":memory:", path)
                 older.backup(connection)
@@ -206,11 +245,7 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     try:
         found = version(connection)
-        if found > len(MIGRATIONS):
-            raise LedgerError(
-                f"{path}: this ledger was written by a newer pagewave. Update pagewave, or use "
-                "another paths.state_dir."
-            )
+        refuse_version(path, found)
         if found == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise LedgerError(f"{path}: this database is no ledger of pagewave. {DAMAGED}")
     except BaseException:

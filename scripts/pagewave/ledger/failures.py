@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
 from pagewave.redaction import hide_keys
 
 
@@ -103,17 +103,17 @@ def insert_failures(
     )
 
 
-class Failures(Connection):
-    """What the ledger knows of failures."""
+class Failures(Shelf):
+    """Failures, cleared or not, and which pages are dead letters because of them."""
 
-    def add_failures(self, engine: str, failures: Iterable[FailureRow]) -> None:
+    def add(self, engine: str, failures: Iterable[FailureRow]) -> None:
         """Failures of records that were never put into a batch."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             insert_failures(db, engine, None, failures, time.time())
 
     def leave_out(self, batch_id: int, failures: Sequence[FailureRow]) -> None:
         """Take records out of a batch that is not sent yet: they failed before they could be."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             engine = db.execute("SELECT engine FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
             db.executemany(
                 "DELETE FROM record WHERE batch_id = ? AND key = ?",
@@ -121,9 +121,9 @@ class Failures(Connection):
             )
             insert_failures(db, engine, batch_id, failures, time.time())
 
-    def failure_counts(self, engine: str) -> dict[str, FailureCount]:
+    def counts(self, engine: str) -> dict[str, FailureCount]:
         """Failures that nothing has cleared yet, by key."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT key, SUM(counted), SUM(1 - counted) FROM failure"
             " WHERE cleared_at IS NULL AND engine = ? GROUP BY key",
             engine,
@@ -132,23 +132,31 @@ class Failures(Connection):
             lambda: FailureCount(0, 0), {row[0]: FailureCount(row[1], row[2]) for row in rows}
         )
 
+    def uncleared(self) -> dict[str, FailureCount]:
+        """Failures of all engines that nothing has cleared yet, by key, in the keys' order."""
+        rows = self._connection.query(
+            "SELECT key, SUM(counted), SUM(1 - counted) FROM failure WHERE cleared_at IS NULL"
+            " GROUP BY key ORDER BY key"
+        )
+        return {row[0]: FailureCount(int(row[1]), int(row[2])) for row in rows}
+
     def dead_letters(self, engine: str, max_retries: int, max_batch_failures: int) -> set[str]:
         """Keys that failed so often, by themselves or with their batch, that they are given up."""
         return {
             key
-            for key, failures in self.failure_counts(engine).items()
+            for key, failures in self.counts(engine).items()
             if failures.are_too_many(max_retries, max_batch_failures)
         }
 
-    def failures(self) -> list[LoggedFailure]:
+    def all(self) -> list[LoggedFailure]:
         """All failures there ever were, cleared ones too, oldest first."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT id, key, engine, error_type, message, counted, created_at, cleared_at"
             " FROM failure ORDER BY id"
         )
         return [LoggedFailure(*row) for row in rows]
 
-    def find_failures(
+    def find(
         self, error_type: str, key: str, text: str, cleared: bool, limit: int
     ) -> tuple[int, list[LoggedFailure]]:
         """How many failures pass all filters, and the newest of them.
@@ -166,8 +174,8 @@ class Failures(Connection):
             " AND (?4 OR cleared_at IS NULL)"
         )
         filters = (error_type, key, text, cleared)
-        total = self.query("SELECT COUNT(*)" + which, *filters)[0][0]
-        rows = self.query(
+        total = self._connection.query("SELECT COUNT(*)" + which, *filters)[0][0]
+        rows = self._connection.query(
             "SELECT id, key, engine, error_type, message, counted, created_at, cleared_at"
             f"{which} ORDER BY id DESC LIMIT ?5",
             *filters,
@@ -175,30 +183,33 @@ class Failures(Connection):
         )
         return int(total), [LoggedFailure(*row) for row in rows]
 
-    def failure_kinds(self) -> dict[str, int]:
+    def kinds(self) -> dict[str, int]:
         """How many failures of each error type there ever were, the most frequent first."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT error_type, COUNT(*) FROM failure GROUP BY error_type ORDER BY 2 DESC, 1"
         )
         return {row[0]: int(row[1]) for row in rows}
 
-    def keys_with_failures(self) -> list[str]:
+    def keys(self) -> list[str]:
         """Keys of all pages that ever failed."""
-        return [row[0] for row in self.query("SELECT DISTINCT key FROM failure ORDER BY key")]
+        return [
+            row[0]
+            for row in self._connection.query("SELECT DISTINCT key FROM failure ORDER BY key")
+        ]
 
-    def how_many_failures(self) -> tuple[int, int]:
+    def totals(self) -> tuple[int, int]:
         """Failures there ever were, and those that nothing has cleared."""
-        everything = self.query("SELECT COUNT(*) FROM failure")[0][0]
-        left = self.query("SELECT COUNT(*) FROM failure WHERE cleared_at IS NULL")[0][0]
+        everything = self._connection.query("SELECT COUNT(*) FROM failure")[0][0]
+        left = self._connection.query("SELECT COUNT(*) FROM failure WHERE cleared_at IS NULL")[0][0]
         return int(everything), int(left)
 
-    def failures_of(self, key: str) -> list[sqlite3.Row]:
+    def of_page(self, key: str) -> list[sqlite3.Row]:
         """All failures of a page, cleared ones too, oldest first."""
-        return self.query("SELECT * FROM failure WHERE key = ? ORDER BY id", key)
+        return self._connection.query("SELECT * FROM failure WHERE key = ? ORDER BY id", key)
 
-    def failure_in_full(self, failure_id: int) -> dict[str, Any]:
+    def in_full(self, failure_id: int) -> dict[str, Any]:
         """All that is known of a failure: the columns of `failure_logs`, and what more there is."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT l.*, f.engine, f.counted, f.cleared_at, r.previous_context"
             " FROM failure_logs l JOIN failure f ON f.id = l.id"
             " LEFT JOIN record r ON r.batch_id = f.batch_id AND r.key = f.key WHERE l.id = ?",
@@ -206,9 +217,9 @@ class Failures(Connection):
         )
         return dict(rows[0])
 
-    def failure_count(self, key: str, engine: str) -> FailureCount:
+    def count(self, key: str, engine: str) -> FailureCount:
         """Failures of one key that nothing has cleared yet."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT COALESCE(SUM(counted), 0), COALESCE(SUM(1 - counted), 0) FROM failure"
             " WHERE cleared_at IS NULL AND key = ? AND engine = ?",
             key,
@@ -218,7 +229,7 @@ class Failures(Connection):
 
     def error_types(self, key: str, engine: str) -> list[str]:
         """What went wrong with a key since someone last forgave it, oldest first."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT error_type FROM failure WHERE key = ? AND engine = ? AND cleared_at IS NULL"
             " ORDER BY id",
             key,
@@ -226,19 +237,17 @@ class Failures(Connection):
         )
         return [row[0] for row in rows]
 
-    def last_failure(self, key: str) -> sqlite3.Row | None:
+    def last(self, key: str) -> sqlite3.Row | None:
         """The newest failure of a key that nothing has cleared yet."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT * FROM failure WHERE key = ? AND cleared_at IS NULL ORDER BY id DESC LIMIT 1",
             key,
         )
         return rows[0] if rows else None
 
-    def failures_of_lane(
-        self, run_id: str, lane: int, wave: int | None = None
-    ) -> dict[str, sqlite3.Row]:
+    def of_lane(self, run_id: str, lane: int, wave: int | None = None) -> dict[str, sqlite3.Row]:
         """The newest failure of each key in a lane of a run, or in one wave of it; cleared too."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT f.* FROM failure f JOIN batch b ON b.id = f.batch_id"
             " WHERE b.run_id = ?1 AND b.lane = ?2 AND (?3 IS NULL OR b.wave = ?3) ORDER BY f.id",
             run_id,
@@ -247,7 +256,20 @@ class Failures(Connection):
         )
         return {row["key"]: row for row in rows}
 
-    def clear_failures(self, keys: Iterable[str]) -> None:
+    def of_run(self, run_id: str, most: int) -> list[sqlite3.Row]:
+        """The newest failures during a run: created_at, key, attempt_number, error_type, message.
+
+        Cleared ones too, and also of records that were never put into a batch.
+        """
+        return self._connection.query(
+            "SELECT f.created_at, f.key, f.attempt_number, f.error_type, f.message FROM failure f"
+            " JOIN run r ON r.id = ?1 WHERE f.created_at >= r.started_at"
+            " AND f.created_at <= COALESCE(r.ended_at, f.created_at) ORDER BY f.id DESC LIMIT ?2",
+            run_id,
+            most,
+        )
+
+    def clear(self, keys: Iterable[str]) -> None:
         """Forgive the failures of these keys: their attempts are counted anew."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             clear_failures(db, keys, time.time())

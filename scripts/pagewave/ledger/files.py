@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
 
 # No open batch needs the file, as an image or as its requests. (Each list is made once a query.)
 _NEEDED_BY_NOBODY = """
@@ -52,12 +52,12 @@ class KnownImage(NamedTuple):
     sha256: str
 
 
-class Files(Connection):
-    """What the ledger knows of files."""
+class Files(Shelf):
+    """Page files, scans and prompts on this computer, and files at the service."""
 
     def mark_written(self, key: str, attempt_id: int) -> None:
         """A page's file now holds this attempt's answer; a rebuild asked for before it is done."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO page VALUES (?, ?, ?)", (key, attempt_id, time.time())
             )
@@ -67,9 +67,9 @@ class Files(Connection):
                 (key, attempt_id),
             )
 
-    def origins_of_pages(self) -> dict[str, Origin]:
+    def origins(self) -> dict[str, Origin]:
         """Where the answer in each page file comes from, by key."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT p.key, p.attempt_id, b.engine, b.model, b.prompt_sha256, r.image_sha256"
             " FROM page p JOIN attempt a ON a.id = p.attempt_id JOIN batch b ON b.id = a.batch_id"
             " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
@@ -83,7 +83,7 @@ class Files(Connection):
         output_tokens, thoughts_tokens, cached_tokens, usd, created_at, batch, engine, model,
         prompt_name, prompt_template, prompt_sha256, generation_config, image, image_sha256.
         """
-        return self.query(
+        return self._connection.query(
             "SELECT page.key, page.written_at, b.run_id, a.id AS attempt_id, a.number AS attempt,"
             " a.fingerprint,"
             " a.prompt_tokens, a.output_tokens, a.thoughts_tokens, a.cached_tokens, a.usd,"
@@ -97,19 +97,30 @@ class Files(Connection):
             key,
         )
 
-    def answer_on_file(self, key: str) -> int | None:
+    def answer(self, key: str) -> int | None:
         """The attempt that the page's file was last written from."""
-        rows = self.query("SELECT attempt_id FROM page WHERE key = ?", key)
+        rows = self._connection.query("SELECT attempt_id FROM page WHERE key = ?", key)
         return int(rows[0][0]) if rows else None
+
+    def written(self) -> dict[str, str]:
+        """The answer (JSON) that each page file was written from, by key."""
+        rows = self._connection.query(
+            "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
+        )
+        return {row[0]: str(row[1]) for row in rows}
+
+    def written_keys(self) -> set[str]:
+        """Keys of the pages whose file was written."""
+        return {row[0] for row in self._connection.query("SELECT key FROM page")}
 
     def known_images(self) -> dict[str, KnownImage]:
         """Scans that were hashed before, by path."""
-        rows = self.query("SELECT path, size_bytes, modified_ns, sha256 FROM image")
+        rows = self._connection.query("SELECT path, size_bytes, modified_ns, sha256 FROM image")
         return {row["path"]: KnownImage(*row[1:]) for row in rows}
 
     def add_images(self, images: Mapping[str, KnownImage]) -> None:
         """Remember the hashes of scans, by path."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)",
                 [(path, *image) for path, image in images.items()],
@@ -121,37 +132,37 @@ class Files(Connection):
         Args:
             made_from: hash of the image, hash of the scan file, leaf.
         """
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany("INSERT OR IGNORE INTO prepared_image VALUES (?, ?, ?)", made_from)
 
     def prepared_from(self) -> set[tuple[str, str, int]]:
         """All that `add_prepared` was ever told."""
-        rows = self.query("SELECT sha256, scan_sha256, leaf FROM prepared_image")
+        rows = self._connection.query("SELECT sha256, scan_sha256, leaf FROM prepared_image")
         return {(row[0], row[1], row[2]) for row in rows}
 
     def add_prompt(self, sha256: str, name: str, template_file: str, template: str) -> None:
         """Keep a template's text under its hash."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?, ?)",
                 (sha256, name, template_file, template, time.time()),
             )
 
-    def prompt_names(self) -> dict[str, str]:
-        """Name and file of every template ever used, such as `page_ocr/v1.jinja`, by its hash."""
-        rows = self.query("SELECT sha256, name, template_file FROM prompt")
-        return {row["sha256"]: f"{row['name']}/{row['template_file']}" for row in rows}
+    def template(self, sha256: str) -> str | None:
+        """A template's text by its hash; None where it was never sent."""
+        rows = self._connection.query("SELECT template FROM prompt WHERE sha256 = ?", sha256)
+        return str(rows[0][0]) if rows else None
 
     def used_templates(self) -> list[UsedTemplate]:
         """Every template that was ever sent, the first one first."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT sha256, name, template_file, first_used_at FROM prompt ORDER BY first_used_at"
         )
         return [UsedTemplate(*row) for row in rows]
 
     # Files at the service
 
-    def add_file(
+    def add(
         self,
         engine: str,
         name: str,
@@ -164,15 +175,15 @@ class Files(Connection):
 
         `expires_at` (Unix seconds) is when the service deletes it by itself.
         """
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT INTO service_file VALUES (?, ?, ?, ?, NULL, ?)",
                 (engine, name, image_sha256, batch_id, expires_at),
             )
 
-    def confirm_file(self, engine: str, name: str, uri: str, expires_at: float) -> None:
+    def confirm(self, engine: str, name: str, uri: str, expires_at: float) -> None:
         """The service has the file, at this address and until this time (Unix seconds)."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "UPDATE service_file SET uri = ?, expires_at = ? WHERE engine = ? AND name = ?",
                 (uri, expires_at, engine, name),
@@ -180,7 +191,7 @@ class Files(Connection):
 
     def uploaded_image(self, engine: str, sha256: str, until: float) -> tuple[str, str] | None:
         """Name and URI of an uploaded image that lives at least `until` (Unix seconds)."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT name, uri FROM service_file WHERE engine = ? AND sha256 = ?"
             " AND uri IS NOT NULL AND expires_at > ? LIMIT 1",
             engine,
@@ -189,7 +200,7 @@ class Files(Connection):
         )
         return (rows[0]["name"], rows[0]["uri"]) if rows else None
 
-    def release_files_of(self, batch_id: int) -> list[str]:
+    def release_of(self, batch_id: int) -> list[str]:
         """Names of a collected batch's files that may be deleted; nobody will use them again.
 
         Images of failed records stay for the next attempt, but not after an error line: the
@@ -197,13 +208,13 @@ class Files(Connection):
         """
         return self._release(_SERVED_IN_BATCH, batch_id)
 
-    def release_files(self, engine: str) -> list[str]:
+    def release(self, engine: str) -> list[str]:
         """Names of all files that no open batch needs; nobody will use them again."""
         return self._release("engine = ?1", engine)
 
     def _release(self, which: str, value: Any) -> list[str]:
         # At one stroke: no lane may come to use an image that is about to be deleted.
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             rows = db.execute(
                 "UPDATE service_file SET uri = NULL"
                 f" WHERE {which} AND {_NEEDED_BY_NOBODY} RETURNING name",
@@ -211,17 +222,17 @@ class Files(Connection):
             ).fetchall()
         return sorted(row[0] for row in rows)
 
-    def forget_files(self, engine: str, names: Iterable[str]) -> None:
+    def forget(self, engine: str, names: Iterable[str]) -> None:
         """The service does not have these files any more."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
                 "DELETE FROM service_file WHERE engine = ? AND name = ?",
                 [(engine, name) for name in names],
             )
 
-    def forget_expired_files(self, engine: str) -> None:
+    def forget_expired(self, engine: str) -> None:
         """Forget the files that the service has deleted by itself."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "DELETE FROM service_file WHERE engine = ? AND expires_at < ?",
                 (engine, time.time()),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pagewave.ledger.batches import OPEN_STATUSES
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
+from pagewave.ledger.runs import MemberOutcome, member_outcome
 
 _BATCHES = """
     SELECT b.id, b.run_id, b.engine, b.display_name, b.name, b.lane, b.wave, b.status, b.state,
@@ -59,7 +60,10 @@ class BatchHistory:
 
 
 class WaveHistory(NamedTuple):
-    """A wave that ended, and what became of its pages; times are Unix seconds."""
+    """A wave that ended, and what became of its pages; times are Unix seconds.
+
+    `read`: anew; `free`: pages taken from stored answers.
+    """
 
     id: int
     lane: int
@@ -71,22 +75,30 @@ class WaveHistory(NamedTuple):
     failed: int
     dead: int
 
+    @property
+    def pages(self) -> int:
+        """How many members it had."""
+        return self.read + self.free + self.failed + self.dead
 
-class History(Connection):
-    """What the ledger knows of the course of things."""
+
+class History(Shelf):
+    """The course of things, for those who look on."""
 
     def batch_marks(self) -> dict[int, tuple[str, str | None, str | None]]:
         """Status, state and name of every batch: a batch that is over changes with one of them."""
-        rows = self.query("SELECT id, status, state, name FROM batch ORDER BY id")
+        rows = self._connection.query("SELECT id, status, state, name FROM batch ORDER BY id")
         return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
-    def batch_histories(self, batch_ids: Iterable[int]) -> list[BatchHistory]:
+    def batches(self, batch_ids: Iterable[int]) -> list[BatchHistory]:
         """What these batches carried and brought, oldest first."""
-        return [BatchHistory(*row) for row in self.query(_BATCHES, json.dumps(list(batch_ids)))]
+        return [
+            BatchHistory(*row)
+            for row in self._connection.query(_BATCHES, json.dumps(list(batch_ids)))
+        ]
 
-    def wave_histories(self, run_id: str, after_wave: int = 0) -> list[WaveHistory]:
+    def waves(self, run_id: str, after_wave: int = 0) -> list[WaveHistory]:
         """The waves of a run that ended after the wave with this number in the ledger."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT w.id, w.lane, w.number, w.started_at, w.ended_at,"
             " COALESCE(SUM(p.outcome = 'read' AND NOT p.free), 0),"
             " COALESCE(SUM(p.outcome = 'read' AND p.free), 0),"
@@ -98,13 +110,40 @@ class History(Connection):
         )
         return [WaveHistory(*row) for row in rows]
 
-    def outcomes_since(self, run_id: str, after_wave: int = 0) -> dict[str, str]:
-        """What became of each page in those waves: read, free (stored answer), failed, dead."""
-        rows = self.query(
-            "SELECT p.key, CASE WHEN p.free AND p.outcome = 'read' THEN 'free' ELSE p.outcome END"
-            " FROM wave w JOIN wave_page p ON p.wave_id = w.id"
-            " WHERE w.run_id = ? AND w.id > ? ORDER BY w.id",
+    def outcomes(self, run_id: str, after_wave: int = 0) -> dict[str, MemberOutcome]:
+        """What became of each page in those waves, by key."""
+        rows = self._connection.query(
+            "SELECT p.key, p.outcome, p.free, p.attempt_id FROM wave w"
+            " JOIN wave_page p ON p.wave_id = w.id WHERE w.run_id = ? AND w.id > ? ORDER BY w.id",
             run_id,
             after_wave,
         )
-        return {row[0]: row[1] for row in rows}
+        return {row["key"]: member_outcome(row) for row in rows}
+
+    def wave_seconds(self, run_id: str, most: int) -> list[float]:
+        """How many seconds the newest waves took that sent something, newest first.
+
+        Of this run and of others with the same engine and model.
+        """
+        rows = self._connection.query(
+            "SELECT w.ended_at - w.started_at FROM wave w JOIN run r ON r.id = w.run_id"
+            " JOIN run this ON this.id = ? AND this.engine = r.engine AND this.model = r.model"
+            " WHERE EXISTS (SELECT 1 FROM wave_page p WHERE p.wave_id = w.id AND NOT p.free)"
+            " ORDER BY w.id DESC LIMIT ?",
+            run_id,
+            most,
+        )
+        return [float(row[0]) for row in rows]
+
+    def contents(self) -> dict[str, int | float | None]:
+        """What the ledger holds: numbers of rows, and USD spent (None: some prices are unknown)."""
+        row = self._connection.query(
+            "SELECT (SELECT COUNT(*) FROM run) AS runs, (SELECT COUNT(*) FROM batch) AS batches,"
+            " (SELECT COUNT(*) FROM attempt) AS attempts,"
+            " (SELECT COUNT(*) FROM attempt WHERE ok) AS answers,"
+            " (SELECT COUNT(*) FROM failure) AS failures,"
+            " (SELECT COUNT(*) FROM failure WHERE cleared_at IS NULL) AS uncleared_failures,"
+            " CASE WHEN EXISTS (SELECT 1 FROM attempt WHERE usd IS NULL) THEN NULL"
+            " ELSE (SELECT COALESCE(SUM(usd), 0.0) FROM attempt) END AS usd"
+        )[0]
+        return dict(row)

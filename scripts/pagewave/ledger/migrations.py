@@ -1,19 +1,32 @@
-"""The ledger's schema, as numbered steps; `PRAGMA user_version` counts those taken.
+"""The ledger's schema, and the numbered steps that came after it; `PRAGMA user_version` tells how
+far a ledger is.
 
-A step is never edited once released; a change is a new step at the end. Times are Unix seconds.
+The schema is that of version 11: what came before was never released. Neither it nor a step is
+edited any more; a change is a new step at the end. Times are Unix seconds.
 """
 
 import sqlite3
+from pathlib import Path
 
-LEDGER = """
--- One invocation of the workflow that really ran (a dry run leaves no row).
+from pagewave.errors import LedgerError
+from pagewave.ledger.trouble import DAMAGED
+
+SCHEMA_VERSION = 11
+
+TABLES = """
+-- One invocation of the workflow that really ran (a dry run leaves no row), or of a comparison of
+-- prompts. Those cost money too, but what they find changes nothing for the workflow: neither do
+-- their failures count, nor do their answers forgive any. over_budget: why a run sends nothing
+-- more, where that is its budget.
 CREATE TABLE run (
     id TEXT PRIMARY KEY,
     started_at REAL NOT NULL,
     ended_at REAL,
     outcome TEXT,
     engine TEXT NOT NULL,
-    model TEXT NOT NULL
+    model TEXT NOT NULL,
+    purpose TEXT NOT NULL DEFAULT 'workflow' CHECK (purpose IN ('workflow', 'comparison')),
+    over_budget TEXT
 );
 
 -- What the run is to read: a page's lane, its chain within the run and its place in that chain.
@@ -26,10 +39,11 @@ CREATE TABLE run_page (
     PRIMARY KEY (run_id, key)
 ) WITHOUT ROWID;
 
--- Pages that a forced run wants read again: answers older than `since` do not count.
+-- Pages that a forced run wants read again: answers of batches up to this one do not count. Not a
+-- time: after a clock was set back, no answer would be young enough, and each be paid for in vain.
 CREATE TABLE rebuild (
     key TEXT PRIMARY KEY,
-    since REAL NOT NULL,
+    after_batch INTEGER NOT NULL,
     run_id TEXT NOT NULL REFERENCES run(id)
 ) WITHOUT ROWID;
 
@@ -88,7 +102,8 @@ CREATE TABLE batch (
 );
 CREATE INDEX batch_status ON batch(status);
 
--- One page in one batch, with all that its request was made of.
+-- One page in one batch: all that its request was made of, what it was expected to use when it was
+-- sent, and the USD that it can't go beyond: held ready in a budget until it is known what it cost.
 CREATE TABLE record (
     batch_id INTEGER NOT NULL REFERENCES batch(id),
     key TEXT NOT NULL,
@@ -98,6 +113,10 @@ CREATE TABLE record (
     generation_config TEXT NOT NULL,
     image TEXT NOT NULL,
     image_sha256 TEXT NOT NULL,
+    expected_input_tokens INTEGER,
+    expected_output_tokens INTEGER,
+    expected_usd REAL,
+    max_usd REAL,
     PRIMARY KEY (batch_id, key)
 ) WITHOUT ROWID;
 CREATE INDEX record_fingerprint ON record(fingerprint);
@@ -150,6 +169,7 @@ CREATE TABLE failure (
     created_at REAL NOT NULL,
     cleared_at REAL
 );
+CREATE INDEX failure_record ON failure(batch_id, key);
 CREATE INDEX failure_open ON failure(key) WHERE cleared_at IS NULL;
 
 -- The answer each page file was written from.
@@ -159,55 +179,6 @@ CREATE TABLE page (
     written_at REAL NOT NULL
 ) WITHOUT ROWID;
 
--- Files that the service still has, by content.
-CREATE TABLE upload (
-    engine TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    name TEXT NOT NULL,
-    uri TEXT NOT NULL,
-    expires_at REAL NOT NULL,
-    PRIMARY KEY (engine, sha256)
-) WITHOUT ROWID;
-"""
-
-# The names and columns that users of the Prefect application query.
-SEED_VIEWS = """
-CREATE VIEW active_batches AS
-    SELECT COALESCE(name, display_name) AS batch_id,
-           strftime('%Y-%m-%dT%H:%M:%SZ', intent_at, 'unixepoch') AS created_at,
-           strftime('%Y-%m-%dT%H:%M:%SZ', COALESCE(submitted_at, creating_at, intent_at),
-                    'unixepoch') AS updated_at,
-           'active' AS status
-    FROM batch WHERE status IN ('intent', 'creating', 'submitted');
-
-CREATE VIEW batch_record_keys AS
-    SELECT COALESCE(b.name, b.display_name) AS batch_id, r.key AS record_key,
-           strftime('%Y-%m-%dT%H:%M:%SZ', b.intent_at, 'unixepoch') AS created_at
-    FROM record r JOIN batch b ON b.id = r.batch_id
-    WHERE b.status IN ('intent', 'creating', 'submitted');
-
-CREATE VIEW inflight_records AS
-    SELECT record_key, batch_id, created_at FROM batch_record_keys;
-
-CREATE VIEW failure_counts AS
-    SELECT key AS record_key, SUM(counted) AS count,
-           strftime('%Y-%m-%dT%H:%M:%SZ', MAX(created_at), 'unixepoch') AS last_updated
-    FROM failure WHERE cleared_at IS NULL GROUP BY key HAVING SUM(counted) > 0;
-
-CREATE VIEW failure_logs AS
-    SELECT f.id, f.key AS record_key, COALESCE(b.name, b.display_name) AS batch_id,
-           f.attempt_number, f.error_type, f.message AS error_message,
-           f.traceback AS error_traceback, f.raw_text AS raw_response_text,
-           f.raw_json AS raw_response_json, b.model AS model_name, p.name AS prompt_name,
-           p.template_file AS prompt_template, r.generation_config,
-           strftime('%Y-%m-%dT%H:%M:%SZ', f.created_at, 'unixepoch') AS created_at
-    FROM failure f
-    LEFT JOIN batch b ON b.id = f.batch_id
-    LEFT JOIN record r ON r.batch_id = f.batch_id AND r.key = f.key
-    LEFT JOIN prompt p ON p.sha256 = b.prompt_sha256;
-"""
-
-IMAGES = """
 -- What is known of an image file as long as its size and time of change stay what they are.
 CREATE TABLE image (
     path TEXT PRIMARY KEY,
@@ -215,17 +186,67 @@ CREATE TABLE image (
     modified_ns INTEGER NOT NULL,
     sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- What an image was made from that was not sent as it was scanned: page `leaf` of a scan file, or
+-- 0 for a file of one page. (The table `image` holds the scan files themselves.)
+CREATE TABLE prepared_image (
+    sha256 TEXT NOT NULL,
+    scan_sha256 TEXT NOT NULL,
+    leaf INTEGER NOT NULL,
+    PRIMARY KEY (sha256, scan_sha256, leaf)
+) WITHOUT ROWID;
+
+-- Doubts about an answer that was taken: what is the guard that found it.
+CREATE TABLE flag (
+    id INTEGER PRIMARY KEY,
+    attempt_id INTEGER NOT NULL REFERENCES attempt(id),
+    key TEXT NOT NULL,
+    what TEXT NOT NULL,
+    message TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE INDEX flag_attempt ON flag(attempt_id);
+
+-- Files that the service has or may have: a row is there before the upload and until the file is
+-- deleted, so that no crash leaves one behind. uri: NULL until the service said that it has it.
+-- sha256: of an image, which other batches may use too; batch_id: the batch of a file of requests.
+CREATE TABLE service_file (
+    engine TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sha256 TEXT,
+    batch_id INTEGER REFERENCES batch(id),
+    uri TEXT,
+    expires_at REAL NOT NULL,
+    PRIMARY KEY (engine, name)
+) WITHOUT ROWID;
+CREATE INDEX service_file_sha256 ON service_file(sha256);
+CREATE INDEX service_file_batch ON service_file(batch_id);
+
+-- Attempts that the log service is to be told of. status: waiting; delivered (the service has it);
+-- parked (refused again and again, sent no more). AUTOINCREMENT: no number is ever given twice.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch_id INTEGER NOT NULL REFERENCES batch(id),
+    key TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'delivered', 'parked')),
+    refusals INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    delivered_at REAL,
+    UNIQUE (batch_id, key)
+);
+CREATE INDEX outbox_status ON outbox(status, refusals, id);
+
+-- One row while the log service can't be reached: the back-off, which outlives the run.
+CREATE TABLE outage (
+    failures INTEGER NOT NULL,
+    next_try_at REAL NOT NULL,
+    error TEXT NOT NULL
+);
 """
 
-# The same with times as that application's database has them (queries compare them as text), with
-# batches that ended, and with the column `extracted_text`, which is our raw text too.
-SEED_VIEWS_IN_FULL = """
-DROP VIEW inflight_records;
-DROP VIEW batch_record_keys;
-DROP VIEW active_batches;
-DROP VIEW failure_counts;
-DROP VIEW failure_logs;
-
+# The names and columns that users of the Prefect application query, with times as its database has
+# them (queries compare them as text); its column `extracted_text` is our raw text too.
+VIEWS_OF_PREFECT = """
 CREATE VIEW active_batches AS
     SELECT COALESCE(name, display_name) AS batch_id,
            strftime('%Y-%m-%d %H:%M:%f', intent_at, 'unixepoch') AS created_at,
@@ -263,19 +284,6 @@ CREATE VIEW failure_logs AS
     LEFT JOIN prompt p ON p.sha256 = b.prompt_sha256;
 """
 
-FLAGS = """
--- Doubts about an answer that was taken: what is the guard that found it.
-CREATE TABLE flag (
-    id INTEGER PRIMARY KEY,
-    attempt_id INTEGER NOT NULL REFERENCES attempt(id),
-    key TEXT NOT NULL,
-    what TEXT NOT NULL,
-    message TEXT NOT NULL,
-    created_at REAL NOT NULL
-);
-CREATE INDEX flag_attempt ON flag(attempt_id);
-"""
-
 # Does a batch hold an answer for each record, and only those? `records_answered` counts records
 # with at least one line, `lines_unexpected` lines that no record asked for.
 BATCH_TOTALS = """
@@ -295,127 +303,46 @@ CREATE VIEW batch_totals AS
     FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id GROUP BY b.id;
 """
 
-SERVICE_FILES = """
--- Files that the service has or may have: a row is there before the upload and until the file is
--- deleted, so that no crash leaves one behind. uri: NULL until the service said that it has it.
--- sha256: of an image, which other batches may use too; batch_id: the batch of a file of requests.
-CREATE TABLE service_file (
-    engine TEXT NOT NULL,
-    name TEXT NOT NULL,
-    sha256 TEXT,
-    batch_id INTEGER REFERENCES batch(id),
-    uri TEXT,
-    expires_at REAL NOT NULL,
-    PRIMARY KEY (engine, name)
-) WITHOUT ROWID;
-CREATE INDEX service_file_sha256 ON service_file(sha256);
-CREATE INDEX service_file_batch ON service_file(batch_id);
-INSERT INTO service_file SELECT engine, name, sha256, NULL, uri, expires_at FROM upload;
-INSERT OR IGNORE INTO service_file
-    SELECT engine, input_file, NULL, id, NULL, creating_at + 48 * 3600
-    FROM batch WHERE input_file IS NOT NULL AND status IN ('creating', 'submitted');
-DROP TABLE upload;
-"""
+SCHEMA = TABLES + VIEWS_OF_PREFECT + BATCH_TOTALS
 
-REBUILDS_BY_BATCH = """
--- Pages that a forced run wants read again: answers of batches up to this one do not count. Not a
--- time: after a clock was set back, no answer would be young enough, and each be paid for in vain.
-ALTER TABLE rebuild RENAME TO rebuild_by_time;
-CREATE TABLE rebuild (
-    key TEXT PRIMARY KEY,
-    after_batch INTEGER NOT NULL,
-    run_id TEXT NOT NULL REFERENCES run(id)
-) WITHOUT ROWID;
-INSERT INTO rebuild
-    SELECT key, (SELECT COALESCE(MAX(id), 0) FROM batch WHERE intent_at < since), run_id
-    FROM rebuild_by_time;
-DROP TABLE rebuild_by_time;
-"""
+STEPS: list[str] = []
+"""Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
-OUTBOX = """
--- Attempts that the log service is to be told of. status: waiting; delivered (the service has it);
--- parked (refused again and again, sent no more). AUTOINCREMENT: no number is ever given twice.
-CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    batch_id INTEGER NOT NULL REFERENCES batch(id),
-    key TEXT NOT NULL,
-    status TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'delivered', 'parked')),
-    refusals INTEGER NOT NULL DEFAULT 0,
-    last_error TEXT,
-    delivered_at REAL,
-    UNIQUE (batch_id, key)
-);
-CREATE INDEX outbox_status ON outbox(status, refusals, id);
-CREATE INDEX failure_record ON failure(batch_id, key);
 
--- One row while the log service can't be reached: the back-off, which outlives the run.
-CREATE TABLE outage (
-    failures INTEGER NOT NULL,
-    next_try_at REAL NOT NULL,
-    error TEXT NOT NULL
-);
-
--- What was read before this step can be told too.
-INSERT INTO outbox (batch_id, key)
-    SELECT batch_id, key FROM attempt
-    UNION SELECT batch_id, key FROM failure WHERE counted AND batch_id IS NOT NULL;
-"""
-
-RUN_PURPOSE = """
--- What a run was for: comparisons of prompts cost money too, but what they find changes nothing for
--- the workflow: neither do their failures count, nor do their answers forgive any.
-ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
-    CHECK (purpose IN ('workflow', 'comparison'));
-"""
-
-PREPARED_IMAGES = """
--- What an image was made from that was not sent as it was scanned: page `leaf` of a scan file, or
--- 0 for a file of one page. (The table `image` holds the scan files themselves.)
-CREATE TABLE prepared_image (
-    sha256 TEXT NOT NULL,
-    scan_sha256 TEXT NOT NULL,
-    leaf INTEGER NOT NULL,
-    PRIMARY KEY (sha256, scan_sha256, leaf)
-) WITHOUT ROWID;
-"""
-
-BUDGETS = """
--- What a record was expected to use when it was sent, and the USD that it can't go beyond: held
--- ready in a budget until it is known what it cost.
-ALTER TABLE record ADD COLUMN expected_input_tokens INTEGER;
-ALTER TABLE record ADD COLUMN expected_output_tokens INTEGER;
-ALTER TABLE record ADD COLUMN expected_usd REAL;
-ALTER TABLE record ADD COLUMN max_usd REAL;
-
--- Why a run sends nothing more, where that is its budget.
-ALTER TABLE run ADD COLUMN over_budget TEXT;
-"""
-
-MIGRATIONS = [
-    LEDGER + SEED_VIEWS,
-    IMAGES,
-    SEED_VIEWS_IN_FULL,
-    FLAGS,
-    BATCH_TOTALS,
-    SERVICE_FILES,
-    REBUILDS_BY_BATCH,
-    OUTBOX,
-    RUN_PURPOSE,
-    PREPARED_IMAGES,
-    BUDGETS,
-]
-"""All steps, oldest first; a ledger at version N has taken the first N."""
+def newest_version() -> int:
+    """The version of a ledger that has taken all steps."""
+    return SCHEMA_VERSION + len(STEPS)
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The number of steps a ledger has taken; 0 for an empty file."""
+    """How far a ledger is; 0 for an empty file."""
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     assert isinstance(found, int)
     return found
 
 
+def refuse_version(path: Path, found: int) -> None:
+    """Make sure that a ledger of this version can be read, or brought to the newest one.
+
+    Raises:
+        LedgerError: it is newer than this pagewave, or older than its first release.
+    """
+    if found > newest_version():
+        raise LedgerError(
+            f"{path}: this ledger was written by a newer pagewave. Update pagewave, or use "
+            "another paths.state_dir."
+        )
+    if 0 < found < SCHEMA_VERSION:
+        raise LedgerError(
+            f"{path}: this ledger is from before pagewave's first release (version {found}, not "
+            f"{SCHEMA_VERSION}); a run with commit bc4c192 still brings it up to date. Else: "
+            f"{DAMAGED[0].lower()}{DAMAGED[1:]}"
+        )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Take the steps that are missing, each in a transaction of its own.
+    """Take the steps that are missing, each in a transaction of its own; an empty file begins with
+    the schema.
 
     Foreign keys must not be enforced meanwhile (SQLite's default), so that a step can rebuild a
     table; they are checked before a step is kept.
@@ -423,15 +350,18 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: a step failed; the ledger is as it was before that step.
     """
-    for number in range(version(connection), len(MIGRATIONS)):
-        try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1};"
-            )
-            if connection.execute("PRAGMA foreign_key_check").fetchone():
-                raise sqlite3.IntegrityError(f"step {number + 1} left rows without their parents")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+    for number, step in enumerate([SCHEMA, *STEPS], SCHEMA_VERSION):
+        if number > version(connection):
+            _take(connection, number, step)
+
+
+def _take(connection: sqlite3.Connection, number: int, step: str) -> None:
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number};")
+        if connection.execute("PRAGMA foreign_key_check").fetchone():
+            raise sqlite3.IntegrityError(f"step {number} left rows without their parents")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

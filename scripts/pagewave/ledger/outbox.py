@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
 
 # {rows}: id, batch_id, key and refusals of the attempts to tell of.
 _TOLD = """
@@ -108,10 +108,10 @@ def add_log_rows(db: sqlite3.Connection, batch_id: int, keys: Iterable[str]) -> 
     )
 
 
-class Outbox(Connection):
-    """What the ledger knows of rows for the log service."""
+class Outbox(Shelf):
+    """Rows for the log service, and whether it can be reached."""
 
-    def waiting_rows(self, limit: int) -> list[LogRow]:
+    def waiting(self, limit: int) -> list[LogRow]:
         """The next rows to send: the oldest first, those that were refused before at the end."""
         return self._told(_WAITING, limit)
 
@@ -122,11 +122,11 @@ class Outbox(Connection):
     def _told(self, rows: str, value: object) -> list[LogRow]:
         return [
             LogRow(**dict(row), lines=self._lines_of(row["batch_id"], row["key"]))
-            for row in self.query(_TOLD.format(rows=rows), value)
+            for row in self._connection.query(_TOLD.format(rows=rows), value)
         ]
 
     def _lines_of(self, batch_id: int, key: str) -> tuple[bytes, ...]:
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT line FROM response WHERE batch_id = ? AND key = ? ORDER BY line_number",
             batch_id,
             key,
@@ -136,7 +136,7 @@ class Outbox(Connection):
     def mark_delivered(self, ids: Iterable[int]) -> None:
         """The service has these rows."""
         now = time.time()
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
                 "UPDATE outbox SET status = 'delivered', delivered_at = ?, last_error = NULL"
                 " WHERE id = ?",
@@ -145,7 +145,7 @@ class Outbox(Connection):
 
     def mark_refused(self, row_id: int, error: str, park_after: int) -> None:
         """The service does not take this row; after so many refusals it is sent no more."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "UPDATE outbox SET refusals = refusals + 1, last_error = ?1,"
                 " status = CASE WHEN refusals + 1 >= ?2 THEN 'parked' ELSE status END"
@@ -155,31 +155,31 @@ class Outbox(Connection):
 
     def retry_parked(self) -> int:
         """Let parked rows be sent again; returns how many."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             return db.execute(
                 "UPDATE outbox SET status = 'waiting', refusals = 0 WHERE status = 'parked'"
             ).rowcount
 
-    def parked_rows(self) -> list[sqlite3.Row]:
+    def parked(self) -> list[sqlite3.Row]:
         """Key, refusals and last error of each parked row."""
-        return self.query(
+        return self._connection.query(
             "SELECT key, refusals, last_error FROM outbox WHERE status = 'parked' ORDER BY id"
         )
 
-    def outbox_counts(self) -> OutboxCounts:
+    def counts(self) -> OutboxCounts:
         """How many rows wait, are delivered, are parked."""
-        rows = self.query("SELECT status, COUNT(*) FROM outbox GROUP BY status")
+        rows = self._connection.query("SELECT status, COUNT(*) FROM outbox GROUP BY status")
         counts = {row[0]: int(row[1]) for row in rows}
         return OutboxCounts(*(counts.get(status, 0) for status in OutboxCounts._fields))
 
     def outage(self) -> Outage | None:
         """What keeps rows from being delivered, if the last try failed."""
-        rows = self.query("SELECT failures, next_try_at, error FROM outage")
+        rows = self._connection.query("SELECT failures, next_try_at, error FROM outage")
         return Outage(*rows[0]) if rows else None
 
     def set_outage(self, outage: Outage | None) -> None:
         """The service could not be reached, or (None) answers again."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute("DELETE FROM outage")
             if outage:
                 db.execute(

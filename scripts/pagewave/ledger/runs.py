@@ -3,9 +3,10 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
 from pagewave.ledger.failures import clear_failures
 
 Purpose = Literal["workflow", "comparison"]
@@ -14,13 +15,46 @@ COMPARISON_MARK = "-compare"
 """How the name of a comparison's run ends, so that its purpose outlives the ledger."""
 
 
+class RunOutcome(StrEnum):
+    """How a run ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    ON_ITS_WAY = "on its way"
+    """Nothing failed: batches are at the service, and a later run takes in what they bring."""
+    OVER_BUDGET = "over budget"
+    REBUILT = "rebuilt"
+    """The ledger lost the run, and knows it again by what it had sent."""
+
+
+def run_outcome(stored: str | None) -> RunOutcome | None:
+    """The outcome in a row of run; None while the run goes on, or where it broke off."""
+    return RunOutcome(stored) if stored else None
+
+
+class Outcome(StrEnum):
+    """What became of a page in a wave."""
+
+    READ = "read"
+    FAILED = "failed"
+    """It rides again in the next wave."""
+    DEAD = "dead"
+
+
 class MemberOutcome(NamedTuple):
-    """What became of one member of a wave: read, failed (rides again) or dead."""
+    """What became of one member of a wave; `free`: by a stored answer, without any cost."""
 
     key: str
-    outcome: str
+    outcome: Outcome
     free: bool
     attempt_id: int | None
+
+
+def member_outcome(row: sqlite3.Row) -> MemberOutcome:
+    """A row of wave_page: key, outcome, free, attempt_id."""
+    key, outcome, free, attempt_id = row
+    return MemberOutcome(key, Outcome(outcome), bool(free), attempt_id)
 
 
 class PlannedPage(NamedTuple):
@@ -32,10 +66,26 @@ class PlannedPage(NamedTuple):
     place: int
 
 
-class Runs(Connection):
-    """What the ledger knows of runs and waves."""
+class RunRow(NamedTuple):
+    """A run; times are Unix seconds.
 
-    def start_run(
+    `outcome` is None while it goes on or where it broke off, `over_budget` why it sends nothing
+    more, where that is its budget.
+    """
+
+    id: str
+    engine: str
+    model: str
+    started_at: float
+    ended_at: float | None
+    outcome: RunOutcome | None
+    over_budget: str | None
+
+
+class Runs(Shelf):
+    """Runs, the pages they are to read, and their waves."""
+
+    def start(
         self,
         run_id: str,
         engine: str,
@@ -47,7 +97,7 @@ class Runs(Connection):
         """Write down what a run is to read, and which pages it was told to read again."""
         now = time.time()
         forced = list(forced)
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT INTO run (id, started_at, engine, model, purpose) VALUES (?, ?, ?, ?, ?)",
                 (run_id, now, engine, model, purpose),
@@ -62,38 +112,50 @@ class Runs(Connection):
             )
             clear_failures(db, forced, now)
 
-    def add_past_run(self, run_id: str, engine: str, model: str, started_at: float) -> None:
+    def add_past(self, run_id: str, engine: str, model: str, started_at: float) -> None:
         """A run that the ledger has lost, known by what it sent; one it knows stays as it is."""
         purpose: Purpose = "comparison" if run_id.endswith(COMPARISON_MARK) else "workflow"
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO run"
                 " (id, started_at, ended_at, outcome, engine, model, purpose)"
-                " VALUES (?1, ?2, ?2, 'rebuilt', ?3, ?4, ?5)",
-                (run_id, started_at, engine, model, purpose),
+                " VALUES (?1, ?2, ?2, ?6, ?3, ?4, ?5)",
+                (run_id, started_at, engine, model, purpose, RunOutcome.REBUILT),
             )
 
     def note_trouble(self, run_id: str) -> None:
         """Write down that a job of a run failed, and not for a dead letter."""
-        with self.transaction() as db:
-            db.execute("UPDATE run SET outcome = 'failed' WHERE id = ?", (run_id,))
+        with self._connection.transaction() as db:
+            db.execute("UPDATE run SET outcome = ? WHERE id = ?", (RunOutcome.FAILED, run_id))
 
     def has_trouble(self, run_id: str) -> bool:
         """Did a job of a run that goes on fail, and not for a dead letter?"""
-        rows = self.query("SELECT 1 FROM run WHERE id = ? AND outcome = 'failed'", run_id)
+        rows = self._connection.query(
+            "SELECT 1 FROM run WHERE id = ? AND outcome = ?", run_id, RunOutcome.FAILED
+        )
         return bool(rows)
 
-    def end_run(self, run_id: str, outcome: str) -> None:
-        """Write down that a run ended, as `ok`, `failed`, `stopped` or `on its way`."""
-        with self.transaction() as db:
+    def end(self, run_id: str, outcome: RunOutcome) -> None:
+        """Write down that a run ended, and how."""
+        with self._connection.transaction() as db:
             db.execute(
                 "UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?",
                 (time.time(), outcome, run_id),
             )
 
-    def run_pages(self, run_id: str) -> list[PlannedPage]:
+    def latest(self) -> RunRow | None:
+        """The newest run of the workflow; None where there was none yet."""
+        rows = self._connection.query(
+            "SELECT id, engine, model, started_at, ended_at, outcome, over_budget FROM run"
+            " WHERE purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1"
+        )
+        if not rows:
+            return None
+        return RunRow(*rows[0])._replace(outcome=run_outcome(rows[0]["outcome"]))
+
+    def pages(self, run_id: str) -> list[PlannedPage]:
         """What the run is to read, chain by chain."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT key, lane, chain, place FROM run_page WHERE run_id = ? ORDER BY chain, place",
             run_id,
         )
@@ -101,7 +163,7 @@ class Runs(Connection):
 
     def find_keys(self, text: str, limit: int) -> list[str]:
         """Keys that hold a text (capitals count as small letters), of pages that any run read."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT DISTINCT key FROM run_page WHERE instr(lower(key), lower(?))"
             " ORDER BY key LIMIT ?",
             text,
@@ -111,15 +173,17 @@ class Runs(Connection):
 
     def rebuilds(self) -> dict[str, int]:
         """Pages to be read again and not yet written: key to the last batch that does not count."""
-        return {row[0]: row[1] for row in self.query("SELECT key, after_batch FROM rebuild")}
+        return {
+            row[0]: row[1] for row in self._connection.query("SELECT key, after_batch FROM rebuild")
+        }
 
     def latest_wave(self) -> int:
         """A number that grows whenever a wave ends."""
-        return int(self.query("SELECT COALESCE(MAX(id), 0) FROM wave")[0][0])
+        return int(self._connection.query("SELECT COALESCE(MAX(id), 0) FROM wave")[0][0])
 
     def waves_since(self, run_id: str, wave_id: int) -> list[sqlite3.Row]:
         """Waves of the run that ended after `wave_id`: id, lane, number; oldest first."""
-        return self.query(
+        return self._connection.query(
             "SELECT id, lane, number FROM wave WHERE run_id = ? AND id > ? ORDER BY id",
             run_id,
             wave_id,
@@ -127,12 +191,10 @@ class Runs(Connection):
 
     def wave_outcomes(self, wave_id: int) -> list[MemberOutcome]:
         """What became of the members of a finished wave."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT key, outcome, free, attempt_id FROM wave_page WHERE wave_id = ?", wave_id
         )
-        return [
-            MemberOutcome(r["key"], r["outcome"], bool(r["free"]), r["attempt_id"]) for r in rows
-        ]
+        return [member_outcome(row) for row in rows]
 
     def close_wave(
         self,
@@ -143,7 +205,7 @@ class Runs(Connection):
         outcomes: Sequence[MemberOutcome],
     ) -> None:
         """End a wave: from here on the schedule counts with its outcomes."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             wave_id = db.execute(
                 "INSERT INTO wave (run_id, lane, number, started_at, ended_at)"
                 " VALUES (?, ?, ?, ?, ?)",
@@ -154,9 +216,9 @@ class Runs(Connection):
                 [(wave_id, *outcome) for outcome in outcomes],
             )
 
-    def answer_in_run(self, run_id: str, key: str) -> int | None:
+    def answer(self, run_id: str, key: str) -> int | None:
         """The attempt that a run found for a page, if it did."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT p.attempt_id FROM wave_page p JOIN wave w ON w.id = p.wave_id"
             " WHERE w.run_id = ? AND p.key = ? AND p.outcome = 'read'",
             run_id,
@@ -166,7 +228,7 @@ class Runs(Connection):
 
     def latest_answer(self, key: str) -> int | None:
         """The attempt that the latest run which read the page found for it."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT attempt_id FROM wave_page WHERE key = ? AND outcome = 'read'"
             " ORDER BY wave_id DESC LIMIT 1",
             key,
@@ -175,7 +237,7 @@ class Runs(Connection):
 
     def unwritten_answers(self) -> dict[str, int]:
         """The latest answer of every page whose file isn't known to hold it: key to attempt."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT w.key, w.attempt_id FROM wave_page w WHERE w.outcome = 'read'"
             " AND w.wave_id = (SELECT MAX(wave_id) FROM wave_page"
             " WHERE key = w.key AND outcome = 'read')"
@@ -184,9 +246,9 @@ class Runs(Connection):
         )
         return {row[0]: row[1] for row in rows}
 
-    def run_totals(self, run_id: str) -> tuple[int, int]:
+    def totals(self, run_id: str) -> tuple[int, int]:
         """Pages that a run read anew, and pages that it took from stored answers."""
-        row = self.query(
+        row = self._connection.query(
             "SELECT COALESCE(SUM(p.outcome = 'read' AND NOT p.free), 0),"
             " COALESCE(SUM(p.free), 0) FROM wave_page p JOIN wave w ON w.id = p.wave_id"
             " WHERE w.run_id = ?",
@@ -194,21 +256,12 @@ class Runs(Connection):
         )[0]
         return int(row[0]), int(row[1])
 
-    def run_progress(self, run_id: str) -> tuple[int, int]:
+    def progress(self, run_id: str) -> tuple[int, int]:
         """Pages of a run that have their answer, and all pages that it is to read."""
-        row = self.query(
+        row = self._connection.query(
             "SELECT (SELECT COUNT(DISTINCT p.key) FROM wave_page p JOIN wave w ON w.id = p.wave_id"
             " WHERE w.run_id = ?1 AND p.outcome = 'read'),"
             " (SELECT COUNT(*) FROM run_page WHERE run_id = ?1)",
             run_id,
         )[0]
         return int(row[0]), int(row[1])
-
-    def run_usd(self, run_id: str) -> float | None:
-        """USD of all attempts that a run sent; None where a price was not known."""
-        row = self.query(
-            "SELECT COALESCE(SUM(a.usd), 0), COALESCE(SUM(a.usd IS NULL), 0) FROM attempt a"
-            " JOIN batch b ON b.id = a.batch_id WHERE b.run_id = ?",
-            run_id,
-        )[0]
-        return None if row[1] else float(row[0])

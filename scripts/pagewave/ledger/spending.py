@@ -5,7 +5,8 @@ import time
 from typing import NamedTuple
 
 from pagewave.ledger.batches import DOUBT_SECONDS, DOUBTFUL_STATES, OPEN_STATUSES
-from pagewave.ledger.connection import Connection
+from pagewave.ledger.connection import Shelf
+from pagewave.ledger.runs import Purpose, RunOutcome, run_outcome
 
 
 class Cost(NamedTuple):
@@ -38,6 +39,35 @@ class EstimateAndActual(NamedTuple):
     cached_tokens: int
 
 
+class PageCost(NamedTuple):
+    """What all attempts at a page took; output holds thoughts, `usd` is None: not all known."""
+
+    attempts: int
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+
+
+class RunCost(NamedTuple):
+    """What all attempts of a run took; `usd` leaves out the `unpriced` ones.
+
+    Cached tokens are among the input's; thoughts are not among the output's.
+    """
+
+    run_id: str
+    purpose: Purpose
+    outcome: RunOutcome | None
+    engine: str
+    model: str
+    attempts: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    thoughts_tokens: int
+    usd: float
+    unpriced: int
+
+
 class Measured(NamedTuple):
     """What reading a page took: means over pages read well, tokens of failed attempts included.
 
@@ -50,8 +80,8 @@ class Measured(NamedTuple):
     output_spread: float
 
 
-class Spending(Connection):
-    """What the ledger knows of money and time."""
+class Spending(Shelf):
+    """Money spent, expected and held ready, and the time that batches took."""
 
     def costs(self, engine: str, run_id: str | None = None) -> list[Cost]:
         """All records of an engine (of one run), in groups whose price is known or not.
@@ -63,7 +93,7 @@ class Spending(Connection):
             ", ".join("?" * len(names)) for names in (OPEN_STATUSES, DOUBTFUL_STATES)
         )
         of_run = "AND b.run_id = ?" if run_id else ""
-        rows = self.query(
+        rows = self._connection.query(
             "WITH part AS (SELECT b.model, COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
             " a.id IS NOT NULL AS attempted, a.prompt_tokens, a.cached_tokens,"
             " a.output_tokens + a.thoughts_tokens AS output_tokens, a.usd, r.max_usd,"
@@ -84,21 +114,52 @@ class Spending(Connection):
         )
         return [Cost(row[0], bool(row[1]), *row[2:]) for row in rows]
 
+    def of_run(self, run_id: str) -> float | None:
+        """USD of all attempts that a run sent; None where a price was not known."""
+        row = self._connection.query(
+            "SELECT COALESCE(SUM(a.usd), 0), COALESCE(SUM(a.usd IS NULL), 0) FROM attempt a"
+            " JOIN batch b ON b.id = a.batch_id WHERE b.run_id = ?",
+            run_id,
+        )[0]
+        return None if row[1] else float(row[0])
+
+    def by_page(self) -> dict[str, PageCost]:
+        """What each page took in all runs of the workflow, by key."""
+        rows = self._connection.query(
+            "SELECT a.key, COUNT(*), SUM(a.prompt_tokens), SUM(a.output_tokens +"
+            " a.thoughts_tokens), CASE WHEN SUM(a.usd IS NULL) THEN NULL ELSE SUM(a.usd) END"
+            " FROM attempt a JOIN batch b ON b.id = a.batch_id JOIN run r ON r.id = b.run_id"
+            " WHERE r.purpose = 'workflow' GROUP BY a.key"
+        )
+        return {row[0]: PageCost(*row[1:]) for row in rows}
+
+    def by_run(self) -> list[RunCost]:
+        """What each run took, the first one first."""
+        rows = self._connection.query(
+            "SELECT r.id, r.purpose, r.outcome, r.engine, r.model,"
+            " COUNT(a.id), COALESCE(SUM(a.prompt_tokens), 0), COALESCE(SUM(a.cached_tokens), 0),"
+            " COALESCE(SUM(a.output_tokens), 0), COALESCE(SUM(a.thoughts_tokens), 0),"
+            " COALESCE(SUM(a.usd), 0.0), COUNT(a.id) - COUNT(a.usd) FROM run r"
+            " LEFT JOIN batch b ON b.run_id = r.id LEFT JOIN attempt a ON a.batch_id = b.id"
+            " GROUP BY r.id ORDER BY r.started_at, r.id"
+        )
+        return [RunCost(*row)._replace(outcome=run_outcome(row["outcome"])) for row in rows]
+
     def mark_over_budget(self, run_id: str, why: str) -> None:
         """Write down why a run sends nothing more; the first reason stays."""
-        with self.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "UPDATE run SET over_budget = COALESCE(over_budget, ?) WHERE id = ?", (why, run_id)
             )
 
     def over_budget(self, run_id: str) -> str | None:
         """Why a run sends nothing more, where that is its budget."""
-        rows = self.query("SELECT over_budget FROM run WHERE id = ?", run_id)
+        rows = self._connection.query("SELECT over_budget FROM run WHERE id = ?", run_id)
         return rows[0][0] if rows else None
 
     def estimate_and_actual(self, run_id: str) -> EstimateAndActual:
         """What a run's metered records were expected to use, beside what they used."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT COUNT(*), COALESCE(SUM(r.expected_input_tokens), 0),"
             " COALESCE(SUM(r.expected_output_tokens), 0), COALESCE(SUM(r.expected_usd), 0.0),"
             " COALESCE(SUM(a.prompt_tokens), 0),"
@@ -113,7 +174,7 @@ class Spending(Connection):
 
     def measured(self, engine: str, model: str, prompt_sha256: str) -> Measured:
         """What the attempts of a model with a prompt took, a page."""
-        row = self.query(
+        row = self._connection.query(
             "SELECT COALESCE(SUM(ok), 0), SUM(prompt_tokens), SUM(tokens), AVG(tokens),"
             " AVG(1.0 * tokens * tokens) FROM (SELECT a.ok, a.prompt_tokens,"
             " a.output_tokens + a.thoughts_tokens AS tokens FROM attempt a"
@@ -131,7 +192,7 @@ class Spending(Connection):
 
     def measured_images(self, engine: str, model: str, prompt_sha256: str) -> dict[str, str]:
         """The image by key of each page that a model read well with a prompt."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT r.key, r.image FROM record r JOIN batch b ON b.id = r.batch_id"
             " JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
             " WHERE b.engine = ? AND b.model = ? AND b.prompt_sha256 = ?"
@@ -144,7 +205,7 @@ class Spending(Connection):
 
     def batch_seconds(self, engine: str, model: str, most: int) -> list[float]:
         """How long the newest batches took from their creation to their results."""
-        rows = self.query(
+        rows = self._connection.query(
             "SELECT collected_at - submitted_at FROM batch WHERE engine = ? AND model = ?"
             " AND status = 'collected' AND submitted_at IS NOT NULL"
             " AND collected_at > submitted_at ORDER BY id DESC LIMIT ?",

@@ -38,14 +38,14 @@ def remember_images(
         else:
             scans[str(page.scan)] = KnownImage(facts.size_bytes, facts.modified_ns, facts.sha256)
     with ledger.transaction():
-        ledger.add_images(scans)
-        ledger.add_prepared(made_from)
+        ledger.files.add_images(scans)
+        ledger.files.add_prepared(made_from)
 
 
 def changed_images(ledger: Ledger, pages: Iterable[Page]) -> set[str]:
     """Keys of the pages whose answer on file was read from another scan than is there now."""
-    origins, made_from = ledger.origins_of_pages(), ledger.prepared_from()
-    hashes = _Hashes(ledger.known_images())
+    origins, made_from = ledger.files.origins(), ledger.files.prepared_from()
+    hashes = _Hashes(ledger.files.known_images())
     changed = set()
     for page in pages:
         if page.key not in origins:

@@ -56,10 +56,10 @@ def budgets(ledger: Ledger, settings: Settings, run_id: str | None) -> list[Budg
     engine, execution = settings.engine, settings.execution
     found = []
     if (limit := execution.max_cost_usd) is not None:
-        costs = ledger.costs(engine, run_id) if run_id else []
+        costs = ledger.spending.costs(engine, run_id) if run_id else []
         found.append(Budget("execution.max_cost_usd", limit, *_used(settings, costs)))
     if (limit := execution.max_cost_usd_total) is not None:
-        costs = ledger.costs(engine)
+        costs = ledger.spending.costs(engine)
         found.append(Budget("execution.max_cost_usd_total", limit, *_used(settings, costs)))
     return found
 
@@ -71,7 +71,7 @@ def check_prices(ledger: Ledger, settings: Settings) -> None:
         ConfigError: the ledger holds records of a model whose price is not known.
     """
     if settings.execution.max_cost_usd_total is not None:
-        _used(settings, ledger.costs(settings.engine))
+        _used(settings, ledger.spending.costs(settings.engine))
 
 
 def reserve(
@@ -86,14 +86,14 @@ def reserve(
     """
     if not has_budget(settings):
         return
-    if ledger.over_budget(run_id):
+    if ledger.spending.over_budget(run_id):
         raise BudgetReached(f"{what}: not sent, the budget has no room for it.")
     wanted = sum(_most(settings.pricing, record) for record in records)
     is_trial = settings.engine == "embedded"
     prices = " (at Gemini's prices: the embedded engine costs nothing)" if is_trial else ""
     for budget in budgets(ledger, settings, run_id):
         if budget.spent + budget.held + wanted > budget.limit:
-            open_batches = ledger.open_batches(settings.engine)
+            open_batches = ledger.batches.open(settings.engine)
             raise NoRoom(
                 f"{what}: not sent. {budget}; it might cost up to {wanted:.4f} more{prices}.",
                 [batch.id for batch in open_batches],

@@ -92,7 +92,7 @@ class Estimator:
     @cached_property
     def _images_read(self) -> dict[str, str]:
         workspace = self.workspace
-        return workspace.ledger.measured_images(
+        return workspace.ledger.spending.measured_images(
             workspace.engine, workspace.settings.model.name, workspace.prompt.sha256
         )
 
@@ -108,7 +108,7 @@ class Estimator:
 def estimator(workspace: Workspace) -> Estimator:
     """What the ledger and the data set tell today."""
     model, prompt = workspace.settings.model.name, workspace.prompt.sha256
-    return Estimator(workspace, workspace.ledger.measured(workspace.engine, model, prompt))
+    return Estimator(workspace, workspace.ledger.spending.measured(workspace.engine, model, prompt))
 
 
 def _some(keys: Iterable[str]) -> list[str]:

@@ -128,7 +128,7 @@ class Forecast:
         self._schedule = schedule
         self._forced = forced
         self._expected = estimator(workspace)
-        self._expected_at = workspace.ledger.latest_wave()
+        self._expected_at = workspace.ledger.runs.latest_wave()
 
     def wave(self, lane: int, wave: int) -> WaveForecast:
         """What a wave will hold, as far as can be told today."""
@@ -159,7 +159,7 @@ class Forecast:
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
         slots = settings.execution.max_concurrent_batches
-        seconds = workspace.ledger.batch_seconds(
+        seconds = workspace.ledger.spending.batch_seconds(
             workspace.engine, settings.model.name, RECENT_BATCHES
         )
         expected = self._estimator()
@@ -204,7 +204,7 @@ class Forecast:
 
     def _estimator(self) -> Estimator:
         """What a page is expected to take, by what was measured up to the last wave."""
-        if self._expected_at != (latest := self._workspace.ledger.latest_wave()):
+        if self._expected_at != (latest := self._workspace.ledger.runs.latest_wave()):
             self._expected, self._expected_at = estimator(self._workspace), latest
         return self._expected
 
@@ -230,10 +230,10 @@ class Forecast:
         workspace = self._workspace
         free: set[str] = set()
         on_their_way: set[str] = set()
-        asked_before = workspace.ledger.attempted_keys() | workspace.ledger.keys_in_flight(
-            workspace.engine
+        asked_before = workspace.ledger.answers.keys() | set(
+            workspace.ledger.batches.in_flight(workspace.engine)
         )
-        rebuilds = workspace.ledger.rebuilds()
+        rebuilds = workspace.ledger.runs.rebuilds()
         for chain in self._schedule.chains:
             context = None
             for place, key in enumerate(chain):
@@ -246,13 +246,15 @@ class Forecast:
                     context = workspace.previous_context(page)
                 request = workspace.request_after(page, context)
                 after = rebuilds.get(key, 0)
-                answer = workspace.ledger.stored_answer(request.fingerprint, after)
+                answer = workspace.ledger.answers.stored(request.fingerprint, after)
                 if not answer:
-                    if workspace.ledger.open_batch_of(request.fingerprint, workspace.engine, after):
+                    if workspace.ledger.batches.carrying(
+                        request.fingerprint, workspace.engine, after
+                    ):
                         on_their_way.add(key)
                     break
                 free.add(key)
-                stored = workspace.ledger.attempt_page(answer)
+                stored = workspace.ledger.answers.page(answer)
                 context = workspace.prompt.page_model.model_validate_json(stored).context()
         return free, on_their_way
 

@@ -68,7 +68,7 @@ def pages_on_file(ledger: Ledger) -> list[PageOrigin]:
             usd=row["usd"],
             image_sha256=row["image_sha256"],
         )
-        for row in ledger.provenance()
+        for row in ledger.files.provenance()
     ]
     return sorted(found, key=lambda origin: split_key(origin.key))
 
@@ -108,7 +108,7 @@ def command_to_read_again(
 def edited_prompts(ledger: Ledger, settings: Settings) -> list[str]:
     """A line for each version of a prompt whose text is not the one it had when first used."""
     first: dict[tuple[str, str], UsedTemplate] = {}
-    for used in ledger.used_templates():
+    for used in ledger.files.used_templates():
         first.setdefault((used.name, used.template_file), used)
     registry = settings.prompt.registry_dir
     return [

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pagewave.ledger import Ledger, PlannedPage
+from pagewave.ledger import Ledger, Outcome, PlannedPage
 
 
 def plan(
@@ -166,18 +166,18 @@ class Schedule:
     def _as_of_now(self) -> Iterator[None]:
         """Take in the waves that ended since the last look; meanwhile no other thread does."""
         with self._lock:
-            latest = self._ledger.latest_wave()
+            latest = self._ledger.runs.latest_wave()
             if latest != self._latest_wave:
                 self._take_in(latest)
             yield
 
     def _take_in(self, latest: int) -> None:
-        waves = self._ledger.waves_since(self._run_id, self._latest_wave)
+        waves = self._ledger.runs.waves_since(self._run_id, self._latest_wave)
         for wave_id, lane, number in waves:
-            for outcome in self._ledger.wave_outcomes(wave_id):
+            for outcome in self._ledger.runs.wave_outcomes(wave_id):
                 chain = self._chain_of[outcome.key]
-                dead = outcome.outcome == "dead"
-                if outcome.outcome == "read" or (dead and self._continues_past_dead_letters):
+                dead = outcome.outcome == Outcome.DEAD
+                if outcome.outcome == Outcome.READ or (dead and self._continues_past_dead_letters):
                     self._carried[outcome.key] = number
                     chain.passed += 1
                 elif dead:

@@ -68,8 +68,8 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
     targets = {_normal(target) for target in command.targets}
     forced_files = {_normal(name) for name in command.forced}
     force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
-    rebuilds = workspace.ledger.rebuilds()
-    origins = workspace.ledger.origins_of_pages()
+    rebuilds = workspace.ledger.runs.rebuilds()
+    origins = workspace.ledger.files.origins()
     changed = changed_images(workspace.ledger, workspace.dataset.pages)
     files = {page.key: _normal(workspace.page_file(page)) for page in workspace.dataset.pages}
     page_targets = targets & set(files.values())

@@ -95,7 +95,7 @@ def delivery_for(settings: Tracking, secrets: Secrets, ledger: Ledger) -> Delive
 
 def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:
     """How many rows were delivered, wait, are parked; nothing where there is nothing to say."""
-    counts, outage = ledger.outbox_counts(), ledger.outage()
+    counts, outage = ledger.outbox.counts(), ledger.outbox.outage()
     lines = []
     if delivered:
         lines.append(f"Braintrust: {count(delivered, 'row')} logged.")

@@ -50,7 +50,7 @@ class Delivery:
         self._ledger = ledger
         self._service = service
         self._first_pause_seconds = first_pause_seconds
-        self._outage = ledger.outage()
+        self._outage = ledger.outbox.outage()
         self.delivered = 0
 
     @property
@@ -73,7 +73,7 @@ class Delivery:
         Raises:
             KeyRefused: the service does not take the key.
         """
-        waiting = self._ledger.waiting_rows(CHUNK_ROWS)
+        waiting = self._ledger.outbox.waiting(CHUNK_ROWS)
         ready = [row for row in map(self._made_ready, waiting) if row]
         if not ready:
             return bool(waiting)
@@ -96,18 +96,18 @@ class Delivery:
             return _Ready(row.id, made)
         except Exception as error:
             message = cleaned(f"{row.key} can't be logged: {type(error).__name__}: {error}")
-            self._ledger.mark_refused(row.id, message, park_after=1)
+            self._ledger.outbox.mark_refused(row.id, message, park_after=1)
             log.warning("%s", message)
             return None
 
     def _send(self, rows: Sequence[_Ready]) -> None:
         self._service.send([ready.row for ready in rows])
-        self._ledger.mark_delivered([ready.id for ready in rows])
+        self._ledger.outbox.mark_delivered([ready.id for ready in rows])
         self.delivered += len(rows)
         if self._outage:
             log.info("Braintrust takes rows again")
             self._outage = None
-            self._ledger.set_outage(None)
+            self._ledger.outbox.set_outage(None)
 
     def _find_refused(self, rows: Sequence[_Ready], error: Unavailable) -> bool:
         """Send ever smaller parts, until those that can't be taken stand alone. False: none can."""
@@ -133,7 +133,7 @@ class Delivery:
         some_were_taken = self.delivered > before
         if some_were_taken or (isinstance(error, RowsRefused) and not failing):
             for row_id, message in refused.items():
-                self._ledger.mark_refused(row_id, message, PARK_AFTER_REFUSALS)
+                self._ledger.outbox.mark_refused(row_id, message, PARK_AFTER_REFUSALS)
         if not some_were_taken:
             self._note_failure(error)
         return some_were_taken
@@ -146,4 +146,4 @@ class Delivery:
         if not self._outage:
             log.warning("rows for Braintrust stay in the ledger for now: %s", message)
         self._outage = Outage(failures, next_try_at, message)
-        self._ledger.set_outage(self._outage)
+        self._ledger.outbox.set_outage(self._outage)

@@ -25,7 +25,7 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
     if session.waits or not new:
         return None
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
-    if len(session.ledger.open_batches(session.engine)) >= limit:
+    if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
     if (due := _pause_over_at(session, new)) > time.time():
         at = time.strftime("%H:%M:%S", time.localtime(due))
@@ -35,9 +35,9 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
 
 def _pause_over_at(session: Session, new: Sequence[Request]) -> float:
     """When the pause after the last batch that failed as a whole is over (Unix seconds)."""
-    counts = session.ledger.failure_counts(session.engine)
+    counts = session.ledger.failures.counts(session.engine)
     failed = min(counts[request.key].of_batches for request in new)
-    failures = [session.ledger.last_failure(request.key) for request in new] if failed else []
+    failures = [session.ledger.failures.last(request.key) for request in new] if failed else []
     last = max((failure["created_at"] for failure in failures if failure), default=0.0)
     return float(last) + session.retry_pause(failed)
 
@@ -53,10 +53,10 @@ def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:
         try:
             return send()
         except NoRoom as full:
-            known = {batch.id for batch in session.ledger.batches()}
+            known = {batch.id for batch in session.ledger.batches.all()}
             in_flight = [batch_id for batch_id in full.in_flight if batch_id in known]
             if not in_flight:
-                session.ledger.mark_over_budget(run_id, str(full))
+                session.ledger.spending.mark_over_budget(run_id, str(full))
                 raise BudgetReached(str(full)) from None
             if session.waits:
                 log.info("%s Waiting for what is in flight.", full)
@@ -67,10 +67,10 @@ def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:
 
 def left_for_next_run(ledger: Ledger, engine: str) -> str:
     """What such a run leaves to the next one, for the person or the log that reads how it ended."""
-    batches = ledger.open_batches(engine)
+    batches = ledger.batches.open(engine)
     if not batches:
         return "not all is read yet, and nothing is in flight. Run the same command again later."
-    pages = len(ledger.keys_in_flight(engine))
+    pages = len(set(ledger.batches.in_flight(engine)))
     since = time.strftime("%Y-%m-%d %H:%M", time.localtime(min(b.intent_at for b in batches)))
     return (
         f"not all is read yet. In flight: {len(batches)} batches with {pages} pages, the oldest "

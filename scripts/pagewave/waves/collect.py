@@ -45,14 +45,14 @@ def collect(session: Session, batch_id: int) -> bool:
         batch = _wait_until_submitted(session, batch_id)
         if batch.status in ("collected", "abandoned"):
             return True
-        records = session.ledger.records(batch_id)
+        records = session.ledger.batches.records(batch_id)
         ended = _ended_before(session.ledger, batch) or _wait_until_ended(session, batch, records)
         if ended is None:
             return False
         if ended.state in (LOST, STUCK, NO_RESULTS):
             log.warning("%s: given up as %s (%s)", batch.name, ended.state, ended.error)
             attempts, failures = parse_results(session, batch, ended, records)
-            session.ledger.give_up(batch_id, ended.state, ended.error, attempts, failures)
+            session.ledger.answers.give_up(batch_id, ended.state, ended.error, attempts, failures)
             events.batch_collected(
                 session.ledger, batch, ended.state, ended.error, attempts, failures
             )
@@ -67,10 +67,10 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
     That it failed as a whole was held against its records when it was given up, not again now.
     """
     with session.batch_lock(batch_id):
-        batch = session.ledger.batch(batch_id)
+        batch = session.ledger.batches.get(batch_id)
         if batch.status != "abandoned":
             return False
-        records = session.ledger.records(batch_id)
+        records = session.ledger.batches.records(batch_id)
         lines = _results(session, batch, remote, records)
         if lines is None and remote.state in SUCCESSFUL_STATES:
             return False
@@ -81,13 +81,13 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
 def _take_in(
     session: Session, batch: Batch, records: Sequence[Record], ended: Ended, late: bool = False
 ) -> None:
-    session.ledger.store_lines(batch.id, [(key_of(line), line) for line in ended.lines])
+    session.ledger.answers.store_lines(batch.id, [(key_of(line), line) for line in ended.lines])
     crash.point("raw-stored")
     attempts, failures = parse_results(session, batch, ended, records)
     crash.point("parsed")
     if late:
         failures = [failure for failure in failures if failure.counted]
-    session.ledger.commit_results(batch.id, ended.state, ended.error, attempts, failures)
+    session.ledger.answers.commit(batch.id, ended.state, ended.error, attempts, failures)
     crash.point("committed")
     events.batch_collected(session.ledger, batch, ended.state, ended.error, attempts, failures)
     session.request_file(batch.display_name).unlink(missing_ok=True)
@@ -98,7 +98,7 @@ def _take_in(
 
 def _ended_before(ledger: Ledger, batch: Batch) -> Ended | None:
     """How a batch ended whose lines were stored just before a crash; the service may be without."""
-    lines = ledger.lines(batch.id)
+    lines = ledger.answers.lines(batch.id)
     if lines and batch.state in TERMINAL_STATES:
         return Ended(batch.state, None, lines)
     return None
@@ -107,7 +107,7 @@ def _ended_before(ledger: Ledger, batch: Batch) -> Ended | None:
 def _wait_until_submitted(session: Session, batch_id: int) -> Batch:
     """The batch once it is no longer about to be sent: another lane may still be at that."""
     pause = min(1.0, session.settings.batch.poll_interval_seconds)
-    while (batch := session.ledger.batch(batch_id)).status in ("intent", "creating"):
+    while (batch := session.ledger.batches.get(batch_id)).status in ("intent", "creating"):
         # Each wait for quota renews `creating_at`.
         if time.time() > max(batch.intent_at, batch.creating_at or 0.0) + SENDING_SECONDS:
             raise ServiceError(
@@ -135,7 +135,7 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
         if remote.state != last_state:
             if not remote.ended and remote.state not in GOING_STATES:
                 log.warning("%s: unknown state %s, waiting on", batch.name, remote.state)
-            session.ledger.mark_state(batch.id, remote.state)
+            session.ledger.batches.mark_state(batch.id, remote.state)
             events.batch_state(batch, remote, last_state)
             last_state = remote.state
         if remote.ended:
@@ -153,7 +153,7 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             cancelled_at = cancelled_at or now
         if not session.waits:
             if cancelled_at:
-                session.ledger.mark_state(batch.id, CANCEL_SENT)
+                session.ledger.batches.mark_state(batch.id, CANCEL_SENT)
             return None
         # Jitter keeps many lanes from polling in step.
         session.client.pause(settings.poll_interval_seconds * random.uniform(0.8, 1.2))
@@ -219,7 +219,7 @@ def _results(
 
 def _compare(ledger: Ledger, batch: Batch) -> None:
     """Say so when a batch brought more or fewer answers than it was asked for."""
-    totals = ledger.batch_totals(batch.id)
+    totals = ledger.answers.totals(batch.id)
     if totals["records_answered"] != totals["records_sent"] or totals["lines_unexpected"]:
         log.warning(
             "%s: %d of %d records answered, %d lines that nobody asked for",

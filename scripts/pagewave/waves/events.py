@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pagewave.config.settings import Settings
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
-from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome
+from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome, Outcome
 from pagewave.log import emit, log, seconds_since
 from pagewave.prompts.request import Request
 from pagewave.wording import count
@@ -42,7 +42,7 @@ def wave_started(
 
 def batch_sent(ledger: Ledger, name: str, batch: Batch) -> None:
     """The service has a wave's batch."""
-    records = ledger.records(batch.id)
+    records = ledger.batches.records(batch.id)
     emit(
         "batch_sent",
         f"{name}: {count(len(records), 'page')} sent as {batch.name}",
@@ -64,10 +64,10 @@ def wave_closed(
     outcomes: Sequence[MemberOutcome],
 ) -> None:
     """The wave's end, and each dead letter: its page's job fails without a word of its own."""
-    dead = [outcome.key for outcome in outcomes if outcome.outcome == "dead"]
-    read = sum(o.outcome == "read" and not o.free for o in outcomes)
+    dead = [outcome.key for outcome in outcomes if outcome.outcome == Outcome.DEAD]
+    read = sum(o.outcome == Outcome.READ and not o.free for o in outcomes)
     free = sum(o.free for o in outcomes)
-    failed = sum(o.outcome == "failed" for o in outcomes)
+    failed = sum(o.outcome == Outcome.FAILED for o in outcomes)
     parts = [
         f"{read} read" if read else "",
         f"{free} taken from stored answers" if free else "",
@@ -75,7 +75,7 @@ def wave_closed(
         count(len(dead), "dead letter") if dead else "",
     ]
     told = ", ".join(part for part in parts if part) or "no pages"
-    done, pages = workspace.ledger.run_progress(run_id)
+    done, pages = workspace.ledger.runs.progress(run_id)
     emit(
         "wave_closed",
         f"{name}: {told}; {done} of {pages} pages done",
@@ -144,7 +144,7 @@ def batch_collected(
     failures: Sequence[FailureRow],
 ) -> None:
     """A batch is over and taken in, as `state`: its totals, its failures, its flags."""
-    totals = ledger.batch_totals(batch.id)
+    totals = ledger.answers.totals(batch.id)
     emit(
         "batch_collected",
         f"{batch.name}: {state}, {totals['records_answered']} of {totals['records_sent']} "

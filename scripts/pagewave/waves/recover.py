@@ -57,7 +57,7 @@ def find_doubtful(session: Session) -> None:
     if now < session.looked_at + session.settings.batch.reconcile_seconds:
         return
     session.looked_at = now
-    doubtful = session.ledger.doubtful_batches(session.engine, now - DOUBT_SECONDS)
+    doubtful = session.ledger.batches.doubtful(session.engine, now - DOUBT_SECONDS)
     if not doubtful:
         return
     listed = session.client.list_batches()
@@ -70,7 +70,7 @@ def find_doubtful(session: Session) -> None:
         ]
         found.sort(key=lambda remote: remote.created_at)
         for twin in found[1:]:
-            session.ledger.add_twin(batch.id, twin.name)  # has its turn at the next look
+            session.ledger.batches.add_twin(batch.id, twin.name)  # has its turn at the next look
         if found:
             _settle(session, batch, found[0])
 
@@ -81,7 +81,7 @@ def _remove_leftover_files(workspace: Workspace) -> None:
     remove_partial_files(paths.logs_dir / "waves")
     for leftover in (paths.state_dir / "results").glob("*"):
         leftover.unlink()
-    settled = workspace.ledger.settled_batches()
+    settled = workspace.ledger.batches.settled()
     for requests in (paths.state_dir / "requests").glob("*.jsonl"):
         # Those of batches that this ledger doesn't know are what it can be rebuilt from.
         if requests.stem in settled:
@@ -90,7 +90,7 @@ def _remove_leftover_files(workspace: Workspace) -> None:
 
 def _note_written_pages(workspace: Workspace) -> None:
     """Tell the ledger of page files that were written just before a crash."""
-    answers = workspace.ledger.unwritten_answers()
+    answers = workspace.ledger.runs.unwritten_answers()
     for page in workspace.dataset.pages:
         path = workspace.page_file(page)
         if page.key not in answers:
@@ -99,12 +99,12 @@ def _note_written_pages(workspace: Workspace) -> None:
         if path.exists():
             text = workspace.page_text(answers[page.key])
             if path.read_bytes() == text.encode():
-                workspace.ledger.mark_written(page.key, answers[page.key])
+                workspace.ledger.files.mark_written(page.key, answers[page.key])
 
 
 def _collect_ended(session: Session, tries: int | None = None) -> None:
     """Take in what ended while no run was there, even if no page of this run asks for it."""
-    for batch in session.ledger.open_batches(session.engine):
+    for batch in session.ledger.batches.open(session.engine):
         remote = session.client.get(batch.name, tries) if batch.name else None
         # SUCCEEDED without results: a wave has the time to wait for them.
         if (
@@ -120,7 +120,7 @@ def _collect_ended(session: Session, tries: int | None = None) -> None:
 
 def _settle(session: Session, batch: Batch, found: RemoteBatch) -> None:
     """Deal with a batch that turned up although it was given up on."""
-    session.ledger.mark_seen(batch.id, found.name)
+    session.ledger.batches.mark_seen(batch.id, found.name)
     if found.ended:
         remote = session.client.get(found.name) or found  # a list may leave out where results are
         if collect_late(session, batch.id, remote):
@@ -133,7 +133,7 @@ def _settle(session: Session, batch: Batch, found: RemoteBatch) -> None:
     with session.ledger.transaction():
         is_adopted = _is_needed(session.ledger, session.engine, batch)
         if is_adopted:
-            session.ledger.mark_submitted(batch.id, found.name)
+            session.ledger.batches.mark_submitted(batch.id, found.name)
     if is_adopted:
         log.warning("%s: turned up after all and is waited for", found.name)
     else:
@@ -143,9 +143,9 @@ def _settle(session: Session, batch: Batch, found: RemoteBatch) -> None:
 
 def _is_needed(ledger: Ledger, engine: str, batch: Batch) -> bool:
     """Does a record of this batch have neither an answer nor another batch that carries it?"""
-    rebuilds = ledger.rebuilds()
+    rebuilds = ledger.runs.rebuilds()
     return any(
-        not ledger.stored_answer(record.fingerprint, rebuilds.get(record.key, 0))
-        and not ledger.open_batch_of(record.fingerprint, engine)
-        for record in ledger.records(batch.id)
+        not ledger.answers.stored(record.fingerprint, rebuilds.get(record.key, 0))
+        and not ledger.batches.carrying(record.fingerprint, engine)
+        for record in ledger.batches.records(batch.id)
     )

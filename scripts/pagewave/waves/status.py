@@ -11,7 +11,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pagewave.config.settings import Settings
-from pagewave.ledger import BatchHistory, EstimateAndActual, Ledger, WaveHistory
+from pagewave.ledger import (
+    BatchHistory,
+    EstimateAndActual,
+    Ledger,
+    MemberOutcome,
+    Outcome,
+    RunOutcome,
+    WaveHistory,
+)
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.schedule import Schedule
 
@@ -76,7 +84,7 @@ class RunStatus:
     model: str
     started_at: float
     ended_at: float | None
-    outcome: str | None
+    outcome: RunOutcome | None
     pages: int
     pages_read: int
     pages_free: int
@@ -116,7 +124,7 @@ class Watch:
         self._schedule: Schedule | None = None
         self._run_id = ""
         self._waves: list[WaveHistory] = []
-        self._outcomes: dict[str, str] = {}
+        self._outcomes: dict[str, MemberOutcome] = {}
         self._batches: dict[int, BatchHistory] = {}
 
     def look(self) -> RunStatus | None:
@@ -133,55 +141,52 @@ class Watch:
         return [batch for batch in self._batches.values() if batch.run_id == self._run_id]
 
     def _look(self) -> RunStatus | None:
-        runs = self._ledger.query(
-            "SELECT * FROM run WHERE purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1"
-        )
-        if not runs:
+        run = self._ledger.runs.latest()
+        if run is None:
             return None
-        run = runs[0]
-        self._take_in(run["id"])
+        self._take_in(run.id)
         schedule, outcomes = self._schedule, self._outcomes
         assert schedule is not None
-        dead = sorted(key for key, outcome in outcomes.items() if outcome == "dead")
+        dead = sorted(key for key, o in outcomes.items() if o.outcome == Outcome.DEAD)
         lanes = self._lanes(schedule, outcomes)
-        seconds = self._seconds_a_wave(run["id"])
+        seconds = self._seconds_a_wave(run.id)
         return RunStatus(
-            id=run["id"],
-            engine=run["engine"],
-            model=run["model"],
-            started_at=run["started_at"],
-            ended_at=run["ended_at"],
-            outcome=run["outcome"],
+            id=run.id,
+            engine=run.engine,
+            model=run.model,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            outcome=run.outcome,
             pages=len(schedule.pages),
-            pages_read=sum(outcome == "read" for outcome in outcomes.values()),
-            pages_free=sum(outcome == "free" for outcome in outcomes.values()),
+            pages_read=sum(o.outcome == Outcome.READ and not o.free for o in outcomes.values()),
+            pages_free=sum(o.free for o in outcomes.values()),
             pages_blocked=self._blocked(schedule, outcomes),
             pages_left=sum(lane.pages_left for lane in lanes),
             dead_letters=dead,
             records=_records(self.batches()),
             lanes=lanes,
-            batches=self._open_batches(run["engine"]),
+            batches=self._open_batches(run.engine),
             spent=_spend(self.batches()),
             spent_in_all=_spend(self._batches.values()),
-            estimate=self._ledger.estimate_and_actual(run["id"]),
-            budgets=budgets(self._ledger, self._settings, run["id"]) if self._settings else [],
-            over_budget=run["over_budget"],
+            estimate=self._ledger.spending.estimate_and_actual(run.id),
+            budgets=budgets(self._ledger, self._settings, run.id) if self._settings else [],
+            over_budget=run.over_budget,
             seconds_a_wave=seconds,
-            eta_seconds=None if run["ended_at"] else self._eta(lanes, seconds),
+            eta_seconds=None if run.ended_at else self._eta(lanes, seconds),
         )
 
     def _take_in(self, run_id: str) -> None:
         """Learn what the ledger gained since the last look, and no more."""
         if self._schedule is None or self._run_id != run_id:
-            pages = self._ledger.run_pages(run_id)
+            pages = self._ledger.runs.pages(run_id)
             self._schedule = Schedule(
                 self._ledger, run_id, pages, self._continues_past_dead_letters
             )
             self._run_id, self._waves, self._outcomes = run_id, [], {}
         latest = self._waves[-1].id if self._waves else 0
-        self._waves += self._ledger.wave_histories(run_id, latest)
-        self._outcomes |= self._ledger.outcomes_since(run_id, latest)
-        marks = self._ledger.batch_marks()
+        self._waves += self._ledger.history.waves(run_id, latest)
+        self._outcomes |= self._ledger.history.outcomes(run_id, latest)
+        marks = self._ledger.history.batch_marks()
         self._batches = {n: batch for n, batch in self._batches.items() if n in marks}
         # The lines of an open batch come before its end.
         changed = [
@@ -191,9 +196,9 @@ class Watch:
             or known.is_open
             or (known.status, known.state, known.name) != mark
         ]
-        self._batches |= {batch.id: batch for batch in self._ledger.batch_histories(changed)}
+        self._batches |= {batch.id: batch for batch in self._ledger.history.batches(changed)}
 
-    def _lanes(self, schedule: Schedule, outcomes: dict[str, str]) -> list[LaneStatus]:
+    def _lanes(self, schedule: Schedule, outcomes: dict[str, MemberOutcome]) -> list[LaneStatus]:
         ended = Counter(wave.lane for wave in self._waves)
         waves_left = schedule.waves()
         chains: dict[int, list[list[str]]] = defaultdict(list)
@@ -211,18 +216,22 @@ class Watch:
             for lane, of_lane in chains.items()
         ]
 
-    def _blocked(self, schedule: Schedule, outcomes: dict[str, str]) -> int:
+    def _blocked(self, schedule: Schedule, outcomes: dict[str, MemberOutcome]) -> int:
         return sum(len(self._waiting(chain, outcomes)) for chain in schedule.chains)
 
-    def _waiting(self, chain: list[str], outcomes: dict[str, str]) -> list[str]:
+    def _waiting(self, chain: list[str], outcomes: dict[str, MemberOutcome]) -> list[str]:
         """The pages of a chain that wait for a dead letter, and so for a person."""
         for place, key in enumerate(chain):
-            if outcomes.get(key) == "dead" and not self._continues_past_dead_letters:
+            if (
+                key in outcomes
+                and outcomes[key].outcome == Outcome.DEAD
+                and not self._continues_past_dead_letters
+            ):
                 return [after for after in chain[place + 1 :] if after not in outcomes]
         return []
 
-    def _pages_left(self, chain: list[str], outcomes: dict[str, str]) -> int:
-        done = sum(outcomes.get(key) in ("read", "free", "dead") for key in chain)
+    def _pages_left(self, chain: list[str], outcomes: dict[str, MemberOutcome]) -> int:
+        done = sum(key in outcomes and outcomes[key].outcome != Outcome.FAILED for key in chain)
         return len(chain) - done - len(self._waiting(chain, outcomes))
 
     def _open_batches(self, engine: str) -> list[BatchStatus]:
@@ -247,15 +256,8 @@ class Watch:
 
         Waves of earlier runs with the same engine and model count too: a first wave may take hours.
         """
-        rows = self._ledger.query(
-            "SELECT w.ended_at - w.started_at FROM wave w JOIN run r ON r.id = w.run_id"
-            " JOIN run this ON this.id = ? AND this.engine = r.engine AND this.model = r.model"
-            " WHERE EXISTS (SELECT 1 FROM wave_page p WHERE p.wave_id = w.id AND NOT p.free)"
-            " ORDER BY w.id DESC LIMIT ?",
-            run_id,
-            RECENT_WAVES,
-        )
-        return statistics.median(row[0] for row in rows) if rows else None
+        seconds = self._ledger.history.wave_seconds(run_id, RECENT_WAVES)
+        return statistics.median(seconds) if seconds else None
 
     def _eta(self, lanes: list[LaneStatus], seconds: float | None) -> float | None:
         """The longest lane's way, or all lanes' ways through the slots, whichever is longer."""

@@ -60,8 +60,10 @@ def intend(
     records = [_record(workspace, expected, submission) for submission in submissions]
     with workspace.ledger.transaction():
         reserve(workspace.ledger, workspace.settings, run_id, f"lane {lane} wave {wave}", records)
-        workspace.ledger.add_prompt(prompt.sha256, prompt.name, prompt.template_file, prompt.source)
-        return workspace.ledger.add_intent(
+        workspace.ledger.files.add_prompt(
+            prompt.sha256, prompt.name, prompt.template_file, prompt.source
+        )
+        return workspace.ledger.batches.add_intent(
             display_name=_display_name(workspace, run_id, lane, wave),
             engine=workspace.engine,
             model=settings.model.name,
@@ -116,7 +118,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
             if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
                 input_file, uploaded_at = _upload(session, batch, requests), time.time()
                 if input_file is None:
-                    return session.ledger.batch(batch.id)
+                    return session.ledger.batches.get(batch.id)
                 crash.point("requests-uploaded")
             try:
                 remote = _create(session, batch, input_file)
@@ -131,13 +133,13 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
                 input_file = None
                 continue
             if remote:
-                session.ledger.mark_submitted(batch.id, remote.name)
+                session.ledger.batches.mark_submitted(batch.id, remote.name)
                 crash.point("name-stored")
-                return session.ledger.batch(batch.id)
+                return session.ledger.batches.get(batch.id)
             patience.wait_for_service(batch)
             batch = _renew(session, batch)
     except Exception as error:
-        if session.ledger.batch(batch.id).status == "intent":
+        if session.ledger.batches.get(batch.id).status == "intent":
             abandon(session, batch, f"{type(error).__name__}: {error}")
         raise
 
@@ -197,14 +199,14 @@ class _Patience:
 
 def settle_intents(session: Session) -> None:
     """Find out what became of the batches that an earlier run was about to create."""
-    for batch in session.ledger.open_batches(session.engine):
+    for batch in session.ledger.batches.open(session.engine):
         if batch.status == "intent":
             abandon(session, batch, "the run ended before anything was created")
         elif batch.status == "creating":
             log.info("looking for batch %s of an earlier run", batch.display_name)
             remote = _find(session, batch)
             if remote:
-                session.ledger.mark_submitted(batch.id, remote.name)
+                session.ledger.batches.mark_submitted(batch.id, remote.name)
             else:
                 abandon(session, batch, "the service does not show it", UNKNOWN)
 
@@ -214,7 +216,7 @@ def abandon(workspace: Workspace, batch: Batch, why: str, state: str | None = No
 
     With the state UNKNOWN that is likely, not certain: it is looked for again later.
     """
-    workspace.ledger.mark_abandoned(batch.id, why, state)
+    workspace.ledger.batches.mark_abandoned(batch.id, why, state)
     workspace.request_file(batch.display_name).unlink(missing_ok=True)
 
 
@@ -237,12 +239,12 @@ def _renew(workspace: Workspace, batch: Batch) -> Batch:
                 workspace.settings,
                 batch.run_id,
                 what,
-                workspace.ledger.records(batch.id),
+                workspace.ledger.batches.records(batch.id),
             )
-            renewed = workspace.ledger.renew_intent(batch.id, name)
+            renewed = workspace.ledger.batches.renew_intent(batch.id, name)
     except BudgetReached as full:
         abandon(workspace, batch, "it did not turn up", UNKNOWN)
-        workspace.ledger.mark_over_budget(batch.run_id, str(full))
+        workspace.ledger.spending.mark_over_budget(batch.run_id, str(full))
         raise
     with contextlib.suppress(FileNotFoundError):
         workspace.request_file(batch.display_name).rename(workspace.request_file(name))
@@ -254,14 +256,14 @@ def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str 
 
     Records whose image can't be sent leave the batch: each has failed, the others go on.
     """
-    records = {record.key: record for record in session.ledger.records(batch.id)}
+    records = {record.key: record for record in session.ledger.batches.records(batch.id)}
     requests = [request for request in requests if request.key in records]
     uris, problems = upload_images(session, requests)
     crash.point("images-uploaded")
     failed = [request for request in requests if request.facts.sha256 in problems]
     ready = [request for request in requests if request.facts.sha256 in uris]
     left_out = [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed]
-    session.ledger.leave_out(batch.id, left_out)
+    session.ledger.failures.leave_out(batch.id, left_out)
     events.records_failed(left_out, batch.display_name)
     try:
         if ready:
@@ -269,7 +271,7 @@ def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str 
     except UploadFailed as problem:
         log.warning("%s: %s", batch.display_name, problem)
         left_out = [_not_sent(records[r.key], problem) for r in ready]
-        session.ledger.leave_out(batch.id, left_out)
+        session.ledger.failures.leave_out(batch.id, left_out)
         events.records_failed(left_out, batch.display_name)
     abandon(session, batch, "nothing of it could be uploaded")
     return None
@@ -291,7 +293,7 @@ def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | No
 
     With QuotaExceeded too the ledger goes on saying that the batch may exist.
     """
-    session.ledger.mark_creating(batch.id, input_file)
+    session.ledger.batches.mark_creating(batch.id, input_file)
     crash.point("creating")
     try:
         return session.client.create(batch.model, input_file, batch.display_name)
@@ -299,7 +301,7 @@ def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | No
         log.warning("%s: create may have failed, looking (%s)", batch.display_name, error)
         return _find(session, batch)
     except (CreateRefused, Stopped):
-        session.ledger.mark_not_created(batch.id)
+        session.ledger.batches.mark_not_created(batch.id)
         raise
 
 
@@ -309,7 +311,7 @@ def _find(session: Session, batch: Batch) -> RemoteBatch | None:
     New batches may be listed late, so it is looked for during `batch.reconcile_seconds`. Should
     there be several, the earliest is adopted; the others are cancelled, what they bring is kept.
     """
-    since = session.ledger.batch(batch.id).creating_at or batch.intent_at
+    since = session.ledger.batches.get(batch.id).creating_at or batch.intent_at
     for _ in session.polls(since):
         if remote := _listed(session, batch):
             return remote
@@ -321,6 +323,6 @@ def _listed(session: Session, batch: Batch) -> RemoteBatch | None:
     found = session.client.find_batches(batch.display_name)
     for twin in found[1:]:
         log.warning("%s: created twice, cancelling %s", batch.display_name, twin.name)
-        session.ledger.add_twin(batch.id, twin.name)
+        session.ledger.batches.add_twin(batch.id, twin.name)
         session.client.cancel(twin.name)
     return found[0] if found else None

@@ -24,7 +24,7 @@ from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, OnItsWay
 from pagewave.gemini.session import Session
-from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome
+from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.prompts.request import Request
@@ -82,7 +82,9 @@ def run_wave(
     waiting = [request for requests in members.waiting.values() for request in requests]
     events.wave_started(name, lane, number, members.free, waiting, members.new)
     for batch_id in members.waiting if session.waits else ():
-        log.info("%s: waiting for batch %s", name, session.ledger.batch(batch_id).display_name)
+        log.info(
+            "%s: waiting for batch %s", name, session.ledger.batches.get(batch_id).display_name
+        )
     if batch:
         crash.point("intent-written")
         try:
@@ -102,7 +104,7 @@ def run_wave(
     # The manifest first: a closed wave is never looked at again.
     _write_manifest(session.ledger, run_id, lane, number, started_at, batches, outcomes, manifest)
     crash.point("manifest-written")
-    session.ledger.close_wave(run_id, lane, number, started_at, outcomes)
+    session.ledger.runs.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
     events.wave_closed(session, name, run_id, lane, number, started_at, outcomes)
 
@@ -146,7 +148,7 @@ def _what_is_left(later: Sequence[Request], going: Sequence[int], not_yet: str |
 def _build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
     """The requests for these pages; those that can't be made are failures in the ledger."""
     requests, failures = [], []
-    counts = workspace.ledger.failure_counts(workspace.engine)
+    counts = workspace.ledger.failures.counts(workspace.engine)
     for key in keys:
         try:
             requests.append(workspace.request_for(key))
@@ -160,7 +162,7 @@ def _build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
                     message=str(error),
                 )
             )
-    workspace.ledger.add_failures(workspace.engine, failures)
+    workspace.ledger.failures.add(workspace.engine, failures)
     events.records_failed(failures, None, logging.WARNING)
     return requests
 
@@ -171,14 +173,14 @@ def standing_answers(workspace: Workspace, requests: Sequence[Request]) -> dict[
     Their pages are in a wave because the file of their scans was changed, but they were not. Then
     they are not read again, though the page before may say something else now.
     """
-    rebuilds = workspace.ledger.rebuilds()
+    rebuilds = workspace.ledger.runs.rebuilds()
     on_file = [
         request
         for request in requests
         if request.key not in rebuilds
         and workspace.page_file(workspace.dataset.page(request.key)).exists()
     ]
-    origins = workspace.ledger.origins_of_pages() if on_file else {}
+    origins = workspace.ledger.files.origins() if on_file else {}
     return {
         request.key: origin.attempt_id
         for request in on_file
@@ -196,11 +198,11 @@ def sort_members(
         standing: keys of pages whose answer on file is still good, see `standing_answers`.
     """
     members = Members()
-    rebuilds = ledger.rebuilds()
+    rebuilds = ledger.runs.rebuilds()
     for request in requests:
         after = rebuilds.get(request.key, 0)
-        in_flight = ledger.open_batch_of(request.fingerprint, engine, after)
-        if request.key in standing or ledger.stored_answer(request.fingerprint, after):
+        in_flight = ledger.batches.carrying(request.fingerprint, engine, after)
+        if request.key in standing or ledger.answers.stored(request.fingerprint, after):
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
@@ -211,7 +213,7 @@ def sort_members(
 
 def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> list[Submission]:
     """The requests to send; of pages that ask the very same (two blank leaves), only the first."""
-    failures = ledger.failure_counts(engine)
+    failures = ledger.failures.counts(engine)
     submissions: dict[str, Submission] = {}
     for request in requests:
         if request.fingerprint in submissions:
@@ -219,7 +221,7 @@ def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> li
         submissions[request.fingerprint] = Submission(
             request,
             attempt_number=1 + failures[request.key].counted,
-            errors=ledger.error_types(request.key, engine),
+            errors=ledger.failures.error_types(request.key, engine),
         )
     return list(submissions.values())
 
@@ -230,7 +232,7 @@ def _pause_after_failed_batches(
     """Give a service that fails whole batches time to recover, before their records are spent."""
     if not session.waits:
         return  # `reason_to_hold` has held them back until the pause was over
-    counts = session.ledger.failure_counts(session.engine)
+    counts = session.ledger.failures.counts(session.engine)
     if failed := min(counts[submission.request.key].of_batches for submission in submissions):
         pause = session.retry_pause(failed)
         log.warning("%s: %d batches failed before it, sending in %.0f s", name, failed, pause)
@@ -244,15 +246,16 @@ def _outcomes(
     free: Sequence[Request],
     standing: Mapping[str, int],
 ) -> list[MemberOutcome]:
-    rebuilds, dead = workspace.ledger.rebuilds(), workspace.dead_letters()
+    rebuilds, dead = workspace.ledger.runs.rebuilds(), workspace.dead_letters()
     fingerprints = {request.key: request.fingerprint for request in requests}
     free_keys = {request.key for request in free}
     outcomes = []
     for key in keys:
         attempt_id = standing.get(key)
         if not attempt_id and key in fingerprints:
-            attempt_id = workspace.ledger.stored_answer(fingerprints[key], rebuilds.get(key, 0))
-        outcome = "read" if attempt_id else "dead" if key in dead else "failed"
+            attempt_id = workspace.ledger.answers.stored(fingerprints[key], rebuilds.get(key, 0))
+        outcome = Outcome.DEAD if key in dead else Outcome.FAILED
+        outcome = Outcome.READ if attempt_id else outcome
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))
     return outcomes
 
@@ -268,7 +271,7 @@ def _write_manifest(
     manifest: Path,
 ) -> None:
     """The wave for people and reports; the schedule itself reads the ledger."""
-    rows = [ledger.batch(batch_id) for batch_id in batches]
+    rows = [ledger.batches.get(batch_id) for batch_id in batches]
     content = {
         "run": run_id,
         "lane": lane,
@@ -280,7 +283,7 @@ def _write_manifest(
                 "name": row.name,
                 "display_name": row.display_name,
                 "state": row.state,
-                **ledger.batch_totals(row.id),
+                **ledger.answers.totals(row.id),
             }
             for row in rows
         ],
@@ -289,7 +292,7 @@ def _write_manifest(
                 "key": o.key,
                 "outcome": o.outcome,
                 "free": o.free,
-                "flags": [flag._asdict() for flag in ledger.flags_of(o.attempt_id)],
+                "flags": [flag._asdict() for flag in ledger.answers.flags(o.attempt_id)],
             }
             for o in outcomes
         ],

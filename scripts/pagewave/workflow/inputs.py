@@ -72,7 +72,7 @@ class Plan:
     def schedule(self) -> Schedule:
         """The waves of this run."""
         if self._head_id:
-            pages = self.workspace.ledger.run_pages(self._head_id)
+            pages = self.workspace.ledger.runs.pages(self._head_id)
         else:
             # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
             workspace = self.workspace
@@ -85,7 +85,7 @@ class Plan:
             in_flight = (
                 {}
                 if workspace.settings.execution.wait
-                else workspace.ledger.in_flight(workspace.engine)
+                else workspace.ledger.batches.in_flight(workspace.engine)
             )
             lane_size = self.workspace.settings.execution.batch_size_limit
             pages = plan(self.wanted.chains, lane_size, in_flight)

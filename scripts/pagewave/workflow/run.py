@@ -32,7 +32,7 @@ from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import Ledger, refuse_network
+from pagewave.ledger import Ledger, RunOutcome, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Book, Dataset, Page
@@ -83,7 +83,7 @@ class Run:
         self._started = False
         self._trouble: LedgerError | None = None
         ledger = self._open_ledger()
-        ledger.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
+        ledger.answers.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
         self.plan = Plan(self.session, self._head_id, command, is_dry, make_again, sends_jobs_away)
@@ -131,17 +131,17 @@ class Run:
         """
         ledger = self.session.ledger
         with self._while_ledger_works():
-            attempt_id = ledger.answer_in_run(self.plan.id, page.key)
+            attempt_id = ledger.runs.answer(self.plan.id, page.key)
             if attempt_id is None and page.key not in self.session.dead_letters():
                 # Snakemake may want a settled page again, as for an edited rule, or because a crash
                 # came between the page and Snakemake's own note of it: nothing is read.
-                attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
+                attempt_id = ledger.runs.latest_answer(page.key) or ledger.files.answer(page.key)
             if attempt_id is None:
                 error = DeadLetter if page.key in self.session.dead_letters() else PagewaveError
                 raise error(self._why_unread(page))
             write_atomically(self.session.page_file(page), self.session.page_text(attempt_id))
             crash.point("page-written")
-            ledger.mark_written(page.key, attempt_id)
+            ledger.files.mark_written(page.key, attempt_id)
             crash.point("page-marked")
 
     def write_book(self, state: str, school: str, year: str) -> None:
@@ -178,7 +178,7 @@ class Run:
             raise
         except Exception:
             with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.session.ledger.note_trouble(self.plan.id)
+                self.session.ledger.runs.note_trouble(self.plan.id)
             raise
 
     def _why_unread(self, page: Page) -> str:
@@ -222,7 +222,7 @@ class Run:
             recover(self.session)
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
-        self.session.ledger.start_run(
+        self.session.ledger.runs.start(
             self.plan.id,
             self.settings.engine,
             self.settings.model.name,
@@ -258,7 +258,7 @@ class Run:
             process=os.getpid(),
         )
 
-    def end(self, outcome: str) -> None:
+    def end(self, outcome: RunOutcome) -> None:
         """Close the run, and say what it brought and what is left to do.
 
         Raises:
@@ -275,19 +275,19 @@ class Run:
         lost: set[str] = set()
         over_budget: str | None = None
         try:
-            if outcome == "ok":
+            if outcome == RunOutcome.OK:
                 wanted = {page.key for page in self.plan.schedule.pages}
                 wanted.update(self.plan.wanted.blocked)
                 lost = wanted & self.session.dead_letters()
             if lost:
-                outcome = "failed"
-            over_budget = self.session.ledger.over_budget(self.plan.id)
+                outcome = RunOutcome.FAILED
+            over_budget = self.session.ledger.spending.over_budget(self.plan.id)
             if over_budget:
-                outcome = "over budget"
-            elif outcome == "failed" and self._is_on_its_way():
-                outcome = "on its way"
-            if outcome != "ok" and self.session.stop.is_set() and not self._trouble:
-                outcome = "stopped"
+                outcome = RunOutcome.OVER_BUDGET
+            elif outcome == RunOutcome.FAILED and self._is_on_its_way():
+                outcome = RunOutcome.ON_ITS_WAY
+            if outcome != RunOutcome.OK and self.session.stop.is_set() and not self._trouble:
+                outcome = RunOutcome.STOPPED
             if not self.session.stop.is_set():
                 clear_up(self.session)
             if self._delivery:
@@ -295,14 +295,14 @@ class Run:
                 self._delivery.finish(seconds, self.session.stop)
             left = left_for_next_run(self.session.ledger, self.session.engine)
             self._say_the_end(outcome)
-            self.session.ledger.end_run(self.plan.id, outcome)
+            self.session.ledger.runs.end(self.plan.id, outcome)
             self._write_summary()
-            if self.plan.sent_jobs and outcome != "stopped":
+            if self.plan.sent_jobs and outcome != RunOutcome.STOPPED:
                 self.plan.sent_jobs.withdraw()
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error
-            emit("run_ended", str(error), level=logging.DEBUG, outcome="failed")
+            emit("run_ended", str(error), level=logging.DEBUG, outcome=RunOutcome.FAILED)
         finally:
             if self._notifier:
                 self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.session.stop)
@@ -312,9 +312,9 @@ class Run:
                 self._server.close()
         if self._trouble:
             raise self._trouble
-        if outcome == "stopped":
+        if outcome == RunOutcome.STOPPED:
             raise RunStopped("stopped. The same command goes on.")
-        if outcome == "on its way":
+        if outcome == RunOutcome.ON_ITS_WAY:
             raise OnItsWay(left)
         if over_budget:
             raise BudgetReached(f"{over_budget} {WHEN_OVER_BUDGET}")
@@ -326,7 +326,7 @@ class Run:
         return (
             not self.session.waits
             and any(self.plan.schedule.waves().values())
-            and not self.session.ledger.has_trouble(self.plan.id)
+            and not self.session.ledger.runs.has_trouble(self.plan.id)
             and all(Path(manifest).exists() for manifest in self.plan.manifests_to_make)
         )
 
@@ -342,7 +342,7 @@ class Run:
             return {}
         return {name: str(path) for name, path in files.items()}
 
-    def _say_the_end(self, outcome: str) -> None:
+    def _say_the_end(self, outcome: RunOutcome) -> None:
         """What the run brought and what to do next: for the terminal, the log and the webhook."""
         more = spending_lines(self.session, self.plan.id, self.plan.schedule)
         more += self._delivery.summary() if self._delivery else []

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from pagewave.ledger import RunOutcome
 from pagewave.plan.targets import Command
 from pagewave.wording import command_to_clear, count
 from pagewave.workspace import IS_DEAD, Workspace
@@ -15,7 +16,7 @@ SHOWN_DEAD_LETTERS = 10
 class Totals:
     """A run in numbers; `usd` is None where a price is not known, batches are those in flight."""
 
-    outcome: str
+    outcome: RunOutcome
     read: int
     free: int
     pages_done: int
@@ -40,7 +41,11 @@ class Ending:
 
 
 def ending(
-    workspace: Workspace, run_id: str, outcome: str, command: Command, more: Sequence[str] = ()
+    workspace: Workspace,
+    run_id: str,
+    outcome: RunOutcome,
+    command: Command,
+    more: Sequence[str] = (),
 ) -> Ending:
     """What there is to say of a run that ends as `ok`, `failed`, `stopped`, …
 
@@ -48,11 +53,13 @@ def ending(
         more: lines to say before the next command.
     """
     ledger, paths = workspace.ledger, workspace.settings.paths
-    read, free = ledger.run_totals(run_id)
-    done, pages = ledger.run_progress(run_id)
+    read, free = ledger.runs.totals(run_id)
+    done, pages = ledger.runs.progress(run_id)
     dead = sorted(workspace.dead_letters() & {page.key for page in workspace.dataset.pages})
-    in_flight = len(ledger.open_batches(workspace.engine))
-    totals = Totals(outcome, read, free, done, pages, len(dead), in_flight, ledger.run_usd(run_id))
+    in_flight = len(ledger.batches.open(workspace.engine))
+    totals = Totals(
+        outcome, read, free, done, pages, len(dead), in_flight, ledger.spending.of_run(run_id)
+    )
     price = "price unknown" if totals.usd is None else f"{totals.usd:.4f} USD"
     headline = (
         f"run {run_id}: {outcome}. {read} pages read, {free} from stored answers; "
@@ -62,7 +69,7 @@ def ending(
         f"Books: {paths.books_dir}  pages: {paths.output_dir}"
         f"  waves: {paths.logs_dir / 'waves' / run_id}",
     ]
-    if flagged := ledger.flagged_in_run(run_id):
+    if flagged := ledger.answers.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
         details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
     details += [
@@ -90,10 +97,10 @@ def dead_letter(workspace: Workspace, key: str, command: Command) -> str:
 
 def _next_command(totals: Totals, command: Command) -> str:
     """What to type next: collect what is left, see why pages failed, or look at the results."""
-    if totals.outcome == "stopped" or totals.open_batches:
+    if totals.outcome == RunOutcome.STOPPED or totals.open_batches:
         return command.typed or "the same command"
     if totals.dead_letters:
         return shlex.join(["python", "scripts/analyze_failures.py", *command.config])
-    if totals.outcome == "ok":
+    if totals.outcome == RunOutcome.OK:
         return shlex.join(["snakemake", "--report", "report.html", *command.config])
     return command.typed or "the same command"

@@ -12,6 +12,7 @@ from typing import Any
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import load_settings
 from pagewave.errors import PagewaveError, exit_on_error
+from pagewave.ledger import RunOutcome
 from pagewave.pages.dataset import scan
 from pagewave.plan.targets import Command
 from pagewave.prompts.registry import load_prompt
@@ -117,7 +118,7 @@ def start(run: Run, workflow: Any) -> None:
 def end(run: Run, outcome: str) -> None:
     """End the run; a user's mistake, or a dead letter, ends the process with its exit code."""
     try:
-        exit_on_error(lambda: run.end(outcome))
+        exit_on_error(lambda: run.end(RunOutcome(outcome)))
     finally:
         speak_again()
 

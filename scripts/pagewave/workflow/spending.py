@@ -15,8 +15,8 @@ WHEN_OVER_BUDGET = (
 def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> list[str]:
     """A line for what a run cost beside its estimate, and for what it left for want of money."""
     lines = []
-    both = workspace.ledger.estimate_and_actual(run_id)
-    paid = workspace.ledger.run_usd(run_id)
+    both = workspace.ledger.spending.estimate_and_actual(run_id)
+    paid = workspace.ledger.spending.of_run(run_id)
     if both.records:
         price = usd(
             workspace.settings.pricing,
@@ -38,7 +38,7 @@ def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> lis
             f"{both.expected_input_tokens:,}), {both.output_tokens:,} out (expected "
             f"{both.expected_output_tokens:,})."
         )
-    if workspace.ledger.over_budget(run_id):
+    if workspace.ledger.spending.over_budget(run_id):
         left = Forecast(workspace, schedule).whole()
         price = left.best.usd
         about = "" if price is None else f", about {price:.4f} USD"

@@ -37,11 +37,11 @@ def failure_list(
         cleared: also failures that were forgiven.
     """
     with ledger.snapshot():
-        total, found = ledger.find_failures(
+        total, found = ledger.failures.find(
             error_type, book.replace("/", ":"), text, cleared, MOST_FAILURES
         )
-        keys = ledger.keys_with_failures()
-        kinds = ledger.failure_kinds()
+        keys = ledger.failures.keys()
+        kinds = ledger.failures.kinds()
         letters = dead_letters(ledger, execution, EVERYTHING)
     books = sorted({"/".join(map(str, split_key(key)[:3])) for key in keys})
     return {

@@ -57,10 +57,10 @@ def page_history(ledger: Ledger, images: PageImages, key: str) -> dict[str, Any]
     `other_failures` are those of no attempt: the page was not even sent.
     """
     with ledger.snapshot():
-        rows = ledger.attempts_of(key)
-        failures = ledger.failures_of(key)
-        written = ledger.provenance(key)
-        batches = {row.batch_id: ledger.batch(row.batch_id) for row in rows}
+        rows = ledger.outbox.attempts_of(key)
+        failures = ledger.failures.of_page(key)
+        written = ledger.files.provenance(key)
+        batches = {row.batch_id: ledger.batches.get(row.batch_id) for row in rows}
     on_file = written[0]["batch"] if written else None
     return {
         "key": key,

@@ -109,7 +109,7 @@ class Monitor:
         """Keys of pages that hold a text."""
         text = request.query_params.get("text", "")
         ledger = await run_in_threadpool(self._watcher.ledger)
-        return JSONResponse(await run_in_threadpool(ledger.find_keys, text, MOST_KEYS))
+        return JSONResponse(await run_in_threadpool(ledger.runs.find_keys, text, MOST_KEYS))
 
     async def page(self, request: Request) -> Response:
         """All that happened to a page."""

@@ -109,7 +109,7 @@ def _picture(ledger: Ledger, watch: Watch, process: int | None) -> Picture:
     began = time.perf_counter()
     with ledger.snapshot():
         status = watch.look()
-        failures = ledger.how_many_failures()
+        failures = ledger.failures.totals()
     return Picture(
         status=status,
         state=state_in_words(status, process) if status else "",

@@ -55,7 +55,7 @@ def add_batches_of(
     ledger: Ledger, settings: Settings, answers: Iterable[PastAnswer]
 ) -> tuple[int, int]:
     """Add the batches that the ledger lacks with their answers; returns the numbers of both."""
-    known = {batch.name for batch in ledger.batches()}
+    known = {batch.name for batch in ledger.batches.all()}
     by_batch: dict[str, dict[str, PastAnswer]] = {}
     for answer in sorted(answers, key=lambda answer: answer.read_at):
         if answer.batch not in known:
@@ -65,8 +65,8 @@ def add_batches_of(
         found = list(shared.values())
         told, at = found[0].provenance, found[0].read_at
         with ledger.transaction():
-            ledger.add_past_run(RUN, told["engine"], told["model"], at)
-            batch = ledger.add_intent(
+            ledger.runs.add_past(RUN, told["engine"], told["model"], at)
+            batch = ledger.batches.add_intent(
                 display_name=f"{RUN}-{name}",
                 engine=told["engine"],
                 model=told["model"],
@@ -76,8 +76,8 @@ def add_batches_of(
                 wave=0,
                 records=[answer.record for answer in found],
             )
-            ledger.mark_found(batch.id, name, at)
-            ledger.commit_results(batch.id, "SUCCEEDED", None, list(map(_attempt, found)), [], at)
+            ledger.batches.mark_found(batch.id, name, at)
+            ledger.answers.commit(batch.id, "SUCCEEDED", None, list(map(_attempt, found)), [], at)
     return len(by_batch), sum(map(len, by_batch.values()))
 
 
@@ -85,9 +85,9 @@ def add_prompt(ledger: Ledger, settings: Settings, answer: PastAnswer) -> str:
     """Write down the prompt of an answer, with its text if the registry still has it; its hash."""
     told = answer.provenance
     name, sha256 = str(told["prompt_name"]), str(told["prompt_sha256"])
-    if not ledger.query("SELECT 1 FROM prompt WHERE sha256 = ?", sha256):
+    if ledger.files.template(sha256) is None:
         source = _template(settings.prompt.registry_dir, name, sha256)
-        ledger.add_prompt(sha256, name, str(told["prompt_template"]), source)
+        ledger.files.add_prompt(sha256, name, str(told["prompt_template"]), source)
     return sha256
 
 

@@ -77,7 +77,7 @@ def rebuild(session: Session, *, ask_service: bool) -> Rebuilt:
         ServiceError: the service can't be reached; what was taken in by then stays.
     """
     found = Rebuilt()
-    session.ledger.keeps_log_rows = False  # they were logged, or not, when they were made
+    session.ledger.answers.keeps_log_rows = False  # they were logged, or not, when they were made
     from_books, found.unreadable_books = past_answers(session)
     if ask_service:
         _Adoption(session, from_books, found).adopt_all()
@@ -105,7 +105,7 @@ class _Adoption:
 
     def adopt_all(self) -> None:
         """Every batch that bears our prefix and is not in the ledger, the earliest first."""
-        known = {batch.display_name for batch in self._session.ledger.batches()}
+        known = {batch.display_name for batch in self._session.ledger.batches.all()}
         for remote in sorted(self._session.client.list_batches(), key=lambda b: b.created_at):
             match = self._name.fullmatch(remote.display_name)
             if match and remote.display_name not in known:
@@ -147,8 +147,8 @@ class _Adoption:
         session, ledger, found = self._session, self._session.ledger, self._found
         records = [self._record(remote, key, match["recipe"] == self._recipe) for key in keys]
         with ledger.transaction():
-            ledger.add_past_run(match["run"], session.engine, remote.model, remote.created_at)
-            batch = ledger.add_intent(
+            ledger.runs.add_past(match["run"], session.engine, remote.model, remote.created_at)
+            batch = ledger.batches.add_intent(
                 display_name=remote.display_name,
                 engine=session.engine,
                 model=remote.model,
@@ -158,18 +158,18 @@ class _Adoption:
                 wave=int(match["wave"]),
                 records=records,
             )
-            ledger.mark_found(batch.id, remote.name, remote.created_at)
+            ledger.batches.mark_found(batch.id, remote.name, remote.created_at)
             found.batches += 1
             if not remote.ended:
-                ledger.mark_state(batch.id, remote.state)
+                ledger.batches.mark_state(batch.id, remote.state)
                 found.in_flight.append(remote.name)
                 return
-            batch = ledger.batch(batch.id)
-            ledger.store_lines(batch.id, [(key_of(line), line) for line in lines])
+            batch = ledger.batches.get(batch.id)
+            ledger.answers.store_lines(batch.id, [(key_of(line), line) for line in lines])
             ended = Ended(remote.state, remote.error, lines)
             attempts, failures = parse_results(session, batch, ended, records)
             at = remote.ended_at or remote.created_at
-            ledger.commit_results(batch.id, remote.state, remote.error, attempts, failures, at)
+            ledger.answers.commit(batch.id, remote.state, remote.error, attempts, failures, at)
         session.request_file(remote.display_name).unlink(missing_ok=True)
         good = {attempt.key for attempt in attempts if attempt.page is not None}
         found.answers += len(good)
@@ -191,8 +191,8 @@ class _Adoption:
             return replace(told.record, previous_context=context)
         if not asked_as_today:
             return _record_of_unknown(session, page)
-        number = 1 + session.ledger.failure_counts(session.engine)[key].counted
-        errors = session.ledger.error_types(key, session.engine)
+        number = 1 + session.ledger.failures.counts(session.engine)[key].counted
+        errors = session.ledger.failures.error_types(key, session.engine)
         config = generation_config(session.settings, number, errors)
         return Record(
             key=key,
@@ -207,7 +207,7 @@ class _Adoption:
     def _context(self, page: Page, at: float) -> str | None:
         """What the previous page said when this one was asked."""
         before = self._session.dataset.previous(page)
-        answer = self._session.ledger.answer_before(before.key, at) if before else None
+        answer = self._session.ledger.answers.before(before.key, at) if before else None
         if answer is None:
             return self._session.previous_context(page)
         return self._session.prompt.page_model.model_validate_json(answer).context()
@@ -215,14 +215,14 @@ class _Adoption:
     def _prompt(self, remote: RemoteBatch, keys: list[str], asked_as_today: bool) -> str:
         prompt = self._session.prompt
         if asked_as_today:
-            self._session.ledger.add_prompt(
+            self._session.ledger.files.add_prompt(
                 prompt.sha256, prompt.name, prompt.template_file, prompt.source
             )
             return prompt.sha256
         told = (self._from_books.get((remote.name, key)) for key in keys)
         if answer := next((answer for answer in told if answer), None):
             return add_prompt(self._session.ledger, self._session.settings, answer)
-        self._session.ledger.add_prompt(UNKNOWN, UNKNOWN, UNKNOWN, "")
+        self._session.ledger.files.add_prompt(UNKNOWN, UNKNOWN, UNKNOWN, "")
         return UNKNOWN
 
 
@@ -242,16 +242,11 @@ def _facts(workspace: Workspace, page: Page) -> ImageFacts | None:
 def _mark_pages(workspace: Workspace, found: Rebuilt) -> None:
     """Write down which answer each page file holds, and the images as they are now."""
     ledger = workspace.ledger
-    known = ledger.known_images()
+    known = ledger.files.known_images()
     missing = [page for page in workspace.dataset.pages if str(page.scan) not in known]
     seen = [(page, facts) for page in missing if (facts := _facts(workspace, page))]
     remember_images(ledger, workspace.images, seen)
-    marked = {
-        row["key"]: str(row["page"])
-        for row in ledger.query(
-            "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
-        )
-    }
+    marked = ledger.files.written()
     for page in workspace.dataset.pages:
         file = workspace.page_file(page)
         if not file.exists():
@@ -259,11 +254,11 @@ def _mark_pages(workspace: Workspace, found: Rebuilt) -> None:
         content = file.read_text(encoding="utf-8").strip()
         if marked.get(page.key) == content:
             continue
-        attempt_id = ledger.attempt_with(page.key, content) or _answer_of_twin(
+        attempt_id = ledger.answers.attempt_with(page.key, content) or _answer_of_twin(
             workspace, page, content
         )
         if attempt_id:
-            ledger.mark_written(page.key, attempt_id)
+            ledger.files.mark_written(page.key, attempt_id)
             found.pages_marked += 1
         else:
             found.pages_without_answer.append(page.key)
@@ -272,9 +267,9 @@ def _mark_pages(workspace: Workspace, found: Rebuilt) -> None:
 def _answer_of_twin(workspace: Workspace, page: Page, content: str) -> int | None:
     """The attempt of another page that asked the very same, as blank leaves do."""
     try:
-        attempt_id = workspace.ledger.stored_answer(workspace.request_for(page.key).fingerprint)
+        attempt_id = workspace.ledger.answers.stored(workspace.request_for(page.key).fingerprint)
     except DataError:
         return None
     return (
-        attempt_id if attempt_id and workspace.ledger.attempt_page(attempt_id) == content else None
+        attempt_id if attempt_id and workspace.ledger.answers.page(attempt_id) == content else None
     )

@@ -21,7 +21,7 @@ from pagewave.answers.scores import PageScore, matched_courses, normal_text, sco
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.errors import PagewaveError
 from pagewave.gemini.session import Session
-from pagewave.ledger import COMPARISON_MARK, Batch, Ledger
+from pagewave.ledger import COMPARISON_MARK, Batch, Ledger, RunOutcome
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.plan.estimates import estimator
@@ -152,10 +152,10 @@ def read(session: Session, sides: Sequence[Side], run_id: str) -> None:
         Stopped: the session's `stop` was set.
     """
     recover(session)
-    session.ledger.start_run(
+    session.ledger.runs.start(
         run_id, session.engine, session.settings.model.name, [], [], purpose="comparison"
     )
-    outcome = "stopped"
+    outcome = RunOutcome.STOPPED
     try:
         with ThreadPoolExecutor(len(sides)) as pool:
             try:
@@ -167,13 +167,13 @@ def read(session: Session, sides: Sequence[Side], run_id: str) -> None:
                 session.stop.set()  # the other side waits, maybe for hours
                 raise
         clear_up(session)
-        outcome = "ok"
+        outcome = RunOutcome.OK
     except PagewaveError:
-        outcome = "failed"
+        outcome = RunOutcome.FAILED
         raise
     finally:
-        session.ledger.end_run(run_id, outcome)
-        if outcome == "stopped":
+        session.ledger.runs.end(run_id, outcome)
+        if outcome == RunOutcome.STOPPED:
             log.warning("stopped: what was sent is at the service, the same command collects it")
 
 
@@ -204,7 +204,7 @@ def _read_side(session: Session, side: Side, run_id: str) -> None:
             collect(session, batch_id)
         if not sent:
             return
-        for key, row in session.ledger.failures_of_lane(run_id, side.lane, attempt).items():
+        for key, row in session.ledger.failures.of_lane(run_id, side.lane, attempt).items():
             errors[key].append(row["error_type"])
 
 
@@ -229,12 +229,12 @@ def make_pairs(
 def _reading(
     ledger: Ledger, side: Side, page: Page, run_id: str | None, truth: Json | None
 ) -> Reading:
-    attempt_id = ledger.stored_answer(side.requests[page.key].fingerprint)
+    attempt_id = ledger.answers.stored(side.requests[page.key].fingerprint)
     if attempt_id is None:
-        failure = ledger.failures_of_lane(run_id, side.lane).get(page.key) if run_id else None
+        failure = ledger.failures.of_lane(run_id, side.lane).get(page.key) if run_id else None
         why = f"{failure['error_type']}: {failure['message']}" if failure else "no answer"
         return Reading(None, error=why)
-    attempt = ledger.attempt(attempt_id)
+    attempt = ledger.answers.attempt(attempt_id)
     page_json = attempt.page or ""
     content = json.loads(page_json)
     text = side.prompt.page_model.model_validate_json(page_json).text()

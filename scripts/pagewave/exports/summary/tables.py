@@ -59,24 +59,15 @@ def of_run(status: RunStatus) -> list[Table]:
 def of_books(workspace: Workspace) -> list[Table]:
     """Every book: how far it is, and what it cost in all runs."""
     ledger = workspace.ledger
-    on_file = {row["key"] for row in ledger.query("SELECT key FROM page")}
-    flagged = {flag.key for flag in ledger.flagged_pages()}
+    on_file = ledger.files.written_keys()
+    flagged = {flag.key for flag in ledger.answers.flagged_pages()}
     dead = workspace.dead_letters()
-    spent = {
-        row["key"]: row
-        for row in ledger.query(
-            "SELECT a.key, COUNT(*) AS attempts, SUM(a.prompt_tokens) AS input,"
-            " SUM(a.output_tokens + a.thoughts_tokens) AS output, SUM(a.usd) AS usd,"
-            " SUM(a.usd IS NULL) AS without_price"
-            " FROM attempt a JOIN batch b ON b.id = a.batch_id JOIN run r ON r.id = b.run_id"
-            " WHERE r.purpose = 'workflow' GROUP BY a.key"
-        )
-    }
+    spent = ledger.spending.by_page()
     rows = []
     for book in workspace.dataset.books:
         keys = {page.key for page in book.pages}
         costs = [spent[key] for key in keys & spent.keys()]
-        unknown = any(cost["without_price"] for cost in costs)
+        prices = [cost.usd for cost in costs if cost.usd is not None]
         rows.append(
             (
                 book.state,
@@ -86,10 +77,10 @@ def of_books(workspace: Workspace) -> list[Table]:
                 len(keys & on_file),
                 len(keys & dead),
                 len(keys & flagged),
-                sum(cost["attempts"] for cost in costs),
-                sum(cost["input"] for cost in costs),
-                sum(cost["output"] for cost in costs),
-                "unknown" if unknown else round(sum(cost["usd"] for cost in costs), 6),
+                sum(cost.attempts for cost in costs),
+                sum(cost.input_tokens for cost in costs),
+                sum(cost.output_tokens for cost in costs),
+                "unknown" if len(prices) < len(costs) else round(sum(prices), 6),
                 str(workspace.book_files(book)[0]),
             )
         )
@@ -103,16 +94,10 @@ def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
     known = {page.key for page in workspace.dataset.pages}
     letters = [(key, workspace.why_dead(key)) for key in sorted(workspace.dead_letters() & known)]
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
-    for failure in workspace.ledger.failures():
+    for failure in workspace.ledger.failures.all():
         kinds[failure.error_type]["all"] += 1
         kinds[failure.error_type]["open"] += failure.cleared_at is None
-    newest = workspace.ledger.query(
-        "SELECT f.created_at, f.key, f.attempt_number, f.error_type, f.message FROM failure f"
-        " JOIN run r ON r.id = ?1 WHERE f.created_at >= r.started_at"
-        " AND f.created_at <= COALESCE(r.ended_at, f.created_at) ORDER BY f.id DESC LIMIT ?2",
-        run_id,
-        SHOWN_FAILURES,
-    )
+    newest = workspace.ledger.failures.of_run(run_id, SHOWN_FAILURES)
     return [
         Table(
             "Dead letters",
@@ -137,16 +122,18 @@ def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
 
 def of_cost(ledger: Ledger) -> list[Table]:
     """What each run cost, and all of them."""
-    rows = ledger.query(
-        "SELECT r.id, r.purpose, COALESCE(r.outcome, 'broken off'), r.engine, r.model,"
-        " COUNT(a.id), COALESCE(SUM(a.prompt_tokens), 0), COALESCE(SUM(a.cached_tokens), 0),"
-        " COALESCE(SUM(a.output_tokens), 0), COALESCE(SUM(a.thoughts_tokens), 0),"
-        " COALESCE(SUM(a.usd), 0.0), COUNT(a.id) - COUNT(a.usd)"
-        " FROM run r LEFT JOIN batch b ON b.run_id = r.id LEFT JOIN attempt a ON a.batch_id = b.id"
-        " GROUP BY r.id ORDER BY r.started_at, r.id"
-    )
-    priced = [(*row[:10], "unknown" if row[11] else round(row[10], 6)) for row in rows]
-    in_all = [sum(row[place] for row in rows) for place in range(5, 12)]
+    rows = ledger.spending.by_run()
+    priced: list[Sequence[Cell]] = [
+        (
+            *row[:2],
+            row.outcome or "broken off",
+            *row[3:10],
+            "unknown" if row.unpriced else round(row.usd, 6),
+        )
+        for row in rows
+    ]
+    numbers = [row[5:] for row in rows]
+    in_all = [sum(row[place] for row in numbers) for place in range(7)]
     usd = "unknown" if in_all[6] else round(in_all[5], 6)
     priced.append(("all", None, None, None, None, *in_all[:5], usd))
     columns = ["run", "purpose", "outcome", "engine", "model", "attempts", "tokens in"]

@@ -53,30 +53,24 @@ class Tick:
 
 def timeline(ledger: Ledger, run_id: str) -> str:
     """The picture of a run's waves."""
-    waves = ledger.query(
-        "SELECT w.lane, w.number, w.started_at, w.ended_at, COUNT(p.key) AS pages,"
-        " COALESCE(SUM(p.outcome = 'read'), 0) AS read, COALESCE(SUM(p.free), 0) AS free,"
-        " COALESCE(SUM(p.outcome = 'dead'), 0) AS dead"
-        " FROM wave w LEFT JOIN wave_page p ON p.wave_id = w.id WHERE w.run_id = ?"
-        " GROUP BY w.id HAVING pages ORDER BY w.lane, w.number",
-        run_id,
-    )
-    start = min((wave["started_at"] for wave in waves), default=0.0)
-    seconds = max((wave["ended_at"] for wave in waves), default=1.0) - start or 1.0
+    waves = [wave for wave in ledger.history.waves(run_id) if wave.pages]
+    waves.sort(key=lambda wave: (wave.lane, wave.number))
+    start = min((wave.started_at for wave in waves), default=0.0)
+    seconds = max((wave.ended_at for wave in waves), default=1.0) - start or 1.0
     scale = (WIDTH - LEFT - RIGHT) / seconds
     lanes: dict[int, Lane] = {}
     for wave in waves:
         row = TOP + len(lanes) * ROW
-        lane = lanes.setdefault(wave["lane"], Lane(wave["lane"], row))
-        took = wave["ended_at"] - wave["started_at"]
-        kind = _kind(wave["pages"], wave["read"], wave["free"], wave["dead"])
+        lane = lanes.setdefault(wave.lane, Lane(wave.lane, row))
+        took = wave.ended_at - wave.started_at
+        kind = _kind(wave.pages, wave.read + wave.free, wave.free, wave.dead)
         lane.bars.append(
             Bar(
-                x=round(LEFT + (wave["started_at"] - start) * scale, 1),
+                x=round(LEFT + (wave.started_at - start) * scale, 1),
                 width=round(max(NARROWEST, took * scale), 1),
                 colour=COLOURS[kind],
-                text=f"lane {wave['lane']} wave {wave['number']}: {wave['read']} of "
-                f"{wave['pages']} pages read in {age(took)}",
+                text=f"lane {wave.lane} wave {wave.number}: {wave.read + wave.free} of "
+                f"{wave.pages} pages read in {age(took)}",
             )
         )
     return template("waves.svg.jinja").render(
