@@ -10,7 +10,7 @@ from pagewave.errors import DataError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, Ledger, Record
-from pagewave.pages import image_files as images
+from pagewave.pages import image_files
 from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, estimate, likely_answer_tokens, usd
 from pagewave.waves.submit import settle_intents
 from pagewave.wording import moment
@@ -102,7 +102,7 @@ def _expected_usd(
         return record.expected_usd
     # Sent before estimates were kept, or by a run whose ledger was lost.
     try:
-        width, height = images.dimensions(Path(record.image))
+        width, height = image_files.dimensions(Path(record.image))
     except DataError:
         width = height = 0  # gone since: counted as a small one
     characters = template_chars + len(record.previous_context or "")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pagewave.errors import DataError
 from pagewave.ledger import KnownImage, Ledger
-from pagewave.pages import image_files as images
+from pagewave.pages import image_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
 from pagewave.pages.prepared import PreparedImages
@@ -75,6 +75,6 @@ class _Hashes:
             status = scan.stat()
             if known and (status.st_size, status.st_mtime_ns) == known[:2]:
                 return known.sha256
-            return images.content(scan).sha256
+            return image_files.content(scan).sha256
         except (OSError, DataError):
             return None

@@ -24,8 +24,7 @@ from pagewave.atomic import write_atomically
 from pagewave.config.data import Images as Options
 from pagewave.errors import DataError, PagewaveError
 from pagewave.ledger import KnownImage
-from pagewave.pages import image_files as images
-from pagewave.pages import scan_files as scans
+from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.deskew import skew, turn
 from pagewave.pages.prepared import Manifest, PreparedImage, PreparedImages
@@ -85,7 +84,7 @@ def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> 
         try:
             if prepared.needs_image(page):
                 if page.scan not in contents:
-                    contents[page.scan] = images.content(page.scan)
+                    contents[page.scan] = image_files.content(page.scan)
                 made[page.stem] = _prepare(page, contents[page.scan], folder, prepared.options)
         except DataError as error:
             broken.append(str(error))
@@ -115,7 +114,7 @@ def make_image(scan: Path, number: int, options: Options) -> bytes:
         DataError: it can't be decoded.
     """
     side = options.longest_side
-    image = scans.load(scan, number, options.pdf_dpi, side)
+    image = scan_files.load(scan, number, options.pdf_dpi, side)
     if options.grey:
         image = image.convert("L")
     if options.deskew and (degrees := skew(image)):
@@ -137,7 +136,7 @@ def _prepare(page: Page, scan: KnownImage, folder: Path, options: Options) -> Pr
     path = folder / f"{page.stem}-{name}.jpg"  # as _OURS
     if not path.exists():
         write_atomically(path, make_image(page.scan, max(page.leaf, 1), options))
-    facts = images.inspect(path)
+    facts = image_files.inspect(path)
     return PreparedImage(
         image=path.name,
         sha256=facts.sha256,

@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
-from pagewave.pages import image_files as images
-from pagewave.pages import scan_files as scans
+from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
 from pagewave.pages.scan_files import Leaf
@@ -76,7 +75,7 @@ class PreparedImages:
         """
         if page.scan not in self._leaves:
             try:
-                self._leaves[page.scan] = scans.leaves(page.scan, self.options.pdf_dpi)
+                self._leaves[page.scan] = scan_files.leaves(page.scan, self.options.pdf_dpi)
             except DataError as error:
                 self._leaves[page.scan] = str(error)
         found = self._leaves[page.scan]
@@ -164,7 +163,7 @@ class PreparedImages:
             DataError: it is not there, or not what was made.
         """
         path, made = self.path(page), self.record(page)
-        facts = images.inspect(path)
+        facts = image_files.inspect(path)
         if made and facts.sha256 != made.sha256:
             raise DataError(
                 f"{path}: is not what was made of {page.scan}{_page_of(page)}; delete it, then run "

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pagewave.errors import DataError
-from pagewave.pages import scan_files as scans
+from pagewave.pages import scan_files
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".jp2", ".j2k", ".pdf")
 """In small or capital letters, and in this order: of `7.jpg` and `7.png`, page 7 is `7.jpg`."""
@@ -163,7 +163,7 @@ class ScanFolder:
         """Pages in a file; 0 for a broken one, which is named with all other broken scans."""
         if name not in self._counts:
             try:
-                self._counts[name] = scans.count(self.folder / name)
+                self._counts[name] = scan_files.count(self.folder / name)
             except DataError as error:
                 self._counts[name] = 0
                 self._broken[name] = str(error)
