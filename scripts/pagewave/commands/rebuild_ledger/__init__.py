@@ -22,7 +22,7 @@ from pagewave.commands.command import (
     print_json,
     run_command,
 )
-from pagewave.commands.rebuild.from_service import NOT_RECOVERED, Rebuilt, rebuild
+from pagewave.commands.rebuild_ledger.from_service import NOT_RECOVERED, Rebuilt, rebuild
 from pagewave.gemini.connect import serving, workbench
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import take_lock
