@@ -4,7 +4,6 @@ Only looks: safe at any time, also while a run is going on. Failures that were c
 too, since they happened."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,10 +35,10 @@ from pagewave.ledger import Ledger
 from pagewave.plan.forecast import count
 
 EXAMPLES = """examples:
-  analyze_failures.py                                    how many, of which kinds, dead letters
-  analyze_failures.py --by-school --states Ohio
-  analyze_failures.py --record-key 'Ohio:Merrivale Female Seminary:1859:3'
-  analyze_failures.py --export-csv failures.csv"""
+  %(prog)s                                    how many, of which kinds, dead letters
+  %(prog)s --by-school --states Ohio
+  %(prog)s --record-key 'Ohio:Merrivale Female Seminary:1859:3'
+  %(prog)s --export-csv failures.csv"""
 
 SHOWN = 20
 """Rows of a table, unless --limit says otherwise; JSON and CSV have all."""
@@ -193,7 +192,3 @@ def _line(text: str) -> str:
     """The beginning of a message, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= 100 else f"{line[:99]}…"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,6 @@ collects what was read by then, which is paid for, and sends the rest again. To 
 the run first."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -43,10 +42,10 @@ from pagewave.plan.forecast import count
 from pagewave.workspace import log_to_terminal
 
 EXAMPLES = """examples:
-  batches.py                        what the ledger says is at the service
-  batches.py --live                 ask the service too; shows batches the ledger doesn't know
-  batches.py --cancel batches/abc   or a display name, or `all`
-  batches.py --reconcile            look for batches that a crash left without a name"""
+  %(prog)s                        what the ledger says is at the service
+  %(prog)s --live                 ask the service too; shows batches the ledger doesn't know
+  %(prog)s --cancel batches/abc   or a display name, or `all`
+  %(prog)s --reconcile            look for batches that a crash left without a name"""
 
 COMMAND = "batches.py"
 
@@ -184,7 +183,3 @@ def _print_list(views: Sequence[BatchView], orphans: Sequence[Orphan], everythin
         title = "At the service, but not in this ledger (rebuild_ledger.py takes in what is ours)"
         found_columns = ("batch", "display name", "state", "created", "model")
         console.print(table(found_columns, found, title))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,6 @@
 Safe while a run is going on; that run still leaves alone what it has given up."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from pagewave.commands.command import (
@@ -20,9 +19,9 @@ from pagewave.ledger import Ledger
 from pagewave.plan.forecast import count
 
 EXAMPLES = """examples:
-  clear_failure_counts.py --key 'Ohio:Merrivale Female Seminary:1859:3'
-  clear_failure_counts.py --states Ohio Vermont --year-start 1850 --year-end 1860 --dry-run
-  clear_failure_counts.py --all"""
+  %(prog)s --key 'Ohio:Merrivale Female Seminary:1859:3'
+  %(prog)s --states Ohio Vermont --year-start 1850 --year-end 1860 --dry-run
+  %(prog)s --all"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +64,3 @@ def _clear(options: argparse.Namespace) -> int:
     verb = "would be cleared" if options.dry_run else "cleared; run snakemake to try them again"
     print(f"{count(len(rows), 'page')} {verb}.")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

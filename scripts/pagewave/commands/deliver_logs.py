@@ -4,7 +4,6 @@ Runs deliver by themselves, in the background; this is for what they left. Harml
 row that is sent twice replaces itself."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,9 +27,9 @@ from pagewave.tracking.background import delivery_for
 from pagewave.tracking.service import KeyRefused, why_off
 
 EXAMPLES = """examples:
-  deliver_logs.py --status     rows that wait, are delivered, are refused, and why
-  deliver_logs.py              send what waits
-  deliver_logs.py --parked     and what was refused again and again"""
+  %(prog)s --status     rows that wait, are delivered, are refused, and why
+  %(prog)s              send what waits
+  %(prog)s --parked     and what was refused again and again"""
 
 ROWS_LEFT = 1
 """The exit code when some rows could not be delivered."""
@@ -91,7 +90,3 @@ def _tell(ledger: Ledger, options: argparse.Namespace, **more: Any) -> None:
         print(f"The last try failed: {printable(outage.error)}. A run tries again in {seconds} s.")
     for row in parked:
         print(printable(f"refused ({row['refusals']}x): {row['key']}: {row['last_error']}"))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

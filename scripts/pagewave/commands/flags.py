@@ -3,7 +3,6 @@
 Only looks: safe at any time, also while a run is going on."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from pagewave.commands.command import (
@@ -21,8 +20,8 @@ from pagewave.ledger import Ledger
 from pagewave.plan.forecast import count
 
 EXAMPLES = """examples:
-  flags.py                                      the flags of all answers on file
-  flags.py --states Ohio --json"""
+  %(prog)s                                      the flags of all answers on file
+  %(prog)s --states Ohio --json"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +46,3 @@ def _list(options: argparse.Namespace) -> int:
         console.print(table(("key", "flag", "what was found"), flags))
     console.print(f"{count(len({flag.key for flag in flags}), 'page')} flagged.")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -26,9 +26,9 @@ from pagewave.errors import LedgerError
 from pagewave.ledger.lock import take_lock
 
 EXAMPLES = """examples:
-  nuke_database.py --dry-run     what would be forgotten
-  nuke_database.py               asks first
-  nuke_database.py --confirm     does not ask"""
+  %(prog)s --dry-run     what would be forgotten
+  %(prog)s               asks first
+  %(prog)s --confirm     does not ask"""
 
 NOT_CONFIRMED = 1
 """Exit code when the question was not answered with yes."""
@@ -134,7 +134,3 @@ def _asked(open_batches: Sequence[BatchView]) -> bool:
     except EOFError:
         print()
         return False
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -41,10 +41,10 @@ from pagewave.plan.outdated import (
 from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:
-  pages.py                                          every page on file
-  pages.py --outdated                               of another prompt or model than the config names
-  pages.py --prompt-version v1 --older-than 30d --states Ohio
-  pages.py --prompt-version v1 --print0 | xargs -0 snakemake --profile profiles/local --force"""
+  %(prog)s                                          every page on file
+  %(prog)s --outdated                               of another prompt or model than the config names
+  %(prog)s --prompt-version v1 --older-than 30d --states Ohio
+  %(prog)s --prompt-version v1 --print0 | xargs -0 snakemake --profile profiles/local --force"""
 
 SHOWN = 40
 """Rows of the table, unless --limit says otherwise; JSON, CSV and --print0 have all."""
@@ -218,7 +218,3 @@ def _report(
         if known
         else None,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,6 @@ page. Only looks: safe at any time."""
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -31,8 +30,8 @@ from pagewave.prompts.request import generation_config, request_body, response_s
 from pagewave.workspace import Workbench
 
 EXAMPLES = """examples:
-  plan.py                                                  what `snakemake` would read
-  plan.py --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page"""
+  %(prog)s                                                  what `snakemake` would read
+  %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page"""
 
 IMAGE = "the image, uploaded before the batch is created"
 """Stands in a request for the address that the image has at the service."""
@@ -99,7 +98,3 @@ def _request(bench: Workbench, asked: Question) -> dict[str, Any]:
     body = request_body(asked.request, IMAGE, config, schema)
     copy: dict[str, Any] = json.loads(json.dumps(body))  # the schema itself is not to be changed
     return copy
-
-
-if __name__ == "__main__":
-    sys.exit(main())

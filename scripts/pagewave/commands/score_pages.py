@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ NOTHING_TO_SCORE = 2
 """The exit code when there are no pages to score, or files that are no pages."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, score, print; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -25,7 +26,7 @@ def main() -> int:
         "--truth", type=Path, default=Path("resources/sample/truth"), help="truth (%(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         scores = score_pages(options.pages, options.truth)
     except PagewaveError as error:
@@ -76,7 +77,3 @@ def _short(name: str) -> str:
     """`Ashgrove College 1852, 3` for `Massachusetts/Ashgrove College/1852/3`."""
     *_, school, year, page = ("", "", *name.split("/"))
     return f"{school} {year}, {page}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,6 @@
 Only looks: safe at any time, from another terminal while a run is going on, and after a crash."""
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,10 +25,10 @@ from pagewave.ledger.lock import holder
 from pagewave.waves.status import RunStatus, Watch
 
 EXAMPLES = """examples:
-  status.py                 the newest run, once
-  status.py --watch         again every two seconds, until the run ends or Ctrl-C
-  status.py --watch 30
-  status.py --json"""
+  %(prog)s                 the newest run, once
+  %(prog)s --watch         again every two seconds, until the run ends or Ctrl-C
+  %(prog)s --watch 30
+  %(prog)s --json"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +70,3 @@ def _follow(watch: Watch, status: RunStatus, place: Place, seconds: float) -> No
             process = holder(place.state_dir)
             status = watch.look() or status
             live.update(view(status, process), refresh=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

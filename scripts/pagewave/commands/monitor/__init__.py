@@ -4,6 +4,10 @@ Serves a page to this machine alone, at the address it prints; Ctrl-C ends it. O
 any time, before a run, while it goes on, and after a crash. From another machine, first open a
 tunnel: ssh -L 8750:127.0.0.1:8750 HOST."""
 
+# `server` says which address is what, and `guard` who is let in; `watching` looks at the ledger
+# when it changed, `feed` tells each browser what it does not know yet, `page_history` and
+# `failure_list` answer what a person asks. `assets/` is what the browser runs, with no build step.
+
 import argparse
 import shlex
 import sys
@@ -15,8 +19,8 @@ from pagewave.errors import PagewaveError
 from pagewave.loopback import bind
 
 EXAMPLES = """examples:
-  monitor.py
-  monitor.py --port 0        any free port"""
+  %(prog)s
+  %(prog)s --port 0        any free port"""
 
 PORT = 8750
 
@@ -56,7 +60,3 @@ def _monitor(options: argparse.Namespace) -> int:
     with bound:
         serve(place, config, bound, ready)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

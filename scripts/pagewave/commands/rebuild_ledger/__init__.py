@@ -7,7 +7,6 @@ repeated. Refuses while a run is going on."""
 
 import argparse
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -30,9 +29,9 @@ from pagewave.pages.dataset import scan
 from pagewave.workspace import log_to_terminal
 
 EXAMPLES = """examples:
-  rebuild_ledger.py --dry-run       what would be taken in
-  rebuild_ledger.py                 do it
-  rebuild_ledger.py --files-only    from books and page files alone, without the service"""
+  %(prog)s --dry-run       what would be taken in
+  %(prog)s                 do it
+  %(prog)s --files-only    from books and page files alone, without the service"""
 
 COMMAND = "rebuild_ledger.py"
 INCOMPLETE = 1
@@ -118,7 +117,3 @@ def _print(found: Rebuilt, dry_run: bool) -> None:
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - 10} more; --json names all" if len(names) > 10 else ""
     return ", ".join(names[:10]) + more
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -51,8 +51,8 @@ from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
 from pagewave.workspace import Workbench, log_to_terminal
 
 EXAMPLES = """examples:
-  compare_prompts.py --a v1.jinja --b v1.1.jinja --sample 20
-  compare_prompts.py --a v1.jinja --b v1.1.jinja --pages KEY OTHERKEY --yes"""
+  %(prog)s --a v1.jinja --b v1.1.jinja --sample 20
+  %(prog)s --a v1.jinja --b v1.1.jinja --pages KEY OTHERKEY --yes"""
 
 COMMAND = "compare_prompts.py"
 NOT_ALL = 1
@@ -261,7 +261,3 @@ def _interval(found: Interval | None) -> dict[str, float | None] | None:
 def _reading(reading: Reading) -> dict[str, Any]:
     score = reading.score.as_dict() if reading.score else None
     return asdict(reading) | {"score": score}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,7 +6,6 @@ nothing is stored, but Braintrust logs the call where its keys are set."""
 import argparse
 import json
 import re
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -37,8 +36,8 @@ from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFI
 from pagewave.workspace import Workbench, log_to_terminal
 
 EXAMPLES = """examples:
-  try_prompt.py --page 'Ohio:Merrivale Female Seminary:1859:3'
-  try_prompt.py --page KEY OTHERKEY --template v1.jinja"""
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'
+  %(prog)s --page KEY OTHERKEY --template v1.jinja"""
 
 NO_ANSWER = 1
 """The exit code when the model's answer to a page can't be used."""
@@ -200,7 +199,3 @@ def _report(bench: Workbench, asked: Question, reply: Reply) -> dict[str, Any]:
         "seconds": reply.seconds,
         "score": reply.score.as_dict() if reply.score else None,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())
