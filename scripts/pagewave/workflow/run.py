@@ -50,7 +50,7 @@ from pagewave.waves.wave import run_wave
 from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.run_end import dead_letter, ending
-from pagewave.workflow.signals import Stopper
+from pagewave.workflow.signals import SignalHandler
 from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
 from pagewave.workspace import Workbench, log, log_to_terminal, write_atomically
 
@@ -97,7 +97,7 @@ class Run:
         waits = settings.execution.wait
         self.bench = Workbench(settings, dataset, ledger, prompt, waits=waits)
         self.plan = Plan(self.bench, self._head_id, command, is_dry, make_again, sends_jobs_away)
-        self.stopper = Stopper(self.bench.stop)
+        self.stopper = SignalHandler(self.bench.stop)
         self.left_open: dict[str, str] = {}
         """Manifests of waves that go on in a later run, and what was said of each."""
         if self._head_id:
@@ -227,7 +227,7 @@ class Run:
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.bench.ledger.start_writing()
         self._use_service()
-        self.stopper.heed()
+        self.stopper.install()
         try:
             recover(self.bench)
         except Stopped:
