@@ -7,22 +7,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from pagewave.commands.command import (
     Place,
     add_ledger_option,
+    age,
     command_parser,
+    dollars,
     find_place,
+    moment,
     print_json,
     printer,
     require_ledger,
     run_command,
+    table,
 )
-from pagewave.commands.status_view import view
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import holder
-from pagewave.waves.status import RunStatus, Watch
+from pagewave.plan.budget import Budget
+from pagewave.waves.status import LaneStatus, RunStatus, Watch
 
 EXAMPLES = """examples:
   %(prog)s                 the newest run, once
@@ -70,3 +78,145 @@ def _follow(watch: Watch, status: RunStatus, place: Place, seconds: float) -> No
             process = holder(place.state_dir)
             status = watch.look() or status
             live.update(view(status, process), refresh=True)
+
+
+SHOWN_LANES = 15
+"""Lanes in the table, those with the longest way to go first."""
+
+
+def view(status: RunStatus, process: int | None) -> RenderableType:
+    """The status of a run; `process` is the one that carries it out, None where none does."""
+    parts: list[RenderableType] = [_headline(status, process), _bar(status), _summary(status)]
+    if status.batches:
+        parts.append(_batches(status))
+    busy = [lane for lane in status.lanes if lane.waves_left or lane.chains_blocked]
+    if busy:
+        parts.append(_lanes(busy))
+    if status.dead_letters:
+        parts.append(_dead_letters(status))
+    return Group(*parts)
+
+
+def state_in_words(status: RunStatus, process: int | None) -> str:
+    """Is the run over, going on or broken off? `process` is the one that carries it out."""
+    if status.ended_at:
+        return f"ended {moment(status.ended_at)}: {status.outcome}"
+    if process is not None:
+        return f"going on (process {process or 'unknown'})"
+    return "broken off: run the same command again, and it goes on where it stood"
+
+
+def _headline(status: RunStatus, process: int | None) -> Text:
+    state = state_in_words(status, process)
+    return Text(f"run {status.id}, engine {status.engine}: {state}", style="bold")
+
+
+def _bar(status: RunStatus) -> RenderableType:
+    done = status.pages_read + status.pages_free
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(
+        ProgressBar(total=max(1, status.pages), completed=done, width=40),
+        Text(f"{done:,} of {status.pages:,} pages"),
+    )
+    return grid
+
+
+def _summary(status: RunStatus) -> Table:
+    records = status.records
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    rows = {
+        "chains": f"{sum(lane.chains for lane in status.lanes):,} in {len(status.lanes):,} lanes, "
+        f"{sum(lane.chains_blocked for lane in status.lanes):,} blocked; "
+        f"{sum(lane.waves_ended for lane in status.lanes):,} waves ended, "
+        f"{sum(lane.waves_left for lane in status.lanes):,} to come",
+        "pages": f"{status.pages_read:,} read, {status.pages_free:,} from stored answers, "
+        f"{status.pages_left:,} left, {status.pages_blocked:,} blocked, "
+        f"{len(status.dead_letters):,} dead letters",
+        "records": f"{records.sent:,} sent, {records.answered:,} answered, {records.valid:,} valid,"
+        f" {records.failed:,} failed",
+        "spent": f"{dollars(status.spent.usd)} USD in this run, "
+        f"{dollars(status.spent_in_all.usd)} USD in all "
+        f"({status.spent.input_tokens:,} tokens in, {status.spent.output_tokens:,} out)",
+    }
+    if status.estimate.records:
+        rows["expected"] = _expected(status)
+    rows |= {budget.key: _budget(budget) for budget in status.budgets}
+    if status.over_budget:
+        rows["over budget"] = status.over_budget
+    if not status.ended_at:
+        rows["time left"] = (
+            "unknown until the first wave ended"
+            if status.eta_seconds is None
+            else f"about {age(status.eta_seconds)} (a wave takes {age(status.seconds_a_wave or 0)})"
+        )
+    for name, text in rows.items():
+        grid.add_row(name, text)
+    return grid
+
+
+def _expected(status: RunStatus) -> str:
+    """What was expected of the records that are metered by now."""
+    both = status.estimate
+    return (
+        f"{dollars(both.expected_usd)} USD for what was read so far; tokens in "
+        f"{_off(both.input_tokens, both.expected_input_tokens)}, out "
+        f"{_off(both.output_tokens, both.expected_output_tokens)}"
+    )
+
+
+def _off(actual: int, expected: int) -> str:
+    return f"{actual / max(1, expected) - 1:+.1%} against {expected:,}"
+
+
+def _budget(budget: Budget) -> str:
+    return (
+        f"{budget.limit:.4f} USD: {budget.spent:.4f} spent, {budget.held:.4f} held for what is on "
+        f"its way, {budget.left:.4f} left"
+    )
+
+
+def _batches(status: RunStatus) -> Table:
+    return table(
+        [">lane", ">wave", "batch", "state", "age", ">records"],
+        [
+            (
+                batch.lane,
+                batch.wave,
+                batch.name or batch.display_name,
+                batch.state or batch.status,
+                age(batch.age_seconds),
+                batch.records,
+            )
+            for batch in status.batches
+        ],
+        title="Batches not collected yet",
+    )
+
+
+def _lanes(lanes: list[LaneStatus]) -> Table:
+    longest = sorted(lanes, key=lambda lane: (-lane.waves_left, lane.lane))
+    more = len(lanes) - SHOWN_LANES
+    return table(
+        [">lane", ">chains", ">blocked", ">waves ended", ">waves left", ">pages left"],
+        [
+            (
+                lane.lane,
+                lane.chains,
+                lane.chains_blocked,
+                lane.waves_ended,
+                lane.waves_left,
+                lane.pages_left,
+            )
+            for lane in longest[:SHOWN_LANES]
+        ],
+        title="Lanes" + (f" ({more} more are shorter)" if more > 0 else ""),
+    )
+
+
+def _dead_letters(status: RunStatus) -> Text:
+    shown = "\n".join(f"  {key}" for key in status.dead_letters[:SHOWN_LANES])
+    more = len(status.dead_letters) - SHOWN_LANES
+    tail = f"\n  and {more} more" if more > 0 else ""
+    return Text(f"Dead letters (analyze_failures.py says why):\n{shown}{tail}")

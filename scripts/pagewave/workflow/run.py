@@ -1,15 +1,13 @@
-"""One run of the workflow: what the rules do, its beginning and its end.
+"""One run of the workflow: its beginning and its end. What its rules do is in jobs.py.
 
 While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
 begins in `begin`, which Snakemake calls just before its first job.
 """
 
-import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -21,21 +19,17 @@ from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, start_serv
 from pagewave.errors import (
     BudgetReached,
     ConfigError,
-    DeadLetter,
     LedgerError,
     OnItsWay,
     PagewaveError,
     RunStopped,
 )
-from pagewave.exports.book import write_book
-from pagewave.exports.facts import facts_of, write_facts
 from pagewave.exports.summary.files import summary_files
 from pagewave.gemini.client import Stopped
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import start_run_log, stop_run_log, tell
-from pagewave.pages.dataset import Book, Dataset, Page
-from pagewave.pages.prepare import prepare_book
+from pagewave.pages.dataset import Dataset
 from pagewave.plan.budget import check_prices
 from pagewave.plan.forecast import count
 from pagewave.plan.targets import Command
@@ -46,13 +40,11 @@ from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import what_is_left
 from pagewave.waves.recover import clear_up, recover
-from pagewave.waves.wave import run_wave
-from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.inputs import Plan
-from pagewave.workflow.run_end import dead_letter, ending
+from pagewave.workflow.jobs import Jobs
+from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, spending_lines
 from pagewave.workflow.signals import SignalHandler
-from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
-from pagewave.workspace import Workbench, log, log_to_terminal, write_atomically
+from pagewave.workspace import Workbench, log, log_to_terminal
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
@@ -69,7 +61,7 @@ same two variables as the runs:
   python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
 
 
-class Run:
+class Run(Jobs):
     """A run, or the look at one; shared by all threads of the process."""
 
     def __init__(
@@ -99,104 +91,11 @@ class Run:
         self.plan = Plan(self.bench, self._head_id, command, is_dry, make_again, sends_jobs_away)
         self.stopper = SignalHandler(self.bench.stop)
         self.left_open: dict[str, str] = {}
-        """Manifests of waves that go on in a later run, and what was said of each."""
         if self._head_id:
             self.bench.images.scans_may_change = True
             log_to_terminal()
             start_run_log(settings.paths.logs_dir, self._head_id)
             self._use_service()
-
-    # What the rules do
-
-    def prepare_book(self, book_id: str) -> None:
-        """Make the images of a book, or take over what a job elsewhere made."""
-        book = self.bench.dataset.book(book_id)
-        if report := self.plan.sent_jobs and self.plan.sent_jobs.report(book):
-            take_over(self.bench.images, book, report)
-        else:
-            prepare_book(self.bench.images, book, self.bench.stop)
-
-    def read_wave(self, lane: int, wave: int, manifest: str) -> None:
-        """Carry out one wave."""
-        with self._while_ledger_works():
-            keys = self.plan.schedule.members(lane, wave)
-            try:
-                run_wave(self.bench, self.plan.id, lane, wave, keys, Path(manifest))
-            except Stopped:
-                error = RunStopped(
-                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
-                    "same command collects it."
-                )
-                self.left_open[manifest] = str(error)
-                raise error from None
-            except OnItsWay as error:
-                self.left_open[manifest] = str(error)
-                raise
-
-    def write_page(self, page: Page) -> None:
-        """Write a page's answer from the ledger to its file.
-
-        Raises:
-            PagewaveError: the page is a dead letter.
-        """
-        ledger = self.bench.ledger
-        with self._while_ledger_works():
-            attempt_id = ledger.answer_in_run(self.plan.id, page.key)
-            if attempt_id is None and page.key not in self.bench.dead_letters():
-                # Snakemake may want a settled page again, as for an edited rule, or because a crash
-                # came between the page and Snakemake's own note of it: nothing is read.
-                attempt_id = ledger.latest_answer(page.key) or ledger.answer_on_file(page.key)
-            if attempt_id is None:
-                error = DeadLetter if page.key in self.bench.dead_letters() else PagewaveError
-                raise error(self._why_unread(page))
-            write_atomically(self.bench.page_file(page), self.bench.page_text(attempt_id))
-            crash.point("page-written")
-            ledger.mark_written(page.key, attempt_id)
-            crash.point("page-marked")
-
-    def write_book(self, state: str, school: str, year: str) -> None:
-        """Write a book's files from its pages."""
-        with self._while_ledger_works():
-            book = self._book(state, school, year)
-            write_book(self.bench, book, facts_of(self.bench, book))
-            crash.point("book-written")
-
-    def write_facts(self, state: str, school: str, year: str, file: str) -> None:
-        """Hand over what the ledger knows of a book's pages to the job that writes its files."""
-        with self._while_ledger_works():
-            book = self._book(state, school, year)
-            write_facts(Path(file), facts_of(self.bench, book))
-
-    def _book(self, state: str, school: str, year: str) -> Book:
-        return self.bench.dataset.book(f"{state}/{school}/{year}")
-
-    @contextmanager
-    def _while_ledger_works(self) -> Iterator[None]:
-        """No further job is begun, and no wave waits on, once the ledger can't be written.
-
-        A job that fails is noted: then the run has failed, whatever else is on its way.
-        """
-        if self._trouble:
-            raise LedgerError("Not begun, because the ledger can't be written any more.")
-        try:
-            yield
-        except LedgerError as error:
-            self._trouble = self._trouble or error
-            self.bench.stop.set()
-            raise
-        except (DeadLetter, OnItsWay, RunStopped):
-            raise
-        except Exception:
-            with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.bench.ledger.note_trouble(self.plan.id)
-            raise
-
-    def _why_unread(self, page: Page) -> str:
-        if self.bench.why_dead(page.key) is None:
-            return f"{page.key}: no wave of this run read this page. Run the same command again."
-        return dead_letter(self.bench, page.key)
-
-    # Beginning and end
 
     def _open_ledger(self) -> Ledger:
         """The ledger: only looked at, until the run begins; written to in a job of its own."""
@@ -243,9 +142,9 @@ class Run:
         self.bench.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.plan.id
-        if self.plan.sent_jobs:
+        if self.plan.remote_jobs:
             forget_keys()  # Slurm hands on the environment
-            self.plan.sent_jobs.announce(slurm_name)
+            self.plan.remote_jobs.announce(slurm_name)
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.bench.ledger)
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
@@ -307,8 +206,8 @@ class Run:
             self._say_the_end(outcome)
             self.bench.ledger.end_run(self.plan.id, outcome)
             self._write_summary()
-            if self.plan.sent_jobs and outcome != "stopped":
-                self.plan.sent_jobs.withdraw()
+            if self.plan.remote_jobs and outcome != "stopped":
+                self.plan.remote_jobs.withdraw()
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error

@@ -13,7 +13,7 @@ from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.workflow import internals, terminal
-from pagewave.workflow.cluster.job import Node
+from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
 BATCHES = "gemini_batches"
@@ -23,13 +23,13 @@ NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
 
 
-def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
+def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
     """What a Snakefile serves: a run, or in a job on another machine what that job needs of it.
 
     A user's mistake ends the process with its message.
     """
 
-    def build() -> Run | Node:
+    def build() -> Run | RemoteJob:
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
         dataset = scan(settings)
@@ -40,7 +40,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
-            return Node(settings, dataset, prompt)
+            return RemoteJob(settings, dataset, prompt)
         for warning in [*_of_version(), *settings.warnings]:
             print(f"pagewave: {warning}", file=sys.stderr)
         run = Run(

@@ -13,7 +13,7 @@ from pagewave.workflow.cluster.orphans import JOBS, Announcement, announce, with
 from pagewave.workspace import Workbench
 
 
-class SentJobs:
+class RemoteJobs:
     """What a head sends away: jobs for images, each with its books, and jobs for book files.
 
     Args:
