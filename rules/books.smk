@@ -9,10 +9,10 @@ OUTPUTS:  book.json (everything) and text.txt (the text alone)
 
 
 localrules:
-    facts,
+    provenance,
 
 
-rule facts:
+rule provenance:
     input:
         pages_of_book,
     output:

@@ -4,21 +4,14 @@ The package in scripts/pagewave holds the logic; functions here only translate w
 """
 
 import sys
-from inspect import signature
 
 sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
 
-from snakemake.common import overwrite_function_params
-
 from pagewave.workflow import snakefile as snake
+from pagewave.workflow.internals import fix_parameters
 
 RUN = snake.load(config, workflow)
 PLAN = RUN.plan
-
-# Config is the one source of the limit; --resources gemini_batches=N still wins.
-workflow.global_resources.setdefault(
-    "gemini_batches", RUN.settings.execution.max_concurrent_batches
-)
 
 PAGES = str(RUN.settings.paths.output_dir)
 IMAGES = str(RUN.settings.paths.prepared_dir)
@@ -99,19 +92,13 @@ def waves_left(wildcards):
 
 
 # For messages. As parameters they would be asked for each job several times, shown or not.
-why_again = snake.Said(lambda *names: PLAN.why_again(PLAN.page(*names)))
-preview = snake.Said(lambda lane, wave: str(PLAN.forecast.wave(int(lane), int(wave))))
+why_again = snake.Lazily(workflow, lambda *names: PLAN.why_again(PLAN.page(*names)))
+preview = snake.Lazily(workflow, lambda lane, wave: f": {PLAN.forecast.wave(int(lane), int(wave))}")
 
-# Called for each job, and Snakemake would work out each time what they take.
-for function in (
-    previous_page,
-    wave_of_page,
-    wave_needs,
-    waves_left,
-    needs_of_book,
-    threads_of_book,
-):
-    overwrite_function_params(function, signature(function).parameters)
+# Called for each job.
+fix_parameters(
+    [previous_page, wave_of_page, wave_needs, waves_left, needs_of_book, threads_of_book]
+)
 
 
 def end(outcome):

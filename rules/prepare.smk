@@ -1,7 +1,7 @@
 """Images made of scans that can't be sent as they are: PDF, TIFF, too large, not upright, …
 
 A book is one job. Where jobs go to other machines, images are made there, a book or a handful of
-books a job, and `prepare` only takes them over: such a job needs the configuration, labels and
+books a job, and `images` only takes them over: such a job needs the configuration, labels and
 scans, and neither ledger, key nor network. Scans that can be sent are used in place, without a job.
 
 REQUIRED: the book's scans
@@ -10,10 +10,10 @@ OUTPUTS:  its images, and one manifest that says what each was made from
 
 
 localrules:
-    prepare,
+    images,
 
 
-rule prepare:
+rule images:
     input:
         needs_of_preparation,
     output:
@@ -28,7 +28,7 @@ rule prepare:
         snake.job(RUN.prepare_book, book_id(wildcards))
 
 
-rule images:
+rule images_elsewhere:
     input:
         needs_of_images,
     output:

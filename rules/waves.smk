@@ -45,6 +45,6 @@ checkpoint wave:
     resources:
         gemini_batches=1,
     message:
-        "lane {wildcards.lane} wave {wildcards.wave}: {preview:{wildcards.lane}/{wildcards.wave}}"
+        "lane {wildcards.lane} wave {wildcards.wave}{preview:{wildcards.lane}/{wildcards.wave}}"
     run:
         snake.job(RUN.read_wave, int(wildcards.lane), int(wildcards.wave), output[0])

@@ -1,62 +1,6 @@
-"""Shows a run in the browser: live figures, charts, waves, failures, the history of each page.
+"""The command `pagewave monitor`, as a script; --help says what it does."""
 
-Serves a page to this machine alone, at the address it prints; Ctrl-C ends it. Only looks: safe at
-any time, before a run, while it goes on, and after a crash. From another machine, first open a
-tunnel: ssh -L 8750:127.0.0.1:8750 HOST."""
-
-import argparse
-import shlex
-import sys
-from collections.abc import Sequence
-
-from pagewave.commands.command import command_parser, find_place, print_json, run_command
-from pagewave.commands.monitor.server import serve
-from pagewave.errors import PagewaveError
-from pagewave.loopback import bind
-
-EXAMPLES = """examples:
-  monitor.py
-  monitor.py --port 0        any free port"""
-
-PORT = 8750
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and serve the page; returns the exit code."""
-    parser = command_parser(__doc__, EXAMPLES)
-    parser.add_argument("--port", type=_port, default=PORT, help=f"0 is any free port ({PORT})")
-    options = parser.parse_args(arguments)
-    return run_command(lambda: _monitor(options))
-
-
-def _port(text: str) -> int:
-    if not 0 <= (port := int(text)) <= 65_535:
-        raise ValueError(f"{port} is no port")
-    return port
-
-
-def _monitor(options: argparse.Namespace) -> int:
-    place = find_place(options, needs_config=True)
-    config = ["--configfile", str(options.configfile)] if options.configfile else []
-    try:
-        bound = bind(options.port)
-    except OSError as error:
-        raise PagewaveError(
-            f"Port {options.port} can't be used: {error.strerror}. Another monitor may be running; "
-            f"choose another port: {shlex.join(['monitor.py', *config, '--port', '0'])}"
-        ) from None
-
-    def ready(url: str) -> None:
-        if options.json:
-            print_json({"url": url})
-        else:
-            print(f"Open {url}\nCtrl-C ends it.")
-        sys.stdout.flush()
-
-    with bound:
-        serve(place, config, bound, ready)
-    return 0
-
+from pagewave.commands.monitor import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -51,8 +51,8 @@ def frozen(cluster: OneNode, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     root = tmp_path_factory.mktemp("frozen")
     with slurm_library(root, {}) as library:
         add_scans(library, pages=1)
-        head = library.start("--set-resources", "images:runtime=attempt")
-        job = wait_for_job(cluster, library, head, "images")
+        head = library.start("--set-resources", "images_elsewhere:runtime=attempt")
+        job = wait_for_job(cluster, library, head, "images_elsewhere")
         freeze(job)
         yield library
 
@@ -130,7 +130,7 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
         library.profile = "slurm"  # and the plain command: `snakemake --profile profiles/slurm`
         library.environment = {"GOOGLE_API_KEY": "not-for-jobs-on-other-machines"}
         head = library.start()
-        job = wait_for_job(cluster, library, head, "images")
+        job = wait_for_job(cluster, library, head, "images_elsewhere")
         environments = [Path(f"/proc/{p}/environ").read_bytes() for p in processes_of(job)]
         assert all(b"PAGEWAVE_RUN" in environment for environment in environments)
         assert not any(b"not-for-jobs" in environment for environment in environments)
@@ -147,7 +147,7 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
                 assert ours.read_bytes() == theirs.read_bytes()
         jobs = jobs_of(cluster, library)
         assert [job["JobState"] for job in jobs] == ["COMPLETED"] * 4
-        assert len(jobs_of(cluster, library, "images")) == 1
+        assert len(jobs_of(cluster, library, "images_elsewhere")) == 1
         assert not list(roots[1].glob("logs/slurm/**/*.log"))
         assert_nothing_is_left(library)
 
@@ -174,7 +174,7 @@ def test_waves_go_on_while_jobs_queue_and_heads_may_die_at_any_time(
         try:
             head = library.start()
             head.wait_for_create(library, 2)
-            wait_for(lambda: jobs_of(cluster, library, "images"))
+            wait_for(lambda: jobs_of(cluster, library, "images_elsewhere"))
             head.kill()
             assert library.page_file("Ohio:Plain:1854:1").exists()
             assert [job["JobState"] for job in jobs_of(cluster, library)] == ["PENDING"]
@@ -184,7 +184,7 @@ def test_waves_go_on_while_jobs_queue_and_heads_may_die_at_any_time(
 
         # It dies while images are made: its job is kept from being done before the next head comes.
         head = library.start()
-        job = wait_for_job(cluster, library, head, "images")
+        job = wait_for_job(cluster, library, head, "images_elsewhere")
         wait_for(lambda: any(images.glob("*.jpg")))
         freeze(job)
         head.kill()
@@ -203,7 +203,7 @@ def test_waves_go_on_while_jobs_queue_and_heads_may_die_at_any_time(
         assert [page["number"] for page in library.book(TIFF)["pages"]] == [*range(1, 13)]
         assert library.book(PLAIN)["page_count"] == 3
         assert_nothing_is_left(library)
-        assert_one_after_another(jobs_of(cluster, library, "images"))
+        assert_one_after_another(jobs_of(cluster, library, "images_elsewhere"))
         for book in (TIFF, PLAIN):
             name = book.replace("/", "_")
             assert_one_after_another(jobs_of(cluster, library, f"book_wildcards_{name}"))
@@ -250,7 +250,7 @@ def test_a_job_that_takes_too_long_is_tried_again_with_more_time(
 ) -> None:
     code, output = frozen.heads[0].wait()
     assert code == 0, output
-    jobs = jobs_of(cluster, frozen, "images")
+    jobs = jobs_of(cluster, frozen, "images_elsewhere")
     assert [job["JobState"] for job in jobs] == ["TIMEOUT", "COMPLETED"]
     assert [job["TimeLimit"] for job in jobs] == ["00:01:00", "00:02:00"]
     assert frozen.inferences() == keys(TIFF, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.command_calls import COMMANDS, Operator, main_of
+from helpers.command_calls import Operator, main_of
 from helpers.library import Library
 from pagewave.ledger import Ledger
 
@@ -62,7 +62,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("script", COMMANDS)
+@pytest.mark.parametrize("script", OPTIONS)
 def test_help_names_every_option_and_nothing_else(
     script: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

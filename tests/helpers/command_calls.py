@@ -1,7 +1,7 @@
 """Operators' commands called within the test: a process of their own costs seconds for imports."""
 
 import contextlib
-import importlib.util
+import importlib
 import io
 import json
 from collections.abc import Callable
@@ -10,22 +10,13 @@ from typing import Any
 
 import pytest
 
-from helpers.embedded_process import SCRIPTS
 from helpers.library import Library
-
-COMMANDS = (
-    *("analyze_failures.py", "batches.py", "clear_failure_counts.py", "nuke_database.py"),
-    *("rebuild_ledger.py", "status.py", "flags.py", "deliver_logs.py", "monitor.py"),
-    *("try_prompt.py", "compare_prompts.py", "pages.py", "plan.py"),
-)
+from pagewave.commands.__main__ import COMMANDS
 
 
 def main_of(script: str) -> Callable[[list[str]], int]:
-    """The `main` of a command in scripts/."""
-    spec = importlib.util.spec_from_file_location(script.removesuffix(".py"), SCRIPTS / script)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """The `main` of the command that a file in scripts/ stands for."""
+    module = importlib.import_module(f"pagewave.commands.{COMMANDS[script.removesuffix('.py')]}")
     main: Callable[[list[str]], int] = module.main
     return main
 

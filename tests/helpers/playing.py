@@ -45,7 +45,7 @@ def in_one_process() -> Iterator[None]:
     """What makes runs quick and harmless in a process that goes on after them."""
     patches = [
         mock.patch.object(run, "log_to_terminal", lambda: None),
-        mock.patch.object(stopping.Stopper, "heed", lambda stopper: None),
+        mock.patch.object(stopping.SignalHandler, "install", lambda handler: None),
         # Every client loads the certificates of all the world twice; this one needs none.
         mock.patch.object(ssl, "create_default_context", cache(ssl.create_default_context)),
         mock.patch.dict(os.environ),

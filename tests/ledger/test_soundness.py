@@ -14,7 +14,7 @@ import pytest
 from helpers.embedded_process import wait_for
 from helpers.library import Library
 from helpers.small_disk import BLOCK, SmallDisk, files_up_to, obey_permissions
-from pagewave.commands.nuke import contents
+from pagewave.commands.nuke_database import contents
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, Ledger, PlannedPage, Record
 from pagewave.ledger.soundness import MOUNTS, network_type, refuse_network

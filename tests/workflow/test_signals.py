@@ -10,17 +10,17 @@ from types import FrameType
 
 import pytest
 
-from helpers.embedded_process import NEVER_SECONDS
+from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
 from pagewave.errors import RunStopped
-from pagewave.workflow.signals import Stopper
+from pagewave.workflow.signals import SignalHandler
 
 STUCK = """\
 import os, signal, threading
-from pagewave.workflow.signals import Stopper
+from pagewave.workflow.signals import SignalHandler
 stop, lock = threading.Event(), threading.Lock()
 lock.acquire()
 signal.signal(signal.SIGTERM, lambda *_: lock.acquire())
-Stopper(stop).heed()
+SignalHandler(stop).install()
 os.kill(os.getpid(), signal.SIGTERM)
 assert stop.is_set()
 lock.acquire()
@@ -52,7 +52,7 @@ def test_a_signal_that_meets_snakemake_under_its_lock_is_heeded_afterwards() -> 
             heeded.set()
 
     signal.signal(signal.SIGTERM, handler_of_snakemake)
-    Stopper(stop).heed()
+    SignalHandler(stop).install()
     with lock:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(NEVER_SECONDS)
@@ -62,8 +62,8 @@ def test_a_signal_that_meets_snakemake_under_its_lock_is_heeded_afterwards() -> 
 @pytest.mark.usefixtures("no_end")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_jobs_on_other_machines_are_cancelled_once(number: signal.Signals) -> None:
-    stopper = Stopper(threading.Event())
-    stopper.heed()
+    stopper = SignalHandler(threading.Event())
+    stopper.install()
     stopper.interrupts = True
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), number)
@@ -73,7 +73,11 @@ def test_jobs_on_other_machines_are_cancelled_once(number: signal.Signals) -> No
 
 def test_a_process_that_hangs_ends_all_the_same() -> None:
     result = subprocess.run(
-        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=NEVER_SECONDS
+        [sys.executable, "-c", STUCK],
+        env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        timeout=NEVER_SECONDS,
     )
     assert result.returncode == RunStopped.exit_code, result.stderr
     assert "The same command goes on" in result.stderr

@@ -1,5 +1,6 @@
-"""What operators do beside a run: look at failures and batches, clear, cancel, start anew, rebuild.
+"""What a person runs beside a run: look at it and its failures, clear, cancel, try, rebuild.
 
-The commands in scripts/ are thin: they read a command line and print what this room finds. Looking
-never writes; what changes a ledger whole takes the lock that a run takes.
+A command is one module or folder of its own name here, with a `main`: `pagewave NAME` and
+`python scripts/NAME.py` are the same. `command` has what all share, `selection` which pages one is
+about. Looking never writes; what changes a ledger whole takes the lock that a run takes.
 """

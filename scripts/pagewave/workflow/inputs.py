@@ -16,7 +16,7 @@ from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_pr
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
-from pagewave.workflow.cluster.head import SentJobs
+from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.messages import notices
 from pagewave.workspace import Workspace
@@ -232,7 +232,7 @@ class Plan:
     def needs_of_preparation(self, book_id: str) -> list[str]:
         """The scans of which a book's images are made, and what a job elsewhere made of them."""
         book = self.workspace.dataset.book(book_id)
-        report = self.sent_jobs and self.sent_jobs.report(book)
+        report = self.remote_jobs and self.remote_jobs.report(book)
         # Snakemake would dress the error up.
         scans = exit_on_error(lambda: scans_to_prepare(self.workspace.images, book))
         return [*scans, str(report)] if report else scans
@@ -246,7 +246,7 @@ class Plan:
     # Jobs on other machines
 
     @cached_property
-    def sent_jobs(self) -> SentJobs | None:
+    def remote_jobs(self) -> RemoteJobs | None:
         """What is sent to other machines, if anything is."""
         if not self._sends_jobs_away():
             return None
@@ -256,16 +256,16 @@ class Plan:
             if str(self.workspace.images.manifest_file(book.id)) in self.manifests_to_make
         ]
         books.sort(key=lambda book: -self.waves_of_book(book.id))
-        return SentJobs(self.workspace, self.runs_folder / self.id, books)
+        return RemoteJobs(self.workspace, self.runs_folder / self.id, books)
 
     def needs_of_images(self, number: int) -> list[str]:
         """The scans of which a job elsewhere makes images."""
-        jobs = self.sent_jobs
+        jobs = self.remote_jobs
         return exit_on_error(lambda: jobs.scans(number)) if jobs else []
 
     def waves_of_images(self, number: int) -> int:
         """How many waves wait for the images that a job elsewhere makes."""
-        books = self.sent_jobs.books(number) if self.sent_jobs else []
+        books = self.remote_jobs.books(number) if self.remote_jobs else []
         return max((self.waves_of_book(book.id) for book in books), default=0)
 
     def needs_of_book(self, book_id: str) -> list[str]:
@@ -274,5 +274,5 @@ class Plan:
 
     def facts_of_book(self, book_id: str) -> list[str]:
         """The file with what the ledger knows, where books are put together elsewhere."""
-        jobs = self.sent_jobs
+        jobs = self.remote_jobs
         return [str(jobs.facts(self.workspace.dataset.book(book_id)))] if jobs else []

@@ -1,12 +1,20 @@
-"""What a run says before it starts: what it reads again, what it leaves alone."""
+"""What a run says: before it starts what it reads again and leaves alone, at its end what it
+brought and cost, what is left, and the command to go on with.
+"""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
+from pagewave.ledger import RunOutcome
+from pagewave.plan.forecast import Forecast
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
+from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
-from pagewave.wording import command_to_clear
-from pagewave.workspace import Workspace
+from pagewave.prompts.costs import usd
+from pagewave.wording import command_to_clear, count
+from pagewave.workspace import IS_DEAD, Workspace
 
 LISTED_KEYS = 5
 LISTING = "--outdated"
@@ -16,7 +24,7 @@ LISTING = "--outdated"
 def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]:
     """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
     lines = [
-        f"{_pages(number)} read again: {reason}."
+        f"{count(number, 'page')} read again: {reason}."
         for reason, number in Counter(wanted.reasons.values()).items()
     ]
     if workspace.dataset.ignored:
@@ -37,8 +45,9 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
         pages = [settled[origin.key] for origin in outdated]
         again = command_to_read_again(workspace, pages, [LISTING], command.config_file)
         lines.append(
-            f"{_pages(len(pages))} read before with another prompt or model ({made_with}), and "
-            f"left as they are. What reading them again costs: python scripts/pages.py {LISTING}. "
+            f"{count(len(pages), 'page')} read before with another prompt or model ({made_with}), "
+            "and left as they are. What reading them again costs: python scripts/pages.py "
+            f"{LISTING}. "
             f"To do it: {again}"
         )
     return lines
@@ -56,8 +65,12 @@ def _dead_letters(workspace: Workspace, wanted: Wanted, command: Command) -> str
     dead = sorted(workspace.dead_letters() & set(wanted.blocked))
     waiting = len(wanted.blocked) - len(dead)
     return (
-        f"{_pages(len(dead))} not sent again, dead letters: {_listed(dead, LISTED_KEYS)}."
-        + (f" {_pages(waiting)} behind them wait{'s' if waiting == 1 else ''}." if waiting else "")
+        f"{count(len(dead), 'page')} not sent again, dead letters: {_listed(dead, LISTED_KEYS)}."
+        + (
+            f" {count(waiting, 'page')} behind them wait{'s' if waiting == 1 else ''}."
+            if waiting
+            else ""
+        )
         + f" To try them again: {command_to_clear(config=command.config)}"
     )
 
@@ -67,5 +80,142 @@ def _listed(keys: Sequence[str], most: int) -> str:
     return ", ".join(keys[:most]) + more
 
 
-def _pages(number: int) -> str:
-    return f"{number} page{'' if number == 1 else 's'}"
+SHOWN_DEAD_LETTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A run in numbers; `usd` is None where a price is not known, batches are those in flight."""
+
+    outcome: RunOutcome
+    read: int
+    free: int
+    pages_done: int
+    pages: int
+    dead_letters: int
+    open_batches: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: a line, the lines that follow it, and the same in numbers."""
+
+    headline: str
+    details: Sequence[str]
+    totals: Totals
+
+    @property
+    def facts(self) -> dict[str, str | int | float | None]:
+        """The numbers, for the run's log and a webhook."""
+        return asdict(self.totals)
+
+
+def ending(
+    workspace: Workspace,
+    run_id: str,
+    outcome: RunOutcome,
+    command: Command,
+    more: Sequence[str] = (),
+) -> Ending:
+    """What there is to say of a run that ends as `ok`, `failed`, `stopped`, …
+
+    Args:
+        more: lines to say before the next command.
+    """
+    ledger, paths = workspace.ledger, workspace.settings.paths
+    read, free = ledger.runs.totals(run_id)
+    done, pages = ledger.runs.progress(run_id)
+    dead = sorted(workspace.dead_letters() & {page.key for page in workspace.dataset.pages})
+    in_flight = len(ledger.batches.open(workspace.engine))
+    totals = Totals(
+        outcome, read, free, done, pages, len(dead), in_flight, ledger.spending.of_run(run_id)
+    )
+    price = "price unknown" if totals.usd is None else f"{totals.usd:.4f} USD"
+    headline = (
+        f"run {run_id}: {outcome}. {read} pages read, {free} from stored answers; "
+        f"{done} of {pages} pages done, {price}."
+    )
+    details = [
+        f"Books: {paths.books_dir}  pages: {paths.output_dir}"
+        f"  waves: {paths.logs_dir / 'waves' / run_id}",
+    ]
+    if flagged := ledger.answers.flagged_in_run(run_id):
+        guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
+        details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
+    details += [
+        f"Dead letter: {dead_letter(workspace, key, command)}" for key in dead[:SHOWN_DEAD_LETTERS]
+    ]
+    if len(dead) > SHOWN_DEAD_LETTERS:
+        details.append(f"{count(len(dead) - SHOWN_DEAD_LETTERS, 'more dead letter')}.")
+    if in_flight:
+        details.append(
+            f"{in_flight} batches are still at the service; the same command collects them."
+        )
+    details += more
+    details.append(f"Next: {_next_command(totals, command)}")
+    return Ending(headline, details, totals)
+
+
+def dead_letter(workspace: Workspace, key: str, command: Command) -> str:
+    """Why a page is a dead letter, and how to try it again."""
+    clear = command_to_clear(["--key", key], command.config)
+    return (
+        f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: {clear}, then the same "
+        "command."
+    )
+
+
+def _next_command(totals: Totals, command: Command) -> str:
+    """What to type next: collect what is left, see why pages failed, or look at the results."""
+    if totals.outcome == RunOutcome.STOPPED or totals.open_batches:
+        return command.typed or "the same command"
+    if totals.dead_letters:
+        return shlex.join(["python", "scripts/analyze_failures.py", *command.config])
+    if totals.outcome == RunOutcome.OK:
+        return shlex.join(["snakemake", "--report", "report.html", *command.config])
+    return command.typed or "the same command"
+
+
+WHEN_OVER_BUDGET = (
+    "To go on, raise the limit in the configuration and run the same command; what was read is "
+    "free then. execution.max_cost_usd is the budget of one run: the next run has it anew."
+)
+
+
+def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> list[str]:
+    """A line for what a run cost beside its estimate, and for what it left for want of money."""
+    lines = []
+    both = workspace.ledger.spending.estimate_and_actual(run_id)
+    paid = workspace.ledger.spending.of_run(run_id)
+    if both.records:
+        price = usd(
+            workspace.settings.pricing,
+            workspace.settings.model.name,
+            both.input_tokens,
+            both.output_tokens,
+            both.cached_tokens,
+        )
+        at_gemini = "unknown" if price is None else f"{price:.4f}"
+        spent = (
+            f"nothing; at Gemini's prices {at_gemini}"
+            if workspace.engine == "embedded"
+            else f"{at_gemini if paid is None else f'{paid:.4f}'}"
+        )
+        expected = "" if price is None else f", expected {both.expected_usd:.4f}"
+        off = "" if not both.expected_usd or price is None else _off(price, both.expected_usd)
+        lines.append(
+            f"Spent (USD): {spent}{expected}{off}. Tokens: {both.input_tokens:,} in (expected "
+            f"{both.expected_input_tokens:,}), {both.output_tokens:,} out (expected "
+            f"{both.expected_output_tokens:,})."
+        )
+    if workspace.ledger.spending.over_budget(run_id):
+        left = Forecast(workspace, schedule).whole()
+        price = left.best.usd
+        about = "" if price is None else f", about {price:.4f} USD"
+        lines.append(f"Not sent for want of budget: {count(left.pages, 'page')}{about}.")
+    return lines
+
+
+def _off(actual: float, expected: float) -> str:
+    return f" ({actual / expected - 1:+.0%})"

@@ -1,33 +1,27 @@
-"""One run of the workflow: what the rules do, its beginning and its end.
+"""One run of the workflow: its beginning and its end. What its rules do is in jobs.py.
 
 While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
 begins in `begin`, which Snakemake calls just before its first job.
 """
 
-import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
 
 from pagewave import crash_points as crash
-from pagewave.atomic import write_atomically
 from pagewave.config.keys import Secrets, forget_keys
 from pagewave.config.settings import Settings
 from pagewave.embedded.process import EmbeddedServer
 from pagewave.errors import (
     BudgetReached,
-    DeadLetter,
     LedgerError,
     OnItsWay,
     PagewaveError,
     RunStopped,
 )
-from pagewave.exports.book import write_book
-from pagewave.exports.facts import facts_of, write_facts
 from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
@@ -35,8 +29,7 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, RunOutcome, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
-from pagewave.pages.dataset import Book, Dataset, Page
-from pagewave.pages.prepare import prepare_book
+from pagewave.pages.dataset import Dataset
 from pagewave.plan.budget import check_prices
 from pagewave.plan.targets import Command
 from pagewave.prompts.registry import Prompt
@@ -46,19 +39,17 @@ from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import left_for_next_run
 from pagewave.waves.recover import clear_up, recover
-from pagewave.waves.wave import run_wave
 from pagewave.wording import count
-from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.inputs import Plan
-from pagewave.workflow.run_end import dead_letter, ending
-from pagewave.workflow.signals import Stopper
-from pagewave.workflow.spending import WHEN_OVER_BUDGET, spending_lines
+from pagewave.workflow.jobs import Jobs
+from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, spending_lines
+from pagewave.workflow.signals import SignalHandler
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 """What a head leaves in the environment for jobs that are processes of their own."""
 
 
-class Run:
+class Run(Jobs):
     """A run, or the look at one; shared by all threads of the process."""
 
     def __init__(
@@ -87,106 +78,13 @@ class Run:
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
         self.plan = Plan(self.session, self._head_id, command, is_dry, make_again, sends_jobs_away)
-        self.stopper = Stopper(self.session.stop)
+        self.stopper = SignalHandler(self.session.stop)
         self.left_open: dict[str, str] = {}
-        """Manifests of waves that go on in a later run, and what was said of each."""
         if self._head_id:
             self.session.images.scans_may_change = True
             log_to_terminal()
             start_run_log(settings.paths.logs_dir, self._head_id)
             self._server = use_service(self.session, secrets)
-
-    # What the rules do
-
-    def prepare_book(self, book_id: str) -> None:
-        """Make the images of a book, or take over what a job elsewhere made."""
-        book = self.session.dataset.book(book_id)
-        if report := self.plan.sent_jobs and self.plan.sent_jobs.report(book):
-            take_over(self.session.images, book, report)
-        else:
-            prepare_book(self.session.images, book, self.session.stop)
-
-    def read_wave(self, lane: int, wave: int, manifest: str) -> None:
-        """Carry out one wave."""
-        with self._while_ledger_works():
-            keys = self.plan.schedule.members(lane, wave)
-            try:
-                run_wave(self.session, self.plan.id, lane, wave, keys, Path(manifest))
-            except Stopped:
-                error = RunStopped(
-                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
-                    "same command collects it."
-                )
-                self.left_open[manifest] = str(error)
-                raise error from None
-            except OnItsWay as error:
-                self.left_open[manifest] = str(error)
-                raise
-
-    def write_page(self, page: Page) -> None:
-        """Write a page's answer from the ledger to its file.
-
-        Raises:
-            PagewaveError: the page is a dead letter.
-        """
-        ledger = self.session.ledger
-        with self._while_ledger_works():
-            attempt_id = ledger.runs.answer(self.plan.id, page.key)
-            if attempt_id is None and page.key not in self.session.dead_letters():
-                # Snakemake may want a settled page again, as for an edited rule, or because a crash
-                # came between the page and Snakemake's own note of it: nothing is read.
-                attempt_id = ledger.runs.latest_answer(page.key) or ledger.files.answer(page.key)
-            if attempt_id is None:
-                error = DeadLetter if page.key in self.session.dead_letters() else PagewaveError
-                raise error(self._why_unread(page))
-            write_atomically(self.session.page_file(page), self.session.page_text(attempt_id))
-            crash.point("page-written")
-            ledger.files.mark_written(page.key, attempt_id)
-            crash.point("page-marked")
-
-    def write_book(self, state: str, school: str, year: str) -> None:
-        """Write a book's files from its pages."""
-        with self._while_ledger_works():
-            book = self._book(state, school, year)
-            write_book(self.session, book, facts_of(self.session, book))
-            crash.point("book-written")
-
-    def write_facts(self, state: str, school: str, year: str, file: str) -> None:
-        """Hand over what the ledger knows of a book's pages to the job that writes its files."""
-        with self._while_ledger_works():
-            book = self._book(state, school, year)
-            write_facts(Path(file), facts_of(self.session, book))
-
-    def _book(self, state: str, school: str, year: str) -> Book:
-        return self.session.dataset.book(f"{state}/{school}/{year}")
-
-    @contextmanager
-    def _while_ledger_works(self) -> Iterator[None]:
-        """No further job is begun, and no wave waits on, once the ledger can't be written.
-
-        A job that fails is noted: then the run has failed, whatever else is on its way.
-        """
-        if self._trouble:
-            raise LedgerError("Not begun, because the ledger can't be written any more.")
-        try:
-            yield
-        except LedgerError as error:
-            self._trouble = self._trouble or error
-            self.session.stop.set()
-            raise
-        except (DeadLetter, OnItsWay, RunStopped):
-            raise
-        except Exception:
-            with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.session.ledger.runs.note_trouble(self.plan.id)
-            raise
-
-    def _why_unread(self, page: Page) -> str:
-        if self.session.why_dead(page.key) is None:
-            return f"{page.key}: no wave of this run read this page. Run the same command again."
-        return dead_letter(self.session, page.key, self.plan.command())
-
-    # Beginning and end
 
     def _open_ledger(self) -> Ledger:
         """The ledger: only looked at, until the run begins; written to in a job of its own."""
@@ -217,7 +115,7 @@ class Run:
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.session.ledger.start_writing()
         self._server = use_service(self.session, self._secrets)
-        self.stopper.heed()
+        self.stopper.install()
         try:
             recover(self.session)
         except Stopped:
@@ -233,9 +131,9 @@ class Run:
         self.session.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.plan.id
-        if self.plan.sent_jobs:
+        if self.plan.remote_jobs:
             forget_keys()  # Slurm hands on the environment
-            self.plan.sent_jobs.announce(slurm_name)
+            self.plan.remote_jobs.announce(slurm_name)
         self._delivery = start_delivery(self.settings.tracking, self._secrets, self.session.ledger)
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
@@ -297,8 +195,8 @@ class Run:
             self._say_the_end(outcome)
             self.session.ledger.runs.end(self.plan.id, outcome)
             self._write_summary()
-            if self.plan.sent_jobs and outcome != RunOutcome.STOPPED:
-                self.plan.sent_jobs.withdraw()
+            if self.plan.remote_jobs and outcome != RunOutcome.STOPPED:
+                self.plan.remote_jobs.withdraw()
             crash.point("run-ended")
         except LedgerError as error:
             self._trouble = self._trouble or error

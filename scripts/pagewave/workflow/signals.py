@@ -18,13 +18,14 @@ from typing import Any
 import psutil
 
 from pagewave.errors import RunStopped
+from pagewave.workflow import internals
 
 PATIENCE_SECONDS = 2.5
 """From the signal to the end of the process, at most."""
 
 
-class Stopper:
-    """Handler of both signals, from `heed` on; it sets `stop`."""
+class SignalHandler:
+    """Handler of both signals, from `install` on; it sets `stop`."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -33,16 +34,15 @@ class Stopper:
         self.interrupts = False
         """Jobs on other machines are going on: Snakemake cancels them on KeyboardInterrupt only."""
 
-    def heed(self) -> None:
+    def install(self) -> None:
         """Take over both signals; called in the main thread, after Snakemake took SIGTERM."""
-        before = signal.getsignal(signal.SIGTERM)
-        self._end_gently = before if callable(before) else None
+        self._end_gently = internals.end_gently()
         for number in (signal.SIGINT, signal.SIGTERM):
             # SIGINT is ignored in what a script starts in the background.
             if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._heed)
+                signal.signal(number, self._handle)
 
-    def _heed(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
         if self.told:
             return  # `timeout` sends its signal twice, to the process and to its group

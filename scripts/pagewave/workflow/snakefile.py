@@ -2,10 +2,8 @@
 
 import atexit
 import os
-import shlex
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,49 +12,51 @@ from pagewave.config.settings import load_settings
 from pagewave.errors import PagewaveError, exit_on_error
 from pagewave.ledger import RunOutcome
 from pagewave.pages.dataset import scan
-from pagewave.plan.targets import Command
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
-from pagewave.workflow.cluster.job import Node
-from pagewave.workflow.false_alarms import FalseAlarms
-from pagewave.workflow.run import Run
-from pagewave.workflow.terminal import quieten, speak_again
+from pagewave.workflow import internals, terminal
+from pagewave.workflow.cluster.job import RemoteJob
+from pagewave.workflow.run import RUN_VARIABLE, Run
+
+BATCHES = "gemini_batches"
+"""The resource of which a wave takes one (rules/waves.smk): its limit is the batches in flight."""
 
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
 
 
-def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
+def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
     """What a Snakefile serves: a run, or in a job on another machine what that job needs of it.
 
     A user's mistake ends the process with its message.
     """
 
-    def build() -> Run | Node:
+    def build() -> Run | RemoteJob:
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
         dataset = scan(settings)
         prompt = load_prompt(
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
         )
-        if workflow.remote_exec or NODE_VARIABLE in os.environ:
+        # Config is the one source of the limit; --resources gemini_batches=N still wins.
+        internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
+        if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
-            return Node(settings, dataset, prompt)
-        for warning in settings.warnings:
+            return RemoteJob(settings, dataset, prompt)
+        for warning in [*_of_version(), *settings.warnings]:
             print(f"pagewave: {warning}", file=sys.stderr)
         run = Run(
             settings,
             secrets,
             dataset,
             prompt,
-            command=lambda: _command(workflow),
-            is_dry=lambda: workflow.dryrun,
-            # What -R and -f fill: the one way to have files made again that are there.
-            make_again=lambda files: workflow.dag.forcefiles.update(files),
-            sends_jobs_away=lambda: workflow.non_local_exec,
+            command=lambda: internals.command_of(workflow),
+            is_dry=lambda: internals.is_dry_run(workflow),
+            make_again=lambda files: internals.make_again(workflow, files),
+            sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
         )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
-        atexit.register(lambda: _end_dry_run(run) if workflow.dryrun else None)
+        atexit.register(lambda: _end_dry_run(run) if internals.is_dry_run(workflow) else None)
         return run
 
     return exit_on_error(build)
@@ -64,7 +64,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | Node:
 
 def job(call: Callable[..., None], *arguments: Any) -> None:
     """Carry out a job; a mistake becomes the one-line error that Snakemake prints for it."""
-    from snakemake.exceptions import WorkflowError
+    from snakemake_interface_common.exceptions import WorkflowError
 
     try:
         call(*arguments)
@@ -76,24 +76,24 @@ def job(call: Callable[..., None], *arguments: Any) -> None:
         raise
 
 
-class Said:
-    """A function that a rule's message calls when it is shown: `{name:argument/argument}`."""
+class Lazily:
+    """A function that a rule's message calls when it is shown: `{name:argument/argument}`.
 
-    def __init__(self, function: Callable[..., str]) -> None:
+    Messages are formatted for every job, but seen in a dry run alone: empty in any other.
+    """
+
+    def __init__(self, workflow: Any, function: Callable[..., str]) -> None:
+        self._workflow = workflow
         self._function = function
 
     def __format__(self, arguments: str) -> str:
+        if not internals.is_dry_run(self._workflow):
+            return ""
         return self._function(*arguments.split("/"))
 
 
 def start(run: Run, workflow: Any) -> None:
-    """Begin the run, with a thread for every batch in flight.
-
-    Snakemake gives local jobs `cores` + 5 threads. Waves that wait for days would take them all,
-    and neither another wave nor a page could start.
-    """
-
-    from snakemake.logging import logger
+    """Begin the run, with a thread for every batch in flight."""
 
     def begin() -> None:
         if run.settings.execution.dry_run and not run.plan.is_job:
@@ -101,16 +101,14 @@ def start(run: Run, workflow: Any) -> None:
             show_forecast(run)
             print("execution.dry_run is true: nothing was sent.")
             sys.exit(0)
-        logger.addFilter(FalseAlarms(run.left_open))
-        scheduler = workflow.scheduler
-        run.begin(getattr(scheduler._executor, "run_uuid", None))
-        if not workflow.output_settings.verbose:
-            quieten()
-        executor = scheduler._local_executor or scheduler._executor
-        run.stopper.interrupts = scheduler._local_executor is not None
-        run.session.most_batches = workflow.global_resources["gemini_batches"].value
-        executor.workers += run.session.most_batches
-        executor.pool = ThreadPoolExecutor(executor.workers)
+        terminal.drop_expected_stops(run.left_open)
+        most = internals.resource(workflow, BATCHES)
+        run.session.most_batches = most
+        internals.add_threads(workflow, most)
+        run.begin(internals.slurm_name(workflow))
+        run.stopper.interrupts = internals.sends_jobs_away(workflow)
+        if not internals.is_verbose(workflow):
+            terminal.hide()
 
     exit_on_error(begin)
 
@@ -120,7 +118,7 @@ def end(run: Run, outcome: str) -> None:
     try:
         exit_on_error(lambda: run.end(RunOutcome(outcome)))
     finally:
-        speak_again()
+        terminal.show()
 
 
 def show_forecast(run: Run) -> None:
@@ -140,19 +138,7 @@ def _end_dry_run(run: Run) -> None:
         print(f"pagewave: {error}", file=sys.stderr)
 
 
-def _command(workflow: Any) -> Command:
-    dag = workflow.dag_settings
-    return Command(
-        targets=dag.targets,
-        force_all=dag.forceall,
-        force_targets=dag.forcetargets,
-        forced=dag.forcerun,
-        config_file=_config_file(workflow),
-        typed=shlex.join(["snakemake", *sys.argv[1:]]),
-    )
-
-
-def _config_file(workflow: Any) -> str | None:
-    """The configuration that the command line names, as it would be typed here."""
-    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
-    return files[0] if len(files) == 1 else None
+def _of_version() -> list[str]:
+    """What to tell of this version of Snakemake; nothing in the process of a single job."""
+    warning = internals.warning_of_version(internals.version())
+    return [warning] if warning and RUN_VARIABLE not in os.environ else []

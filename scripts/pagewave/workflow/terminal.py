@@ -6,11 +6,13 @@ errors. Everything is in Snakemake's log (`.snakemake/log`), and in the terminal
 """
 
 import logging
+from collections.abc import Mapping
 
+from pagewave.workflow import internals
 from pagewave.workspace import IS_DEAD
 
 
-class _Chatter(logging.Filter):
+class JobLines(logging.Filter):
     """Refuses what is said of jobs one by one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -20,32 +22,52 @@ class _Chatter(logging.Filter):
         text = str(record.msg)
         # A page that dies is told of when its wave ends, and again when the run does. Snakemake
         # says it twice more, and that there is no earlier answer to put back.
-        is_death = IS_DEAD in text or text.endswith("no backup found.")
-        of_page = getattr(record, "event", None) == "job_error" and _rule(record) == "page"
-        return not (is_death or of_page)
+        is_death = IS_DEAD in text or text.endswith(internals.NO_BACKUP)
+        return not (is_death or internals.failed_rule(record) == "page")
 
 
-def _rule(record: logging.LogRecord) -> str | None:
-    return getattr(record, "rule_name", None)
+class ExpectedStops(logging.Filter):
+    """Drops what Snakemake says of waves that were stopped, or are on their way, as of errors.
+
+    `left_open` has what became of each, by its manifest. That a job has failed is dropped as well,
+    unless another one has.
+    """
+
+    def __init__(self, left_open: Mapping[str, str]) -> None:
+        super().__init__()
+        self._left_open = left_open
+        self._all_is_well = True
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Is this to be said?"""
+        failed = internals.failed_files(record)
+        if failed is not None:
+            is_alarm = not failed & set(self._left_open)
+            self._all_is_well = self._all_is_well and not is_alarm
+            return is_alarm
+        text = record.getMessage()
+        if internals.JOB_FAILED in text:
+            return not (self._left_open and self._all_is_well)
+        return record.levelno < logging.ERROR or not any(
+            said in text for said in list(self._left_open.values())
+        )
 
 
-_chatter = _Chatter()
+_job_lines = JobLines()
 
 
-def quieten() -> None:
-    """From now on Snakemake's chatter stays out of the terminal."""
-    for handler in _terminals():
-        handler.addFilter(_chatter)
+def drop_expected_stops(left_open: Mapping[str, str]) -> None:
+    """From now on Snakemake calls these waves no errors, anywhere."""
+    internals.snakemake_log().addFilter(ExpectedStops(left_open))
 
 
-def speak_again() -> None:
+def hide() -> None:
+    """From now on Snakemake's lines about jobs stay out of the terminal."""
+    for handler in internals.terminals():
+        handler.addFilter(_job_lines)
+
+
+def show() -> None:
     """The run is over: what Snakemake says at last is short."""
-    for handler in _terminals():
-        handler.removeFilter(_chatter)
-
-
-def _terminals() -> list[logging.Handler]:
-    """Where Snakemake prints; its log file is another handler."""
-    from snakemake.logging import logger
-
-    return [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
+    for handler in internals.terminals():
+        handler.removeFilter(_job_lines)

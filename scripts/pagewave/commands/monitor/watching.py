@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.commands.command import Place
-from pagewave.commands.status_view import state_in_words
+from pagewave.commands.status import state_in_words
 from pagewave.errors import LedgerError
 from pagewave.ledger import BatchHistory, Ledger, WaveHistory
 from pagewave.ledger.lock import holder

@@ -13,7 +13,7 @@ from pagewave.workflow.cluster.orphans import Announcement, announce, withdraw
 from pagewave.workspace import JOBS, Workspace
 
 
-class SentJobs:
+class RemoteJobs:
     """What a head sends away: jobs for images, each with its books, and jobs for book files.
 
     Args:

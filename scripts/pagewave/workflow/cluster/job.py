@@ -20,7 +20,7 @@ from pagewave.workflow.run import RUN_VARIABLE
 from pagewave.workspace import Workspace
 
 
-class NodePlan:
+class RemoteInputs:
     """Answers as `Plan` does, but only what a job on another machine needs.
 
     Nothing is named as needed: it was there when the head sent the job, and Snakemake would ask
@@ -48,7 +48,7 @@ class NodePlan:
         return 0
 
 
-class Node:
+class RemoteJob:
     """Does as `Run` does, but only what is done on another machine."""
 
     def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
@@ -57,7 +57,7 @@ class Node:
         self.workspace = Workspace(settings, dataset, Ledger.absent(), prompt)
         run_id = os.environ.get(RUN_VARIABLE, "unknown")
         self._run = settings.paths.logs_dir / "waves" / run_id
-        self.plan = NodePlan(dataset, self._run)
+        self.plan = RemoteInputs(dataset, self._run)
 
     def make_images(self, number: int, report: str) -> None:
         """Make the images of the books that the head announced for this job."""

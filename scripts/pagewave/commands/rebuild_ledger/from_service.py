@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from pagewave.answers.result_line import key_of, split_lines
 from pagewave.commands.batch_views import total_usd
-from pagewave.commands.rebuild.from_books import (
+from pagewave.commands.rebuild_ledger.from_books import (
     PastAnswer,
     add_batches_of,
     add_prompt,

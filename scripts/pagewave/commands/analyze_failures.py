@@ -1,0 +1,192 @@
+"""Look at the failures in the ledger: how many, of which kinds, where, and what was said.
+
+Only looks: safe at any time, also while a run is going on. Failures that were cleared are shown
+too, since they happened."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pagewave.commands.command import (
+    add_ledger_option,
+    command_parser,
+    find_place,
+    positive,
+    print_json,
+    require_ledger,
+    run_command,
+)
+from pagewave.commands.failures import (
+    GROUPINGS,
+    Group,
+    Summary,
+    export_csv,
+    group,
+    history,
+    summarize,
+)
+from pagewave.commands.selection import add_selection, selection_of
+from pagewave.console import printable, printer, table
+from pagewave.ledger import Ledger
+from pagewave.wording import count
+
+EXAMPLES = """examples:
+  %(prog)s                                    how many, of which kinds, dead letters
+  %(prog)s --by-school --states Ohio
+  %(prog)s --record-key 'Ohio:Merrivale Female Seminary:1859:3'
+  %(prog)s --export-csv failures.csv"""
+
+SHOWN = 20
+"""Rows of a table, unless --limit says otherwise; JSON and CSV have all."""
+SHOWN_CHARACTERS = 2000
+"""Of what a model wrote; JSON and CSV have all of it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and print what it asks for; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return run_command(lambda: _analyze(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(__doc__, EXAMPLES)
+    parser.add_argument(
+        "--summary", action="store_true", help="totals, kinds and dead letters (the default)"
+    )
+    for by in GROUPINGS:
+        words = by.replace("_", " ")
+        parser.add_argument(
+            f"--by-{by.replace('_', '-')}", action="store_true", help=f"failures by {words}"
+        )
+    parser.add_argument("--record-key", metavar="KEY", help="all that is known of one page's")
+    parser.add_argument("--export-csv", type=Path, metavar="FILE", help="write them to a file")
+    add_selection(parser)
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help=f"most rows of a list, or the newest failures (tables: {SHOWN}; else all)",
+    )
+    add_ledger_option(parser)
+    return parser
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    place = find_place(options)
+    ledger = Ledger.peek(require_ledger(place.ledger))
+    limits, selection, limit = place.settings.execution, selection_of(options), options.limit
+    chosen = [by for by in GROUPINGS if getattr(options, f"by_{by}")]
+    report: dict[str, Any] = {}
+    if options.summary or not (chosen or options.record_key or options.export_csv):
+        report["summary"] = summarize(ledger, limits, selection)
+    for by in chosen:
+        report[f"by_{by}"] = group(ledger, limits, selection, by)
+    if options.record_key:
+        failures = history(ledger, options.record_key)
+        report["failures"] = failures[-limit:] if limit else failures
+    if options.export_csv:
+        written = export_csv(ledger, selection, options.export_csv, limit)
+        report["export"] = {"file": str(options.export_csv), "failures": written}
+    if options.json:
+        print_json(_as_json(report, limit))
+    else:
+        _print(report, limit)
+    return 0
+
+
+def _as_json(report: dict[str, Any], limit: int | None) -> dict[str, Any]:
+    made = dict(report)
+    for name, section in report.items():
+        if isinstance(section, Summary):
+            made[name] = asdict(section)
+            made[name]["dead_letters"] = made[name]["dead_letters"][:limit]
+        elif name.startswith("by_"):
+            made[name] = [asdict(row) for row in section[:limit]]
+    return made
+
+
+def _print(report: dict[str, Any], limit: int | None) -> None:
+    for name, section in report.items():
+        if name == "summary":
+            _print_summary(section, limit)
+        elif name == "failures":
+            _print_history(section)
+        elif name == "export":
+            print(f"{count(section['failures'], 'failure')} written to {section['file']}.")
+        else:
+            _print_groups(name.removeprefix("by_").replace("_", " "), section, limit)
+
+
+def _print_groups(by: str, groups: Sequence[Group], limit: int | None) -> None:
+    columns = (by, ">failures", ">uncleared", ">pages", ">dead letters", "last", "newest message")
+    rows = [
+        (g.name, g.failures, g.uncleared, g.pages, g.dead_letters, g.last, _line(g.example))
+        for g in groups[: limit or SHOWN]
+    ]
+    console = printer()
+    console.print(table(columns, rows))
+    if len(groups) > len(rows):
+        console.print(f"{len(groups) - len(rows)} more; --limit shows more, --json all.")
+
+
+def _print_summary(summary: Summary, limit: int | None) -> None:
+    console = printer()
+    console.print(
+        f"{count(summary.failures, 'failure')} of {count(summary.pages, 'page')}, "
+        f"{summary.uncleared} of them not cleared. Pages of these with a good answer by now: "
+        f"{summary.pages_read_since}."
+    )
+    if not summary.failures:
+        return
+    _print_groups("error type", summary.by_error_type, limit)
+    letters = summary.dead_letters
+    rows = [
+        (d.key, d.engine, d.failures, d.failures_of_batches, d.error_type, _line(d.message))
+        for d in letters[: limit or SHOWN]
+    ]
+    if not rows:
+        console.print("No dead letters.")
+        return
+    columns = ("key", "engine", ">failures", ">of batches", "last error", "message")
+    console.print(table(columns, rows, title=f"Dead letters: {len(letters)}"))
+    if len(letters) > len(rows):
+        console.print(f"{len(letters) - len(rows)} more; --limit shows more, --json all.")
+    console.print("To try them again: clear_failure_counts.py, then snakemake.")
+
+
+def _print_history(failures: Sequence[dict[str, Any]]) -> None:
+    console = printer()
+    for f in failures:
+        console.print(
+            f"{f['record_key']}: attempt {f['attempt_number']}, {f['error_type']}, "
+            f"{f['created_at']}" + (f", cleared {f['cleared_at']}" if f["cleared_at"] else "")
+        )
+        for name in (
+            "batch_id",
+            "model_name",
+            "prompt_name",
+            "prompt_template",
+            "generation_config",
+        ):
+            console.print(f"  {name}: {f[name]}")
+        for name in ("error_message", "error_traceback", "previous_context", "raw_response_text"):
+            if f[name]:
+                console.print(f"  {name}:\n{_indented(f[name])}")
+        console.print()
+
+
+def _indented(text: str) -> str:
+    shown = printable(text[:SHOWN_CHARACTERS].strip())
+    more = len(text) - SHOWN_CHARACTERS
+    lines = [f"    {line}" for line in shown.splitlines()]
+    return "\n".join(
+        lines + ([f"    … {more} more characters; --json has all"] if more > 0 else [])
+    )
+
+
+def _line(text: str) -> str:
+    """The beginning of a message, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 100 else f"{line[:99]}…"

@@ -1,0 +1,47 @@
+"""List pages whose answers were taken in spite of a doubt (section `quality` of the config).
+
+Only looks: safe at any time, also while a run is going on."""
+
+import argparse
+from collections.abc import Sequence
+
+from pagewave.commands.command import (
+    add_ledger_option,
+    command_parser,
+    find_place,
+    print_json,
+    require_ledger,
+    run_command,
+)
+from pagewave.commands.selection import add_selection, selection_of
+from pagewave.console import printer, table
+from pagewave.ledger import Ledger
+from pagewave.wording import count
+
+EXAMPLES = """examples:
+  %(prog)s                                      the flags of all answers on file
+  %(prog)s --states Ohio --json"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and list what it selects; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    add_selection(parser)
+    add_ledger_option(parser)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _list(options))
+
+
+def _list(options: argparse.Namespace) -> int:
+    ledger = Ledger.peek(require_ledger(find_place(options).ledger))
+    selection = selection_of(options)
+    flags = [flag for flag in ledger.answers.flagged_pages() if flag.key in selection]
+    ledger.close()
+    if options.json:
+        print_json([flag._asdict() for flag in flags])
+        return 0
+    console = printer()
+    if flags:
+        console.print(table(("key", "flag", "what was found"), flags))
+    console.print(f"{count(len({flag.key for flag in flags}), 'page')} flagged.")
+    return 0

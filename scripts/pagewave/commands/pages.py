@@ -1,0 +1,217 @@
+"""Which pages were read with what: by prompt version, model, engine and age.
+
+Also prints the command that reads those pages again, and what that costs. Only looks: safe at any
+time. Pages without a file are not listed: the next run reads them anyway."""
+
+import argparse
+import csv
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from pagewave.commands.command import (
+    command_parser,
+    find_place,
+    positive,
+    print_json,
+    require_ledger,
+    run_command,
+)
+from pagewave.commands.selection import add_selection, selection_of
+from pagewave.console import printer, table
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import Page, scan
+from pagewave.plan.outdated import (
+    PageOrigin,
+    command_to_read_again,
+    edited_prompts,
+    is_outdated,
+    pages_on_file,
+    reading_again,
+)
+from pagewave.wording import count, dollars, moment
+from pagewave.workspace import Workspace, open_workspace
+
+EXAMPLES = """examples:
+  %(prog)s                                          every page on file
+  %(prog)s --outdated                               of another prompt or model than the config names
+  %(prog)s --prompt-version v1 --older-than 30d --states Ohio
+  %(prog)s --prompt-version v1 --print0 | xargs -0 snakemake --profile profiles/local --force"""
+
+SHOWN = 40
+"""Rows of the table, unless --limit says otherwise; JSON, CSV and --print0 have all."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, look, print; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    what = "read with a prompt or model that is not the configured one"
+    parser.add_argument("--outdated", action="store_true", help=what)
+    what = "read with this version, such as v1 (of any prompt) or page_ocr/v1"
+    parser.add_argument("--prompt-version", metavar="VERSION", help=what)
+    parser.add_argument("--model", help="read by this model")
+    parser.add_argument("--engine", choices=("gemini", "embedded"), help="read by this engine")
+    what = "read before: a span such as 12h or 30d, or a time such as 2026-10-07 (UTC)"
+    parser.add_argument("--older-than", type=_before, metavar="TIME", help=what)
+    add_selection(parser)
+    parser.add_argument(
+        "--limit", type=positive, default=SHOWN, metavar="N", help=f"rows of the table ({SHOWN})"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--csv", action="store_true", help="print CSV")
+    what = "print the pages' files alone, each ended by a NUL, for xargs -0"
+    how.add_argument("--print0", action="store_true", help=what)
+    options = parser.parse_args(arguments)
+    if options.json and (options.csv or options.print0):
+        parser.error("choose one of --json, --csv and --print0")
+    return run_command(lambda: _list(options))
+
+
+def _before(text: str) -> float:
+    """A moment in Unix seconds: so long ago, or as said."""
+    if span := re.fullmatch(r"(\d+)([hd])", text):
+        hours = int(span[1]) * (24 if span[2] == "d" else 1)
+        return time.time() - hours * 3600
+    said = datetime.fromisoformat(text)
+    return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+
+
+def _list(options: argparse.Namespace) -> int:
+    place = find_place(options)
+    ledger = Ledger.peek(require_ledger(place.ledger))
+    dataset = scan(place.settings)
+    workspace = open_workspace(place.settings, dataset, ledger)
+    pages = {page.key: page for page in dataset.pages}
+    found = [
+        origin
+        for origin in pages_on_file(ledger)
+        if _is_wanted(workspace, origin, options)
+        # A page without its file is read by the next run anyway.
+        and (origin.key not in pages or workspace.page_file(pages[origin.key]).exists())
+    ]
+    known = [pages[origin.key] for origin in found if origin.key in pages]
+    if options.print0:
+        for page in known:
+            print(workspace.page_file(page), end="\0")
+    elif options.csv:
+        _print_csv(found)
+    elif options.json:
+        print_json(_report(workspace, found, known, options))
+    else:
+        _print(workspace, found, known, options)
+    return 0
+
+
+def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Namespace) -> bool:
+    version = (options.prompt_version or "").removesuffix(".jinja")
+    names = (origin.prompt_version, origin.prompt.removesuffix(".jinja"))
+    return (
+        origin.key in selection_of(options)
+        and (not options.outdated or is_outdated(workspace, origin))
+        and (not version or version in names)
+        and options.model in (None, origin.model)
+        and options.engine in (None, origin.engine)
+        and (options.older_than is None or origin.read_at < options.older_than)
+    )
+
+
+def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Namespace) -> str:
+    """The command that reads the listed pages again."""
+    listing = ["--outdated"] if options.outdated else []
+    if options.older_than is not None:
+        listing += ["--older-than", str(moment(options.older_than))]
+    for name in ("prompt_version", "model", "engine", "year_start", "year_end"):
+        if (value := getattr(options, name)) is not None:
+            listing += [f"--{name.replace('_', '-')}", str(value)]
+    for name in ("states", "schools"):
+        if values := getattr(options, name):
+            listing += [f"--{name}", *values]
+    config_file = str(options.configfile) if options.configfile else None
+    return command_to_read_again(workspace, known, listing, config_file)
+
+
+# For people
+
+
+def _print(
+    workspace: Workspace,
+    found: Sequence[PageOrigin],
+    known: Sequence[Page],
+    options: argparse.Namespace,
+) -> None:
+    console = printer()
+    columns = ["page", "read at", "engine", "model", "prompt", ">attempt"]
+    columns += [">tokens in", ">tokens out", ">USD"]
+    rows = [_row(origin) for origin in found[: options.limit]]
+    if rows:
+        console.print(table(columns, rows))
+    if len(found) > len(rows):
+        console.print(f"… and {count(len(found) - len(rows), 'more page')} (--limit, --csv).")
+    groups = Counter((o.engine, o.made_with) for o in found)
+    for (engine, made_with), number in sorted(groups.items()):
+        console.print(f"{count(number, 'page')} read by engine {engine} with {made_with}.")
+    for line in edited_prompts(workspace.ledger, workspace.settings):
+        console.print(f"Note: {line}")
+    if not known:
+        console.print("No page on file is like that." if not found else "")
+        return
+    gone = len(found) - len(known)
+    if gone:
+        console.print(f"{count(gone, 'page')} of them not in the data set any more.")
+    console.print(f"To read them again ({reading_again(workspace, known)}):\n")
+    # Not by the console, which would break a long line.
+    print(f"    {_command(workspace, known, options)}\n")
+    console.print("The books they belong to are put together anew by the next plain run.")
+
+
+def _row(origin: PageOrigin) -> list[object]:
+    return [
+        origin.key,
+        moment(origin.read_at),
+        origin.engine,
+        origin.model,
+        origin.prompt,
+        origin.attempt,
+        f"{origin.input_tokens:,}",
+        f"{origin.output_tokens:,}",
+        dollars(origin.usd),
+    ]
+
+
+# For machines
+
+
+def _record(origin: PageOrigin) -> dict[str, Any]:
+    record = asdict(origin) | {"prompt_version": origin.prompt_version}
+    return record | {"read_at": moment(origin.read_at)}
+
+
+def _print_csv(found: Sequence[PageOrigin]) -> None:
+    names = [field.name for field in fields(PageOrigin)] + ["prompt_version"]
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(_record, found))
+
+
+def _report(
+    workspace: Workspace,
+    found: Sequence[PageOrigin],
+    known: Sequence[Page],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    in_data_set = {page.key for page in known}
+    return {
+        "pages": [_record(o) | {"in_data_set": o.key in in_data_set} for o in found],
+        "edited_prompts": edited_prompts(workspace.ledger, workspace.settings),
+        "read_again": {
+            "command": _command(workspace, known, options),
+            **asdict(reading_again(workspace, known)),
+        }
+        if known
+        else None,
+    }

@@ -1,0 +1,98 @@
+"""What the next run would read and cost: pages, waves, time, tokens, USD, budget. Sends nothing.
+
+The table that ends `snakemake -n`, without Snakemake's listing; with --show, what is sent for a
+page. Only looks: safe at any time."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pagewave.commands.command import command_parser, find_place, print_json, run_command
+from pagewave.commands.trials.asking import Question, question
+from pagewave.console import printable, printer
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import scan
+from pagewave.pages.prepare import refuse_broken
+from pagewave.plan.forecast import Forecast
+from pagewave.plan.schedule import Schedule, plan
+from pagewave.plan.table import view
+from pagewave.plan.targets import Command, wanted_pages
+from pagewave.prompts.request import generation_config, request_body
+from pagewave.prompts.schema import response_schema
+from pagewave.workspace import Workspace, open_workspace
+
+EXAMPLES = """examples:
+  %(prog)s                                                  what `snakemake` would read
+  %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page"""
+
+IMAGE = "the image, uploaded before the batch is created"
+"""Stands in a request for the address that the image has at the service."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, look, print; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    what = "print the rendered prompt and the request of a page, state:school:year:page"
+    parser.add_argument("--show", metavar="PAGE", help=what)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _plan(options))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    settings = find_place(options, needs_config=True).settings
+    ledger = Ledger.peek(settings.paths.ledger)
+    workspace = open_workspace(settings, scan(settings), ledger)
+    if options.show:
+        _show(workspace, question(workspace, options.show), options.json)
+        return 0
+    wanted = wanted_pages(workspace, Command(), workspace.dead_letters())
+    refuse_broken(
+        workspace.images,
+        workspace.dataset,
+        [workspace.dataset.page(key) for c in wanted.chains for key in c],
+    )
+    pages = plan(wanted.chains, settings.execution.batch_size_limit)
+    schedule = Schedule(ledger, "next", pages, workspace.continues_past_dead_letters)
+    forecast = Forecast(workspace, schedule).whole(wanted.blocked)
+    if options.json:
+        print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})
+    else:
+        printer().print(view(forecast))
+    return 0
+
+
+def _show(workspace: Workspace, asked: Question, as_json: bool) -> None:
+    """The prompt and the request of a page's first or next attempt."""
+    request = _request(workspace, asked)
+    told = f"Told of the page before: {asked.context.told}."
+    if as_json:
+        print_json(
+            {
+                "key": asked.page.key,
+                "image": str(asked.request.image),
+                "fingerprint": asked.request.fingerprint,
+                "context": asked.context.told,
+                "prompt": asked.request.prompt,
+                "request": request,
+            }
+        )
+        return
+    # Not by rich, which would break long lines.
+    print(printable(asked.request.prompt))
+    print(f"\n{told}\n\nThe request, where the prompt is the text above:\n")
+    request["contents"][0]["parts"][0]["text"] = "…"
+    print(printable(json.dumps(request, indent=1, ensure_ascii=False)))
+
+
+def _request(workspace: Workspace, asked: Question) -> dict[str, Any]:
+    key, ledger = asked.page.key, workspace.ledger
+    attempt = 1 + ledger.failures.counts(workspace.engine)[key].counted
+    config = generation_config(
+        workspace.settings, attempt, ledger.failures.error_types(key, workspace.engine)
+    )
+    schema = response_schema(workspace.prompt.page_model)
+    body = request_body(asked.request, IMAGE, config, schema)
+    copy: dict[str, Any] = json.loads(json.dumps(body))  # the schema itself is not to be changed
+    return copy

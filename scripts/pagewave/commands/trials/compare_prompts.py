@@ -1,0 +1,261 @@
+"""Read the same pages with two versions of the prompt, and tell which is better.
+
+Both go through batches, at the batch price; what was asked before is taken from the ledger, free.
+Pages that the workflow has read stay as they are. Refuses while a run is going on."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pagewave.answers.intervals import MIN_PAGES, SEED, Interval
+from pagewave.answers.scores import FACTS
+from pagewave.commands.command import command_parser, find_place, positive, print_json, run_command
+from pagewave.commands.trials.comparison import (
+    Pair,
+    Reading,
+    Side,
+    forecast,
+    make_pairs,
+    make_sides,
+    new_run_id,
+    read,
+    sample,
+)
+from pagewave.commands.trials.comparison_page import share, write_page
+from pagewave.commands.trials.experiment import record
+from pagewave.commands.trials.summary import Summary, summarize
+from pagewave.config.keys import load_secrets
+from pagewave.config.settings import Settings
+from pagewave.console import printer, table
+from pagewave.errors import ConfigError
+from pagewave.gemini.connect import serving
+from pagewave.gemini.session import Session
+from pagewave.ledger import Ledger, refuse_network
+from pagewave.ledger.lock import take_lock
+from pagewave.log import log_to_terminal
+from pagewave.pages.dataset import Page, scan
+from pagewave.plan.forecast import WaveForecast
+from pagewave.plan.outdated import edited_prompts
+from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
+from pagewave.wording import count
+from pagewave.workspace import Workspace
+
+EXAMPLES = """examples:
+  %(prog)s --a v1.jinja --b v1.1.jinja --sample 20
+  %(prog)s --a v1.jinja --b v1.1.jinja --pages KEY OTHERKEY --yes"""
+
+COMMAND = "compare_prompts.py"
+NOT_ALL = 1
+"""Exit code when the question was not answered with yes, or a page could not be read."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, read, compare, print; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    for name in "ab":
+        what = f"version {name.upper()} of the configured prompt, such as v1.jinja"
+        parser.add_argument(f"--{name}", required=True, metavar="FILE", help=what)
+    which = parser.add_mutually_exclusive_group(required=True)
+    what = "these pages, each state:school:year:page"
+    which.add_argument("--pages", nargs="+", metavar="KEY", help=what)
+    what = "so many pages, chosen at random"
+    which.add_argument("--sample", type=positive, metavar="N", help=what)
+    what = f"another one draws other pages, and other resamples for the intervals ({SEED})"
+    parser.add_argument("--seed", type=int, default=SEED, help=what)
+    truth = Path("resources/sample/truth")
+    what = f"what the pages really say ({truth}); pages without a truth file are not scored"
+    parser.add_argument("--truth", type=Path, metavar="DIR", default=truth, help=what)
+    what = "where the HTML page goes (in the folder comparisons of paths.logs_dir)"
+    parser.add_argument("--html", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--yes", action="store_true", help="do not ask before money is spent")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _compare(options))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    settings = find_place(options).settings
+    secrets = load_secrets(Path.cwd())
+    prompts = (_load(settings, options.a), _load(settings, options.b))
+    if prompts[0].sha256 == prompts[1].sha256:
+        raise ConfigError(f"{options.a} and {options.b} are the same text: nothing to compare.")
+    log_to_terminal()
+    with take_lock(settings.paths.state_dir, COMMAND):
+        if not settings.execution.allow_network_state:
+            refuse_network(settings.paths.state_dir)
+        ledger = Ledger.peek(settings.paths.ledger)
+        ledger.check()  # what is paid follows from it
+        session = Session(settings, scan(settings), ledger, prompts[0])
+        for line in edited_prompts(ledger, settings):
+            print(f"pagewave: {line}", file=sys.stderr)
+        sides = make_sides(session, prompts, _pages(session, options))
+        run_id = None
+        forecasts = [forecast(session, side) for side in sides]
+        if any(each.free < each.pages for each in forecasts):
+            if not _agreed(sides, forecasts, options.yes):
+                print("Nothing was sent.", file=sys.stderr)
+                return NOT_ALL
+            run_id = new_run_id()
+            ledger.start_writing()
+            with serving(session):
+                read(session, sides, run_id)
+        pairs = make_pairs(session, sides, run_id, options.truth)
+        paid = ledger.spending.of_run(run_id) if run_id else 0.0
+    summary = summarize(pairs, options.seed)
+    now = datetime.fromtimestamp(time.time(), UTC)
+    versions = "-".join(side.prompt.version for side in sides)
+    html = options.html or (
+        settings.paths.logs_dir / "comparisons" / f"{versions}-{now:%Y%m%dT%H%M%SZ}.html"
+    )
+    reader = "the embedded reader" if session.engine == "embedded" else settings.model.name
+    write_page(html, reader, sides, pairs, summary, f"{now:%Y-%m-%d %H:%M} UTC")
+    if options.json:
+        print_json(_report(sides, pairs, summary, paid, html))
+    else:
+        _print(printer(), sides, pairs, summary)
+        spent = "price unknown" if paid is None else f"{paid:.4f} USD spent now"
+        print(f"{spent}. Side by side, with the images: {html}")
+    about = {"engine": session.engine, "model": settings.model.name, "html": html.name}
+    if recorded := record(secrets, sides, pairs, about):
+        print(recorded, file=sys.stderr)
+    return 0 if all(pair.complete for pair in pairs) else NOT_ALL
+
+
+def _load(settings: Settings, template: str) -> Prompt:
+    file = template.removesuffix(TEMPLATE_SUFFIX) + TEMPLATE_SUFFIX
+    return load_prompt(settings.prompt.registry_dir, settings.prompt.name, file)
+
+
+def _pages(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
+    """The pages to compare, each once."""
+    if options.pages:
+        return [workspace.dataset.page(key) for key in dict.fromkeys(options.pages)]
+    pages = sample(workspace, options.sample, options.seed)
+    if len(pages) < options.sample:
+        print(f"pagewave: the data set has only {len(pages)} pages.", file=sys.stderr)
+    return pages
+
+
+def _agreed(sides: Sequence[Side], forecasts: Sequence[WaveForecast], yes: bool) -> bool:
+    """Say what it will cost, and ask where that is money; not on standard output, for --json."""
+    for side, expected in zip(sides, forecasts, strict=True):
+        print(f"{side.prompt.version}: {expected}", file=sys.stderr)
+    costs = any(each.engine != "embedded" and each.usd != 0 for each in forecasts)
+    if yes or not costs:
+        return True
+    print("Send it? Type yes: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+# For people
+
+
+def _print(
+    console: Console, sides: tuple[Side, Side], pairs: Sequence[Pair], summary: Summary
+) -> None:
+    a, b = (side.prompt.version for side in sides)
+    console.print(f"A is {a}, B is {b}. CER: character error rate; courses: precision / recall.")
+    columns = ["page", ">CER A", ">CER B", ">courses A", ">courses B", ">texts differ"]
+    console.print(table(columns, [_row(pair) for pair in pairs]))
+    for pair in pairs:
+        for version, reading in ((a, pair.a), (b, pair.b)):
+            if reading.page is None:
+                console.print(f"{pair.page.key} was not read with {version}. {reading.error}")
+    told_nothing = sum(pair.context.unread is not None for pair in pairs)
+    if told_nothing:
+        console.print(
+            f"{count(told_nothing, 'page')} read without context: the page before is not read yet."
+        )
+    console.print(_totals(summary))
+    console.print(
+        f"In brackets: 95 % intervals, by resampling pages (paired bootstrap), from {MIN_PAGES} "
+        "pages on. +/-: pages on which B is better / worse. open: 0 lies in the interval of the "
+        f"difference, or there is none. Course facts: {', '.join(FACTS)} of the courses found."
+    )
+
+
+def _row(pair: Pair) -> list[str]:
+    scores = (pair.a.score, pair.b.score)
+    rates = [share(score.error_rate if score else None) for score in scores]
+    courses = [
+        f"{score.course_precision:.0%} / {score.course_recall:.0%}" if score else "-"
+        for score in scores
+    ]
+    difference = share(pair.difference if pair.complete else None)
+    return [pair.page.key, *rates, *courses, difference]
+
+
+def _totals(summary: Summary) -> Table:
+    rows: list[list[object]] = [
+        [
+            result.measure,
+            result.pages,
+            result.a or "-",
+            result.b or "-",
+            result.difference or "-",
+            f"{result.b_better} / {result.b_worse}",
+            result.verdict,
+        ]
+        for result in summary.results
+    ]
+    pages = summary.compared
+    rows.append(["texts differ", pages, "", "", summary.difference or "-", "", ""])
+    rows.append(["courses in common", pages, "", "", summary.courses_in_common or "-", "", ""])
+    head = ["in all", ">pages", ">A", ">B", ">B - A", ">B +/-", "difference"]
+    return table(head, rows)
+
+
+# For machines
+
+
+def _report(
+    sides: tuple[Side, Side],
+    pairs: Sequence[Pair],
+    summary: Summary,
+    paid: float | None,
+    html: Path,
+) -> dict[str, Any]:
+    prompts = [side.prompt for side in sides]
+    return {
+        "prompts": {
+            name: {"name": prompt.name, "version": prompt.version, "sha256": prompt.sha256}
+            for name, prompt in zip("ab", prompts, strict=True)
+        },
+        "spent_now_usd": paid,
+        "html": str(html),
+        "scored_pages": summary.scored,
+        "compared_pages": summary.compared,
+        "results": [
+            asdict(result)
+            | {name: _interval(getattr(result, name)) for name in ("a", "b", "difference")}
+            for result in summary.results
+        ],
+        "text_difference": _interval(summary.difference),
+        "courses_in_common": _interval(summary.courses_in_common),
+        "pages": [
+            {
+                "key": pair.page.key,
+                "previous_page_unread": pair.context.unread.key if pair.context.unread else None,
+                "text_difference": pair.difference if pair.complete else None,
+                "a": _reading(pair.a),
+                "b": _reading(pair.b),
+            }
+            for pair in pairs
+        ],
+    }
+
+
+def _interval(found: Interval | None) -> dict[str, float | None] | None:
+    return found._asdict() if found else None
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    score = reading.score.as_dict() if reading.score else None
+    return asdict(reading) | {"score": score}

@@ -1,0 +1,125 @@
+"""What the rules do: each method is one job of the run that `Run` begins and ends."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pagewave import crash_points as crash
+from pagewave.atomic import write_atomically
+from pagewave.errors import (
+    DeadLetter,
+    LedgerError,
+    OnItsWay,
+    PagewaveError,
+    RunStopped,
+)
+from pagewave.exports.book import write_book
+from pagewave.exports.facts import facts_of, write_facts
+from pagewave.gemini.retries import Stopped
+from pagewave.gemini.session import Session
+from pagewave.pages.dataset import Book, Page
+from pagewave.pages.prepare import prepare_book
+from pagewave.waves.wave import run_wave
+from pagewave.workflow.cluster.images import take_over
+from pagewave.workflow.inputs import Plan
+from pagewave.workflow.messages import dead_letter
+
+
+class Jobs:
+    """The jobs of a run, called from all of its threads."""
+
+    session: Session
+    plan: Plan
+    left_open: dict[str, str]
+    """Manifests of waves that go on in a later run, and what was said of each."""
+    _trouble: LedgerError | None
+    """Why the ledger can't be written any more, if it can't."""
+
+    def prepare_book(self, book_id: str) -> None:
+        """Make the images of a book, or take over what a job elsewhere made."""
+        book = self.session.dataset.book(book_id)
+        if report := self.plan.remote_jobs and self.plan.remote_jobs.report(book):
+            take_over(self.session.images, book, report)
+        else:
+            prepare_book(self.session.images, book, self.session.stop)
+
+    def read_wave(self, lane: int, wave: int, manifest: str) -> None:
+        """Carry out one wave."""
+        with self._while_ledger_works():
+            keys = self.plan.schedule.members(lane, wave)
+            try:
+                run_wave(self.session, self.plan.id, lane, wave, keys, Path(manifest))
+            except Stopped:
+                error = RunStopped(
+                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
+                    "same command collects it."
+                )
+                self.left_open[manifest] = str(error)
+                raise error from None
+            except OnItsWay as error:
+                self.left_open[manifest] = str(error)
+                raise
+
+    def write_page(self, page: Page) -> None:
+        """Write a page's answer from the ledger to its file.
+
+        Raises:
+            PagewaveError: the page is a dead letter.
+        """
+        ledger = self.session.ledger
+        with self._while_ledger_works():
+            attempt_id = ledger.runs.answer(self.plan.id, page.key)
+            if attempt_id is None and page.key not in self.session.dead_letters():
+                # Snakemake may want a settled page again, as for an edited rule, or because a crash
+                # came between the page and Snakemake's own note of it: nothing is read.
+                attempt_id = ledger.runs.latest_answer(page.key) or ledger.files.answer(page.key)
+            if attempt_id is None:
+                error = DeadLetter if page.key in self.session.dead_letters() else PagewaveError
+                raise error(self._why_unread(page))
+            write_atomically(self.session.page_file(page), self.session.page_text(attempt_id))
+            crash.point("page-written")
+            ledger.files.mark_written(page.key, attempt_id)
+            crash.point("page-marked")
+
+    def write_book(self, state: str, school: str, year: str) -> None:
+        """Write a book's files from its pages."""
+        with self._while_ledger_works():
+            book = self._book(state, school, year)
+            write_book(self.session, book, facts_of(self.session, book))
+            crash.point("book-written")
+
+    def write_facts(self, state: str, school: str, year: str, file: str) -> None:
+        """Hand over what the ledger knows of a book's pages to the job that writes its files."""
+        with self._while_ledger_works():
+            book = self._book(state, school, year)
+            write_facts(Path(file), facts_of(self.session, book))
+
+    def _book(self, state: str, school: str, year: str) -> Book:
+        return self.session.dataset.book(f"{state}/{school}/{year}")
+
+    @contextmanager
+    def _while_ledger_works(self) -> Iterator[None]:
+        """No further job is begun, and no wave waits on, once the ledger can't be written.
+
+        A job that fails is noted: then the run has failed, whatever else is on its way.
+        """
+        if self._trouble:
+            raise LedgerError("Not begun, because the ledger can't be written any more.")
+        try:
+            yield
+        except LedgerError as error:
+            self._trouble = self._trouble or error
+            self.session.stop.set()
+            raise
+        except (DeadLetter, OnItsWay, RunStopped):
+            raise
+        except Exception:
+            with contextlib.suppress(LedgerError):  # the end of the run meets it again
+                self.session.ledger.runs.note_trouble(self.plan.id)
+            raise
+
+    def _why_unread(self, page: Page) -> str:
+        if self.session.why_dead(page.key) is None:
+            return f"{page.key}: no wave of this run read this page. Run the same command again."
+        return dead_letter(self.session, page.key, self.plan.command())

@@ -1,0 +1,79 @@
+"""A command has one name: `pagewave NAME` and `python scripts/NAME.py` are the same."""
+
+import contextlib
+import io
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pagewave.commands.__main__ import COMMANDS, main
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+def help_of_script(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `python scripts/NAME.py --help` prints."""
+    path = SCRIPTS / f"{name}.py"
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    with contextlib.redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code == 0
+    return printed.getvalue()
+
+
+def test_every_command_has_its_script_and_every_script_its_command() -> None:
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_both_ways_to_call_a_command_say_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # so that no line breaks elsewhere for a longer name
+    by_script = help_of_script(name, monkeypatch)
+    assert by_script.startswith(f"usage: {name}.py ")
+    monkeypatch.setattr(sys, "argv", ["pagewave", name, "--help"])
+    with contextlib.redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    head, examples, tail = by_script.partition("\nexamples:\n")
+    assert printed.getvalue() == (
+        head.replace(f"usage: {name}.py ", f"usage: pagewave {name} ")
+        + examples
+        + tail.replace(f"  {name}.py", f"  pagewave {name}")
+    )
+
+
+def test_without_a_name_all_commands_are_listed_and_none_is_imported() -> None:
+    code = (
+        "import sys; from pagewave.commands.__main__ import main; assert main([]) == 0;"
+        "print(*[name for name in sys.modules if name.startswith('pagewave.')], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True
+    )
+    assert [line.split()[0] for line in done.stdout.splitlines() if line[:2] == "  "] == list(
+        COMMANDS
+    )
+    assert "  flags                 List pages whose answers were taken" in done.stdout
+    imported = set(done.stderr.split())
+    assert "pagewave.commands.__main__" in imported
+    assert imported <= {
+        "pagewave.commands",
+        "pagewave.commands.__main__",
+        "pagewave.commands.trials",
+    }
+
+
+def test_a_name_that_is_no_command_is_told_with_the_nearest_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["statsu"]) == 2
+    assert capsys.readouterr().err == (
+        "pagewave: there is no command statsu. Did you mean status?\n"
+    )
+    assert main(["xyzzy"]) == 2
+    assert "`pagewave` without any lists all" in capsys.readouterr().err

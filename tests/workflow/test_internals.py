@@ -1,0 +1,385 @@
+"""The seam to Snakemake: each function of internals.py against the Snakemake that is installed.
+
+The riskiest have a Snakefile of their own, run by the real command: if a new version of Snakemake
+changes what pagewave relies on, it is seen here first.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from helpers.embedded_process import SCRIPTS
+from helpers.library import Library
+from pagewave.errors import ConfigError
+from pagewave.workflow import internals
+
+HEAD = f"""
+import json
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, {str(SCRIPTS)!r})
+from pagewave.workflow import internals, terminal
+"""
+OPTIONS = ("--cores", "1", "--force-use-threads", "--scheduler", "greedy", "--nolock")
+OPTIONS += ("--rerun-triggers", "mtime", "--keep-going")
+
+
+def snakemake(folder: Path, snakefile: str, *arguments: str, code: int = 0) -> str:
+    """Runs a Snakefile in a folder, checks its exit code, and returns all it printed."""
+    (folder / "Snakefile").write_text(HEAD + snakefile)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments, *OPTIONS],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+# The three riskiest
+
+TEN_AT_ONCE = """
+barrier = threading.Barrier(10)
+
+
+rule all:
+    input:
+        expand("{number}", number=range(10)),
+
+
+rule wait:
+    output:
+        "{number}",
+    threads: 0
+    run:
+        barrier.wait(timeout=config["seconds"])
+        Path(output[0]).touch()
+
+
+onstart:
+    internals.add_threads(workflow, config["more"])
+"""
+
+
+def test_with_a_thread_each_ten_jobs_that_wait_for_each_other_run_on_one_core(
+    tmp_path: Path,
+) -> None:
+    snakemake(tmp_path, TEN_AT_ONCE, "--config", "more=10", "seconds=120")
+    assert all((tmp_path / str(number)).exists() for number in range(10))
+
+
+def test_without_them_snakemake_has_too_few_threads(tmp_path: Path) -> None:
+    output = snakemake(tmp_path, TEN_AT_ONCE, "--config", "more=0", "seconds=2", code=1)
+    assert "BrokenBarrierError" in output
+
+
+TWO_FILES = """
+def wanted(wildcards):
+    internals.make_again(workflow, [config["again"]] if "again" in config else [])
+    return ["a", "b"]
+
+
+rule all:
+    input:
+        wanted,
+
+
+rule file:
+    output:
+        update("{name}"),
+    message:
+        "file {wildcards.name}"
+    run:
+        with open(output[0], "a") as file:
+            file.write("again")
+"""
+
+
+def test_a_file_that_is_there_is_made_again_and_no_other(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("made before, ")
+    assert "Nothing to be done" in snakemake(tmp_path, TWO_FILES)
+    again = ("--config", "again=a")
+
+    dry = snakemake(tmp_path, TWO_FILES, "-n", *again)
+    assert "planned by pagewave:\n        file\n" in dry and "Reason: Planned by pagewave" in dry
+    assert "forced" not in dry.lower()
+    by_hand = snakemake(tmp_path, TWO_FILES, "-n", "--forcerun", "b", *again)
+    assert "    forced:\n        file\n" in by_hand and "planned by pagewave" not in by_hand
+
+    snakemake(tmp_path, TWO_FILES, *again)
+    assert (tmp_path / "a").read_text() == "made before, again"
+    assert (tmp_path / "b").read_text() == "made before, "
+
+
+PAGES_IN_WAVES = """
+wave_of = {"read": 1, "failed": 1}
+
+
+rule all:
+    input:
+        "after.page",
+
+
+checkpoint wave:
+    input:
+        lambda wildcards: f"wave{int(wildcards.n) - 1}" if wildcards.n != "1" else [],
+    output:
+        "wave{n}",
+    run:
+        Path(output[0]).write_text("")
+        with open("log", "a") as log:
+            log.write(f"wave {wildcards.n}, ")
+        if wildcards.n in "12":
+            wave_of["failed"] += 1  # known only now
+
+
+rule last_page:
+    input:
+        "read.page",
+        "failed.page",
+    output:
+        "after.page",
+    run:
+        Path(output[0]).write_text(" ".join(Path(page).read_text() for page in input))
+
+
+rule page:
+    input:
+        lambda wildcards: f"wave{wave_of[wildcards.name]}",
+    output:
+        "{name}.page",
+    run:
+        Path(output[0]).write_text(input[0])
+
+
+ruleorder: last_page > page
+"""
+
+
+def test_when_a_wave_has_ended_those_that_waited_for_it_are_asked_again(tmp_path: Path) -> None:
+    snakemake(tmp_path, PAGES_IN_WAVES)
+    assert (tmp_path / "after.page").read_text() == "wave1 wave3"
+    assert (tmp_path / "log").read_text() == "wave 1, wave 2, wave 3, "
+
+
+# The others
+
+WHAT_IS_KNOWN = """
+BATCHES = "gemini_batches"
+internals.set_default_resource(workflow, BATCHES, 3)
+
+
+def looks(wildcards):
+    command = internals.command_of(workflow)
+    known = {
+        "targets": sorted(command.targets),
+        "force_all": command.force_all,
+        "force_targets": command.force_targets,
+        "forced": sorted(command.forced),
+        "config_file": command.config_file,
+        "dry": internals.is_dry_run(workflow),
+        "verbose": internals.is_verbose(workflow),
+        "away": internals.sends_jobs_away(workflow),
+        "remote": internals.is_remote_job(workflow),
+        "batches": internals.resource(workflow, BATCHES),
+    }
+    Path("known.json").write_text(json.dumps(known))
+    return []
+
+
+rule target:
+    input:
+        looks,
+    output:
+        "target",
+    run:
+        Path(output[0]).touch()
+"""
+
+
+def test_what_the_command_line_asks_for_is_known(tmp_path: Path) -> None:
+    def known(*arguments: str) -> dict[str, Any]:
+        snakemake(tmp_path, WHAT_IS_KNOWN, *arguments)
+        return dict(json.loads((tmp_path / "known.json").read_text()))
+
+    plain = {"targets": [], "force_all": False, "force_targets": False, "forced": []}
+    plain |= {"config_file": None, "dry": True, "verbose": False, "away": False, "remote": False}
+    assert known("-n") == plain | {"batches": 3}
+    (tmp_path / "mine.yaml").write_text("key: 1")
+    given = ["target", "--force", "--resources", "gemini_batches=5", "--verbose"]
+    assert known(*given, "--configfile", "mine.yaml") == plain | {
+        "targets": ["target"],
+        "force_targets": True,
+        "config_file": "mine.yaml",
+        "dry": False,
+        "verbose": True,
+        "batches": 5,
+    }
+    # A plugin that carries jobs away; that there is no Slurm here does not matter to a look.
+    options = ("--forceall", "--forcerun", "target", "--executor", "slurm", "--jobs", "1")
+    (tmp_path / "known.json").unlink()
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", *options, "--summary"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    looked = json.loads((tmp_path / "known.json").read_text())
+    assert (looked["force_all"], looked["forced"]) == (True, ["target"])
+
+
+RECORDS = """
+import logging
+
+
+class Told(logging.Handler):
+    def emit(self, record):
+        if (files := internals.failed_files(record)) is not None:
+            told = {"files": sorted(files), "rule": internals.failed_rule(record)}
+            Path("told.json").write_text(json.dumps(told))
+
+
+rule all:
+    input:
+        "fails",
+        "is_left",
+
+
+rule wave:
+    output:
+        "is_left",
+    run:
+        raise OSError("is_left is no error")
+
+
+rule page:
+    output:
+        update("fails"),
+    run:
+        raise OSError("an error")
+
+
+onstart:
+    internals.snakemake_log().addHandler(Told())
+    Path("terminals").write_text(str(len(internals.terminals())))
+    Path("slurm").write_text(str(internals.slurm_name(workflow)))
+    Path("sigterm").write_text(internals.end_gently().__qualname__)
+    if config["hides"]:
+        terminal.hide()
+    if config["left"]:
+        terminal.drop_expected_stops({"is_left": "is_left is no error"})
+
+
+onerror:
+    terminal.show()
+"""
+
+
+def test_what_snakemake_says_of_jobs_is_told_apart(tmp_path: Path) -> None:
+    loud = snakemake(tmp_path, RECORDS, "fails", "--config", "hides=", "left=", code=1)
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told == {"files": ["fails (update)"], "rule": "page"}
+    assert (tmp_path / "terminals").read_text() == "1"
+    assert (tmp_path / "slurm").read_text() == "None"
+    assert (tmp_path / "sigterm").read_text() == "JobScheduler.exit_gracefully"
+    for line in ("Error in rule page", "Select jobs", internals.NO_BACKUP, internals.JOB_FAILED):
+        assert line in loud
+
+    quiet = snakemake(tmp_path, RECORDS, "fails", "--config", "hides=1", "left=", code=1)
+    for line in ("Error in rule page", "Select jobs", internals.NO_BACKUP):
+        assert line not in quiet
+    assert internals.JOB_FAILED in quiet
+
+    expected = snakemake(tmp_path, RECORDS, "is_left", "--config", "hides=", "left=1", code=1)
+    assert "Error in rule" not in expected and internals.JOB_FAILED not in expected
+    both = snakemake(tmp_path, RECORDS, "--config", "hides=", "left=1", code=1)
+    assert both.count("Error in rule page") == 1 and internals.JOB_FAILED in both
+
+
+def test_what_an_input_function_takes_is_worked_out_once() -> None:
+    from snakemake.common import get_function_params
+
+    def function(wildcards: object) -> list[str]:
+        return []
+
+    assert get_function_params(function) is not get_function_params(function)
+    internals.fix_parameters([function])
+    assert list(get_function_params(function)) == ["wildcards"]
+    assert get_function_params(function) is get_function_params(function)
+
+
+def test_other_records_are_left_as_they_are() -> None:
+    record = logging.LogRecord("name", logging.INFO, "", 0, {"not": "a text"}, None, None)
+    assert internals._NotForced().filter(record)
+    assert record.msg == {"not": "a text"} and not hasattr(record, "reason")
+
+
+# Another version
+
+
+def test_the_version_that_is_installed_was_tested() -> None:
+    assert internals.warning_of_version(internals.version()) is None
+
+
+@pytest.mark.parametrize("version", ["9.28.0", "9.100.1", "9.26.3", "unknown"])
+def test_a_version_that_was_not_tested_is_told(version: str) -> None:
+    warning = internals.warning_of_version(version)
+    assert warning and version in warning and internals.INSTALL_TESTED in warning
+
+
+@pytest.mark.parametrize("version", ["10.0.0", "8.30.0"])
+def test_another_major_version_is_refused(version: str) -> None:
+    with pytest.raises(ConfigError, match=f"Snakemake {version}, and pagewave works with 9.27"):
+        internals.warning_of_version(version)
+
+
+def test_it_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    code = (
+        "import snakemake, sys; snakemake.__version__ = sys.argv.pop(1);"
+        "from snakemake.cli import main; sys.exit(main())"
+    )
+    with Library(tmp_path, {"Ohio/Elm/1850": 1}) as library:
+        library.program = ["-c", code, "10.0.0"]
+        output = library.run(code=2)
+        assert "pagewave: This is Snakemake 10.0.0" in output and "Traceback" not in output
+        assert not library.state.exists()
+        library.program = ["-c", code, "9.99.0"]
+        output = library.run()
+        told = output.index("pagewave: this is Snakemake 9.99.0")
+        assert told < output.index("lane 1 wave 1: 1 page sent")
+
+
+# Gone
+
+
+def test_what_snakemake_no_longer_has_is_named_and_how_to_install_one_that_has() -> None:
+    workflow = SimpleNamespace()
+    calls = [
+        (internals.command_of, (), "workflow.dag_settings"),
+        (internals.is_dry_run, (), "workflow.dryrun"),
+        (internals.is_remote_job, (), "workflow.remote_exec"),
+        (internals.sends_jobs_away, (), "workflow.non_local_exec"),
+        (internals.is_verbose, (), "workflow.output_settings"),
+        (internals.make_again, (["a"],), "workflow.dag.forcefiles"),
+        (internals.set_default_resource, ("gemini_batches", 1), "workflow.global_resources"),
+        (internals.resource, ("gemini_batches",), "workflow.global_resources"),
+        (internals.add_threads, (1,), "workflow.scheduler and the pool"),
+        (internals.slurm_name, (), "workflow.scheduler"),
+    ]
+    assert calls
+    for function, arguments, named in calls:
+        with pytest.raises(ConfigError, match=named) as error:
+            function(workflow, *arguments)  # type: ignore[operator]
+        assert internals.INSTALL_TESTED in str(error.value)
