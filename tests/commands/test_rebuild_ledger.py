@@ -14,6 +14,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK
+from pagewave.plan.targets import Command
 
 BOOKS = {"Ohio/Ashgrove/1852": 3, "Vermont/Linden/1866": 2}
 KEYS = [
@@ -31,7 +32,8 @@ WHAT_MATTERS = (
     " r.generation_config, r.image, r.image_sha256"
     " FROM record r JOIN batch b ON b.id = r.batch_id ORDER BY 1, 2",
     "SELECT b.name, a.key, a.number, a.fingerprint, a.ok, a.page, a.finish_reason, a.prompt_tokens,"
-    " a.output_tokens, a.usd FROM attempt a JOIN batch b ON b.id = a.batch_id ORDER BY 1, 2",
+    " a.output_tokens, a.thoughts_tokens, a.cached_tokens, a.usd"
+    " FROM attempt a JOIN batch b ON b.id = a.batch_id ORDER BY 1, 2",
     "SELECT b.name, r.line_number, r.key, r.line"
     " FROM response r JOIN batch b ON b.id = r.batch_id ORDER BY 1, 2",
     "SELECT b.name, f.key, f.attempt_number, f.counted, f.error_type, f.message, f.raw_json,"
@@ -64,7 +66,7 @@ def rebuild(library: Library, *options: str, code: int = 0) -> dict[str, Any]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     """After a run with a page that was read at its second attempt, and one that has a twin."""
     root = tmp_path_factory.mktemp("finished")
-    faults = [f"record-error:match={FAILING}$,times=1"]
+    faults = [f"record-error:match={FAILING}$,times=1", "token-counts:thoughts=900,cached=500"]
     with Library(root, BOOKS | {"Vermont/Twin/1866": 1}, embedded={"faults": faults}) as library:
         shutil.copy(library.image("Vermont:Linden:1866:1"), library.image("Vermont:Twin:1866:1"))
         library.run()
@@ -157,7 +159,7 @@ def test_what_is_in_flight_is_known_even_after_two_runs_that_were_killed(tmp_pat
     state = tmp_path / "state/embedded"
     with in_one_process(), EmbeddedProcess(state, "--file-seconds", "0") as server:
         player = Player(Library(tmp_path, BOOKS, **QUICK), server)
-        server.set_faults(["batch-hold:times=1,seconds=4"])
+        server.set_faults(["job-pending:times=1"])
         assert player.play(crash_at="name-stored") == "crashed"
         assert player.play(crash_at="polling") == "crashed"
         lose_ledger(player.library)
@@ -165,8 +167,28 @@ def test_what_is_in_flight_is_known_even_after_two_runs_that_were_killed(tmp_pat
         report = rebuild(player.library)
         assert (report["batches"], len(report["in_flight"]), report["unclear"]) == (1, 1, [])
         server.restart()
+        server.request("POST", f"/v1beta/{report['in_flight'][0]}:cancel").raise_for_status()
         assert player.play() == "ok"
         assert player.library.inferences() == Counter(KEYS)
+
+
+def test_a_file_with_an_older_answer_is_marked_with_that(tmp_path: Path) -> None:
+    """As a forced rebuild leaves it that was killed before it wrote its pages."""
+    book = Command({"results/books/Vermont/Linden/1866/book.json"}, force_all=True)
+    state = tmp_path / "state/embedded"
+    with in_one_process(), EmbeddedProcess(state, "--file-seconds", "0") as server:
+        player = Player(Library(tmp_path, {"Vermont/Linden/1866": 2}, **QUICK), server)
+        assert player.play() == "ok"
+        assert player.play(book, crash_at="wave-closed") == "crashed"
+        library = player.library
+        lose_ledger(library)
+        server.stop()  # the command starts its own
+        report = rebuild(library)
+        assert (report["answers"], report["pages_marked"]) == (3, 2)
+        on_file = "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
+        marked = {key: f"{page}\n" for key, page in library.ledger(on_file)}
+        keys = ("Vermont:Linden:1866:1", "Vermont:Linden:1866:2")
+        assert marked == {key: library.page_file(key).read_text() for key in keys}
 
 
 def test_a_batch_of_unknown_pages_is_a_warning(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def problems_of(library: Library, place: str, way: str, log: Path, start: int = 
     """
     events = events_of(log, start)
     times, keys = WAYS.index(way) + 1, []
-    found = problems_of_pages(library, reading=times)
+    found = []
     for label in library.root.glob("labels/*/*/*"):
         book = "/".join(label.parts[-3:])
         pages = SCHOOLS["/".join(label.parts[-2:])]
@@ -119,6 +119,7 @@ def problems_of(library: Library, place: str, way: str, log: Path, start: int = 
         if len(listed) != pages or not all(page["provenance"] for page in listed):
             found.append(f"the book {book} is not whole")
     assert len(keys) == sum(SCHOOLS.values())
+    found += problems_of_pages(library, readings=dict.fromkeys(keys, times))
     read = Counter(event["key"] for event in events if event["event"] == "inference")
     if read != Counter(dict.fromkeys(keys, times)):
         found.append(f"read at the server: {dict(read)}")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from helpers.accounts import problems_of_accounts
+from helpers.accounts import problems_of_accounts, problems_of_pages
+from helpers.clock import Clock
 from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess, client_of, run_batch, wait_for
 from helpers.library import REPO, Library
@@ -26,10 +27,19 @@ FIRST, SECOND = "Ohio:Elm:1850:1", "Ohio:Elm:1850:2"
 
 
 @pytest.fixture
-def player(tmp_path: Path) -> Iterator[Player]:
+def service_clock(tmp_path: Path) -> Clock:
+    """What time it is at the service."""
+    return Clock(tmp_path / "ahead")
+
+
+@pytest.fixture
+def player(tmp_path: Path, service_clock: Clock) -> Iterator[Player]:
     """A book of two pages, and a server of its own."""
-    arguments = ("--file-seconds", "0")
-    with in_one_process(), EmbeddedProcess(tmp_path / "server", *arguments) as server:
+    folder, environment = tmp_path / "server", service_clock.environment
+    with (
+        in_one_process(),
+        EmbeddedProcess(folder, "--file-seconds", "0", environment=environment) as server,
+    ):
         library = Library(tmp_path, {BOOK: 2}, **QUICK)
         yield Player(library, server)
 
@@ -56,17 +66,15 @@ def test_a_batch_that_no_wave_waits_for_is_taken_in(player: Player) -> None:
 
 
 def test_a_batch_of_a_crashed_run_that_is_listed_too_late_is_taken_in_at_last(
-    player: Player,
+    player: Player, service_clock: Clock
 ) -> None:
     """It was looked for, and its pages were sent again: what it brings is paid for all the same."""
-    player.server.set_faults(["list-delay:times=1,seconds=2"])
+    player.server.set_faults(["list-delay:times=1,seconds=3600"])
     assert player.play(crash_at="create-sent") == "crashed"
     assert player.play() == "ok"
-    listed = player.server.request("GET", "/v1beta/batches").json()["operations"]
-    assert len(listed) == 2  # of three
     (doubtful, *_) = player.library.ledger("SELECT status, state FROM batch ORDER BY id")
     assert doubtful == ("abandoned", "UNKNOWN")
-    wait_for(lambda: len(player.server.request("GET", "/v1beta/batches").json()["operations"]) == 3)
+    service_clock.move(hours=1)
     player.collect_all()
     attempts = player.library.ledger("SELECT key FROM attempt")
     assert Counter(row[0] for row in attempts) == inferences(player) == {FIRST: 2, SECOND: 1}
@@ -130,10 +138,19 @@ def test_a_file_with_the_old_answer_is_not_taken_for_one_with_the_new(player: Pl
     assert player.play(oak) == "ok"  # a run that is about other pages
     assert "Reading" not in player.library.text(FIRST)
     assert player.play() == "ok"
-    assert "Reading 2." in player.library.text(FIRST)
-    assert "Reading 2." in player.library.text(SECOND)
+    assert problems_of_pages(player.library, readings=inferences(player)) == []
     assert inferences(player) == {FIRST: 2, SECOND: 2, "Ohio:Oak:1850:1": 2}
     assert problems_of_accounts(player.library, player.server.log(), player.forced) == []
+
+
+def test_a_file_that_is_gone_is_written_from_the_newest_answer(player: Player) -> None:
+    for command in (Command(), Command(force_all=True)):
+        assert player.play(command) == "ok"
+    for key in (FIRST, SECOND):
+        player.library.page_file(key).unlink()
+    assert player.play() == "ok"
+    assert problems_of_pages(player.library, readings=inferences(player)) == []
+    assert inferences(player) == {FIRST: 2, SECOND: 2}
 
 
 def test_a_page_that_says_the_same_again_leaves_no_half_written_file(player: Player) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.accounts import problems_of_pages
 from helpers.embedded_process import wait_for
 from helpers.library import REPO, RUN_SECONDS, Library
 
@@ -145,9 +146,11 @@ def test_a_book_or_a_page_is_read_again_alone(tmp_path: Path) -> None:
         library.run("-F", f"results/books/{book}/book.json")
         twice = once + keys_of(book, *range(1, 13))
         assert library.inferences() == twice
+        assert problems_of_pages(library, readings=twice) == []  # each file has the newest answer
 
         library.run("-f", f"results/pages/{book}/5.json")
         assert library.inferences() == twice + keys_of(book, 5)
+        assert problems_of_pages(library, readings=twice + keys_of(book, 5)) == []
 
         library.run()
         assert library.inferences() == twice + keys_of(book, 5)
