@@ -50,6 +50,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slurm's tests first, so on one worker: they wait longest, and one cluster is up at a time."""
+    items.sort(key=lambda item: item.path.parent.name != "cluster")
+
+
 @pytest.fixture(autouse=True)
 def real_start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heads of a test with the marker `real_start` are started, not forked."""

@@ -104,10 +104,16 @@ class Library:
 
     # Running
 
-    def start(self, *arguments: str, profile: bool = True, under: Sequence[str] = ()) -> "Head":
+    def start(
+        self,
+        *arguments: str,
+        profile: bool = True,
+        under: Sequence[str] = (),
+        forks: bool | None = None,
+    ) -> "Head":
         """Starts the command and does not wait for it; it is killed when the library is left.
 
-        `under` goes in front of it, such as `timeout 5`.
+        `under` goes in front of it, such as `timeout 5`; `forks`: not as other heads of the test.
         """
         profiles = self.project / "profiles"
         options = ("--workflow-profile", str(profiles / "default"))
@@ -122,7 +128,7 @@ class Library:
         with self._new_output() as output:
             process = (
                 ForkedHead(given, self.root, environment, output.fileno())
-                if self.forks and is_plain
+                if is_plain and (self.forks if forks is None else forks)
                 else subprocess.Popen(
                     [*under, sys.executable, *self.program, *given],
                     cwd=self.root,

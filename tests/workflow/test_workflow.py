@@ -254,11 +254,10 @@ def test_a_dead_letter_ends_its_chain_alone_until_it_is_cleared(tmp_path: Path) 
 # Stopping
 
 
-@pytest.mark.real_start
 @pytest.mark.parametrize("wave", [1, 2])
 def test_a_killed_head_loses_and_repeats_nothing(tmp_path: Path, wave: int) -> None:
     with Library(tmp_path, TWO_BOOKS, embedded={"batch_seconds": 2.0}) as library:
-        head = library.start()
+        head = library.start(forks=False)
         head.wait_for_create(library, wave)
         head.kill()
         library.configure(embedded={"batch_seconds": 0})
@@ -267,13 +266,12 @@ def test_a_killed_head_loses_and_repeats_nothing(tmp_path: Path, wave: int) -> N
         assert len(library.events("create")) == 3
 
 
-@pytest.mark.real_start
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_head_ends_at_once_and_the_next_goes_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with Library(tmp_path, TWO_BOOKS, embedded=HELD) as library:
-        head = library.start()
+        head = library.start(forks=False)
         head.wait_for_create(library)
         head.signal(number)
         code, output = head.wait()
@@ -287,12 +285,11 @@ def test_a_stopped_head_ends_at_once_and_the_next_goes_on(
         assert len(library.events("create")) == 3
 
 
-@pytest.mark.real_start
 def test_of_two_heads_the_second_leaves(tmp_path: Path) -> None:
     with Library(tmp_path, TWO_BOOKS, embedded=HELD) as library:
         first = library.start()
         first.wait_for_create(library)
-        code, output = library.start().wait()
+        code, output = library.start(forks=False).wait()
         assert code == 4
         assert f"Another run is using {library.state}" in output or (
             "Another run is using state" in output
@@ -319,7 +316,6 @@ NAMES = [
 ]
 
 
-@pytest.mark.real_start
 def test_names_of_all_sorts(tmp_path: Path) -> None:
     with Library(tmp_path, dict.fromkeys(NAMES, 2)) as library:
         library.run()
@@ -331,7 +327,7 @@ def test_names_of_all_sorts(tmp_path: Path) -> None:
         assert library.inferences()["North Carolina:St. Mary's Academy, Raleigh:1853:2"] == 2
 
 
-@pytest.mark.real_start
+@pytest.mark.slow
 def test_jobs_that_are_processes_make_the_same_waves(tmp_path: Path) -> None:
     books = {"Ohio/St. Mary's/1852": 2, "Vermont/Linden/1866": 2}
     with Library(tmp_path, books) as library:
