@@ -330,7 +330,7 @@ class _Watch:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """The first to fail is the one that saw it."""
         if report.failed:
-            os.write(self._stderr, f"{SEEN_BY}{report.nodeid}\n".encode())
+            os.write(self._stderr, f"\n{SEEN_BY}{report.nodeid}\n".encode())
 
 
 SEEN_BY = "seen by: "
