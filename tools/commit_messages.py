@@ -67,7 +67,8 @@ def messages(which: str | None, repo: Path) -> dict[str, str]:
 def _since(repo: Path) -> str:
     tag = _git(repo, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", check=False).strip()
     brought = _git(repo, "log", "--diff-filter=A", "--format=%h", "--", THIS_FILE).split()
-    return f"{tag or brought[-1]}..HEAD"
+    first = tag or (brought[-1] if brought else "")
+    return f"{first}..HEAD" if first else "-1"
 
 
 def _git(repo: Path, *arguments: str, check: bool = True) -> str:

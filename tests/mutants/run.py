@@ -19,6 +19,7 @@ import compileall
 import faulthandler
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -50,7 +51,7 @@ REPO = Path(__file__).parents[2]
 KEPT = REPO / ".mutants"
 COMMON = (f"{PACKAGE}/**/*", "tests/conftest.py", "tests/helpers/**/*.py", "pyproject.toml")
 MEMORY = Path("/dev/shm")
-console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
 
 
 def main() -> int:
@@ -107,9 +108,10 @@ def _mutants(tree: Path, options: argparse.Namespace) -> tuple[list[Stale], list
         alive = {result.id for result in _read(last).values() if result.outcome == "survived"}
         mutants = [mutant for mutant in mutants if mutant.id in alive]
     if options.id:
-        chosen = tuple(options.id)
-        mutants = [mutant for mutant in mutants if mutant.id.startswith(chosen)]
-        stale = [mutant for mutant in stale if mutant.id.startswith(chosen)]
+        # M1 is not M10, but M3 is M3a.
+        chosen = re.compile(rf"(?:{'|'.join(map(re.escape, options.id))})(?!\d)")
+        mutants = [mutant for mutant in mutants if chosen.match(mutant.id)]
+        stale = [mutant for mutant in stale if chosen.match(mutant.id)]
     for mutant in stale:
         console.print(f"[yellow]stale: {mutant.id} ({mutant.file}): {mutant.why}")
     return stale, mutants
@@ -328,7 +330,7 @@ class _Watch:
     def pytest_runtest_logreport(self, report: Any) -> None:
         """The first to fail is the one that saw it."""
         if report.failed:
-            os.write(self._stderr, f"{SEEN_BY}{report.nodeid}\n".encode())
+            os.write(self._stderr, f"\n{SEEN_BY}{report.nodeid}\n".encode())
 
 
 SEEN_BY = "seen by: "
