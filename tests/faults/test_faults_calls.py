@@ -155,7 +155,7 @@ def test_a_definite_no_ends_the_wave_at_once_and_costs_nothing(
 def test_an_outage_that_lasts_is_said_and_loses_nothing(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0.5})
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 5})
     quiet_server.set_faults(["http-error:call=get,code=503,match=/batches/"])
     with pytest.raises(ServiceError, match="did not answer for"):
         reading.run()
@@ -197,9 +197,7 @@ def test_a_quota_held_after_a_cancel_is_waited_for(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=CANCELLED_SOON)
-    quiet_server.set_faults(
-        [f"job-pending:match={tmp_path.name},times=1", "quota-held:seconds=0.5"]
-    )
+    quiet_server.set_faults([f"job-pending:match={tmp_path.name},times=1", "quota-held:seconds=3"])
     reading.run()
     reading.check()
     assert "quota used up, asking again" in caplog.text

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from helpers.embedded_process import wait_for
+from helpers.embedded_process import NEVER_SECONDS, wait_for
 
 KEY = "sk-" + "test" * 10
 PROJECT = "catalogs"
@@ -93,6 +93,7 @@ class BraintrustServer:
             http="h11",
             lifespan="off",
             log_level="critical",
+            timeout_keep_alive=int(NEVER_SECONDS),  # else a busy machine's client finds it closed
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
