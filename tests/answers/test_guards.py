@@ -125,28 +125,33 @@ PAIRS = [(truth(a), truth(b)) for book in BOOKS for a, b in pairwise(book)]
 ASHGROVE = [truth(path) for path in BOOKS[0]]
 
 
-def test_no_page_of_the_sample_is_an_echo() -> None:
-    assert len(PAIRS) == 15
-    for before, after in PAIRS:
-        assert flags(judged(after, before=before)) == []
+def test_the_sample_has_pages_to_compare() -> None:
+    assert (len(PAIRS), len(ASHGROVE)) == (15, 6)
 
 
-def test_a_page_that_begins_with_the_end_of_the_one_before_is_no_echo() -> None:
-    for before, after in PAIRS:
-        for characters in (100, 500):
-            text = f"{before.text()[-characters:]}\n{after.text()}"
-            assert flags(judged(page(text), before=before)) == []
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_no_page_of_the_sample_is_an_echo(before: PageModel, after: PageModel) -> None:
+    assert flags(judged(after, before=before)) == []
+
+
+@pytest.mark.parametrize("characters", [100, 500])
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_a_page_that_begins_with_the_end_of_the_one_before_is_no_echo(
+    before: PageModel, after: PageModel, characters: int
+) -> None:
+    text = f"{before.text()[-characters:]}\n{after.text()}"
+    assert flags(judged(page(text), before=before)) == []
 
 
 @pytest.mark.parametrize("characters", [350, 500])
-def test_the_end_of_the_page_before_is_an_echo(characters: int) -> None:
-    for before in ASHGROVE[1:]:
-        text = before.text()[-characters:]
-        for echo in (page(text), page(text, "FRESHMAN YEAR."), page(text.replace("\n", " "))):
-            failure = failed(judged(echo, before=before), "Echo")
-            assert "are what the prompt quotes of the page before." in failure.message
-            assert flags(judged(echo, FLAG_ALL, before=before)) == ["echo"]
-            assert flags(judged(echo, NONE, before=before)) == []
+@pytest.mark.parametrize("before", ASHGROVE[1:])
+def test_the_end_of_the_page_before_is_an_echo(before: PageModel, characters: int) -> None:
+    text = before.text()[-characters:]
+    for echo in (page(text), page(text, "FRESHMAN YEAR."), page(text.replace("\n", " "))):
+        failure = failed(judged(echo, before=before), "Echo")
+        assert "are what the prompt quotes of the page before." in failure.message
+        assert flags(judged(echo, FLAG_ALL, before=before)) == ["echo"]
+        assert flags(judged(echo, NONE, before=before)) == []
 
 
 def test_the_whole_context_is_an_echo_however_short_the_page_was() -> None:

@@ -119,6 +119,7 @@ def follow_to_the_end(page: Page, library: Library) -> None:
     assert shown["tile-spent"].startswith("USD in this run 0.0000")
     assert shown["tile-tokens"].startswith(f"tokens out {tokens:,}")
     batches = library.ledger(f"SELECT name FROM batch WHERE id IN {run} ORDER BY id DESC")
+    assert batches
     assert [row[2] for row in page.table("#ended-batches")] == [name for (name,) in batches]
     assert rectangles(page, "collected") + rectangles(page, "troubled") == len(batches)
     assert rectangles(page, "open") == 0

@@ -132,6 +132,7 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
         head = library.start()
         job = wait_for_job(cluster, library, head, "images_elsewhere")
         environments = [Path(f"/proc/{p}/environ").read_bytes() for p in processes_of(job)]
+        assert environments
         assert all(b"PAGEWAVE_RUN" in environment for environment in environments)
         assert not any(b"not-for-jobs" in environment for environment in environments)
         local.run()
@@ -155,6 +156,7 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
 def without_run(book_file: Path) -> Any:
     """A book.json, as text and without what no two runs have in common."""
     book = json.loads(book_file.read_text(encoding="utf-8"))
+    assert book["pages"]
     for page in book["pages"]:
         assert page["provenance"].pop("batch") and page["provenance"].pop("read_at")
     return json.dumps(book, ensure_ascii=False)

@@ -9,13 +9,14 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from helpers.braintrust_server import BraintrustServer
 from helpers.command_calls import main_of, said
 from helpers.embedded_process import SCRIPTS, EmbeddedProcess
+from helpers.lasting import Lasting
 from helpers.library import REPO, Library
 from helpers.sample import KEY, TRUTH, sample_library, write_true_page
 from pagewave.config.settings import Settings
@@ -148,7 +149,7 @@ def refusal(library: Library, key: str, *arguments: str, code: int) -> str:
 # The request on the wire
 
 
-class Recorder:
+class Recorder(Lasting):
     """A service that keeps the last request's body and answers with one word."""
 
     def __init__(self) -> None:
@@ -184,11 +185,12 @@ class Recorder:
         """Where it listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Listens."""
         self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Listens no more."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -94,6 +94,7 @@ def test_seed_config_means_what_it_meant(folder: Path) -> None:
     given = yaml.safe_load(SEED)
     prefect = given.pop("prefect")
     dumped = json.loads(settings.model_dump_json())
+    assert given
     for section, keys in given.items():
         for key, value in keys.items():
             if key == "generation_config":

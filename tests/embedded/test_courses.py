@@ -277,16 +277,25 @@ def test_without_a_previous_page_its_level_and_term_are_null() -> None:
     assert facts(found[-1]) == (None, "Junior Year", None)
 
 
+BOTANY = ("Botany", None, "Junior Year", None)
+
+
 @pytest.mark.parametrize(
-    "page",
+    ("page", "listed"),
     [
-        "REMARKS.\nThe examinations are public.",
-        "The course is full.\nIt is long.",
-        "FIRST YEAR.\nX.",
+        ("REMARKS.\nThe examinations are public.", []),
+        ("REMARKS.\nThe examinations are public.\nJUNIOR YEAR.\nBotany.", [BOTANY]),
+        ("The course is full.\nIt is long.", []),
+        ("The course is full.\nIt is long.\nJUNIOR YEAR.\nBotany.", [BOTANY]),
+        ("FIRST YEAR.\nX.", []),
+        ("FIRST YEAR.\nLivy.", [("Livy", None, "First Year", None)]),
     ],
 )
-def test_a_page_that_begins_otherwise_takes_nothing_over(page: str) -> None:
-    assert all(c["term"] is None for c in courses(page, carried_over(prompt(LAST))))
+def test_a_page_that_begins_otherwise_takes_nothing_over(
+    page: str, listed: list[tuple[str | None, ...]]
+) -> None:
+    found = courses(page, carried_over(prompt(LAST)))
+    assert [(course["course_name"], *facts(course)) for course in found] == listed
 
 
 def test_a_described_department_runs_over() -> None:

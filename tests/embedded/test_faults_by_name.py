@@ -487,6 +487,8 @@ def test_record_slow_holds_up_only_its_record(
     batch = run_batch(client, records, "slow record", wait=False)
     wait_for(lambda: server.stats()["inferences"] == before + 1)
     client.batches.cancel(name=batch.name or "")
+    lines = result_lines(client, client.batches.get(name=batch.name or ""))
+    assert {line["key"]: "response" in line for line in lines} == {KEY: False, "a:b:1900:2": True}
 
 
 def test_faults_are_logged(server: EmbeddedProcess, client: genai.Client) -> None:

@@ -4,12 +4,12 @@ What each single fault comes to is in test_faults_calls, _batches and _answers, 
 without Snakemake.
 """
 
-import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from helpers.given_faults import faults_given
 from helpers.library import Library
 from pagewave.embedded.server.faults import KINDS
 
@@ -21,12 +21,31 @@ QUICK = {
 
 
 def test_every_fault_is_tested_by_name() -> None:
-    # Each by its name, by what it leaves in ledger and page files. (tests/embedded sees to it
-    # that the server does what the name says.)
+    # Each is given to a server, by what it leaves in ledger and page files. (tests/embedded sees to
+    # it that the server does what the name says.)
     paths = Path(__file__).parents[1].rglob("test_*.py")
-    tests = [path.read_text() for path in paths if path.parent.name != "embedded"]
-    tested = set(re.findall(r"[a-z]+(?:-[a-z0-9]+)*", " ".join(tests)))
-    assert set(KINDS) <= tested
+    tests = [path.read_text(encoding="utf-8") for path in paths if path.parent.name != "embedded"]
+    assert set(KINDS) == set().union(*map(faults_given, tests))
+
+
+GIVEN = """
+ALWAYS = "blocked:match=x"
+
+@pytest.mark.parametrize(("fault", "error"), [("job-failed", "BatchFailed")])
+def test_one(server, fault, error):
+    late = [f"list-delay:seconds={1}"]
+    server.set_faults([f"{fault}:times=1", *late, ALWAYS])
+    Library(embedded={"faults": [f"record-error:match={key}$" for key in keys]})
+    EmbeddedProcess(folder, "--file-seconds", "0", *("--fault", "hang"))
+    assert [event for event in server.log("fault") if event["fault"] == "cut-after"]
+"""
+"""Faults given in all ways there are, and the name of one in a place where nobody is given it."""
+
+
+def test_a_fault_is_tested_only_where_a_server_is_given_it() -> None:
+    given = {"blocked", "job-failed", "list-delay", "record-error", "hang"}
+    assert faults_given(GIVEN) == given
+    assert faults_given('@pytest.mark.slow\ndef test_it(): """A slow one."""; say("slow")') == set()
 
 
 @pytest.mark.slow

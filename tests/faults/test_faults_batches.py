@@ -339,9 +339,9 @@ def test_an_intent_of_a_crashed_run_is_looked_for_more_than_once(
     assert "turned up after all" not in caplog.text
 
 
-@pytest.fixture
-def creates_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first create call makes two batches of one name, and says nothing of either."""
+def create_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next create call arrives twice, as through a proxy that sends a POST again when its first
+    answer gets lost."""
     create = Gemini.create
 
     def twice(self: Gemini, model: str, file: str, name: str) -> RemoteBatch:
@@ -364,10 +364,10 @@ def cancelled(reading: Reading) -> set[str]:
     return created & {event["batch"] for event in reading.server.log("cancel")}
 
 
-@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["job-pending:times=2,seconds=0.5"])
     reading.run()
@@ -419,8 +419,9 @@ def test_of_twins_that_turn_up_late_and_that_nobody_needs_both_are_cancelled(
 
 @pytest.mark.usefixtures("creates_twice")
 def test_of_twins_that_turn_up_late_the_earliest_is_adopted_and_the_other_cancelled(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0})
     quiet_server.set_faults(
         ["list-empty", "job-pending:times=1,seconds=2", "job-pending:skip=1,times=1,seconds=8"]

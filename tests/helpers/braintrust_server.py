@@ -10,8 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from helpers.embedded_process import NEVER_SECONDS, wait_for
+from helpers.lasting import Lasting
 
 KEY = "sk-" + "test" * 10
 PROJECT = "catalogs"
@@ -30,7 +30,7 @@ Trouble = Callable[[list[Row]], str | None]
 """What happens to a POST of these rows: None, "hang", "cut", "store-cut", or a status as text."""
 
 
-class BraintrustServer:
+class BraintrustServer(Lasting):
     """The server, from `with` to its end; `stop` and `start` are for an outage in between.
 
     `trouble` decides on each POST of rows. Held requests ("hang": stored, never answered) end with
@@ -65,16 +65,12 @@ class BraintrustServer:
             "BRAINTRUST_API_URL": self.url,
         }
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Starts."""
         self.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Lets held requests go, and stops."""
         self.release()
         self.stop()
 

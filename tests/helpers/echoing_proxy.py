@@ -4,11 +4,10 @@ import http.client
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from helpers.embedded_process import NEVER_SECONDS
+from helpers.lasting import Lasting
 
 ECHOES = (
     b"made by the echo reader",  # in every answer
@@ -18,7 +17,7 @@ ECHOES = (
 """Words of the embedded server in whose place the keys are put."""
 
 
-class EchoingProxy:
+class EchoingProxy(Lasting):
     """Hands requests on to the server at `target`, and puts keys into the replies.
 
     With `refusal`, it answers everything itself with that code instead; 200 stands for garbage.
@@ -70,15 +69,11 @@ class EchoingProxy:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Listens."""
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Listens no more."""
         self._server.shutdown()
         self._server.server_close()

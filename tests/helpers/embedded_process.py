@@ -9,17 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx2
 from google import genai
 from google.genai import types
 
+from helpers.lasting import Lasting
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-class EmbeddedProcess:
+class EmbeddedProcess(Lasting):
     """`python -m pagewave.embedded` over `state_dir`, from `with` to its end.
 
     `args` go on the command line; `program` is another one that takes the same; `environment` is
@@ -43,7 +44,8 @@ class EmbeddedProcess:
         self.base_url = ""
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Starts it, and waits until it listens."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, *self.program, "--state", str(self.state_dir)]
         with (self.state_dir / "stderr.txt").open("a") as stderr:
@@ -63,14 +65,9 @@ class EmbeddedProcess:
             self.stop()
             raise AssertionError(f"no server: {(self.state_dir / 'stderr.txt').read_text()}")
         self.base_url = f"http://127.0.0.1:{json.loads(ready)['port']}"
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stops it."""
         self.stop()
 
     @property
@@ -104,7 +101,8 @@ class EmbeddedProcess:
         self.stop()
         if args:
             self.args = (*self.args[:2], *args)
-        return self.__enter__()
+        self.open()
+        return self
 
     def request(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """A raw call, with the token unless `headers` are given."""

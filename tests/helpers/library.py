@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import yaml
 from PIL import Image
 
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS, wait_for
 from helpers.forked_heads import POSSIBLE, ForkedHead
+from helpers.lasting import Lasting
 from pagewave import crash_points as crash
 
 REPO = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ NO_PROFILE = (
 """Options for a run whose jobs are processes of their own instead of threads."""
 
 
-class Library:
+class Library(Lasting):
     """Books of tiny pages, no two alike, under `root`; `root` is where runs take place.
 
     `books` maps "state/school/year" to a number of pages, or to their numbers. Further arguments
@@ -67,15 +67,8 @@ class Library:
             for number in range(1, pages + 1) if isinstance(pages, int) else pages:
                 self.add_page(book, number)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Kills every head that still runs."""
         for head in self.heads:
             head.kill()
 

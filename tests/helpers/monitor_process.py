@@ -7,21 +7,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
+from helpers.lasting import Lasting
 
 
-class MonitorProcess:
+class MonitorProcess(Lasting):
     """The monitor over the configuration in `root`, from `with` to its end."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Starts it, and waits until it says where it is."""
         command = [sys.executable, str(SCRIPTS / "monitor.py"), "--configfile", "config.yaml"]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--json"],
@@ -41,14 +42,9 @@ class MonitorProcess:
             raise AssertionError((self._root / "monitor.txt").read_text())
         self.url = str(json.loads(said)["url"])
         self.base, _, self.token = self.url.partition("/?token=")
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Kills it, unless it has ended."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

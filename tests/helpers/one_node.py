@@ -19,8 +19,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "scripts")]
+
+from helpers.lasting import Lasting
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "scripts")]
@@ -77,7 +81,7 @@ class Unavailable(Exception):
     """Why there can be no Slurm here."""
 
 
-class OneNode:
+class OneNode(Lasting):
     """The cluster, from `with` to its end; one at a time on a machine, others wait.
 
     Raises:
@@ -88,24 +92,16 @@ class OneNode:
         self.folder = folder
         self._lock: IO[str] | None = None
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Starts it, once no other is up."""
         check()
         self._lock = LOCK.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
             self._start()
         except BaseException:
-            self._stop()
+            self.close()
             raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stop()
 
     # What tests ask and do
 
@@ -175,7 +171,8 @@ class OneNode:
             while any(map(is_living, self.jobs())) and time.monotonic() < deadline:
                 time.sleep(0.1)
 
-    def _stop(self) -> None:
+    def close(self) -> None:
+        """Cancels all jobs, and ends the daemons."""
         self._cancel_all()
         end_daemons(self.folder)
         if CONFIGURATION.is_symlink() and CONFIGURATION.readlink().parent == self.folder:

@@ -1,8 +1,8 @@
 """Runs without Snakemake: the real package plays a schedule in this process, and may crash.
 
 A `Player` does what the rules and the DAG would do, against one embedded server. At a crash point
-(pagewave/crash.py) it does not end the process but raises; then everything is built anew from the
-files, as the next command would find them.
+(pagewave/crash_points.py) it does not end the process but raises; then everything is built anew
+from the files, as the next command would find them.
 """
 
 import contextlib

@@ -6,6 +6,7 @@ wave, let the wave run, write the pages that it brought. All else is the package
 
 import hashlib
 import json
+import re
 import sqlite3
 import threading
 from collections import Counter
@@ -133,6 +134,21 @@ class Reading:
             self.run()
         stopper.join()
 
+    def release(self, names: str = "") -> None:
+        """Ends batches that `batch-hold` keeps, with all that they were to read.
+
+        Args:
+            names: what their display names hold, a regular expression.
+        """
+        created = [batch for batch in self.creates() if re.search(names, batch["display_name"])]
+        wanted = {(batch["batch"], key) for batch in created for key in batch["keys"]}
+        # What is cancelled delivers what it had read.
+        wait_for(lambda: wanted <= {(e["batch"], e["key"]) for e in self.server.log("inference")})
+        held = {batch["batch"] for batch in created}
+        held -= {event["batch"] for event in self.server.log("finish")}
+        for name in held:
+            self.server.request("POST", f"/v1beta/{name}:cancel").raise_for_status()
+
     @contextmanager
     def crash_in(self, function: str) -> Iterator[None]:
         """Within, a call of this function ends the run as a crash would: nothing after it happens.
@@ -225,6 +241,7 @@ class Reading:
 
         `paid_twice` is the number of questions that were answered more than once.
         """
+        assert self.keys
         assert self.dead() == set(dead)
         for key in self.keys:
             if key in self.dead():

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from helpers.lasting import Lasting
+
 BLOCK = 4096  # bytes, of a tmpfs
 PR_CAPBSET_DROP = 24  # prctl.h
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2  # capability.h: root's right to pass permissions by
 
 
-class SmallDisk:
+class SmallDisk(Lasting):
     """A file system of a few megabytes at `place`, from `with` to its end."""
 
     def __init__(self, place: Path, megabytes: int = 8) -> None:
@@ -24,15 +26,16 @@ class SmallDisk:
         self._options = f"size={megabytes}m"
         self._filler = place / "filler"
 
-    def __enter__(self) -> "SmallDisk":
+    def open(self) -> None:
+        """Mounts it; skips the test where that is not allowed."""
         self.place.mkdir(parents=True, exist_ok=True)
         mount = ["mount", "-t", "tmpfs", "-o", self._options, "tmpfs", str(self.place)]
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"needs the right to mount a small disk: {done.stderr.strip()}")
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Unmounts it."""
         subprocess.run(["umount", "--lazy", str(self.place)], check=True)
 
     def fill(self, blocks_left: int = 0) -> None:

@@ -3,13 +3,14 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from helpers.lasting import Lasting
 
 SECRET = "T0K3N/of-this-webhook"
 
 
-class Webhook:
+class Webhook(Lasting):
     """Takes events from `with` to its end; `answers` are the first status codes, then 204.
 
     `hang`: no answer until the end.
@@ -46,16 +47,12 @@ class Webhook:
         self.url = f"http://127.0.0.1:{self._server.server_port}/{SECRET}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
+        """Listens."""
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Answers whoever still waits, and listens no more."""
         self._ending.set()
         self._server.shutdown()
         self._server.server_close()

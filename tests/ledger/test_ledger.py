@@ -1,13 +1,24 @@
 """The ledger: what is written stays true, and what is only looked at stays untouched."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pagewave.errors import LedgerError
-from pagewave.ledger import Attempt, FailureRow, Ledger, MemberOutcome, PlannedPage, Record
+from pagewave.ledger import (
+    LOST,
+    Attempt,
+    FailureRow,
+    Ledger,
+    Measured,
+    MemberOutcome,
+    PlannedPage,
+    Record,
+)
 from pagewave.ledger.migrations import migrate, newest_version
+from pagewave.redaction import HIDDEN, remember_key
 
 KEY = "Ohio:Elm School:1850:1"
 
@@ -32,9 +43,9 @@ def ledger_with_batch(path: Path) -> tuple[Ledger, int]:
     return ledger, batch.id
 
 
-def attempt(page: str | None, key: str = KEY) -> Attempt:
-    """An attempt, good if it has a page."""
-    return Attempt(key, 1, "f1", page, "STOP", 10, 5, 0, 0, 0.0)
+def attempt(page: str | None, key: str = KEY, tokens: tuple[int, int, int] = (10, 5, 0)) -> Attempt:
+    """An attempt, good if it has a page; tokens of the prompt, the answer and its thoughts."""
+    return Attempt(key, 1, "f1", page, "STOP", *tokens, 0, 0.0)
 
 
 def failure(counted: bool = True) -> FailureRow:
@@ -188,3 +199,113 @@ def test_a_ledger_of_a_newer_version_is_refused(path: Path) -> None:
     connection.close()
     with pytest.raises(LedgerError, match="newer pagewave"):
         Ledger.open(path)
+
+
+# Safe against a power cut and other processes
+
+
+def test_what_is_about_to_cost_money_survives_a_power_cut(path: Path) -> None:
+    ledger = Ledger.open(path)
+    assert ledger.query("PRAGMA journal_mode")[0][0] == "wal"
+    assert ledger.query("PRAGMA synchronous")[0][0] == 2  # FULL
+    assert ledger.query("PRAGMA foreign_keys")[0][0] == 1
+    looking = Ledger.peek(path)
+    looking.start_writing()
+    assert looking.query("PRAGMA synchronous")[0][0] == 2
+
+
+def test_a_transaction_holds_off_other_writers_from_its_first_look(path: Path) -> None:
+    """Else two that first look and then write would end with `database is locked`."""
+    ledger, batch_id = ledger_with_batch(path)
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+        with ledger.transaction():
+            assert ledger.batches.get(batch_id).status == "intent"
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
+
+
+# Batches
+
+
+def test_a_twin_is_written_down_once_however_often_it_is_listed(path: Path) -> None:
+    ledger, batch_id = ledger_with_batch(path)
+    ledger.batches.mark_creating(batch_id, "files/in")
+    ledger.batches.mark_submitted(batch_id, "batches/first")
+    for _ in range(2):
+        ledger.batches.add_twin(batch_id, "batches/second")
+    first, twin = ledger.batches.all()
+    assert (first.name, first.status) == ("batches/first", "submitted")
+    assert (twin.name, twin.status, twin.state) == ("batches/second", "abandoned", "TWIN")
+    assert ledger.batches.records(twin.id) == ledger.batches.records(batch_id) == [record()]
+    ledger.batches.add_twin(batch_id, "batches/first")  # nor is a batch its own twin
+    assert len(ledger.batches.all()) == 2
+
+
+def test_a_batch_that_was_collected_is_not_given_up(path: Path) -> None:
+    ledger, batch_id = ledger_with_batch(path)
+    ledger.batches.mark_creating(batch_id, "files/in")
+    ledger.batches.mark_submitted(batch_id, "batches/1")
+    ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt("{}")], [])
+    ledger.answers.give_up(batch_id, LOST, "not there", [attempt(None)], [failure()])
+    batch = ledger.batches.get(batch_id)
+    assert (batch.status, batch.state, batch.error) == ("collected", "SUCCEEDED", None)
+    assert ledger.answers.stored("f1")
+    assert ledger.failures.all() == []
+
+
+def test_no_key_is_written(path: Path) -> None:
+    """Whoever writes hides keys first; should one forget it, the ledger does not."""
+    key = "AIzaSyCanary-of-the-ledger"
+    remember_key(key)
+    ledger, batch_id = ledger_with_batch(path)
+    ledger.failures.add("embedded", [FailureRow(KEY, 1, True, "APIError", f"asked with {key}")])
+    ledger.batches.mark_abandoned(batch_id, f"refused {key}")
+    assert ledger.failures.all()[0].message == f"asked with {HIDDEN}"
+    assert ledger.batches.get(batch_id).error == f"refused {HIDDEN}"
+    ledger.close()
+    assert key.encode() not in path.read_bytes()
+
+
+# Answers
+
+
+def test_the_answer_that_a_page_had_at_a_time(path: Path) -> None:
+    ledger, batch_id = ledger_with_batch(path)
+    for time, page in [(100.0, "first"), (200.0, "second"), (300.0, None)]:
+        if time > 100.0:
+            batch_id = ledger.batches.add_intent(
+                f"b{time}", "embedded", "m", "p" * 64, "r1", 1, 1, [record()]
+            ).id
+        ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt(page)], [], at=time)
+    times = (99.0, 100.0, 199.0, 200.0, 400.0)
+    said = [ledger.answers.before(KEY, time) for time in times]
+    assert said == [None, "first", "first", "second", "second"]
+    assert ledger.answers.before("Ohio:Elm School:1850:2", 400.0) is None
+
+
+def test_what_a_page_took_counts_failed_attempts_and_thoughts(path: Path) -> None:
+    ledger, _ = ledger_with_batch(path)
+    keys = [f"Ohio:Elm School:1850:{number}" for number in range(1, 5)]
+    batch = ledger.batches.add_intent(
+        "b2", "embedded", "m", "p" * 64, "r1", 1, 1, [record(key, key) for key in keys]
+    )
+    attempts = [
+        attempt("{}", keys[0], (1000, 100, 20)),
+        attempt("{}", keys[1], (3000, 200, 80)),
+        attempt(None, keys[2], (2000, 400, 100)),
+        attempt("{}", keys[3], (0, 0, 0)),  # not metered
+    ]
+    assert ledger.spending.measured("embedded", "m", "p" * 64) == Measured(0, 0.0, 0.0, 0.0)
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, attempts, [])
+    found = ledger.spending.measured("embedded", "m", "p" * 64)
+    # 120, 280 and 500 tokens of output: their mean is 300, their deviation sqrt(72,800 / 3).
+    assert found.pages == 2
+    assert (found.input_tokens, found.output_tokens) == (3000.0, 450.0)
+    assert found.output_spread == pytest.approx(155.778, abs=0.001)
+
+
+def test_pages_that_took_the_same_are_not_spread(path: Path) -> None:
+    ledger, batch_id = ledger_with_batch(path)
+    ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt("{}", tokens=(7, 3, 0))], [])
+    assert ledger.spending.measured("embedded", "m", "p" * 64) == Measured(1, 7.0, 3.0, 0.0)

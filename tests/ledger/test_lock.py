@@ -1,13 +1,16 @@
 """What only one may do at a time, be it a thread or a process."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from helpers.embedded_process import SCRIPTS, wait_for
-from pagewave.ledger.lock import one_at_a_time
+from pagewave.ledger.lock import LockedError, holder, one_at_a_time, take_lock
 
 HOLD = """\
 import sys
@@ -62,3 +65,30 @@ def test_it_is_free_once_its_holder_was_killed(tmp_path: Path) -> None:
         process.wait()
         with one_at_a_time(path):
             pass
+
+
+# The state folder's
+
+
+def test_whoever_looks_is_told_who_holds_the_lock_and_takes_nothing(tmp_path: Path) -> None:
+    assert holder(tmp_path / "no folder") is None
+    with take_lock(tmp_path, "A command"):
+        assert holder(tmp_path) == os.getpid()
+        with pytest.raises(LockedError, match=rf"A command is using .*process {os.getpid()}\)"):
+            take_lock(tmp_path)
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()} A command"
+    assert holder(tmp_path) is None
+    with take_lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("said", ["", "nobody at all"])
+def test_a_holder_that_does_not_say_who_it_is_holds_the_lock_all_the_same(
+    tmp_path: Path, said: str
+) -> None:
+    with take_lock(tmp_path):
+        (tmp_path / "lock").write_text(said)
+        assert holder(tmp_path) == 0
+        with pytest.raises(LockedError, match=r"\(process unknown\)") as held:
+            take_lock(tmp_path)
+        assert held.value.holder == 0

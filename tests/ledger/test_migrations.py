@@ -110,6 +110,7 @@ def assert_kept(before: Rows, after: Rows) -> None:
         if not before[table]:
             continue
         columns = before[table][0].keys() & after[table][0].keys()
+        assert columns
         assert [{c: row[c] for c in columns} for row in after[table]] == [
             {c: row[c] for c in columns} for row in before[table]
         ]

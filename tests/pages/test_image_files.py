@@ -82,7 +82,9 @@ def broken_files(folder: Path) -> dict[str, Path]:
 
 
 def test_each_broken_file_is_named_with_its_reason(tmp_path: Path) -> None:
-    for reason, path in broken_files(tmp_path).items():
+    files = broken_files(tmp_path)
+    assert len(files) == 7
+    for reason, path in files.items():
         for look in (inspect, dimensions):
             with pytest.raises(DataError) as caught:
                 look(path)

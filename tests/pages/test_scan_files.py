@@ -1,5 +1,7 @@
 """Scan files of every format: what their headers say, their pixels, and how they break."""
 
+import ctypes
+import re
 import struct
 import warnings
 from collections.abc import Callable
@@ -8,10 +10,12 @@ from pathlib import Path
 import pypdfium2
 import pytest
 from PIL import Image, TiffImagePlugin
+from pypdfium2 import raw
 
 from helpers.scan_files import PAGE_SIZE, are_alike, encrypt, page_of, save
 from pagewave.errors import DataError
 from pagewave.pages import scan_files as scans
+from pagewave.pages.pdf import INVISIBLE
 from pagewave.pages.scan_files import Leaf
 
 DPI = 300
@@ -143,7 +147,7 @@ def test_a_pdf_scan_never_gets_more_pixels_than_it_has(tmp_path: Path) -> None:
     assert load(path, longest_side=150).size == (90, 150)
 
 
-def test_a_pdf_page_of_text_is_drawn_as_configured(tmp_path: Path) -> None:
+def test_a_pdf_page_that_is_no_scan_is_drawn_as_configured(tmp_path: Path) -> None:
     document = pypdfium2.PdfDocument.new()
     document.new_page(72, 144)
     document.save(tmp_path / "empty.pdf")
@@ -154,6 +158,24 @@ def test_a_pdf_page_of_text_is_drawn_as_configured(tmp_path: Path) -> None:
     document[0].set_mediabox(0, 0, 72, 144)
     document.save(tmp_path / "page.pdf")
     assert scans.leaves(tmp_path / "page.pdf", 100) == [Leaf(100, 200)]
+
+
+@pytest.mark.parametrize(("mode", "width"), [(0, 300), (INVISIBLE, PAGE_SIZE[0])])
+def test_text_on_a_scan_counts_only_if_it_is_to_be_seen(
+    tmp_path: Path, mode: int, width: int
+) -> None:
+    """Recognised text lies invisibly over a scan; what is drawn over a picture is no scan's."""
+    path = save(tmp_path / "scan.pdf", [FIRST], resolution=PAGE_SIZE[0])  # an inch wide
+    document = pypdfium2.PdfDocument(path)
+    text = raw.FPDFPageObj_NewTextObj(document, b"Helvetica", ctypes.c_float(12))
+    assert raw.FPDFText_SetText(text, ctypes.cast(b"A\0B\0\0\0", raw.FPDF_WIDESTRING))
+    assert raw.FPDFTextObj_SetTextRenderMode(text, mode)
+    page = document[0]
+    page.insert_obj(pypdfium2.PdfObject(text, pdf=document))
+    page.gen_content()
+    document.save(tmp_path / "text.pdf")
+    (leaf,) = scans.leaves(tmp_path / "text.pdf", 300)
+    assert leaf == Leaf(width, width * PAGE_SIZE[1] // PAGE_SIZE[0])
 
 
 def test_large_jpegs_are_decoded_small_but_never_too_small(tmp_path: Path) -> None:
@@ -185,7 +207,9 @@ def broken_files(folder: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("look", [lambda path: scans.leaves(path, DPI), scans.count, load])
 def test_each_broken_file_is_named(tmp_path: Path, look: Callable[[Path], object]) -> None:
-    for reason, path in broken_files(tmp_path).items():
+    files = broken_files(tmp_path)
+    assert len(files) == 5
+    for reason, path in files.items():
         with warnings.catch_warnings(), pytest.raises(DataError) as caught:
             warnings.simplefilter("ignore")
             look(path)
@@ -227,6 +251,21 @@ def test_a_broken_page_among_others_in_a_tiff(tmp_path: Path) -> None:
     assert first.problem == third.problem == ""
     assert "put the scan there again" in second.problem
     with pytest.raises(DataError, match=r"scans\.tif, page 2: cannot be read"):
+        load(path, 2)
+    assert are_alike(load(path, 3), THIRD)
+
+
+def test_a_broken_page_among_others_in_a_pdf(tmp_path: Path) -> None:
+    path = save(tmp_path / "scans.pdf", [FIRST, SECOND, THIRD])
+    data = path.read_bytes()
+    kids = re.search(rb"/Kids \[ (\d+) 0 R (\d+) 0 R", data)
+    assert kids and data.count(b"\n%b 0 obj" % kids[2]) == 1
+    # Where the second page should be, there is another object.
+    path.write_bytes(data.replace(b"\n%b 0 obj" % kids[2], b"\n%b 0 obj" % (b"9" * len(kids[2]))))
+    first, second, third = scans.leaves(path, DPI)
+    assert first.problem == third.problem == ""
+    assert "put the PDF there again" in second.problem
+    with pytest.raises(DataError, match=r"scans\.pdf, page 2: cannot be read .* put the PDF there"):
         load(path, 2)
     assert are_alike(load(path, 3), THIRD)
 

@@ -106,13 +106,16 @@ def test_edited_code_reads_nothing_again(tmp_path: Path) -> None:
         library.project = project
         library.environment = {"PYTHONPATH": str(project / "scripts")}
         library.run()
-        for file in ("Snakefile", "rules/waves.smk", "scripts/pagewave/wave.py"):
+        for file in ("Snakefile", "rules/waves.smk", "scripts/pagewave/waves/wave.py"):
+            assert (project / file).exists()
             with (project / file).open("a") as code:
                 code.write("\n# a remark\n")
         assert NOTHING in library.run("-n")
         # Without our settings Snakemake makes pages again, but nobody reads them again.
         waves = project / "rules/waves.smk"
-        waves.write_text(waves.read_text().replace("snake.job(RUN.write", "snake.job(  RUN.write"))
+        edited = waves.read_text().replace("snake.job(RUN.write", "snake.job(  RUN.write")
+        assert edited != waves.read_text()
+        waves.write_text(edited)
         library.run(f"results/pages/{BOOK}/1.json", "--rerun-triggers", "code")
         assert library.inferences() == Counter(EVERY_PAGE)
 

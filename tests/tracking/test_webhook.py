@@ -88,14 +88,24 @@ def test_a_webhook_that_is_gone_costs_a_warning(caplog: pytest.LogCaptureFixture
     assert SECRET not in caplog.text
 
 
-def test_a_webhook_that_hangs_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
-    stopped = threading.Event()
-    stopped.set()
+@pytest.mark.parametrize(("seconds", "is_stopped"), [(0.1, False), (600.0, True)])
+def test_a_webhook_that_hangs_holds_nobody_up(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    is_stopped: bool,
+) -> None:
+    """A run that was told to stop leaves it a moment, whatever is configured."""
+    monkeypatch.setattr(notify, "STOPPING_SECONDS", 0.1)
+    stop = threading.Event()
+    if is_stopped:
+        stop.set()
     with Webhook(hang=True) as webhook:
         notifier = notifier_of(webhook, timeout_seconds=60.0)
         emit("run_ended", "over", level=logging.DEBUG)
-        notifier.finish(0.1, GOING_ON)
+        notifier.finish(seconds, stop)
         assert "did not take all events in time" in caplog.text
+        assert webhook.events == []
 
 
 def test_the_environment_wins_and_without_an_address_nothing_starts() -> None:

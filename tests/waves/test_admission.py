@@ -9,6 +9,7 @@ from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.gemini.client import Gemini
 from pagewave.plan.schedule import plan
+from pagewave.waves.admission import left_for_next_run
 
 BOOKS = {"Ash/1850": 3, "Elm/1850": 3, "Fir/1850": 2, "Oak/1850": 2}
 TWO_LANES = {"wait": False, "batch_size_limit": 2}
@@ -32,17 +33,10 @@ def run_when_idle(reading: Reading, server: EmbeddedProcess) -> None:
     reading.run()
 
 
-def cancel_what_goes_on(reading: Reading) -> None:
-    """Cancels every batch of this test that has not ended."""
-    for batch in reading.session.client.list_batches():
-        if f"-{reading.state}-" in batch.display_name and not batch.ended:
-            reading.session.client.cancel(batch.name)
-
-
 def test_each_run_collects_and_sends_one_wave_of_every_lane(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quiet_server.set_faults([f"batch-hold:match={tmp_path.name},seconds=0.3"])
+    quiet_server.set_faults([f"batch-hold:match={tmp_path.name},seconds=600"])
     reading = Reading(tmp_path, quiet_server, BOOKS, execution=TWO_LANES)
     reading.run()
     first = [["Ash:1850:1", "Elm:1850:1"], ["Fir:1850:1", "Oak:1850:1"]]
@@ -51,7 +45,8 @@ def test_each_run_collects_and_sends_one_wave_of_every_lane(
     assert not reading.failures()
     assert not list((tmp_path / "results").rglob("*.json"))
     for wave in (2, 3, 4):
-        run_when_idle(reading, quiet_server)
+        reading.release()
+        reading.run()
         assert len(reading.creates()) == min(5, 2 * wave)
     reading.check()
     assert set(reading.inferences().values()) == {1}
@@ -64,13 +59,11 @@ def test_a_batch_that_takes_long_holds_up_its_own_chains_only(
     # Once the first lane has gone on, its chains and the other's would be sorted into new lanes.
     books = {"Ash/1850": 3, "Elm/1850": 3, "Fir/1850": 3, "Oak/1850": 2}
     long, short = f"{tmp_path.name}-run1-lane2", f"{tmp_path.name}-run(1-lane1|[2-9])"
-    quiet_server.set_faults(
-        [f"batch-hold:match={long},seconds=600", f"batch-hold:match={short},seconds=0.2"]
-    )
+    quiet_server.set_faults([f"batch-hold:match={long}|{short},seconds=600"])
     reading = Reading(tmp_path, quiet_server, books, execution=TWO_LANES)
     reading.run()
     for _ in range(3):
-        wait_for(lambda: quiet_server.stats()["active_batches"] == 1)
+        reading.release(short)
         reading.run()
     assert batches_of(reading) == [
         ["Ash:1850:1", "Elm:1850:1"],
@@ -82,9 +75,9 @@ def test_a_batch_that_takes_long_holds_up_its_own_chains_only(
     assert read == {
         reading.key(book, page) for book in ("Ash/1850", "Elm/1850") for page in (1, 2, 3)
     }
-    cancel_what_goes_on(reading)  # it delivers what it had read, which is all
     for _ in range(3):
-        run_when_idle(reading, quiet_server)
+        reading.release()
+        reading.run()
     reading.check()
     assert set(reading.inferences().values()) == {1}
 
@@ -93,12 +86,13 @@ def test_no_more_batches_are_in_flight_than_there_may_be(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     execution = {"wait": False, "batch_size_limit": 1, "max_concurrent_batches": 3}
-    quiet_server.set_faults([f"batch-hold:match={tmp_path.name}-run1-,seconds=1"])
+    quiet_server.set_faults([f"batch-hold:match={tmp_path.name}-run1-,seconds=600"])
     reading = Reading(tmp_path, quiet_server, BOOKS, execution=execution)
     reading.run()
     reading.run()
     assert len(reading.creates()) == 3
     assert "not sent, 3 batches are in flight, the most there may be" in caplog.text
+    reading.release()
     for _ in range(6):
         run_when_idle(reading, quiet_server)
     reading.check()
@@ -210,6 +204,30 @@ def test_the_session_of_a_run_that_does_not_wait_never_sleeps_for_a_batch(
         reading.run()
         assert len(reading.creates()) == 2
     assert set(pauses) == {0}  # where it only looks whether it is to stop
+
+
+def test_a_run_says_what_it_leaves_in_flight(tmp_path: Path, quiet_server: EmbeddedProcess) -> None:
+    quiet_server.set_faults([f"batch-hold:match={tmp_path.name},seconds=600"])
+    reading = Reading(tmp_path, quiet_server, BOOKS, execution=TWO_LANES)
+    reading.run()
+    [(oldest,)] = reading.query(
+        "SELECT strftime('%Y-%m-%d %H:%M', MIN(intent_at), 'unixepoch', 'localtime') FROM batch"
+    )
+    assert left_for_next_run(reading.session) == (
+        f"not all is read yet. In flight: 2 batches with 4 pages, the oldest since {oldest}. Run "
+        "the same command again later, such as every hour."
+    )
+    reading.release()
+
+
+def test_a_run_says_so_when_it_leaves_nothing_in_flight(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["http-error:call=create,code=429"])
+    reading = Reading(tmp_path, quiet_server, BOOKS, execution=TWO_LANES)
+    reading.run()
+    left = left_for_next_run(reading.session)
+    assert left.startswith("not all is read yet, and nothing is in flight. Run the same command")
 
 
 def test_chains_of_one_batch_share_a_lane_in_the_plan() -> None:

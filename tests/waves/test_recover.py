@@ -212,6 +212,7 @@ def test_what_is_in_flight_after_two_crashes_is_known_without_the_ledger(tmp_pat
         [name] = report["in_flight"]
         server.restart("--file-seconds", "0")
         # Cancelled, it delivers what it had read, which is all.
+        wait_for(lambda: inferences(player) == {FIRST: 1})
         server.request("POST", f"/v1beta/{name}:cancel").raise_for_status()
         assert player.play() == "ok"
         assert inferences(player) == {FIRST: 1, SECOND: 1}
@@ -230,17 +231,11 @@ def held(reading: Reading) -> str:
     return str(created["batch"])
 
 
-def end(reading: Reading, name: str) -> None:
-    """Has a held batch end with what it had read, which is all."""
-    reading.server.request("POST", f"/v1beta/{name}:cancel").raise_for_status()
-    wait_for(lambda: reading.server.stats()["active_batches"] == 0)
-
-
 def test_a_run_that_is_over_does_not_wait_for_a_service_that_is_away(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
-    name = held(reading)
+    held(reading)
     files = quiet_server.stats()["files"]
     quiet_server.set_faults(["http-error:call=get"])
     clear_up(reading.session)
@@ -248,7 +243,7 @@ def test_a_run_that_is_over_does_not_wait_for_a_service_that_is_away(
     assert reading.batches() == [("submitted", "RUNNING")]
     assert quiet_server.stats()["files"] == files
     quiet_server.set_faults([])
-    end(reading, name)
+    reading.release()
     reading.run()
     reading.check()
     assert set(reading.inferences().values()) == {1}
@@ -259,7 +254,7 @@ def test_a_batch_that_can_not_be_collected_at_the_start_is_left_to_its_wave(
 ) -> None:
     reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
     name = held(reading)
-    end(reading, name)
+    reading.release()
     quiet_server.set_faults(["http-error:call=download,code=400,times=1"])
     reading.run()
     assert f"{name}: can't be collected now (Gemini refused downloading" in caplog.text

@@ -170,6 +170,7 @@ def test_a_killed_preparation_goes_on_where_it_was(tmp_path: Path) -> None:
         head.kill()
         assert not (folder / "prepared.json").exists()
         before = {path: path.stat().st_mtime_ns for path in folder.glob("[0-9]*.jpg")}
+        assert before
         library.run()
         assert library.inferences() == keys(PDF, *range(1, 13))
         assert before.items() <= {p: p.stat().st_mtime_ns for p in folder.glob("*.jpg")}.items()
@@ -200,7 +201,9 @@ def test_labels_admit_pages_of_a_file_by_number(tmp_path: Path) -> None:
         library.run()
         assert library.inferences() == keys(PDF, 2, 3)
         assert "Read after: Ohio:Pdf:1852:2" in library.text("Ohio:Pdf:1852:3")
-        for page in library.book(PDF)["pages"]:
+        found = library.book(PDF)["pages"]
+        assert [page["number"] for page in found] == [2, 3]
+        for page in found:
             assert are_alike(image_of(library, page), pages[page["number"] - 1])
 
 

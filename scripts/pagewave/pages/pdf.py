@@ -63,7 +63,9 @@ def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image
     with _opened(path) as document:
         if number > len(document):
             raise DataError(f"{path}: has no page {number}")
-        page = document[number - 1]
+        page = _page(document, number - 1)
+        if isinstance(page, str):
+            raise DataError(f"{path}, page {number}: {page}")
         scale = _scale(page, dpi)
         longest = max(page.get_size())
         if longest_side:
@@ -78,7 +80,10 @@ def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The document, for the one thread that may call PDFium; its errors as DataErrors."""
+    """The document, for the one thread that may call PDFium; its errors as DataErrors.
+
+    That the file can be read at all `image_files.opened` has seen before.
+    """
     import pypdfium2  # here, as most data sets have no PDF and its import takes 0.3 s
 
     with _ONE_AT_A_TIME:
@@ -94,20 +99,25 @@ def _opened(path: Path) -> Iterator[Any]:
                     f"{path}: is encrypted; save a copy without a password in its place"
                 ) from None
             raise DataError(f"{path}: is a broken PDF ({error}); put it there again") from None
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _size(document: Any, index: int, dpi: int) -> tuple[int, int] | str:
+    page = _page(document, index)
+    if isinstance(page, str):
+        return page
+    size = _pixels(page, _scale(page, dpi))
+    page.close()
+    return size
+
+
+def _page(document: Any, index: int) -> Any:
+    """A page of a document, or why it can't be had: the others may be whole."""
     import pypdfium2
 
     try:
-        page = document[index]
-        size = _pixels(page, _scale(page, dpi))
-        page.close()
+        return document[index]
     except pypdfium2.PdfiumError as error:
         return f"cannot be read ({error}); put the PDF there again"
-    return size
 
 
 def _pixels(page: Any, scale: float) -> tuple[int, int]:

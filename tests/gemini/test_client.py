@@ -1,0 +1,89 @@
+"""The client, over HTTP: whom it talks to, what a refusal means, what it never asks twice."""
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from helpers.echoing_proxy import EchoingProxy
+from helpers.embedded_process import EmbeddedProcess
+from helpers.reading import Reading
+from pagewave.errors import ServiceError
+from pagewave.gemini.client import Gemini
+from pagewave.gemini.retries import Refused
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+REQUEST = {
+    "contents": [{"role": "user", "parts": [{"text": "Read this page."}]}],
+    "generationConfig": {"responseSchema": {"type": "OBJECT", "properties": {}}},
+}
+
+
+@pytest.fixture
+def gemini(quiet_server: EmbeddedProcess) -> Gemini:
+    """A client of the embedded server."""
+    return Gemini(
+        quiet_server.token,
+        threading.Event(),
+        base_url=quiet_server.base_url,
+        timeout_seconds=2.0,
+        backoff_seconds=0.01,
+    )
+
+
+def closed_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_embedded_server_is_not_asked_through_a_proxy(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Universities set one for all; it must see neither token nor pages, nor could it answer."""
+    for name in PROXY_VARIABLES:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+        monkeypatch.setenv(name.lower(), f"http://127.0.0.1:{closed_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, batch={"outage_seconds": 2})
+    reading.run()
+    reading.check()
+
+
+def test_a_key_that_is_not_valid_ends_the_run_and_is_no_fault_of_the_images(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Google says so with code 400, as it does of a file that it can't take."""
+    words = "API key not valid. Please pass a valid API key."
+    with EchoingProxy("", words, refusal=400) as service:
+        monkeypatch.setattr(quiet_server, "base_url", service.url)
+        reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
+        with pytest.raises(ServiceError, match=r"API key not valid.* Check GEMINI_API_KEY"):
+            reading.run()
+    assert not reading.failures()
+
+
+# Without a batch
+
+
+def test_a_refused_question_says_what_to_check(
+    quiet_server: EmbeddedProcess, gemini: Gemini
+) -> None:
+    quiet_server.set_faults(["http-error:call=generate,code=400"])
+    with pytest.raises(Refused, match=r"to answer with model m: 400 .* check model\.name") as said:
+        gemini.generate("m", REQUEST)
+    assert said.value.code == 400
+
+
+@pytest.mark.parametrize("trouble", ["cut-before", "cut-after", "garbage-200:body=html", "hang"])
+def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
+    quiet_server: EmbeddedProcess, gemini: Gemini, trouble: str
+) -> None:
+    quiet_server.set_faults([f"{trouble}{',' if ':' in trouble else ':'}call=generate"])
+    already = len(quiet_server.log("fault"))
+    with pytest.raises(ServiceError, match=r"No answer from model m .*It may have been paid for"):
+        gemini.generate("m", REQUEST)
+    assert len(quiet_server.log("fault")) == already + 1

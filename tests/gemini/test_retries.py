@@ -1,0 +1,36 @@
+"""Pauses between tries."""
+
+import threading
+from typing import NoReturn
+
+import pytest
+
+from pagewave.gemini.retries import LONGEST_PAUSE_SECONDS, NoSuccess, PassingTrouble, Repeating
+
+
+class Pauses(threading.Event):
+    """A stop that never comes; its waits take no time and are written down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.seconds.append(timeout)
+        return False
+
+
+def test_pauses_grow_up_to_a_minute() -> None:
+    pauses = Pauses()
+
+    def fail() -> NoReturn:
+        raise PassingTrouble("not now")
+
+    with pytest.raises(NoSuccess, match="looking: PassingTrouble: not now"):
+        Repeating(pauses, backoff_seconds=2.0, outage_seconds=0.0).repeat(fail, "looking", tries=12)
+    assert len(pauses.seconds) == 11
+    # Up to as much again as the first one is added at random.
+    for number, seconds in enumerate(pauses.seconds[:5]):
+        assert 2.0 * 2**number <= seconds <= 2.0 * 2**number + 2.0
+    assert pauses.seconds[5:] == [LONGEST_PAUSE_SECONDS] * 6
