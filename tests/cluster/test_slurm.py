@@ -115,6 +115,7 @@ def assert_nothing_is_left(library: Library) -> None:
     assert handed_over + halves == []
 
 
+@pytest.mark.slow
 def test_the_sample_is_read_on_slurm_as_on_one_computer(
     frozen: Library, cluster: OneNode, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def without_run(book_file: Path) -> Any:
     return json.dumps(book, ensure_ascii=False)
 
 
+@pytest.mark.slow
 def test_waves_go_on_while_jobs_queue_and_heads_may_die_at_any_time(
     frozen: Library, cluster: OneNode, tmp_path: Path
 ) -> None:
@@ -218,6 +220,7 @@ def assert_one_after_another(jobs: Jobs) -> None:
         assert one["EndTime"] <= next_one["StartTime"], (one, next_one)
 
 
+@pytest.mark.slow
 def test_jobs_that_fail_get_more_memory_and_time(
     frozen: Library, cluster: OneNode, tmp_path: Path
 ) -> None:

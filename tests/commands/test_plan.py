@@ -38,6 +38,7 @@ def state_of(library: Library) -> list[tuple[str, str]]:
     return sorted((str(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
 
 
+@pytest.mark.slow
 def test_a_plan_before_during_and_after(tmp_path: Path) -> None:
     dead = {"reader": "echo", "faults": [f"record-error:match={KEY}$"]}
     with Library(tmp_path, {ELM: 4, OAK: 2}, embedded=dead) as library:

@@ -166,6 +166,7 @@ def test_a_larger_scan_gives_the_same_courses(reader: Reader) -> None:
     assert page.page_info.page_number == "12"
 
 
+@pytest.mark.slow
 def test_threads_read_what_one_alone_reads(reader: Reader) -> None:
     pages = sorted(SAMPLE.glob("images/Vermont/*/*/*.jpg"))
     alone = [reader.read(page.read_bytes(), "") for page in pages]

@@ -270,6 +270,6 @@ def test_a_batch_is_old_after_the_hours_that_the_configuration_says(
     reading.run_until(lambda: reading.batches() == [("submitted", "PENDING")])
     batch = reading.session.ledger.batches.get(1)
     clock.move(hours=1.9)
-    assert not batch_old(reading.session, batch, "PENDING")
+    assert not batch_old(reading.session.settings, batch, "PENDING")
     clock.move(hours=0.2)
-    assert batch_old(reading.session, batch, "PENDING")
+    assert batch_old(reading.session.settings, batch, "PENDING")

@@ -383,11 +383,11 @@ def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
     ]
 
 
-@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_that_turn_up_late_both_are_taken_in(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither was listed when it was looked for: each was read, and is paid for."""
+    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["list-empty"])
     reading.run()
@@ -400,10 +400,10 @@ def test_of_twins_that_turn_up_late_both_are_taken_in(
     assert reading.inferences()[first(reading)] == 3
 
 
-@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_that_turn_up_late_and_that_nobody_needs_both_are_cancelled(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["list-empty", "job-pending:times=2"])
     reading.run()
@@ -417,7 +417,6 @@ def test_of_twins_that_turn_up_late_and_that_nobody_needs_both_are_cancelled(
     )
 
 
-@pytest.mark.usefixtures("creates_twice")
 def test_of_twins_that_turn_up_late_the_earliest_is_adopted_and_the_other_cancelled(
     tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

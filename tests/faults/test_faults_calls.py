@@ -113,6 +113,7 @@ def test_a_create_that_never_arrived_is_sent_again(
     assert not reading.failures()
 
 
+@pytest.mark.slow
 def test_a_hundred_creates_cut_in_a_row_make_no_duplicate(tmp_path: Path) -> None:
     # A server of its own: each cut is followed by a look at its whole list.
     with EmbeddedProcess(tmp_path / "server", "--file-seconds", "0.01") as server:

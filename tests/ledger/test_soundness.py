@@ -363,6 +363,7 @@ def test_a_full_disk_behind_the_page_files(tmp_path: Path) -> None:
 # Permissions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_ledger_that_may_not_be_written(tmp_path: Path, what: str) -> None:
     with Library(tmp_path, BOOKS) as library:

@@ -96,6 +96,7 @@ def test_another_prompt_is_for_new_pages_and_the_run_says_so(tmp_path: Path) -> 
         assert prompts == ["v1.1", "v1.1", "v1.1"]
 
 
+@pytest.mark.slow
 def test_edited_code_reads_nothing_again(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

@@ -213,7 +213,7 @@ def test_a_run_says_what_it_leaves_in_flight(tmp_path: Path, quiet_server: Embed
     [(oldest,)] = reading.query(
         "SELECT strftime('%Y-%m-%d %H:%M', MIN(intent_at), 'unixepoch', 'localtime') FROM batch"
     )
-    assert left_for_next_run(reading.session) == (
+    assert left_for_next_run(reading.session.ledger, reading.session.engine) == (
         f"not all is read yet. In flight: 2 batches with 4 pages, the oldest since {oldest}. Run "
         "the same command again later, such as every hour."
     )
@@ -226,7 +226,7 @@ def test_a_run_says_so_when_it_leaves_nothing_in_flight(
     quiet_server.set_faults(["http-error:call=create,code=429"])
     reading = Reading(tmp_path, quiet_server, BOOKS, execution=TWO_LANES)
     reading.run()
-    left = left_for_next_run(reading.session)
+    left = left_for_next_run(reading.session.ledger, reading.session.engine)
     assert left.startswith("not all is read yet, and nothing is in flight. Run the same command")
 
 

@@ -15,7 +15,7 @@ from pagewave.answers.result_line import Answer
 from pagewave.errors import ServiceError
 from pagewave.gemini.retries import Stopped
 from pagewave.ledger import Batch, Record
-from pagewave.waves import collect as collecting
+from pagewave.waves import results
 from pagewave.waves.collect import SENDING_SECONDS, collect, collect_late
 from pagewave.waves.results import Ended, parse_results
 
@@ -164,7 +164,7 @@ def test_a_page_is_compared_with_the_eight_on_either_side(
         seen.append(evidence)
         return answer
 
-    monkeypatch.setattr(collecting, "judge", judge)
+    monkeypatch.setattr(results, "judge", judge)
     asked = record(reading.key("Elm/1850", 10))
     batch = intended(reading, asked)
     ended = Ended("SUCCEEDED", None, [line_of(asked.key, "text")])

@@ -86,6 +86,7 @@ def test_at_the_limit_nothing_more_is_sent_and_more_budget_goes_on(tmp_path: Pat
         assert library.has_book(ELM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", [True, False])
 def test_two_lanes_share_a_budget_that_holds_one_wave(tmp_path: Path, profile: bool) -> None:
     """Each answer costs a tenth of what is held for it: so the lanes wait for each other."""

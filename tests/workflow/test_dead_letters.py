@@ -46,6 +46,7 @@ def numbers(library: Library, book: str) -> tuple[list[int], list[int]]:
     return [page["number"] for page in content["pages"]], [p["number"] for p in content["missing"]]
 
 
+@pytest.mark.slow
 def test_chains_and_books_go_on_without_dead_letters(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, execution=CONTINUE, embedded=failing(*DEAD.values())) as library:
         output = library.run(code=1)
@@ -122,6 +123,7 @@ def test_a_page_that_dies_when_it_is_read_again_stays_in_the_book(tmp_path: Path
         assert "Read after: nothing" in library.text("Ohio:Middle:1850:3")
 
 
+@pytest.mark.slow
 def test_jobs_that_are_processes_go_on_too(tmp_path: Path) -> None:
     execution = {"on_dead_letter": "continue", "max_retries": 1}
     first, second = (f"Ohio:Last:1850:{n}" for n in (1, 2))

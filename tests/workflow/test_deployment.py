@@ -78,6 +78,7 @@ def run_by_cron(line: str, home: Path, variables: Mapping[str, str] | None = Non
     ).returncode
 
 
+@pytest.mark.slow
 def test_the_crontab_lines_read_the_sample(installed: Path) -> None:
     cut_short, not_waiting = cron_lines()
     for line in (cut_short, not_waiting):

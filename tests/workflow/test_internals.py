@@ -106,6 +106,7 @@ rule file:
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_is_there_is_made_again_and_no_other(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text("made before, ")

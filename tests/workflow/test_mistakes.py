@@ -59,6 +59,7 @@ def test_dry_run_in_the_config_sends_nothing(tmp_path: Path) -> None:
         assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 def test_a_chain_of_3000_pages_can_be_planned(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Elm School/1850": 3000}) as library:
         code, output = library.start("-n").wait()

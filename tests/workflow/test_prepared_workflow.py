@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image, TiffImagePlugin
 
 from helpers.command_calls import said
@@ -190,6 +191,7 @@ def test_a_rebuilt_ledger_knows_which_scans_were_read(tmp_path: Path) -> None:
         assert library.inferences() == keys(PDF, 1, 2)
 
 
+@pytest.mark.slow
 def test_labels_admit_pages_of_a_file_by_number(tmp_path: Path) -> None:
     with Library(tmp_path, {PDF: [2, 3]}) as library:
         shutil.rmtree(tmp_path / "images")

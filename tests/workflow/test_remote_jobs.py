@@ -44,6 +44,7 @@ def told(state_dir: Path, *books: str) -> Announcement:
 # On the other machine
 
 
+@pytest.mark.slow
 def test_jobs_elsewhere_need_neither_ledger_nor_key(tmp_path: Path) -> None:
     with Library(tmp_path, {PLAIN: 2}, filters={"labels": "all"}) as library:
         save(tmp_path / "images" / TIFF / "1-2.tif", [page_of(1), page_of(2)])

@@ -163,6 +163,7 @@ def call(
     return result.stdout, result.stderr
 
 
+@pytest.mark.slow
 def test_calls_made_by_hand_are_traced_where_that_is_possible(tmp_path: Path) -> None:
     with EmbeddedProcess(tmp_path / "gemini") as gemini, BraintrustServer() as server:
         output, errors = call(gemini, tmp_path, server.environment)

@@ -47,6 +47,7 @@ def run_until_all_is_read(library: Library, server: EmbeddedProcess) -> list[tup
     return ended
 
 
+@pytest.mark.slow
 def test_runs_cut_short_every_hour_read_everything_and_pay_once(tmp_path: Path) -> None:
     books = {"Ohio/Ashgrove/1852": 2, "Vermont/Linden/1866": 1}
     with Library(tmp_path, books) as library:
@@ -77,6 +78,7 @@ def test_runs_cut_short_every_hour_read_everything_and_pay_once(tmp_path: Path) 
         assert all(library.has_book(book) for book in books)
 
 
+@pytest.mark.slow
 def test_runs_that_do_not_wait_read_everything_and_pay_once(tmp_path: Path) -> None:
     """Two lanes, images to be made, a batch that fails, a dead letter that does not block."""
     books = {f"Ohio/{name}/1852": 2 for name in ("Ash", "Elm", "Fir")}
@@ -150,6 +152,7 @@ def test_a_run_is_stopped_while_it_looks_after_earlier_ones(tmp_path: Path) -> N
         assert "Traceback" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_ends_though_a_call_to_the_service_hangs(
     tmp_path: Path, number: signal.Signals
