@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         times.append(seconds)
 
     monkeypatch.setattr(Gemini, "pause", pause)
-    monkeypatch.setattr("pagewave.workspace.time.time", lambda: times[0])
+    monkeypatch.setattr("pagewave.gemini.session.time.time", lambda: times[0])
     return times
 
 

@@ -98,7 +98,8 @@ def test_a_second_comparison_is_free_and_the_workflow_takes_the_answers(tmp_path
         assert [page["key"] for page in found["pages"]] == [PAGE.format(1), PAGE.format(2)]
         assert found["pages"][1]["previous_page_unread"] == PAGE.format(1)
         assert found["results"] == []
-        assert found["text_difference"]["value"] == 0.0
+        # The same but for the line in which each says which reading of its page it is.
+        assert found["text_difference"]["value"] < 0.3
         assert library.inferences() == Counter({PAGE.format(1): 2, PAGE.format(2): 2})
         runs = "SELECT purpose, outcome FROM run"
         assert library.ledger(runs) == [("comparison", "ok")]

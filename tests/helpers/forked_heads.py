@@ -159,7 +159,9 @@ def become(cwd: str, environment: Mapping[str, str], output: int) -> None:
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
-    sys.path[:1] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    first = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    # An installed package's folder stands in the path once, as `site` sees to it.
+    sys.path[:] = [*first, *(folder for folder in sys.path[1:] if folder not in first)]
 
 
 if __name__ == "__main__":

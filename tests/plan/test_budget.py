@@ -70,11 +70,11 @@ def test_pages_of_a_model_without_a_price_are_told_before_anything_is_sent(
     metered(reading, "gemini-99-imaginary", None)
     as_gemini(reading)
     with pytest.raises(ConfigError, match=r"gemini-99-imaginary, whose price .*pricing\.batch_usd"):
-        check_prices(reading.session)
+        check_prices(reading.session.ledger, reading.session.settings)
     as_gemini(
         reading, batch_usd_per_million_tokens={"gemini-99-imaginary": {"input": 1, "output": 1}}
     )
-    check_prices(reading.session)
+    check_prices(reading.session.ledger, reading.session.settings)
 
 
 def test_a_run_that_was_once_over_budget_sends_nothing_more_however_cheap(
@@ -82,12 +82,26 @@ def test_a_run_that_was_once_over_budget_sends_nothing_more_however_cheap(
 ) -> None:
     ledger = reading.session.ledger
     ledger.runs.start("r1", "embedded", MODEL, [], [])
-    reserve(reading.session, "r1", "lane 1 wave 1", [record("k", 0.9)])
+    reserve(
+        reading.session.ledger, reading.session.settings, "r1", "lane 1 wave 1", [record("k", 0.9)]
+    )
     ledger.spending.mark_over_budget("r1", "lane 2 wave 1: not sent.")
     with pytest.raises(BudgetReached, match="lane 1 wave 1: not sent, the budget has no room"):
-        reserve(reading.session, "r1", "lane 1 wave 1", [record("k", 0.0001)])
+        reserve(
+            reading.session.ledger,
+            reading.session.settings,
+            "r1",
+            "lane 1 wave 1",
+            [record("k", 0.0001)],
+        )
     ledger.runs.start("r2", "embedded", MODEL, [], [])
-    reserve(reading.session, "r2", "lane 1 wave 1", [record("k", 0.0001)])
+    reserve(
+        reading.session.ledger,
+        reading.session.settings,
+        "r2",
+        "lane 1 wave 1",
+        [record("k", 0.0001)],
+    )
 
 
 def test_a_run_that_does_not_wait_leaves_what_finds_no_room_to_the_next(
@@ -109,7 +123,11 @@ def test_a_run_that_does_not_wait_leaves_what_finds_no_room_to_the_next(
     assert wanted < 0.0055 < 2 * wanted
     ledger, left = reading.session.ledger, [record("k", wanted)]
     with pytest.raises(OnItsWay, match=r"w: not sent\. .* Batches in flight may leave some\."):
-        within_budget(reading.session, "r", lambda: reserve(reading.session, "r", "w", left))
+        within_budget(
+            reading.session,
+            "r",
+            lambda: reserve(reading.session.ledger, reading.session.settings, "r", "w", left),
+        )
     assert ledger.spending.over_budget(f"{tmp_path.name}-run1") is None
     # The next run finds it ended, and sends the other one.
     quiet_server.set_faults([])
