@@ -46,8 +46,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a core: most tests wait half of their time, for processes and pauses."""
-    return 2 * (os.cpu_count() or 1)
+    """Three workers a core: most tests wait half of their time, for processes and pauses."""
+    return 3 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
