@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import ClassVar, Literal, TypeVar
 
+from pagewave.characters import clean
 from pagewave.redaction import hide_keys, traceback_without_keys
 
 T = TypeVar("T")
@@ -41,8 +42,8 @@ class PagewaveError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        # A service may repeat the key in what it says.
-        return hide_keys(super().__str__())
+        # A service may repeat the key in what it says, and say it in whatever characters.
+        return clean(hide_keys(super().__str__()))
 
 
 class ConfigError(PagewaveError):

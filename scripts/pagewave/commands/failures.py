@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.atomic import write_atomically
+from pagewave.characters import clean_row
 from pagewave.commands.selection import Selection
 from pagewave.config.service import Execution
 from pagewave.errors import DataError
@@ -146,7 +147,7 @@ def export_csv(ledger: Ledger, selection: Selection, file: Path, limit: int | No
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(
-        _full(ledger, failure) | split_key(failure.key)._asdict() for failure in failures
+        clean_row(_full(ledger, failure) | split_key(failure.key)._asdict()) for failure in failures
     )
     write_atomically(file, text.getvalue())
     return len(failures)

@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from pagewave.characters import clean_row
 from pagewave.commands.command import (
     command_parser,
     find_place,
@@ -195,7 +196,7 @@ def _print_csv(found: Sequence[PageOrigin]) -> None:
     names = [field.name for field in fields(PageOrigin)] + ["prompt_version"]
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_record, found))
+    writer.writerows(clean_row(_record(origin)) for origin in found)
 
 
 def _report(
