@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,33 @@ from pagewave.ledger.soundness import back_up, check_content, check_files
 from pagewave.ledger.trouble import DAMAGED, explained
 
 BUSY_TIMEOUT_SECONDS = 30.0
+
+
+LARGEST = 2**63 - 1
+
+
+def bounded(value: object) -> object:
+    """A value as SQLite can hold it: numbers cut to what fits, NaN as NULL, text in valid Unicode.
+
+    What a service or a model says is theirs: no number of it may stop a run, nor the next one.
+    """
+    if isinstance(value, float):
+        return None if value != value else max(-float(LARGEST), min(float(LARGEST), value))
+    if isinstance(value, int):
+        return max(-LARGEST, min(LARGEST, value))
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value
+
+
+class _Bounded(sqlite3.Connection):
+    """A connection that binds only what SQLite can hold."""
+
+    def execute(self, sql: str, values: Iterable[object] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
+        return super().execute(sql, tuple(map(bounded, values)))
+
+    def executemany(self, sql: str, rows: Iterable[Iterable[object]], /) -> sqlite3.Cursor:  # type: ignore[override]
+        return super().executemany(sql, (tuple(map(bounded, row)) for row in rows))
 
 
 class Connection:
@@ -241,6 +268,7 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         isolation_level=None,
         timeout=BUSY_TIMEOUT_SECONDS,
+        factory=_Bounded,
     )
     connection.row_factory = sqlite3.Row
     try:
