@@ -12,7 +12,15 @@ from google import genai
 from google.genai import errors, types
 
 from helpers.embedded_process import EmbeddedProcess, client_of, result_lines, run_batch, wait_for
-from pagewave.embedded.server.faults import GARBAGE, KINDS, FaultError, Faults, describe, parse
+from pagewave.embedded.server.faults import (
+    GARBAGE,
+    KINDS,
+    LOOSE,
+    FaultError,
+    Faults,
+    describe,
+    parse,
+)
 
 KEY = "a:b:1900:1"
 RECORD = {
@@ -76,6 +84,7 @@ def read_with(server: EmbeddedProcess, client: genai.Client, *faults: str) -> li
         ("http-error:acted=perhaps", "yes or no"),
         ("blocked:probability=2", "between 0 and 1"),
         ("blocked:code=13", "no option 'code'"),
+        ("loose-json:how=wraped", "did you mean 'wrapped'"),
     ],
 )
 def test_a_wrong_fault_names_the_nearest_right_one(spec: str, complaint: str) -> None:
@@ -439,6 +448,10 @@ def test_counts_of_tokens_as_told(server: EmbeddedProcess, client: genai.Client)
     assert usage.total_token_count == 2000  # what is cached is part of the prompt
     [line] = read_with(server, client, "token-counts:prompt=7,output=0")
     assert line["response"]["usageMetadata"] == {"promptTokenCount": 7, "totalTokenCount": 7}
+    [line] = read_with(server, client, "token-counts:prompt=7,output=0,total=9")
+    assert line["response"]["usageMetadata"] == {"promptTokenCount": 7, "totalTokenCount": 9}
+    [line] = read_with(server, client, "no-counts")
+    assert "usageMetadata" not in line["response"]
 
 
 def test_damaged_answers(server: EmbeddedProcess, client: genai.Client) -> None:
@@ -467,6 +480,28 @@ def test_damaged_answers(server: EmbeddedProcess, client: genai.Client) -> None:
     assert "raw_ocr" not in json.loads(text_of(line)[0])
     [line] = read_with(server, client, "line-separator")
     assert "\u2028" in text_of(line)[0]
+
+
+def test_any_reason_may_cut_an_answer(server: EmbeddedProcess, client: genai.Client) -> None:
+    [line] = read_with(server, client, "finish-reason:reason=CONTINUATION")
+    text, reason = text_of(line)
+    assert (text[0], reason) == ("{", "CONTINUATION")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text)
+
+
+def test_json_may_be_nearly_right(server: EmbeddedProcess, client: genai.Client) -> None:
+    texts = {
+        how: text_of(read_with(server, client, f"loose-json:how={how}")[0])[0] for how in LOOSE
+    }
+    assert texts.pop("comma").endswith(",}")
+    first, second = texts.pop("twice").splitlines()
+    assert json.loads(first) == json.loads(second)
+    page = json.loads(texts.pop("words"))
+    assert page["school_name"] == "N/A"
+    assert json.loads(texts.pop("wrapped"))["page"].keys() == page.keys()
+    assert json.loads(texts.pop("listed"))[0].keys() == page.keys()
+    assert texts == {}
 
 
 def test_line_separator_is_raw_in_the_file(server: EmbeddedProcess, client: genai.Client) -> None:

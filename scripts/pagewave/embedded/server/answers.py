@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pagewave.embedded.server import tokens
-from pagewave.embedded.server.faults import Fault
+from pagewave.embedded.server.faults import LOOSE, Fault
 from pagewave.embedded.server.wire import INTERNAL, Json, dumps, pick
 
 Read = Callable[[str, bytes, str, int], str]
@@ -125,6 +125,10 @@ def respond(
         if fault.name == "token-counts":
             counts = (fault.prompt, fault.output, fault.thoughts, fault.cached)
             response["usageMetadata"] = tokens.usage_of(*counts)
+            if fault.total >= 0:
+                response["usageMetadata"]["totalTokenCount"] = fault.total
+        elif fault.name == "no-counts":
+            del response["usageMetadata"]
     response["modelVersion"] = model.removeprefix("models/")
     response["responseId"] = hashlib.sha256(f"{key}\n{prompt}".encode()).hexdigest()[:22]
     return response
@@ -162,6 +166,10 @@ def _damage(text: str, faults: Sequence[Fault]) -> tuple[str, str]:
                 text = f"```json\n{text}\n```"
             case "text-around-json":
                 text = f"Here is the page you asked for:\n\n{text}\n\nI hope this helps!"
+            case "finish-reason":
+                text, reason = text[: max(1, len(text) // 2)], fault.reason
+            case "loose-json":
+                text = LOOSE[fault.how](text)
             case "invalid-schema":
                 text = dumps({"page": json.loads(text).get("page_info"), "courses": "none"})
             case "line-separator":

@@ -42,7 +42,7 @@ SCOPES: Final = {
     "record": "key of the record (times= counts for each key)",
 }
 _CALL = {"call": "any"}
-COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0}
+COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0, "total": -1}
 KINDS: Final[dict[str, Kind]] = {
     "http-error": Kind("call", "an HTTP error", _CALL | {"code": 503, "acted": False}),
     "cut-before": Kind("call", "connection cut, nothing done", _CALL),
@@ -92,7 +92,10 @@ KINDS: Final[dict[str, Kind]] = {
     "empty-text": Kind("record", "no text; content_type as declared", {"declared": "courses"}),
     "invented-text": Kind("record", "the text is a made-up list of studies"),
     "line-separator": Kind("record", "U+2028 inside a string"),
-    "token-counts": Kind("record", "these counts, whatever it took", COUNTS),
+    "token-counts": Kind("record", "these counts; total=-1: their sum", COUNTS),
+    "no-counts": Kind("record", "no counts of tokens at all"),
+    "finish-reason": Kind("record", "cut in the middle, for this reason", {"reason": "OTHER"}),
+    "loose-json": Kind("record", "JSON that is nearly right", {"how": "comma"}),
 }
 GARBAGE: Final = {
     "html": b"<html>It works!</html>",
@@ -100,6 +103,14 @@ GARBAGE: Final = {
     "empty": b"",
     "binary": b"\xff\xfe\x00",
 }
+LOOSE: Final[dict[str, Callable[[str], str]]] = {
+    "comma": lambda text: f"{text[:-1]},}}",
+    "twice": lambda text: f"{text}\n{text}",
+    "wrapped": lambda text: f'{{"page": {text}}}',
+    "listed": lambda text: f"[{text}]",
+    "words": lambda text: re.sub(r":\s*null\b", ': "N/A"', text),
+}
+"""Ways in which JSON is nearly right: what each makes of sound JSON."""
 COMMON: Final = {"match": "", "times": FOREVER, "skip": 0, "probability": 1.0, "seed": 0}
 
 
@@ -126,6 +137,9 @@ class Fault:
     output: int = 0
     thoughts: int = 0
     cached: int = 0
+    total: int = -1
+    reason: str = ""
+    how: str = ""
 
     @property
     def number(self) -> float:
@@ -231,6 +245,7 @@ def describe() -> str:
             "",
             f"call={calls}|any",
             f"body={'|'.join(GARBAGE)}",
+            f"how={'|'.join(LOOSE)}",
             "acted=yes: only after the call took effect",
         ]
     )
@@ -279,6 +294,12 @@ def _body(text: str) -> str:
     return text
 
 
+def _loose(text: str) -> str:
+    if text not in LOOSE:
+        raise ValueError(f"must be one of {', '.join(LOOSE)}{_nearest(text, LOOSE)}")
+    return text
+
+
 _READ: Final[dict[str, Callable[[str], Any]]] = {
     "match": re.compile,
     "times": _amount,
@@ -290,6 +311,8 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "seconds": _amount,
     "share": _share,
     "body": _body,
+    "reason": str,
+    "how": _loose,
     "acted": _yes,
     "closed": _yes,
     "declared": str,
