@@ -16,10 +16,12 @@ T = TypeVar("T")
 
 ErrorType = Literal[
     "APIError",
+    "AccountLimited",
     "BatchCancelled",
     "BatchExpired",
     "BatchFailed",
     "Blocked",
+    "BrokenOff",
     "Echo",
     "EmptyAnswer",
     "EmptyOnInk",

@@ -46,6 +46,8 @@ class Workspace:
     prompt: Prompt
     shares_of_print: dict[Path, float] = field(default_factory=dict, kw_only=True)
     """What images were looked at to guess how long answers will be; see `plan/estimates.py`."""
+    told: set[str] = field(default_factory=set, kw_only=True)
+    """What is said once a run, and was."""
 
     @cached_property
     def images(self) -> PreparedImages:

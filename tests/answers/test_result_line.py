@@ -93,15 +93,15 @@ def test_an_answer_in_snake_case() -> None:
     snake = {
         "candidates": [{"content": {"parts": [{"text": PAGE_JSON}]}, "finish_reason": "STOP"}],
         "usage_metadata": {
-            "prompt_token_count": 1,
+            "prompt_token_count": 10,
             "candidates_token_count": "2",
             "thoughts_token_count": 3,
             "cached_content_token_count": 4,
-            "total_token_count": 6,
+            "total_token_count": 15,
         },
     }
     result = answered(parse(snake))
-    assert result.usage == Usage(1, 2, 3, 4, 6)
+    assert result.usage == Usage(10, 2, 3, 4, 15)
     assert result.finish_reason == "STOP"
 
 
@@ -141,7 +141,7 @@ def test_the_json_object_is_found_in_the_text(text: str) -> None:
 
 
 def test_separators_inside_of_the_text_survive() -> None:
-    words = "before\u2028after\u2029\x85end\u00a0"
+    words = "before\u2028after\u2029end\u00a0"
     lines = split_lines(make_line(response(json.dumps(page(words), ensure_ascii=False))))
     (result,) = [parse_line(line, MODEL) for line in lines]
     assert answered(result).page.text() == words
@@ -155,18 +155,20 @@ def test_a_blank_page_is_an_answer() -> None:
 def test_an_answer_without_token_counts() -> None:
     answer = response(PAGE_JSON)
     del answer["usageMetadata"]
-    assert answered(parse(answer)).usage == Usage(0, 0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("counts", [{}, {"promptTokenCount": "many", "totalTokenCount": -1}])
-def test_odd_token_counts_are_zero(counts: dict[str, Any]) -> None:
-    assert answered(parse({**response(PAGE_JSON), "usageMetadata": counts})).usage == Usage(
-        0, 0, 0, 0, 0
-    )
+    assert not answered(parse(answer)).usage.is_known
 
 
 @pytest.mark.parametrize(
-    "reason", [None, "FINISH_REASON_UNSPECIFIED", "OTHER", "stop", "SOMETHING_NEW"]
+    "reason",
+    [
+        None,
+        "FINISH_REASON_UNSPECIFIED",
+        "OTHER",
+        "LANGUAGE",
+        "stop",
+        "CONTINUATION",
+        "SOMETHING_NEW",
+    ],
 )
 def test_a_whole_answer_counts_whatever_ended_it(reason: str | None) -> None:
     answered(parse(response(PAGE_JSON, finishReason=reason)))
@@ -231,7 +233,7 @@ def test_a_line_with_neither_response_nor_error(answer: Any) -> None:
         response(" \n"),
         response("x", content=None),
         response("x", content={"parts": None}),
-        response("x", content={"parts": ["x"]}, finishReason="OTHER"),
+        response("x", content={"parts": ["x"]}),
     ],
 )
 def test_no_text(answer: dict[str, Any]) -> None:
@@ -244,7 +246,7 @@ def test_a_blocked_prompt(feedback: str) -> None:
     answer = {feedback: {reason: "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 9}}
     failure = failed(parse(answer), "Blocked")
     assert "PROHIBITED_CONTENT" in failure.message
-    assert failure.usage == Usage(9, 0, 0, 0, 0)
+    assert failure.usage == Usage(9, 0, 0, 0, 9)
 
 
 def test_feedback_without_a_block_is_none() -> None:
@@ -270,16 +272,6 @@ def test_a_recitation(reason: str) -> None:
     failed(parse(response(finishReason=reason, content=None)), "Recitation")
 
 
-def test_the_sdks_finish_reasons_that_stop_an_answer_are_known() -> None:
-    from google.genai import types
-
-    blocking = {r.value for r in types.FinishReason if "PROHIB" in r.value or "SAFETY" in r.value}
-    for reason in blocking:
-        failed(parse(response(PAGE_JSON, finishReason=reason)), "Blocked")
-    for reason in (r.value for r in types.FinishReason if "RECITATION" in r.value):
-        failed(parse(response(PAGE_JSON, finishReason=reason)), "Recitation")
-
-
 # Failures of the model
 
 
@@ -301,7 +293,6 @@ def test_thoughts_that_used_up_all_tokens() -> None:
     [
         "I cannot read this page.",
         PAGE_JSON[:-1],
-        PAGE_JSON + PAGE_JSON,
         "[]",
         "null",
         "{",
@@ -328,7 +319,7 @@ def test_json_that_is_no_page() -> None:
     wrong = page("x", courses="none")
     del wrong["page_info"], wrong["school_name"]
     failure = failed(parse(response(json.dumps(wrong))), "ValidationError")
-    assert "(3 problems)" in failure.message
+    assert "(2 problems)" in failure.message
     assert "page_info: Field required" in failure.message
     assert "courses: Input should be a valid list" in failure.message
     assert failure.raw_text == json.dumps(wrong)
@@ -336,14 +327,14 @@ def test_json_that_is_no_page() -> None:
 
 
 def test_of_many_problems_the_first_are_named() -> None:
-    wrong = page("x", courses=[{}])
+    wrong = page("x", courses=[{}] * 8)
     failure = failed(parse(response(json.dumps(wrong))), "ValidationError")
-    assert "courses.0.course_name: Field required" in failure.message
+    assert "courses.0.textbooks: Field required" in failure.message
     assert failure.message.endswith("; and 3 more")
 
 
-def test_a_text_that_is_no_unicode_is_refused_and_can_be_stored() -> None:
-    text = json.dumps(page("x")).replace('"x"', '"\\ud800"')
+def test_a_text_that_is_no_unicode_can_be_stored() -> None:
+    text = json.dumps(page("x", courses="\ud800"))
     failure = failed(parse(response(text)), "ValidationError")
     assert failure.raw_text is not None
     assert (failure.raw_text + failure.message + failure.traceback).encode()

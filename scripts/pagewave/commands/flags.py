@@ -1,4 +1,5 @@
-"""List pages whose answers were taken in spite of a doubt (section `quality` of the config).
+"""List pages whose answers were taken in doubt, or after something was put right (see `quality` in
+the configuration).
 
 Only looks: safe at any time, also while a run is going on."""
 

@@ -36,6 +36,8 @@ class Session(Workspace):
     """Is what takes its time waited for, or left to the next run?"""
     most_batches: int | None = None
     """Batches in flight at once, if the command line says another number than the settings."""
+    refused: str | None = None
+    """Why the service reads nothing more for this account, if its answers say so."""
     looked_at: float = 0.0
     """When doubtful batches were last looked for (Unix seconds)."""
 

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from pagewave.ledger.connection import Shelf
 from pagewave.redaction import hide_keys
 
+NOBODYS = frozenset({"AccountLimited"})
+"""Failures that say nothing of page or batch: they are on record, and count for nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
@@ -76,7 +79,8 @@ def insert_failures(
 ) -> None:
     """Write failures down, inside of a transaction; those of the keys in `forgiven` as cleared.
 
-    Failures in a comparison of prompts count for nothing in the workflow: all are cleared.
+    Failures in a comparison of prompts count for nothing in the workflow: all are cleared. So are
+    those that are nobody's.
     """
     nothing_counts = batch_id is not None and is_comparison(db, batch_id)
     db.executemany(
@@ -96,7 +100,7 @@ def insert_failures(
                 f.raw_text,
                 f.raw_json,
                 now,
-                now if nothing_counts or f.key in forgiven else None,
+                now if nothing_counts or f.key in forgiven or f.error_type in NOBODYS else None,
             )
             for f in failures
         ],

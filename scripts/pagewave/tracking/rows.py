@@ -100,7 +100,7 @@ def _metrics(row: LogRow, answered_at: float, failed: bool) -> dict[str, float]:
         "attempt": row.attempt_number,
         "usd": row.usd,
     }
-    if row.prompt_tokens is not None:
+    if row.prompt_tokens:  # else the service counted none, and `usd` is what they may have cost
         output = (row.output_tokens or 0) + (row.thoughts_tokens or 0)
         metrics |= {
             "prompt_tokens": row.prompt_tokens,

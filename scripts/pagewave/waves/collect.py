@@ -27,6 +27,11 @@ from pagewave.waves.results import Ended, parse_results
 
 CANCEL_SENT = "CANCEL_SENT"
 """Our word for a batch beyond its deadline that the run did not wait to see cancelled."""
+ADVICE_ON_ACCOUNT = (
+    "Google limits or has disabled this account (its policy on prohibited use): see "
+    "ai.google.dev/gemini-api/docs/usage-policies and the account's mail. Nothing more is sent; "
+    "what was read is kept. When that is settled, run the same command again."
+)
 DOWNLOADS_OF_SHORT_RESULTS = 3
 SENDING_SECONDS = 24 * 3600.0
 """Long enough to upload the images of any batch; whoever sends it is not at it any more."""
@@ -85,6 +90,9 @@ def _take_in(
     crash.point("raw-stored")
     attempts, failures = parse_results(session, batch, ended, records)
     crash.point("parsed")
+    limited = [failure for failure in failures if failure.error_type == "AccountLimited"]
+    if limited:
+        session.refused = f"{limited[0].message} {ADVICE_ON_ACCOUNT}"
     if late:
         failures = [failure for failure in failures if failure.counted]
     session.ledger.answers.commit(batch.id, ended.state, ended.error, attempts, failures)

@@ -14,21 +14,23 @@ from pagewave.answers.result_line import (
     BATCH_ERROR_TYPES,
     Answer,
     Failure,
-    Usage,
     key_of,
     parse_line,
 )
+from pagewave.answers.usage import Usage, unknown
+from pagewave.config.models import Pricing
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.gemini.client import SUCCESSFUL_STATES
 from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record
 from pagewave.log import log
-from pagewave.prompts.costs import usd
+from pagewave.plan.budget import MOST_INPUT_TOKENS
+from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
 from pagewave.workspace import Workspace
 
 NEIGHBOURS = 8
 """Pages on either side of one that may be blank, to whose images its own is compared."""
-NO_USAGE = Usage(0, 0, 0, 0, 0)
+NO_USAGE = unknown("there is no answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def parse_results(
     attempts, failures = [], []
     for record in records:
         result = results.get(record.key)
+        if result and result.usage and result.usage.problem:
+            _tell_of_counts(workspace, record, result.usage)
         if result is None:
             failure = _unanswered(record, ended)
             failures.append(failure)
@@ -174,8 +178,7 @@ def _attempt(
     usage: Usage,
     finish_reason: str | None,
 ) -> Attempt:
-    output = usage.output_tokens + usage.thoughts_tokens
-    cost = usd(settings.pricing, batch.model, usage.prompt_tokens, output, usage.cached_tokens)
+    cost = _price(settings.pricing, batch.model, record, usage)
     return Attempt(
         key=record.key,
         number=record.attempt_number,
@@ -187,4 +190,29 @@ def _attempt(
         thoughts_tokens=usage.thoughts_tokens,
         cached_tokens=usage.cached_tokens,
         usd=cost if settings.engine == "gemini" else 0.0,
+    )
+
+
+def _price(pricing: Pricing, model: str, record: Record, usage: Usage) -> float | None:
+    """USD by what the service counted; where it counted nothing, the most that it can be."""
+    if usage.is_known:
+        output = usage.output_tokens + usage.thoughts_tokens
+        return usd(pricing, model, usage.prompt_tokens, output, usage.cached_tokens)
+    if record.max_usd is not None:
+        return record.max_usd
+    return usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS)
+
+
+def _tell_of_counts(workspace: Workspace, record: Record, usage: Usage) -> None:
+    """Say once a run that the service's counts are odd, and what they are taken for."""
+    kind = "tokens that do not add up" if usage.is_known else "tokens that were not counted"
+    if kind in workspace.told:
+        return
+    workspace.told.add(kind)
+    taken = "the larger number counts" if usage.is_known else "it counts as dear as it can be"
+    log.warning(
+        "%s: the service's counts of tokens are odd (%s): %s. Further pages like it are not told.",
+        record.key,
+        usage.problem,
+        taken,
     )

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
-from pagewave.errors import DataError, OnItsWay
+from pagewave.errors import DataError, OnItsWay, ServiceError
 from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome
 from pagewave.log import log
@@ -71,6 +71,7 @@ def run_wave(
         OnItsWay: the run does not wait, and so far there is nothing of any page.
         Stopped: the run was told to stop; what was sent is collected by the next one.
     """
+    _refuse_if_limited(session)
     started_at = time.time()
     name = f"lane {lane} wave {number}"
     find_doubtful(session)
@@ -93,6 +94,7 @@ def run_wave(
             not_yet = str(reason)
     batches = [*members.waiting, *([batch.id] if batch else [])]
     going = [batch_id for batch_id in batches if not collect(session, batch_id)]
+    _refuse_if_limited(session)
     later = [request for b in going for request in members.waiting.get(b, members.new)]
     later += members.new if not_yet else []
     if later:
@@ -107,6 +109,12 @@ def run_wave(
     session.ledger.runs.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
     events.wave_closed(session, name, run_id, lane, number, started_at, outcomes)
+
+
+def _refuse_if_limited(session: Session) -> None:
+    """Send nothing more where an answer, of whichever lane, said that the account is limited."""
+    if session.refused:
+        raise ServiceError(session.refused)
 
 
 def _decide(

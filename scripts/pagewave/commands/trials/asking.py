@@ -43,9 +43,9 @@ class Question:
 class Reply:
     """What the model answered.
 
-    `usd` is the interactive price of the tokens, None where the model has none; it is what Gemini
-    would take also where the embedded engine answered. `seconds` passed until the answer was there.
-    `score` is None where nobody knows the truth, or the answer is none.
+    `usd` is the interactive price of the tokens, None where the model has none or they were not
+    counted; it is what Gemini would take also where the embedded engine answered. `seconds` passed
+    until the answer was there. `score` is None where nobody knows the truth, or the answer is none.
     """
 
     result: Answer | Failure
@@ -106,6 +106,8 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
     usage = result.usage
     if usage is None:
         return 0.0
+    if not usage.is_known:
+        return None
     output_tokens = usage.output_tokens + usage.thoughts_tokens
     tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
     return interactive_usd(settings.pricing, settings.model.name, *tokens)
