@@ -11,6 +11,7 @@ from pagewave.answers.result_line import Answer
 from pagewave.page_model import PageModel
 
 PAGE = json.loads(PAGE_JSON)
+DRAFT = json.dumps(page("A draft."))
 COURSE = {
     "course_name": "Livy",
     "department": None,
@@ -70,6 +71,7 @@ def test_a_right_answer_has_no_flag() -> None:
         json.dumps({"page": PAGE}),
         json.dumps({"response": {"page": PAGE}, "confidence": 0.9}),
         json.dumps({"pages": [PAGE]}),
+        json.dumps(PAGE_JSON),
         f"```json\n{json.dumps({'page': PAGE})[:-1]},}}\n```",
         json.dumps({"plan": "read it"}) + "\n" + PAGE_JSON[:-1] + ",}",
         PAGE_JSON[:-1] + ', "school_name": null}',
@@ -125,6 +127,7 @@ def test_all_faults_at_once_are_mended() -> None:
         PAGE_JSON.replace('"courses":', "courses:"),
         PAGE_JSON.replace(", ", " "),
         f"{PAGE_JSON}\nCorrected:\n{PAGE_JSON[:-9]}",
+        f"```json\n{DRAFT}\n```\nCorrected:\n```json\n{PAGE_JSON[:-9]}",
         f"[{PAGE_JSON}, {PAGE_JSON[:-9]}",
     ],
 )
@@ -182,9 +185,6 @@ def test_courses_are_not_lost_to_an_empty_list_beside_them(order: int) -> None:
     assert as_stored(PAGE_JSON.replace('"courses": []', twice))["courses"] == [COURSE] * 2
 
 
-DRAFT = json.dumps(page("A draft."))
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -195,6 +195,7 @@ DRAFT = json.dumps(page("A draft."))
         ),
         f"{DRAFT}\n{PAGE_JSON}",
         f"Draft:\n```json\n{DRAFT}\n```\nCorrected:\n```json\n{PAGE_JSON}\n```",
+        f"Draft:\n```json\n{DRAFT}\n```\nCorrected:\n```json\n{PAGE_JSON}",
         f"[{DRAFT}, {PAGE_JSON}]",
         json.dumps({"draft": [json.loads(DRAFT), PAGE]}),
         PAGE_JSON + ', "academic_year": "1852-53"}',

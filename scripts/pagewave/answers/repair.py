@@ -14,7 +14,6 @@ from typing import Any
 
 from pagewave.answers.loose_json import Json
 
-FENCE = re.compile(r"```[\w-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
 BEGIN = re.compile(r'\{(?=\s*")|\[(?=\s*\{\s*")')
 MEMBER = re.compile(r'"(\w+)"\s*:')
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -100,8 +99,7 @@ class _Reader:
         except Contradiction:
             raise
         except ValueError as problem:
-            parts = [part for part in FENCE.findall(text) if BEGIN.match(part.lstrip())] or [text]
-            found = [value for part in parts for value in self._amid_prose(part, problem)]
+            found = list(self._amid_prose(text, problem))
             if not found:
                 raise
             return found
@@ -115,6 +113,9 @@ class _Reader:
         if isinstance(value, list) and value and depth < DEEPEST_WRAPPER:
             self.notes.append("it is given in a list")
             return [found for item in value for found in self.unwrapped(item, depth + 1)]
+        if isinstance(value, str) and BEGIN.match(value.lstrip()) and depth < DEEPEST_WRAPPER:
+            self.notes.append("it is written as a string")
+            return [one for part in self.values(value) for one in self.unwrapped(part, depth + 1)]
         if not isinstance(value, dict):
             raise ValueError(f"it is a {type(value).__name__}, not an object")
         inner = [name for name, part in value.items() if isinstance(part, dict | list) and part]

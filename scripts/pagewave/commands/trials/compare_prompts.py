@@ -34,7 +34,7 @@ from pagewave.commands.trials.experiment import record
 from pagewave.commands.trials.summary import Summary, summarize
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import Settings
-from pagewave.console import printer, table
+from pagewave.console import printable, printer, table
 from pagewave.errors import ConfigError
 from pagewave.gemini.connect import serving
 from pagewave.gemini.session import Session
@@ -167,7 +167,8 @@ def _print(
     for pair in pairs:
         for version, reading in ((a, pair.a), (b, pair.b)):
             if reading.page is None:
-                console.print(f"{pair.page.key} was not read with {version}. {reading.error}")
+                why = printable(str(reading.error))
+                console.print(f"{pair.page.key} was not read with {version}. {why}")
     told_nothing = sum(pair.context.unread is not None for pair in pairs)
     if told_nothing:
         console.print(

@@ -124,7 +124,9 @@ def _show_reply(console: Console, workspace: Workspace, reply: Reply) -> None:
         if result.raw_text:
             console.print(Panel(Text(printable(result.raw_text)), title="what the model wrote"))
     usage = result.usage
-    if usage:
+    if usage and not usage.is_known:
+        console.print(f"The service did not count the tokens: {printable(str(usage.problem))}.")
+    elif usage:
         thoughts = f" and {usage.thoughts_tokens:,} of thought" if usage.thoughts_tokens else ""
         console.print(
             f"{usage.prompt_tokens:,} tokens in, {usage.output_tokens:,} out{thoughts}, "
