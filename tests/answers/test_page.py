@@ -76,6 +76,7 @@ def test_a_right_answer_has_no_flag() -> None:
         json.dumps({"plan": "read it"}) + "\n" + PAGE_JSON[:-1] + ",}",
         PAGE_JSON[:-1] + ', "school_name": null}',
         PAGE_JSON.replace('"courses": []', '"courses": null'),
+        PAGE_JSON.replace('"courses": []', '"courses": [null]'),
         PAGE_JSON.replace(' "school_name": null,', ""),
         PAGE_JSON.replace(' "school_name": null, "catalog_year": null, "academic_year": null,', ""),
         PAGE_JSON.replace('"page_number": "14", ', '"page_number": "14", "page_number": null, '),
@@ -249,11 +250,13 @@ def test_nan_is_null_where_that_may_be_and_else_nothing() -> None:
     assert flags(answer) == {"null_word"}
     assert json.loads(answer.page_json)["page_info"]["page_number"] is None
     failed(
-        parse(response(PAGE_JSON.replace('"courses",', "1").replace('"One column."', "NaN"))),
+        parse(response(PAGE_JSON.replace('"One column."', "NaN"))),
         "ValidationError",
     )
-    course = json.dumps({**COURSE, "topics": ["x"]}).replace('"x"', "NaN")
-    failed(parse(response(PAGE_JSON.replace("[]", f"[{course}]", 1))), "ValidationError")
+    course = json.dumps({**COURSE, "topics": ["x", "y"]}).replace('"x"', "NaN")
+    answer = read(PAGE_JSON.replace('"courses": []', f'"courses": [{course}]'))
+    assert json.loads(answer.page_json)["courses"] == [{**COURSE, "topics": ["y"]}]
+    assert flags(answer) == {"repaired"}
 
 
 def test_a_printed_none_stays() -> None:

@@ -35,6 +35,7 @@ class Nothing:
     leave: Collection[Path] = ()
     left_out: list[Path] = field(default_factory=list)
     null_lists: list[Path] = field(default_factory=list)
+    null_items: list[Path] = field(default_factory=list)
     words: dict[Path, str] = field(default_factory=dict)
 
     def in_page(self, content: Json, model: type[BaseModel]) -> Json:
@@ -68,9 +69,14 @@ class Nothing:
         return value
 
     def _items(self, values: list[Any], annotation: Any, path: Path) -> list[Any]:
-        if any(_is_model(option) for option in _options(annotation)):
-            return [self._value(v, annotation, (*path, n)) for n, v in enumerate(values)]
-        return [None if value is NAN else value for value in values]
+        options = list(_options(annotation))
+        found = [None if value is NAN else value for value in values]
+        if None in found and options != [Any] and NoneType not in options:
+            self.null_items.append(path)
+            found = [value for value in found if value is not None]
+        if any(map(_is_model, options)):
+            return [self._value(v, annotation, (*path, n)) for n, v in enumerate(found)]
+        return found
 
     def _object(self, content: Json, model: type[BaseModel], path: Path) -> Json:
         made = dict(content)

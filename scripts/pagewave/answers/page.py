@@ -52,6 +52,8 @@ def read_page(text: str, page_model: type[PageModel], is_whole: bool) -> ReadPag
         notes.append(f"left out, taken for null: {shown(nothing.left_out)}")
     if nothing.null_lists:
         notes.append(f"null, taken for an empty list: {shown(nothing.null_lists)}")
+    if nothing.null_items:
+        notes.append(f"null among the items, left out: {shown(nothing.null_items)}")
     flags = [Flag(REPAIRED, "; ".join(notes))] if notes else []
     if nothing.words:
         words = ", ".join(sorted({repr(word) for word in nothing.words.values()}))

@@ -1,7 +1,7 @@
-"""List pages whose answers were taken in doubt, or after something was put right (see `quality` in
-the configuration).
+"""List pages whose answers were taken in doubt, or after something was put right.
 
-Only looks: safe at any time, also while a run is going on."""
+config/README.md, section `quality`, says which flags there are. Only looks: safe at any time, also
+while a run is going on."""
 
 import argparse
 from collections.abc import Sequence
