@@ -114,10 +114,11 @@ def test_unknown_fields_do_no_harm() -> None:
 def test_parts_are_joined_and_thoughts_skipped() -> None:
     answer = response(PAGE_JSON[:40], PAGE_JSON[40:])
     parts = answer["candidates"][0]["content"]["parts"]
-    parts.insert(0, {"text": "{Hm. Is this {Latin?", "thought": True})
+    parts.insert(0, {"text": json.dumps(page("Hm. Is this Latin?")), "thought": True})
     parts.insert(2, {"inlineData": {"mimeType": "image/png", "data": ""}})
     parts.insert(2, {"text": None})
-    answered(parse(answer))
+    result = answered(parse(answer))
+    assert (result.page.text(), result.flags) == ("FRESHMAN YEAR.\nLATIN.—Livy.", ())
 
 
 @pytest.mark.parametrize(
