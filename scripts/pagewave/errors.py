@@ -91,6 +91,23 @@ class BudgetReached(PagewaveError):
     exit_code = 8
 
 
+WORST_FIRST = (4, 6, 5, 2, 3, 8, 7, 1)
+"""Exit codes of a run in which several things went wrong: it ends with the first of these. What
+stops every run comes first, then what a person has to mend, then what mends itself."""
+
+
+def is_worse(exit_code: int, than: int) -> bool:
+    """Does a run end with this exit code rather than with the other?"""
+    return WORST_FIRST.index(exit_code) < WORST_FIRST.index(than)
+
+
+def failure(exit_code: int, message: str) -> PagewaveError:
+    """The error that ends a run as one of its jobs did."""
+    kinds = (ConfigError, DataError, LedgerError, ServiceError)
+    kind = next((kind for kind in kinds if kind.exit_code == exit_code), PagewaveError)
+    return kind(message)
+
+
 def exit_on_error(call: Callable[[], T]) -> T:
     """Call, and turn a user's mistake into its message and exit code."""
     try:

@@ -12,7 +12,15 @@ from google import genai
 from google.genai import errors, types
 
 from helpers.embedded_process import EmbeddedProcess, client_of, result_lines, run_batch, wait_for
-from pagewave.embedded.server.faults import GARBAGE, KINDS, FaultError, Faults, describe, parse
+from pagewave.embedded.server.faults import (
+    GARBAGE,
+    KINDS,
+    REASONS,
+    FaultError,
+    Faults,
+    describe,
+    parse,
+)
 
 KEY = "a:b:1900:1"
 RECORD = {
@@ -76,6 +84,7 @@ def read_with(server: EmbeddedProcess, client: genai.Client, *faults: str) -> li
         ("http-error:acted=perhaps", "yes or no"),
         ("blocked:probability=2", "between 0 and 1"),
         ("blocked:code=13", "no option 'code'"),
+        ("refused:reason=modle", "did you mean 'model'"),
     ],
 )
 def test_a_wrong_fault_names_the_nearest_right_one(spec: str, complaint: str) -> None:
@@ -505,6 +514,20 @@ def test_garbage_of_all_sorts(server: EmbeddedProcess, body: str) -> None:
     server.set_faults([f"garbage-200:call=list,body={body}"])
     reply = server.request("GET", "/v1beta/batches")
     assert (reply.status_code, reply.content) == (200, GARBAGE[body])
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_refusal_has_googles_words(
+    server: EmbeddedProcess, client: genai.Client, reason: str
+) -> None:
+    assert client.models.get(model="gemini-x").name == "models/gemini-x"
+    server.set_faults([f"refused:reason={reason},match=/models/gemini-x"])
+    with pytest.raises(errors.ClientError) as raised:
+        client.models.get(model="gemini-x")
+    code, status, words = REASONS[reason]
+    told = (raised.value.code, raised.value.status, raised.value.message)
+    assert told == (code, status, words.format(model="gemini-x"))
+    assert "models/gemini-2.5-flash" in [model.name for model in client.models.list()]
 
 
 def test_an_active_file_may_be_taken_for_one_that_is_not(

@@ -115,7 +115,7 @@ def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path
         refused = "http-error:call=create,code=400,times=1"
         with served(library, "--batch-seconds", "60", "--fault", refused):
             code, output = library.start().wait()
-            assert code == 1, output
+            assert code == 5, output
             assert output.count("Error in rule wave") == 1
             assert "1 batches are still at the service" in output
             assert library.start().wait()[0] == MORE_TO_COME

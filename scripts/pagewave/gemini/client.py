@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
+from pagewave.gemini.models import Models
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -24,6 +25,7 @@ from pagewave.gemini.retries import (
     Refused,
     Repeating,
     is_about_key,
+    is_about_place,
     refusal,
 )
 from pagewave.redaction import hide_keys, hide_keys_in_bytes
@@ -134,6 +136,7 @@ class Gemini:
                 "client_args": client_args,
             },
         )
+        self.models = Models(self._client, self._calls)
 
     # Files
 
@@ -170,7 +173,8 @@ class Gemini:
                 try:
                     file = self._client.files.upload(file=stream, config=config)
                 except errors.ClientError as error:
-                    if error.code not in BAD_FILE or is_about_key(error):
+                    about_us = is_about_key(error) or is_about_place(error)
+                    if error.code not in BAD_FILE or about_us:
                         raise
                     raise UploadFailed(f"uploading {path}: {error}") from error
             return self._digested(_remote_file(file), processing_seconds)
@@ -262,7 +266,8 @@ class Gemini:
             if error.code == 429:
                 raise QuotaExceeded(str(error)) from error
             if 400 <= error.code < 500 and error.code != 408:
-                kind = NotReady if error.status == "FAILED_PRECONDITION" else CreateRefused
+                is_early = error.status == "FAILED_PRECONDITION" and not is_about_place(error)
+                kind = NotReady if is_early else CreateRefused
                 said = refusal(error, f"creating the batch for model {model}")
                 raise kind(str(said), said.code) from error
             raise CreateUnknown(str(error)) from error

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
 REFUSALS = range(400, 500)
+REFUSED_PLACES = ("location is not supported", "not available in your country")
+"""Said where the service is not offered (ai.google.dev/gemini-api/docs/troubleshooting)."""
 LONGEST_PAUSE_SECONDS = 60.0
 QUIET_TRIES = 3
 """A call that fails more often than this in a row is worth a line in the log."""
@@ -154,6 +156,11 @@ def is_about_key(error: Any) -> bool:
     return error.code in (401, 403) or "API key" in str(error.message)
 
 
+def is_about_place(error: Any) -> bool:
+    """Does the service refuse all who call from here? It says so with 400 FAILED_PRECONDITION."""
+    return any(words in str(error.message) for words in REFUSED_PLACES)
+
+
 def refusal(error: Any, doing: str) -> Refused:
     """A definite no, in words that help."""
     advice = {
@@ -163,7 +170,14 @@ def refusal(error: Any, doing: str) -> Refused:
     }.get(error.code, "Nothing was paid for.")
     if is_about_key(error) and error.code != 403:
         advice = "Check GEMINI_API_KEY in the environment or in .env."
-    return Refused(f"Gemini refused {doing}: {error.code} {error.message}. {advice}", error.code)
+    if is_about_place(error):
+        advice = (
+            "The service is not offered where this machine is: see "
+            "https://ai.google.dev/gemini-api/docs/available-regions, and check whether the "
+            "project needs billing or a proxy leads out elsewhere."
+        )
+    said = str(error.message).rstrip(".")
+    return Refused(f"Gemini refused {doing}: {error.code} {said}. {advice}", error.code)
 
 
 def _in_short(error: BaseException | None) -> str:

@@ -38,6 +38,9 @@ class Session(Workspace):
     """Batches in flight at once, if the command line says another number than the settings."""
     looked_at: float = 0.0
     """When doubtful batches were last looked for (Unix seconds)."""
+    _checking: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _models: set[str] = field(default_factory=set)
+    """Models that the service was asked about, and knows."""
 
     @cached_property
     def client(self) -> Gemini:
@@ -53,6 +56,17 @@ class Session(Workspace):
             backoff_seconds=files.upload_retry_backoff_seconds,
             outage_seconds=batch.outage_seconds,
         )
+
+    def check_access(self, model: str) -> None:
+        """Before anything is uploaded, once a session: may this key use this model from here?
+
+        Raises:
+            ServiceError: it may not, or the service is not there.
+        """
+        with self._checking:
+            if model not in self._models:
+                self.client.models.check(model)
+                self._models.add(model)
 
     def batch_lock(self, batch_id: int) -> AbstractContextManager[None]:
         """Held by who collects this batch: the waves of two lanes may both want it.

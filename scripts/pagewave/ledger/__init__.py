@@ -31,6 +31,7 @@ from pagewave.ledger.runs import (
     RunOutcome,
     RunRow,
     Runs,
+    Trouble,
 )
 from pagewave.ledger.soundness import refuse_network
 from pagewave.ledger.spending import (
@@ -75,6 +76,7 @@ __all__ = [
     "RunCost",
     "RunOutcome",
     "RunRow",
+    "Trouble",
     "UsedTemplate",
     "WaveHistory",
     "explained",

@@ -305,7 +305,14 @@ CREATE VIEW batch_totals AS
 
 SCHEMA = TABLES + VIEWS_OF_PREFECT + BATCH_TOTALS
 
-STEPS: list[str] = []
+EXIT_CODES = """
+-- The exit code and message of the job that stopped a run, where one did: see WORST_FIRST. Jobs may
+-- be processes of their own, and Snakemake ends with 1 whatever they ended with.
+ALTER TABLE run ADD COLUMN exit_code INTEGER;
+ALTER TABLE run ADD COLUMN trouble TEXT;
+"""
+
+STEPS: list[str] = [EXIT_CODES]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from pagewave.errors import is_worse
 from pagewave.ledger.connection import Shelf
 from pagewave.ledger.failures import clear_failures
 
@@ -66,6 +67,13 @@ class PlannedPage(NamedTuple):
     place: int
 
 
+class Trouble(NamedTuple):
+    """Why a job of a run failed: the exit code that it asks for, and what it said."""
+
+    exit_code: int
+    message: str
+
+
 class RunRow(NamedTuple):
     """A run; times are Unix seconds.
 
@@ -123,10 +131,23 @@ class Runs(Shelf):
                 (run_id, started_at, engine, model, purpose, RunOutcome.REBUILT),
             )
 
-    def note_trouble(self, run_id: str) -> None:
-        """Write down that a job of a run failed, and not for a dead letter."""
+    def note_trouble(self, run_id: str, exit_code: int, message: str) -> None:
+        """Write down that a job of a run failed, and not for a dead letter; the worst one stays."""
         with self._connection.transaction() as db:
             db.execute("UPDATE run SET outcome = ? WHERE id = ?", (RunOutcome.FAILED, run_id))
+            before = self.trouble(run_id)
+            if before is None or is_worse(exit_code, before.exit_code):
+                db.execute(
+                    "UPDATE run SET exit_code = ?, trouble = ? WHERE id = ?",
+                    (exit_code, message, run_id),
+                )
+
+    def trouble(self, run_id: str) -> Trouble | None:
+        """What the job that failed worst ended with, if any did."""
+        rows = self._connection.query(
+            "SELECT exit_code, trouble FROM run WHERE id = ? AND exit_code IS NOT NULL", run_id
+        )
+        return Trouble(*rows[0]) if rows else None
 
     def has_trouble(self, run_id: str) -> bool:
         """Did a job of a run that goes on fail, and not for a dead letter?"""

@@ -114,6 +114,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
     patience = _Patience(session, started_at=time.time())
     input_file, uploaded_at = None, 0.0
     try:
+        session.check_access(batch.model)
         while True:
             if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
                 input_file, uploaded_at = _upload(session, batch, requests), time.time()

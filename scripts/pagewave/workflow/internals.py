@@ -305,6 +305,21 @@ def failed_files(record: logging.LogRecord) -> frozenset[str] | None:
     return frozenset(map(str, getattr(record, "output", ())))
 
 
+_ERROR_OF_JOB = re.compile(
+    r'RuleException:\nWorkflowError in file "[^"\n]*", line \d+:\n(.*?)(\n  File "[^\n]*)*\s*',
+    re.DOTALL,
+)
+
+
+def without_frames(text: str) -> str:
+    """What Snakemake says of a WorkflowError in a job, without the stack frames around it.
+
+    Touches the words of `RuleException`. If they change: the frames are shown.
+    """
+    error = _ERROR_OF_JOB.fullmatch(text)
+    return error[1] if error else text
+
+
 def failed_rule(record: logging.LogRecord) -> str | None:
     """The rule of the job whose failure this record tells; None if it tells of none.
 

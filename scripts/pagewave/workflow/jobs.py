@@ -20,6 +20,7 @@ from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.pages.dataset import Book, Page
 from pagewave.pages.prepare import prepare_book
+from pagewave.redaction import hide_keys
 from pagewave.waves.wave import run_wave
 from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.inputs import Plan
@@ -39,10 +40,11 @@ class Jobs:
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""
         book = self.session.dataset.book(book_id)
-        if report := self.plan.remote_jobs and self.plan.remote_jobs.report(book):
-            take_over(self.session.images, book, report)
-        else:
-            prepare_book(self.session.images, book, self.session.stop)
+        with self._noting_trouble():
+            if report := self.plan.remote_jobs and self.plan.remote_jobs.report(book):
+                take_over(self.session.images, book, report)
+            else:
+                prepare_book(self.session.images, book, self.session.stop)
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
@@ -107,16 +109,24 @@ class Jobs:
         if self._trouble:
             raise LedgerError("Not begun, because the ledger can't be written any more.")
         try:
-            yield
+            with self._noting_trouble():
+                yield
         except LedgerError as error:
             self._trouble = self._trouble or error
             self.session.stop.set()
             raise
-        except (DeadLetter, OnItsWay, RunStopped):
+
+    @contextmanager
+    def _noting_trouble(self) -> Iterator[None]:
+        """Why a job fails is written down: the run ends with its exit code."""
+        try:
+            yield
+        except (DeadLetter, OnItsWay, RunStopped, Stopped):
             raise
-        except Exception:
+        except Exception as error:
+            code = error.exit_code if isinstance(error, PagewaveError) else PagewaveError.exit_code
             with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.session.ledger.runs.note_trouble(self.plan.id)
+                self.session.ledger.runs.note_trouble(self.plan.id, code, hide_keys(str(error)))
             raise
 
     def _why_unread(self, page: Page) -> str:

@@ -21,12 +21,14 @@ from pagewave.errors import (
     OnItsWay,
     PagewaveError,
     RunStopped,
+    failure,
+    is_worse,
 )
 from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import Ledger, RunOutcome, refuse_network
+from pagewave.ledger import Ledger, RunOutcome, Trouble, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
@@ -164,6 +166,7 @@ class Run(Jobs):
             BudgetReached: not all was sent.
             OnItsWay: `execution.wait` is false, and all that is left are batches and their pages.
             RunStopped: it was told to stop.
+            ServiceError, ConfigError, DataError: a job failed so, see `errors.WORST_FIRST`.
             PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
                 asked for their pages any more.
         """
@@ -172,6 +175,7 @@ class Run(Jobs):
             return
         lost: set[str] = set()
         over_budget: str | None = None
+        trouble: Trouble | None = None
         try:
             if outcome == RunOutcome.OK:
                 wanted = {page.key for page in self.plan.schedule.pages}
@@ -193,6 +197,7 @@ class Run(Jobs):
                 self._delivery.finish(seconds, self.session.stop)
             left = left_for_next_run(self.session.ledger, self.session.engine)
             self._say_the_end(outcome)
+            trouble = self.session.ledger.runs.trouble(self.plan.id)
             self.session.ledger.runs.end(self.plan.id, outcome)
             self._write_summary()
             if self.plan.remote_jobs and outcome != RunOutcome.STOPPED:
@@ -212,6 +217,12 @@ class Run(Jobs):
             raise self._trouble
         if outcome == RunOutcome.STOPPED:
             raise RunStopped("stopped. The same command goes on.")
+        if (
+            trouble
+            and outcome != RunOutcome.OK
+            and is_worse(trouble.exit_code, BudgetReached.exit_code)
+        ):
+            raise failure(trouble.exit_code, trouble.message)
         if outcome == RunOutcome.ON_ITS_WAY:
             raise OnItsWay(left)
         if over_budget:

@@ -32,6 +32,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
     """
 
     def build() -> Run | RemoteJob:
+        terminal.speak_plainly()
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())
         dataset = scan(settings)

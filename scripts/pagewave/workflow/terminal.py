@@ -53,7 +53,23 @@ class ExpectedStops(logging.Filter):
         )
 
 
+class PlainWords(logging.Filter):
+    """Has Snakemake say of a job that failed what went wrong, without the code that said so."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record, and show it."""
+        if isinstance(record.msg, str):
+            record.msg = internals.without_frames(record.msg)
+        return True
+
+
 _job_lines = JobLines()
+_plain_words = PlainWords()
+
+
+def speak_plainly() -> None:
+    """From now on a mistake that a job meets is told without stack frames; a bug keeps its own."""
+    internals.snakemake_log().addFilter(_plain_words)
 
 
 def drop_expected_stops(left_open: Mapping[str, str]) -> None:

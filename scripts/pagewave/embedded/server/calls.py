@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from pagewave.embedded.server.faults import GARBAGE, Fault
+from pagewave.embedded.server.faults import GARBAGE, REASONS, Fault
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.wire import ApiError, Json
 
@@ -81,6 +81,10 @@ class Call:
             case "http-error":
                 message = f"Injected fault {fault.code}."
                 response = self._refusal(request, ApiError(fault.code, message))
+            case "refused":
+                code, status, words = REASONS[fault.reason]
+                model = request.path_params.get("model", "unknown")
+                response = self._refusal(request, ApiError(code, words.format(model=model), status))
             case "garbage-200":
                 response = Response(GARBAGE[fault.body], 200, media_type="text/html")
             case "slow":

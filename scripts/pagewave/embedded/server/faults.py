@@ -17,7 +17,17 @@ from typing import Any, Final
 from pagewave.errors import ConfigError
 
 FOREVER: Final = float("inf")
-CALLS: Final = ("create", "get", "list", "upload", "download", "delete", "cancel", "generate")
+CALLS: Final = (
+    "create",
+    "get",
+    "list",
+    "upload",
+    "download",
+    "delete",
+    "cancel",
+    "generate",
+    "model",
+)
 
 
 class FaultError(ConfigError, ValueError):
@@ -45,6 +55,7 @@ _CALL = {"call": "any"}
 COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0}
 KINDS: Final[dict[str, Kind]] = {
     "http-error": Kind("call", "an HTTP error", _CALL | {"code": 503, "acted": False}),
+    "refused": Kind("call", "a definite no, in Google's words", _CALL | {"reason": "key"}),
     "cut-before": Kind("call", "connection cut, nothing done", _CALL),
     "cut-after": Kind("call", "done, then connection cut", _CALL),
     "slow": Kind("call", "a late reply", _CALL | {"seconds": 1.0, "acted": True}),
@@ -94,6 +105,30 @@ KINDS: Final[dict[str, Kind]] = {
     "line-separator": Kind("record", "U+2028 inside a string"),
     "token-counts": Kind("record", "these counts, whatever it took", COUNTS),
 }
+REASONS: Final[dict[str, tuple[int, str, str]]] = {
+    "key": (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
+    "expired-key": (400, "INVALID_ARGUMENT", "API key expired. Please renew the API key."),
+    "login": (
+        401,
+        "UNAUTHENTICATED",
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login "
+        "cookie or other valid authentication credential.",
+    ),
+    "permission": (403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "model": (
+        404,
+        "NOT_FOUND",
+        "models/{model} is not found for API version v1beta, or is not supported for "
+        "batchGenerateContent. Call ListModels to see the list of available models and their "
+        "supported methods.",
+    ),
+    "place": (
+        400,
+        "FAILED_PRECONDITION",
+        "User location is not supported for the API use.",
+    ),
+}
+"""Why the service refuses: code, status, words (ai.google.dev/gemini-api/docs/troubleshooting)."""
 GARBAGE: Final = {
     "html": b"<html>It works!</html>",
     "json": b"{}",
@@ -119,6 +154,7 @@ class Fault:
     seconds: float = 0.0
     share: float = 0.0
     body: str = "html"
+    reason: str = "key"
     acted: bool = False
     closed: bool = False
     declared: str = ""
@@ -231,6 +267,7 @@ def describe() -> str:
             "",
             f"call={calls}|any",
             f"body={'|'.join(GARBAGE)}",
+            f"reason={'|'.join(REASONS)}",
             "acted=yes: only after the call took effect",
         ]
     )
@@ -279,6 +316,12 @@ def _body(text: str) -> str:
     return text
 
 
+def _reason(text: str) -> str:
+    if text not in REASONS:
+        raise ValueError(f"must be one of {', '.join(REASONS)}{_nearest(text, REASONS)}")
+    return text
+
+
 _READ: Final[dict[str, Callable[[str], Any]]] = {
     "match": re.compile,
     "times": _amount,
@@ -290,6 +333,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "seconds": _amount,
     "share": _share,
     "body": _body,
+    "reason": _reason,
     "acted": _yes,
     "closed": _yes,
     "declared": str,

@@ -19,6 +19,7 @@ from pagewave.embedded.server.calls import Call, Cut, Handler
 from pagewave.embedded.server.faults import FaultError
 from pagewave.embedded.server.file_calls import FileCalls
 from pagewave.embedded.server.jobs import Jobs
+from pagewave.embedded.server.model_calls import ModelCalls
 from pagewave.embedded.server.wire import ApiError
 from pagewave.loopback import OWN_HOSTS
 
@@ -90,6 +91,7 @@ class ControlCalls:
 def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
     """The application. `token` is what x-goog-api-key must say; `cut` cuts a connection."""
     files, batches, control = FileCalls(jobs), BatchCalls(jobs), ControlCalls(jobs)
+    models = ModelCalls(jobs)
 
     def call(method: str, path: str, name: str, handler: Handler) -> Route:
         return Route(path, Call(name, handler, jobs, token, cut), methods=[method])
@@ -111,6 +113,9 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
         call("POST", tuned + ":batchGenerateContent", "create", batches.create_batch),
         call("POST", model + ":generateContent", "generate", batches.generate),
         call("POST", tuned + ":generateContent", "generate", batches.generate),
+        call("GET", model, "model", models.get_model),
+        call("GET", tuned, "model", models.get_model),
+        call("GET", api + "/models", "list", models.list_models),
         call("POST", "/control/faults", "", control.faults),
         call("GET", "/control/faults", "", control.faults),
         call("GET", "/control/stats", "", control.stats),
