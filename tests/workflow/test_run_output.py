@@ -65,7 +65,7 @@ def test_a_run_with_a_dead_letter_from_its_first_line_to_its_report(tmp_path: Pa
         assert "6 pages of 3 books to read, 3 waves in 1 lane, engine embedded" in output
         assert f"pagewave: {DEAD} is a dead letter after 3 failures, the last one APIErr" in output
         assert f"Dead letter: {DEAD} is a dead letter after 3 failures" in output
-        assert "Next: python scripts/analyze_failures.py --configfile config.yaml" in output
+        assert "/scripts/analyze_failures.py --configfile config.yaml" in output
         for noise in (*CHATTER, "Cannot restore", "RuleException", ": page 1 of"):
             assert noise not in output
         # Snakemake's own log has it all.

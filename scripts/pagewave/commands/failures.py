@@ -14,6 +14,7 @@ from pagewave.config.service import Execution
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, LoggedFailure
 from pagewave.pages.dataset import nfc, split_key
+from pagewave.spreadsheet import harmless
 from pagewave.wording import moment
 
 GROUPINGS: Mapping[str, Callable[[LoggedFailure], str]] = {
@@ -145,9 +146,8 @@ def export_csv(ledger: Ledger, selection: Selection, file: Path, limit: int | No
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        _full(ledger, failure) | split_key(failure.key)._asdict() for failure in failures
-    )
+    rows = (_full(ledger, failure) | split_key(failure.key)._asdict() for failure in failures)
+    writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in rows)
     write_atomically(file, text.getvalue())
     return len(failures)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pagewave.command_line import script
 from pagewave.commands.batch_views import BatchView, open_views, total_usd
 from pagewave.commands.command import (
     Place,
@@ -82,7 +83,7 @@ def _carry_out(place: Place, options: argparse.Namespace) -> int:
     if open_batches and not options.force:
         refusal = (
             f"{cost_of(open_batches)}. Without the ledger nothing collects them. Let a run collect "
-            "them or cancel them (batches.py --cancel all) first, or give --force."
+            f"them or cancel them ({script('batches', '--cancel', 'all')}) first, or give --force."
         )
         if not options.dry_run:
             raise LedgerError(refusal)

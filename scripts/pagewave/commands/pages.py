@@ -34,6 +34,7 @@ from pagewave.plan.outdated import (
     pages_on_file,
     reading_again,
 )
+from pagewave.spreadsheet import harmless
 from pagewave.wording import count, dollars, moment
 from pagewave.workspace import Workspace, open_workspace
 
@@ -195,7 +196,8 @@ def _print_csv(found: Sequence[PageOrigin]) -> None:
     names = [field.name for field in fields(PageOrigin)] + ["prompt_version"]
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_record, found))
+    records = map(_record, found)
+    writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in records)
 
 
 def _report(

@@ -48,6 +48,13 @@ class Paths(Section):
         """The ledger's file."""
         return self.state_dir / "ledger.sqlite"
 
+    @property
+    def is_state_dir_shared(self) -> bool:
+        """Does the state folder hold other folders of ours, or all of them?"""
+        state = self.state_dir.resolve()
+        folders = [getattr(self, name) for name in type(self).model_fields if name != "state_dir"]
+        return any(folder.resolve().is_relative_to(state) for folder in [Path(), *folders])
+
 
 class TargetYears(Section):
     """An inclusive range of years."""

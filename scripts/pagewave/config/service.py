@@ -63,6 +63,11 @@ class Execution(Section):
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
     )
+    state_access: Literal["owner", "group"] = Field(
+        default="owner",
+        description="Who may read and write what is in `paths.state_dir`, which holds all that was "
+        "sent and read: you alone, or your group too.",
+    )
     allow_network_state: bool = Field(
         default=False,
         description="true: `paths.state_dir` may be on a network file system, at your own risk.",

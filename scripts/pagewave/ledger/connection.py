@@ -10,7 +10,7 @@ from typing import Any, Self
 from pagewave.errors import LedgerError
 from pagewave.ledger.migrations import migrate, newest_version, refuse_version, version
 from pagewave.ledger.soundness import back_up, check_content, check_files
-from pagewave.ledger.trouble import DAMAGED, explained
+from pagewave.ledger.trouble import damaged, explained
 
 BUSY_TIMEOUT_SECONDS = 30.0
 
@@ -208,6 +208,7 @@ def _create(path: Path) -> None:
     """Make an empty ledger under another name first: so a file without content is a damaged one."""
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)  # what is beside it later has the same mode
     connection = sqlite3.connect(partial, isolation_level=None)
     try:
         migrate(connection)
@@ -247,7 +248,7 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
         found = version(connection)
         refuse_version(path, found)
         if found == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise LedgerError(f"{path}: this database is no ledger of pagewave. {DAMAGED}")
+            raise LedgerError(f"{path}: this database is no ledger of pagewave. {damaged()}")
     except BaseException:
         connection.close()
         raise

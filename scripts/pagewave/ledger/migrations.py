@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from pagewave.errors import LedgerError
-from pagewave.ledger.trouble import DAMAGED
+from pagewave.ledger.trouble import damaged
 
 SCHEMA_VERSION = 11
 
@@ -340,10 +340,11 @@ def refuse_version(path: Path, found: int) -> None:
             "another paths.state_dir."
         )
     if 0 < found < SCHEMA_VERSION:
+        advice = damaged()
         raise LedgerError(
             f"{path}: this ledger is from before pagewave's first release (version {found}, not "
             f"{SCHEMA_VERSION}); a run with commit bc4c192 still brings it up to date. Else: "
-            f"{DAMAGED[0].lower()}{DAMAGED[1:]}"
+            f"{advice[0].lower()}{advice[1:]}"
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pagewave.command_line import snakemake
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
@@ -144,7 +145,7 @@ class PreparedImages:
         manifest = self.manifest_file(page.book_id)
         raise DataError(
             f"{page.scan}{_page_of(page)}: no image was made of it, or it was changed since. "
-            f'To make it: snakemake --profile profiles/local -f "{manifest}"'
+            f"To make it: {snakemake('-f', str(manifest))}"
         )
 
     def path(self, page: Page) -> Path:

@@ -1,9 +1,9 @@
 """Which prompt, model and engine read each page on file, and what reading it again would cost."""
 
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from pagewave.command_line import script, snakemake
 from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger, UsedTemplate
 from pagewave.pages.dataset import Page, split_key
@@ -97,12 +97,11 @@ def command_to_read_again(
         config_file: what follows `--configfile`, if anything does.
     """
     config = ["--configfile", config_file] if config_file else []
-    # Targets last: one after --configfile would be taken for a second such file.
-    snakemake = ["snakemake", *config, "--profile", "profiles/local", "--force"]
     if len(pages) <= PASTED_FILES:
-        return shlex.join([*snakemake, *(str(workspace.page_file(page)) for page in pages)])
-    listed = shlex.join(["python", "scripts/pages.py", *config, *listing, "--print0"])
-    return f"{listed} | xargs -0 {shlex.join(snakemake)}"
+        files = [str(workspace.page_file(page)) for page in pages]
+        return snakemake("--force", *files, config=config)
+    listed = script("pages", *listing, "--print0", config=config)
+    return f"{listed} | xargs -0 {snakemake('--force', config=config, there=False)}"
 
 
 def edited_prompts(ledger: Ledger, settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from pagewave.command_line import script
 from pagewave.config.keys import Secrets
 from pagewave.config.service import Tracking
 from pagewave.ledger import Ledger
@@ -16,7 +17,11 @@ REST = 4.0
 JOIN_SECONDS = 0.1
 STOPPING_SECONDS = 1.0
 """For the last rows when a run is told to stop."""
-HOW_TO_SEND = "they go with the next run, or with: python scripts/deliver_logs.py"
+
+
+def how_to_send() -> str:
+    """What becomes of rows that are not sent yet."""
+    return f"they go with the next run, or with: {script('deliver_logs')}"
 
 
 class BackgroundDelivery:
@@ -102,10 +107,10 @@ def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:
     if counts.waiting:
         because = f" ({outage.error})" if outage else ""
         rows = count(counts.waiting, "row")
-        lines.append(f"Braintrust: {rows} not sent yet{because}; {HOW_TO_SEND}")
+        lines.append(f"Braintrust: {rows} not sent yet{because}; {how_to_send()}")
     if counts.parked:
         lines.append(
             f"Braintrust: {count(counts.parked, 'row')} refused and not sent any more; "
-            "python scripts/deliver_logs.py --status says why."
+            f"{script('deliver_logs', '--status')} says why."
         )
     return lines

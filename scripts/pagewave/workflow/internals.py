@@ -16,15 +16,15 @@ place (its pull requests 3864 and 3982).
 import logging
 import os
 import re
-import shlex
 import signal
-import sys
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from inspect import signature
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from pagewave.command_line import again
 from pagewave.errors import ConfigError
 from pagewave.plan.targets import Command
 
@@ -103,15 +103,33 @@ def command_of(workflow: Any) -> Command:
     If they are gone: nothing is planned, so nothing is sent.
     """
     dag = workflow.dag_settings
-    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
+    config = config_of(workflow)
     return Command(
         targets=dag.targets,
         force_all=dag.forceall,
         force_targets=dag.forcetargets,
         forced=dag.forcerun,
-        config_file=files[0] if len(files) == 1 else None,  # as it would be typed here
-        typed=shlex.join(["snakemake", *sys.argv[1:]]),
+        config_file=config[-1] if config else None,
+        typed=again(),
     )
+
+
+@_uses("workflow.config_settings")
+def config_of(workflow: Any) -> list[str]:
+    """The arguments that name the same configuration in another command, typed here.
+
+    Touches `workflow.config_settings.configfiles`. If it is gone: nothing is planned.
+    """
+    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
+    return ["--configfile", files[0]] if len(files) == 1 else []
+
+
+def working_directory(workflow: Any) -> Path | None:
+    """The folder of the run, where that is not the one in which it was called (`--directory`).
+
+    Touches `workflow.overwrite_workdir`. If it is gone: printed commands don't begin with `cd`.
+    """
+    return Path.cwd() if getattr(workflow, "overwrite_workdir", None) else None
 
 
 @_uses("workflow.dryrun")

@@ -2,11 +2,11 @@
 brought and cost, what is left, and the command to go on with.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from pagewave.command_line import option, script, snakemake
 from pagewave.ledger import RunOutcome
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
@@ -46,8 +46,7 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
         again = command_to_read_again(workspace, pages, [LISTING], command.config_file)
         lines.append(
             f"{count(len(pages), 'page')} read before with another prompt or model ({made_with}), "
-            "and left as they are. What reading them again costs: python scripts/pages.py "
-            f"{LISTING}. "
+            f"and left as they are. What reading them again costs: {script('pages', LISTING)}. "
             f"To do it: {again}"
         )
     return lines
@@ -142,7 +141,7 @@ def ending(
     ]
     if flagged := ledger.answers.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
-        details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
+        details.append(f"Flagged pages ({guards}): {script('flags')} lists them.")
     details += [
         f"Dead letter: {dead_letter(workspace, key, command)}" for key in dead[:SHOWN_DEAD_LETTERS]
     ]
@@ -159,7 +158,7 @@ def ending(
 
 def dead_letter(workspace: Workspace, key: str, command: Command) -> str:
     """Why a page is a dead letter, and how to try it again."""
-    clear = command_to_clear(["--key", key], command.config)
+    clear = command_to_clear(option("--key", key), command.config)
     return (
         f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: {clear}, then the same "
         "command."
@@ -171,9 +170,9 @@ def _next_command(totals: Totals, command: Command) -> str:
     if totals.outcome == RunOutcome.STOPPED or totals.open_batches:
         return command.typed or "the same command"
     if totals.dead_letters:
-        return shlex.join(["python", "scripts/analyze_failures.py", *command.config])
+        return script("analyze_failures", config=command.config)
     if totals.outcome == RunOutcome.OK:
-        return shlex.join(["snakemake", "--report", "report.html", *command.config])
+        return snakemake("--report", "report.html", config=command.config, profile=False)
     return command.typed or "the same command"
 
 

@@ -34,6 +34,7 @@ from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
 from pagewave.plan.budget import check_prices
 from pagewave.plan.targets import Command
+from pagewave.private import keep_private
 from pagewave.prompts.registry import Prompt
 from pagewave.redaction import hide_keys
 from pagewave.tracking.background import BackgroundDelivery, start_delivery
@@ -116,6 +117,7 @@ class Run(Jobs):
         check_prices(self.session.ledger, self.session.settings)
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.session.ledger.start_writing()
+        self._keep_private()
         self._server = use_service(self.session, self._secrets)
         self.stopper.install()
         try:
@@ -140,6 +142,12 @@ class Run(Jobs):
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
+
+    def _keep_private(self) -> None:
+        paths = self.settings.paths
+        keep_private(
+            paths.state_dir, self.settings.execution.state_access, paths.is_state_dir_shared
+        )
 
     def _say_the_start(self) -> None:
         pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()
@@ -213,6 +221,7 @@ class Run(Jobs):
             self.session.ledger.close()
             if self._server:
                 self._server.close()
+            self._keep_private()
         if self._trouble:
             raise self._trouble
         if outcome == RunOutcome.STOPPED:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pagewave import command_line
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import load_settings
 from pagewave.errors import PagewaveError, exit_on_error
@@ -32,6 +33,9 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
     """
 
     def build() -> Run | RemoteJob:
+        command_line.remember(
+            internals.config_of(workflow), folder=internals.working_directory(workflow)
+        )
         terminal.speak_plainly()
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         settings = load_settings(config, Path.cwd())

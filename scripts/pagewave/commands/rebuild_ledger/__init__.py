@@ -13,6 +13,7 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+from pagewave.command_line import script
 from pagewave.commands.command import Place, command_parser, find_place, print_json, run_command
 from pagewave.commands.rebuild_ledger.from_service import NOT_RECOVERED, Rebuilt, rebuild
 from pagewave.gemini.connect import open_session, serving
@@ -104,7 +105,7 @@ def _print(found: Rebuilt, dry_run: bool) -> None:
         print(
             f"In flight, and nothing here says with which pages: {_few(found.unclear)}\n"
             "If they are of this data set, a run now would pay for their pages twice. Run this "
-            "command again when they have ended (batches.py --live)."
+            f"command again when they have ended ({script('batches', '--live')})."
         )
 
 

@@ -8,7 +8,6 @@ from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +20,7 @@ from pagewave.embedded.server.file_calls import FileCalls
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.model_calls import ModelCalls
 from pagewave.embedded.server.wire import ApiError
-from pagewave.loopback import OWN_HOSTS
+from pagewave.loopback import is_own_host
 
 
 class _Version(Convertor[str]):
@@ -39,6 +38,21 @@ class _Version(Convertor[str]):
 register_url_convertor("api", _Version())
 
 BROWSER_HEADERS = frozenset((b"origin", b"sec-fetch-site", b"sec-fetch-mode"))
+
+
+class OwnName:
+    """Refuses what was sent to another name than the server's own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_call = scope["type"] == "http"
+        if is_call and not is_own_host(Request(scope).headers.get("host", "")):
+            refusal = ApiError(400, "This server does not go by that name.")
+            await JSONResponse(refusal.body(), refusal.code)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
 
 class NoBrowsers:
@@ -133,7 +147,7 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, OWN_HOSTS), Middleware(NoBrowsers)],
+        middleware=[Middleware(OwnName), Middleware(NoBrowsers)],
         exception_handlers={HTTPException: unknown},
         lifespan=lifespan,
     )

@@ -11,6 +11,7 @@ from pagewave.exports.summary.tables import Cell, Table, of_books, of_cost, of_f
 from pagewave.exports.summary.timeline import timeline
 from pagewave.log import log
 from pagewave.redaction import hide_keys
+from pagewave.spreadsheet import harmless
 from pagewave.waves.status import Watch
 from pagewave.workspace import Workspace
 
@@ -55,9 +56,5 @@ def _tsv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([[_harmless(cell) for cell in row] for row in table.rows])
+    writer.writerows([[harmless(cell) for cell in row] for row in table.rows])
     return text.getvalue()
-
-
-def _harmless(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "@")) else cell
