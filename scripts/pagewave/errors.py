@@ -51,6 +51,12 @@ class ConfigError(PagewaveError):
     exit_code = 2
 
 
+class UnknownName(PagewaveError):
+    """An argument of a command names what does not exist; as argparse, it ends with 2."""
+
+    exit_code = 2
+
+
 class DataError(PagewaveError):
     """A label or an image is missing, unreadable or badly named."""
 

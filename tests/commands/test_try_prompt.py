@@ -130,6 +130,7 @@ def test_thoughts_and_cached_tokens_are_in_the_interactive_price(tmp_path: Path)
     ("arguments", "code", "words"),
     [
         (["--page", "Ohio:Nowhere:1850:1"], 3, "There is no page Ohio:Nowhere:1850:1"),
+        (["--page", "Ohio:Elm Schol:1850:1"], 3, "Did you mean Ohio:Elm School:1850:1?"),
         (["--page", PAGE.format(1), "--template", "v9"], 2, "Its versions: v1.jinja, v1.1.jinja"),
     ],
 )

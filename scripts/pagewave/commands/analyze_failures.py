@@ -28,7 +28,7 @@ from pagewave.commands.failures import (
     history,
     summarize,
 )
-from pagewave.commands.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
 from pagewave.console import printable, printer, table
 from pagewave.ledger import Ledger
 from pagewave.wording import command_to_clear, count
@@ -78,6 +78,7 @@ def _analyze(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
     limits, selection, limit = place.settings.execution, selection_of(options), options.limit
+    refuse_unknown(selection, ledger, place.settings.paths)
     chosen = [by for by in GROUPINGS if getattr(options, f"by_{by}")]
     report: dict[str, Any] = {}
     if options.summary or not (chosen or options.record_key or options.export_csv):

@@ -22,7 +22,7 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, refuse_others, refuse_unknown, selection_of
 from pagewave.console import printer, table
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
@@ -34,6 +34,7 @@ from pagewave.plan.outdated import (
     pages_on_file,
     reading_again,
 )
+from pagewave.prompts.registry import TEMPLATE_SUFFIX
 from pagewave.spreadsheet import harmless
 from pagewave.wording import count, dollars, moment
 from pagewave.workspace import Workspace, open_workspace
@@ -88,9 +89,12 @@ def _list(options: argparse.Namespace) -> int:
     dataset = scan(place.settings)
     workspace = open_workspace(place.settings, dataset, ledger)
     pages = {page.key: page for page in dataset.pages}
+    refuse_unknown(selection_of(options), ledger, place.settings.paths)
+    origins = pages_on_file(ledger)
+    _refuse_unknown_origins(workspace, origins, options)
     found = [
         origin
-        for origin in pages_on_file(ledger)
+        for origin in origins
         if _is_wanted(workspace, origin, options)
         # A page without its file is read by the next run anyway.
         and (origin.key not in pages or workspace.page_file(pages[origin.key]).exists())
@@ -108,8 +112,30 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_unknown_origins(
+    workspace: Workspace, origins: Sequence[PageOrigin], options: argparse.Namespace
+) -> None:
+    """Make sure that version and model exist, if any pages were read with them or not."""
+    settings = workspace.settings
+    if options.model:
+        models = {origin.model for origin in origins if origin.model}
+        prices = settings.pricing.batch_usd_per_million_tokens
+        refuse_others("model", [options.model], models | {settings.model.name, *prices})
+    if options.prompt_version:
+        files = settings.prompt.registry_dir.glob(f"*/*{TEMPLATE_SUFFIX}")
+        prompts = {f"{file.parent.name}/{file.name}" for file in files}
+        prompts |= {origin.prompt for origin in origins}
+        names = {prompt.removesuffix(TEMPLATE_SUFFIX) for prompt in prompts}
+        versions = names | {name.rpartition("/")[2] for name in names}
+        refuse_others("prompt version", [_version(options)], versions)
+
+
+def _version(options: argparse.Namespace) -> str:
+    return (options.prompt_version or "").removesuffix(TEMPLATE_SUFFIX)
+
+
 def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Namespace) -> bool:
-    version = (options.prompt_version or "").removesuffix(".jinja")
+    version = _version(options)
     names = (origin.prompt_version, origin.prompt.removesuffix(".jinja"))
     return (
         origin.key in selection_of(options)

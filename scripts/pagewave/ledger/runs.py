@@ -192,6 +192,13 @@ class Runs(Shelf):
         )
         return [row[0] for row in rows]
 
+    def known_keys(self) -> list[str]:
+        """Keys of all pages that were ever to be read, were sent, or failed."""
+        rows = self._connection.query(
+            "SELECT key FROM run_page UNION SELECT key FROM record UNION SELECT key FROM failure"
+        )
+        return [row[0] for row in rows]
+
     def rebuilds(self) -> dict[str, int]:
         """Pages to be read again and not yet written: key to the last batch that does not count."""
         return {

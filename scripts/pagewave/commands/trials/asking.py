@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pagewave.answers.result_line import Answer, Failure, parse_line
 from pagewave.answers.scores import PageScore, score, truth_of
+from pagewave.commands.selection import page_named
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
@@ -56,7 +57,7 @@ class Reply:
 
 def question(workspace: Workspace, key: str) -> Question:
     """What to ask for a page; raises DataError when there is no such page or no image."""
-    page = workspace.dataset.page(key)
+    page = page_named(workspace.dataset, key)
     context = context_of(workspace, page)
     image, facts = workspace.images.inspect(page)
     request = build_request(page, workspace.prompt, context.text, workspace.settings, image, facts)

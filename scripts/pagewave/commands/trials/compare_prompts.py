@@ -18,6 +18,7 @@ from rich.table import Table
 from pagewave.answers.intervals import MIN_PAGES, SEED, Interval
 from pagewave.answers.scores import FACTS
 from pagewave.commands.command import command_parser, find_place, positive, print_json, run_command
+from pagewave.commands.selection import page_named
 from pagewave.commands.trials.comparison import (
     Pair,
     Reading,
@@ -136,7 +137,7 @@ def _load(settings: Settings, template: str) -> Prompt:
 def _pages(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
     """The pages to compare, each once."""
     if options.pages:
-        return [workspace.dataset.page(key) for key in dict.fromkeys(options.pages)]
+        return [page_named(workspace.dataset, key) for key in dict.fromkeys(options.pages)]
     pages = sample(workspace, options.sample, options.seed)
     if len(pages) < options.sample:
         print(f"pagewave: the data set has only {len(pages)} pages.", file=sys.stderr)
