@@ -21,6 +21,7 @@ from types import ModuleType
 import jinja2
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import SandboxedEnvironment
 
 from pagewave.errors import ConfigError
 from pagewave.page_model import PageModel
@@ -149,7 +150,8 @@ def _compile_again(source: str) -> jinja2.Template:
 
 
 def _compile(path: Path, source: str) -> jinja2.Template:
-    environment = jinja2.Environment(
+    # A template may come out of somebody else's ledger: it may read what it is given, and no more.
+    environment = SandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # the prompt is plain text, not HTML
         trim_blocks=True,
