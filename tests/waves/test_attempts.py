@@ -1,5 +1,7 @@
 """What a batch brought, as the ledger keeps it: above all what each attempt cost."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ import pytest
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
+from pagewave.ledger import LogRow
+from pagewave.tracking.rows import braintrust_row
 
 BOOK = {"Elm/1850": 1}
 COUNTS = "token-counts:prompt=1000,output=100,thoughts=900,cached=500"
@@ -68,3 +72,33 @@ def test_a_model_without_a_price_costs_nobody_knows_what(
     quiet_server.set_faults([COUNTS])
     reading.run()
     assert reading.query(ROWS) == [(1, 1000, 100, 900, 500, None)]
+
+
+def test_an_attempt_keeps_the_services_finish_reason_and_a_failure_our_error_type(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    faults = ["max-tokens:times=1", "invalid-schema:skip=1,times=1", "recitation:skip=2,times=1"]
+    reading = Reading(tmp_path, quiet_server, BOOK, execution={"max_retries": 5})
+    quiet_server.set_faults(faults)
+    reading.run()
+    rows = reading.query(
+        "SELECT a.finish_reason, f.error_type FROM attempt a LEFT JOIN failure f"
+        " ON f.batch_id = a.batch_id AND f.key = a.key ORDER BY a.id"
+    )
+    assert rows == [
+        ("MAX_TOKENS", "Truncated"),
+        ("STOP", "ValidationError"),
+        ("RECITATION", "Recitation"),
+        ("STOP", None),
+    ]
+    told = [row["metadata"] for row in map(braintrust_row, logged(reading))]
+    assert [(each["finish_reason"], each["error_type"]) for each in told] == rows
+    # An older ledger has our error type in its place.
+    with closing(sqlite3.connect(tmp_path / "state/ledger.sqlite")) as db, db:
+        db.execute("UPDATE attempt SET finish_reason = 'Truncated' WHERE number = 1")
+    assert braintrust_row(logged(reading)[0])["metadata"]["finish_reason"] == "MAX_TOKENS"
+
+
+def logged(reading: Reading) -> list[LogRow]:
+    """All that is known of each attempt at the one page."""
+    return reading.session.ledger.outbox.attempts_of(reading.key("Elm/1850", 1))

@@ -166,6 +166,15 @@ def text_of(line: bytes) -> str | None:
         return None
 
 
+def finish_reason_of(line: bytes) -> str | None:
+    """Why the model stopped, in the service's word; None where the line does not say so."""
+    try:
+        said = get(_candidate(_response(_entry(line))), "finishReason")
+    except _Refused:
+        return None
+    return storable(str(said)).upper() if said else None
+
+
 def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     """Understand one line; never raises for what the service or the model wrote.
 

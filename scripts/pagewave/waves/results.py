@@ -15,6 +15,7 @@ from pagewave.answers.result_line import (
     Answer,
     Failure,
     Usage,
+    finish_reason_of,
     key_of,
     parse_line,
 )
@@ -88,9 +89,8 @@ def parse_results(
         else:
             if result.inferred:
                 usage = result.usage or NO_USAGE
-                attempts.append(
-                    _attempt(workspace.settings, batch, record, None, usage, result.error_type)
-                )
+                reason = finish_reason_of((result.raw_json or "").encode())
+                attempts.append(_attempt(workspace.settings, batch, record, None, usage, reason))
             failures.append(
                 FailureRow(
                     key=record.key,
