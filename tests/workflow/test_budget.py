@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from helpers.command_calls import said
-from helpers.library import Library
+from helpers.library import REPO, Library
 from pagewave.errors import BudgetReached
 from pagewave.ledger import UNKNOWN, Ledger, Record
 
@@ -117,6 +117,25 @@ def test_what_a_crash_left_in_flight_is_counted_and_collected(tmp_path: Path) ->
         assert statuses(library)[0] == "collected"
         assert "execution.max_cost_usd_total is" in output
         assert spent(library) <= limit
+
+
+def test_the_readmes_limit_holds_over_runs_that_are_killed_and_begun_again(tmp_path: Path) -> None:
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    assert (
+        "never spend more than 20 USD | `--config 'execution={max_cost_usd_total: 20}'`" in readme
+    )
+    faults = ["token-counts:prompt=1000,output=400"]
+    price, limit = (1000 * 0.15 + 400 * 1.25) / 1e6, 0.006
+    with Library(tmp_path, {ELM: 12}, embedded={"faults": faults}, model=SHORT_ANSWERS) as library:
+        option = ("--config", f"execution={{max_cost_usd_total: {limit}}}")
+        for _ in range(2):
+            library.crash("page-written:2", *option)
+        library.run(*option, code=8)
+        counted = len(library.events("inference")) * price
+        assert counted == pytest.approx(spent(library))
+        assert counted <= limit < counted + held_for_a_page(library)
+        # Each of three runs with a budget of its own would have had room for more.
+        assert len(library.ledger("SELECT id FROM run")) == 3
 
 
 def test_a_job_of_its_own_ends_with_the_same_code(tmp_path: Path) -> None:
