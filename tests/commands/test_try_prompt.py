@@ -256,5 +256,14 @@ def test_the_call_is_logged_to_braintrust_if_that_is_there(tmp_path: Path, is_up
     for row in server.rows.values():
         assert "Read after: nothing" in json.dumps(row["output"])
         assert row["metrics"]["prompt_tokens"] > 0
+        # As the rows of batches: which page, which prompt, which version.
+        told = row["metadata"]
+        assert (told["state"], told["school"], told["year"], told["page"]) == (
+            *("Ohio", "Elm School", 1850, 1),
+        )
+        assert row["input"]["page_id"] == PAGE.format(1)
+        assert (told["prompt_name"], told["prompt_version"]) == ("page_ocr", "v1.1")
+        assert told["prompt_template"] == "v1.1.jinja"
+        assert told["finish_reason"] == "STOP"
         assert server.key not in json.dumps(row)
         assert "base64" not in json.dumps(row)

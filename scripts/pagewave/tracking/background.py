@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pagewave.command_line import script
 from pagewave.config.keys import Secrets
@@ -79,6 +81,26 @@ class BackgroundDelivery:
     def summary(self) -> list[str]:
         """What became of the rows, for the end of a run."""
         return outbox_summary(self._ledger, self._delivery.delivered)
+
+
+def keeps_rows(settings: Tracking, secrets: Secrets) -> bool:
+    """Are rows noted for what is read now: to be sent at once, or once there is a key?"""
+    return settings.keep_rows or why_off(secrets) is None
+
+
+@contextmanager
+def delivering(
+    settings: Tracking, secrets: Secrets, ledger: Ledger, stop: threading.Event
+) -> Iterator[None]:
+    """Deliver rows beside what happens inside, as a run does; says at its end what is left."""
+    delivery = start_delivery(settings, secrets, ledger)
+    try:
+        yield
+    finally:
+        if delivery:
+            delivery.finish(settings.wait_at_end_seconds, stop)
+            for line in delivery.summary():
+                log.info("%s", line)
 
 
 def start_delivery(

@@ -5,13 +5,15 @@ goes into the ledger.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pagewave.answers.result_line import Answer, Failure, parse_line
+from pagewave.answers.result_line import Answer, Failure, finish_reason_of, parse_line
 from pagewave.answers.scores import PageScore, score, truth_of
 from pagewave.commands.selection import page_named
 from pagewave.commands.trials.context import Context, context_of
@@ -21,14 +23,20 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteFile, UploadFailed
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, upload
+from pagewave.ledger import LogRow
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.prompts.costs import interactive_usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
-from pagewave.tracking import flush_interactive, wrap_interactive
+from pagewave.tracking.cleaning import cleaned
+from pagewave.tracking.rows import braintrust_row
+from pagewave.tracking.service import Braintrust, why_off
 from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
+
+LOG_SECONDS = 5.0
+"""For which Braintrust may be silent: somebody waits."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,15 @@ class Reply:
 
     `usd` is the interactive price of the tokens, None where the model has none; it is what Gemini
     would take also where the embedded engine answered. `seconds` passed until the answer was there.
-    `score` is None where nobody knows the truth, or the answer is none.
+    `score` is None where nobody knows the truth, or the answer is none. `row` is what Braintrust is
+    told, as of an attempt in a batch.
     """
 
     result: Answer | Failure
     usd: float | None
     seconds: float
     score: PageScore | None
+    row: LogRow
 
 
 def question(workspace: Workspace, key: str) -> Question:
@@ -92,7 +102,63 @@ def ask(session: Session, asked: Question, truth_dir: Path) -> Reply:
     if truth and isinstance(result, Answer):
         courses = json.loads(result.page_json).get("courses") or []
         found = score(asked.page.name, truth, result.page.text(), courses)
-    return Reply(result, _usd(session.settings, result), seconds, found)
+    price = _usd(session.settings, result)
+    row = _row(session, asked, result, line, config, seconds, price)
+    return Reply(result, price, seconds, found, row)
+
+
+def _row(
+    session: Session,
+    asked: Question,
+    result: Answer | Failure,
+    line: bytes,
+    config: dict[str, Any],
+    seconds: float,
+    price: float | None,
+) -> LogRow:
+    """What there is to log of an answer that just came."""
+    now, usage, request = time.time(), result.usage, asked.request
+    good, failed = (result, None) if isinstance(result, Answer) else (None, result)
+    prompt, settings = session.prompt, session.settings
+    name = f"{settings.batch.display_name_prefix}-try-{secrets.token_hex(8)}"
+    return LogRow(
+        id=0,
+        batch_id=0,
+        key=asked.page.key,
+        display_name=name,
+        batch_name=None,
+        engine=session.engine,
+        model=settings.model.name,
+        run_id="try_prompt",
+        lane=0,
+        wave=0,
+        sent_at=now - seconds,
+        answered_at=now,
+        prompt_name=prompt.name,
+        template_file=prompt.template_file,
+        template=prompt.source,
+        prompt_sha256=prompt.sha256,
+        attempt_number=1,
+        fingerprint=request.fingerprint,
+        previous_context=request.previous_context,
+        generation_config=json.dumps(config),
+        image=str(request.image),
+        image_sha256=request.facts.sha256,
+        page=good.page_json if good else None,
+        finish_reason=finish_reason_of(line),
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        thoughts_tokens=usage.thoughts_tokens if usage else None,
+        cached_tokens=usage.cached_tokens if usage else None,
+        usd=price if session.engine == "gemini" else 0.0,
+        error_type=failed.error_type if failed else None,
+        error_message=failed.message if failed else None,
+        traceback=failed.traceback if failed else None,
+        raw_text=failed.raw_text if failed else None,
+        raw_json=failed.raw_json if failed else None,
+        flags=json.dumps([f"{flag.what}: {flag.message}" for flag in good.flags] if good else []),
+        lines=(line,),
+    )
 
 
 def _upload(session: Session, request: Request) -> RemoteFile:
@@ -113,11 +179,17 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
 
 
 @contextmanager
-def logged_to_braintrust(secrets: Secrets) -> Iterator[None]:
-    """Have Braintrust's wrapper log the calls inside; a line says so, or why not."""
-    wrapped = wrap_interactive(secrets)
+def logged_to_braintrust(keys: Secrets) -> Iterator[list[LogRow]]:
+    """Log the rows that are put into the list, in the end; a line says so, or why not."""
+    rows: list[LogRow] = []
     try:
-        yield
+        yield rows
     finally:
-        if wrapped and flush_interactive():
-            log.info("logged to Braintrust")
+        if reason := why_off(keys):
+            log.warning("%s", reason)
+        elif rows:
+            try:
+                Braintrust(keys, LOG_SECONDS).send([cleaned(braintrust_row(row)) for row in rows])
+                log.info("logged to Braintrust")
+            except Exception as error:  # a log must not cost anybody an answer
+                log.warning("this call was not logged to Braintrust: %s", cleaned(str(error)))

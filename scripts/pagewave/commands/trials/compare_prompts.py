@@ -46,6 +46,7 @@ from pagewave.pages.dataset import Page, scan
 from pagewave.plan.forecast import WaveForecast
 from pagewave.plan.outdated import edited_prompts
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
+from pagewave.tracking.background import delivering, keeps_rows
 from pagewave.wording import count
 from pagewave.workspace import Workspace
 
@@ -105,7 +106,8 @@ def _compare(options: argparse.Namespace) -> int:
                 return NOT_ALL
             run_id = new_run_id()
             ledger.start_writing()
-            with serving(session):
+            ledger.answers.keeps_log_rows = keeps_rows(settings.tracking, secrets)
+            with serving(session), delivering(settings.tracking, secrets, ledger, session.stop):
                 read(session, sides, run_id)
         pairs = make_pairs(session, sides, run_id, options.truth)
         paid = ledger.spending.of_run(run_id) if run_id else 0.0

@@ -68,11 +68,12 @@ def _try(options: argparse.Namespace) -> int:
         # No file is there: a ledger in memory.
         session = open_session(settings, scan(settings), Ledger.peek(paths.ledger))
         questions = [question(session, key) for key in options.page]
-        with serving(session), logged_to_braintrust(load_secrets(Path.cwd())):
+        with serving(session), logged_to_braintrust(load_secrets(Path.cwd())) as rows:
             for asked in questions:
                 if not options.json:
                     _show_question(console, session, asked)
                 reply = ask(session, asked, options.truth)
+                rows.append(reply.row)
                 good = good and isinstance(reply.result, Answer)
                 if options.json:
                     reports.append(_report(session, asked, reply))
