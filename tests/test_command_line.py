@@ -103,6 +103,22 @@ def test_a_command_is_found_from_every_folder(
     assert script("flags").startswith("python ")
 
 
+def test_a_run_of_another_folder_prints_commands_that_go_there(tmp_path: Path) -> None:
+    project = tmp_path / "a project"
+    project.mkdir()
+    faults = {"faults": ["blocked"]}
+    with Library(project, {"Ohio/Elm/1850": 1}, embedded=faults) as library:
+        library.configure(execution={"max_retries": 1})
+        # As it would be called from beside the project: its configuration is found from here.
+        library.root = tmp_path
+        (tmp_path / "config.yaml").write_bytes((project / "config.yaml").read_bytes())
+        output = library.run("--directory", "a project", code=1)
+        clear, analyze = printed(output)
+        assert clear.startswith(f"cd '{project}' && ")
+        assert "1 page cleared" in paste(clear, tmp_path)
+        assert "0 of them not cleared" in paste(analyze, Path("/"))
+
+
 def texts_of(path: Path) -> list[str]:
     """The texts in a module that are no docstrings, and no examples of `--help`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

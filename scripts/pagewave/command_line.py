@@ -67,7 +67,9 @@ def script(name: str, *arguments: str, config: Sequence[str] = ()) -> str:
 
 def module(name: str, *arguments: str) -> str:
     """A module as a program, such as `python -m pagewave.embedded`."""
-    return _typed([_program("python"), "-m", name, *arguments])
+    # Not every environment has this very pagewave installed.
+    found = f"PYTHONPATH={shlex.quote(str(SCRIPTS))} " if len(_places) > 1 else ""
+    return _typed([_program("python"), "-m", name, *arguments], found)
 
 
 def snakemake(
@@ -99,10 +101,10 @@ def again() -> str:
     return shlex.join([_program("snakemake"), *sys.argv[1:]])
 
 
-def _typed(words: Sequence[str]) -> str:
+def _typed(words: Sequence[str], before: str = "") -> str:
     folder = _places[-1].folder
     there = f"cd {shlex.quote(str(folder))} && " if folder else ""
-    return there + shlex.join(words)
+    return there + before + shlex.join(words)
 
 
 def _is_here() -> bool:
