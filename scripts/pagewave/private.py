@@ -24,7 +24,7 @@ def keep_private(folder: Path, access: Access, shared: bool = False) -> None:
             name of a file of ours is kept private, and the folder stays open.
     """
     for path in [*([] if shared else [folder]), *_inside(folder, shared)]:
-        with suppress(OSError):
+        with suppress(OSError):  # gone by now, or on a disk without permissions
             found = path.lstat()
             if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid():
                 continue
@@ -51,4 +51,5 @@ def _inside(folder: Path, shared: bool) -> Iterator[Path]:
         if shared:
             yield path
         if path.is_dir() and not path.is_symlink():
-            yield from path.rglob("*")
+            for here, folders, files in os.walk(path):  # passes over what vanishes meanwhile
+                yield from (Path(here, name) for name in [*folders, *files])
