@@ -29,8 +29,9 @@ rule book:
     input:
         needs_of_book,
     output:
-        book=f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json",
-        text=f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt",
+        # `update`: the old files stay until the new ones are there.
+        book=update(f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json"),
+        text=update(f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt"),
     # As for pages: all that are ready start at once.
     threads: threads_of_book
     resources:
