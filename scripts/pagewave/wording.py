@@ -43,3 +43,13 @@ def command_to_clear(selection: Sequence[str] = (), config: Sequence[str] = ()) 
         config: the arguments that name the configuration, if any: `--configfile FILE`.
     """
     return shlex.join(["python", "scripts/clear_failure_counts.py", *config, *selection])
+
+
+def command_to_correct(arguments: Sequence[str] = (), config: Sequence[str] = ()) -> str:
+    """The command that shows or discards what people corrected, as it is typed into a shell.
+
+    Args:
+        arguments: such as `--discard KEY`; none: list all.
+        config: the arguments that name the configuration, if any: `--configfile FILE`.
+    """
+    return shlex.join(["python", "scripts/corrections.py", *config, *arguments])

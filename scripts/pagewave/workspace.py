@@ -4,6 +4,7 @@ Settings, data set, ledger, prompt and images, and what follows from all of them
 page, which pages are dead letters, what the page before says. `gemini/session.py` adds the client.
 """
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +13,13 @@ from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger
 from pagewave.page_model import PageModel
+from pagewave.pages.corrections import Corrections
 from pagewave.pages.dataset import Book, Dataset, Page
+from pagewave.pages.json_files import json_text, problem_of
 from pagewave.pages.prepared import PreparedImages
 from pagewave.prompts.registry import Prompt, load_prompt
 from pagewave.prompts.request import Request, build_request
-from pagewave.wording import count
+from pagewave.wording import command_to_correct, count
 
 JOBS = "jobs"
 """The folder, beside a run's manifests, of what a head and its jobs on other machines hand over."""
@@ -52,6 +55,11 @@ class Workspace:
         """What is sent for each page."""
         return PreparedImages(self.settings)
 
+    @cached_property
+    def corrections(self) -> Corrections:
+        """What people changed in page files."""
+        return Corrections(self.settings.paths, self.ledger)
+
     @property
     def engine(self) -> str:
         """`embedded` or `gemini`."""
@@ -61,7 +69,7 @@ class Workspace:
 
     def page_file(self, page: Page) -> Path:
         """Where a page's answer is written."""
-        return self.settings.paths.output_dir / page.book_id / f"{page.stem}.json"
+        return self.corrections.page_file(page)
 
     def book_files(self, book: Book) -> list[Path]:
         """The files that are written for a book."""
@@ -78,18 +86,25 @@ class Workspace:
     # Pages
 
     def read_page(self, page: Page) -> PageModel:
-        """The answer in a page's file.
+        """What a page's file says; while that is not there, its correction, if it has one.
 
         Raises:
-            DataError: there is none, or it is not what the prompt's page model says.
+            DataError: there is neither, or it is not what the prompt's page model says.
         """
         path = self.page_file(page)
         try:
-            return self.prompt.page_model.model_validate_json(path.read_bytes())
-        except (OSError, ValueError) as error:
+            content = path.read_bytes()
+        except OSError as error:
+            correction = self.corrections.of(page)
+            if correction is None:
+                raise DataError(f"{path}: this page's answer can't be read ({error}).") from error
+            path, content = self.corrections.file(page), json.dumps(correction.page).encode()
+        try:
+            return self.prompt.page_model.model_validate_json(json_text(content))
+        except ValueError as error:
             raise DataError(
-                f"{path}: this page's answer can't be read ({error}). Delete the file, and the "
-                "same command makes it again, from the stored answer if there is one."
+                f"{path}, {problem_of(error)}. The file stays as it is: put it in order there, or "
+                f"have what was read put back: {command_to_correct(['--discard', page.key])}"
             ) from error
 
     def page_text(self, attempt_id: int) -> str:
@@ -163,5 +178,7 @@ class Workspace:
         limits = self.settings.execution
         failures = self.ledger.failures.count(page.key, self.engine)
         if not failures.are_too_many(limits.max_retries, limits.max_batch_failures):
+            return False
+        if self.corrections.file(page).exists():
             return False
         return self.ledger.files.answer(page.key) is not None or not self.page_file(page).exists()

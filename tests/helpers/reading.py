@@ -73,6 +73,7 @@ class Reading:
             "books_dir": root / "results/books",
             "state_dir": root / "state",
             "logs_dir": root / "logs",
+            "corrections_dir": root / "corrections",
         }
         paths = {name: str(folder) for name, folder in folders.items()}
         self.library.configure(paths=paths, **QUICK)

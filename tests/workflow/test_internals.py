@@ -374,6 +374,7 @@ def test_what_snakemake_no_longer_has_is_named_and_how_to_install_one_that_has()
         (internals.sends_jobs_away, (), "workflow.non_local_exec"),
         (internals.is_verbose, (), "workflow.output_settings"),
         (internals.make_again, (["a"],), "workflow.dag.forcefiles"),
+        (internals.before_deleting, (print,), "workflow.delete_output"),
         (internals.set_default_resource, ("gemini_batches", 1), "workflow.global_resources"),
         (internals.resource, ("gemini_batches",), "workflow.global_resources"),
         (internals.add_threads, (1,), "workflow.scheduler and the pool"),

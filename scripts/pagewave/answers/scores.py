@@ -192,7 +192,7 @@ def totals(scores: Sequence[PageScore]) -> dict[str, float]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8-sig"))
     return loaded
 
 

@@ -36,6 +36,10 @@ class Paths(Section):
         description="Images made from scans that can't be sent as they are. Deleting them costs "
         "nothing but time.",
     )
+    corrections_dir: ConfigPath = Field(
+        default=Path("corrections"),
+        description="What people corrected in page files: it overrides what was read. Keep it.",
+    )
     logs_dir: ConfigPath = Field(default=Path("logs"), description="Log files.")
     state_dir: ConfigPath = Field(
         default=Path("state"),

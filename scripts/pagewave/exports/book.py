@@ -42,6 +42,8 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
             {
                 **_place(page),
                 "provenance": known.provenance,
+                "corrected": known.correction is not None and not known.reason,
+                **((not known.reason and known.correction) or {}),
                 "page": answer.model_dump(mode="json"),
             }
         )

@@ -23,6 +23,7 @@ from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedF
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
 from pagewave.ledger.history import BatchHistory, History, WaveHistory
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
+from pagewave.ledger.page_files import PageFiles, WrittenFile
 from pagewave.ledger.runs import (
     COMPARISON_MARK,
     MemberOutcome,
@@ -77,6 +78,7 @@ __all__ = [
     "RunRow",
     "UsedTemplate",
     "WaveHistory",
+    "WrittenFile",
     "explained",
     "refuse_network",
 ]
@@ -95,6 +97,7 @@ class Ledger(Connection):
         self.answers = Answers(self)
         self.failures = Failures(self)
         self.files = Files(self)
+        self.page_files = PageFiles(self)
         self.outbox = Outbox(self)
         self.spending = Spending(self)
         self.history = History(self)

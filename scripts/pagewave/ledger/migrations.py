@@ -305,7 +305,25 @@ CREATE VIEW batch_totals AS
 
 SCHEMA = TABLES + VIEWS_OF_PREFECT + BATCH_TOTALS
 
-STEPS: list[str] = []
+NOTHING = ""
+
+# What files held when they were written, by page key or as `{book id}/book.json`: another hash
+# means that a person changed them. And what a person made of a page: the correction itself is a
+# file, from which its row follows.
+WHAT_A_PERSON_WROTE = """
+CREATE TABLE written_file (
+    name TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE correction (
+    key TEXT PRIMARY KEY,
+    page TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+STEPS: list[str] = [NOTHING, WHAT_A_PERSON_WROTE]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

@@ -254,6 +254,9 @@ class Forecast:
                         on_their_way.add(key)
                     break
                 free.add(key)
+                if workspace.corrections.file(page).exists():
+                    context = workspace.read_page(page).context()
+                    continue
                 stored = workspace.ledger.answers.page(answer)
                 context = workspace.prompt.page_model.model_validate_json(stored).context()
         return free, on_their_way

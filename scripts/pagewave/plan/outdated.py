@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pagewave.config.settings import Settings
+from pagewave.errors import DataError
 from pagewave.ledger import Ledger, UsedTemplate
 from pagewave.pages.dataset import Page, split_key
 from pagewave.plan.estimates import estimator
@@ -77,6 +78,35 @@ def is_outdated(workspace: Workspace, origin: PageOrigin) -> bool:
     """Was the page read with another prompt or model than the configuration names?"""
     other_model = origin.model not in (None, workspace.settings.model.name)
     return other_model or origin.prompt_sha256 != workspace.prompt.sha256
+
+
+def behind_corrections(workspace: Workspace, corrected: Collection[Page]) -> list[Page]:
+    """Pages that were told something else of the page before than it says since its correction.
+
+    Pages that are corrected themselves are not among them: their files would stay the same.
+    """
+    corrected, dataset = set(corrected), workspace.dataset
+    before = {page: dataset.previous(page) for page in dataset.pages} if corrected else {}
+    return [
+        page
+        for page, previous in before.items()
+        if previous in corrected and page not in corrected and _is_told_otherwise(workspace, page)
+    ]
+
+
+def _is_told_otherwise(workspace: Workspace, page: Page) -> bool:
+    """Would the page's prompt say something else of the page before than it did?"""
+    attempt = workspace.ledger.page_files.question(page.key)
+    if attempt is None or not workspace.page_file(page).exists():
+        return False  # not read yet, or by a person
+    try:
+        context = workspace.previous_context(page)
+        if context == attempt.previous_context:
+            return False
+        # Of answers that a lost ledger had, it is not known what they were told.
+        return workspace.request_after(page, context).fingerprint != attempt.fingerprint
+    except DataError:  # others tell of it
+        return False
 
 
 def reading_again(workspace: Workspace, pages: Collection[Page]) -> WaveForecast:

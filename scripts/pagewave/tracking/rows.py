@@ -52,6 +52,7 @@ def braintrust_row(row: LogRow) -> Row:
             "generation_config": json.loads(row.generation_config),
         },
         "output": None if row.page is None else json.loads(row.page),
+        "expected": None if row.corrected is None else json.loads(row.corrected),
         "error": f"{row.error_type}: {row.error_message}" if failed else None,
         "metadata": _metadata(row, failed),
         "metrics": _metrics(row, answered_at, failed),

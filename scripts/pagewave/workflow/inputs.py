@@ -18,6 +18,8 @@ from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
+from pagewave.workflow.corrections import files_behind, refuse_unreadable
+from pagewave.workflow.corrections import notices as notices_of_corrections
 from pagewave.workflow.messages import notices
 from pagewave.workspace import Workspace
 
@@ -79,9 +81,16 @@ class Plan:
             exit_on_error(
                 lambda: refuse_broken(workspace.images, workspace.dataset, self._wanted_pages)
             )
-            for notice in notices(self.workspace, self.wanted, self.command()):
+            found = exit_on_error(lambda: workspace.corrections.look(list(workspace.dataset.pages)))
+            exit_on_error(lambda: refuse_unreadable(workspace, found, self.wanted))
+            said = notices(self.workspace, self.wanted, self.command())
+            said += exit_on_error(
+                lambda: notices_of_corrections(workspace, found, self.wanted, self.command())
+            )
+            for notice in said:
                 print(f"pagewave: {notice}", file=sys.stderr)
-            self._make_again(self._files_behind(self.wanted.keys) | self.manifests_to_make)
+            again = self._files_behind(self.wanted.keys) | self.manifests_to_make
+            self._make_again(again | files_behind(workspace, found))
             in_flight = (
                 {}
                 if workspace.settings.execution.wait
@@ -173,7 +182,8 @@ class Plan:
         """Is the page's answer there, and not to be read again by this run?"""
         if page.key in self.schedule or page.key in self._blocked:
             return False
-        return self.workspace.page_file(page).exists()
+        corrections = self.workspace.corrections
+        return corrections.page_file(page).exists() or corrections.file(page).exists()
 
     def why_again(self, page: Page) -> str:
         """Why a page that has an answer is read again, in brackets; else nothing."""

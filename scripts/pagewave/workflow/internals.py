@@ -150,6 +150,25 @@ def is_verbose(workflow: Any) -> bool:
     return bool(workflow.output_settings.verbose)
 
 
+@_uses("workflow.delete_output")
+def before_deleting(workflow: Any, call: Callable[[], object]) -> None:
+    """Call this before `--delete-all-output` deletes anything; not where it only looks (`-n`).
+
+    Touches `workflow.delete_output`, which Snakemake's API calls: no hook runs there, and nothing
+    says that outputs are to be deleted. If it is gone: no run begins.
+    """
+    delete = workflow.delete_output
+
+    @wraps(delete)
+    def keep_then_delete(*arguments: Any, **options: Any) -> Any:
+        only_temp, dryrun = (*arguments, False, False)[:2]
+        if not (options.get("only_temp", only_temp) or options.get("dryrun", dryrun)):
+            call()
+        return delete(*arguments, **options)
+
+    workflow.delete_output = keep_then_delete
+
+
 # What is made
 
 

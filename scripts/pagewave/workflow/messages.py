@@ -39,6 +39,9 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
         for origin in pages_on_file(workspace.ledger)
         if origin.key in settled and is_outdated(workspace, origin)
     ]
+    if outdated:  # the files of corrected pages would stay the same
+        corrected = {page.key for page in workspace.corrections.corrected([*settled.values()])}
+        outdated = [origin for origin in outdated if origin.key not in corrected]
     if outdated:
         counts = Counter(origin.made_with for origin in outdated)
         made_with = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))

@@ -40,6 +40,7 @@ from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import left_for_next_run
 from pagewave.waves.recover import clear_up, recover
 from pagewave.wording import count
+from pagewave.workflow.corrections import keep_before_deleting, take_in
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.jobs import Jobs
 from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, spending_lines
@@ -118,6 +119,7 @@ class Run(Jobs):
         self.stopper.install()
         try:
             recover(self.session)
+            take_in(self.session)
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
         self.session.ledger.runs.start(
@@ -138,6 +140,11 @@ class Run(Jobs):
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
+
+    def keep_before_deleting(self) -> None:
+        """Before Snakemake deletes all outputs: keep what people wrote into them."""
+        log_to_terminal()
+        keep_before_deleting(self.session)
 
     def _say_the_start(self) -> None:
         pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()

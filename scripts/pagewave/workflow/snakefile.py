@@ -55,6 +55,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
             make_again=lambda files: internals.make_again(workflow, files),
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
         )
+        internals.before_deleting(workflow, lambda: exit_on_error(run.keep_before_deleting))
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
         atexit.register(lambda: _end_dry_run(run) if internals.is_dry_run(workflow) else None)
         return run
