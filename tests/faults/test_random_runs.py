@@ -1,4 +1,4 @@
-"""Random books, faults, crashes and forced rebuilds: nothing lost, nothing paid twice.
+"""Random books, faults, crashes and forced rebuilds, corrections: nothing lost, nothing paid twice.
 
 In each run of the tests a sample of 40 cases, and 2 with the real command: each commit draws
 others, and pytest's first lines say how to draw them again. The campaign of 2,000 and 10 cases is
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, seed, settings
@@ -22,6 +23,7 @@ from helpers.accounts import (
     problems_of_pages,
 )
 from helpers.embedded_process import EmbeddedProcess
+from helpers.hand_edits import WORD, edit, on_file
 from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
 from helpers.random_cases import Case, cases, seed_of_commit
@@ -86,7 +88,9 @@ def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
     log = server.state_dir / "log.jsonl"
     start = log.stat().st_size
     server.set_faults(case.faults)
+    edited: dict[str, Any] = {}
     for step in case.steps:
+        edit_page(player.library, step.edit, edited)
         player.play(command_of(step.force, root.name), step.crash_at)
     for number in range(RUNS_IN_TROUBLE + RUNS_IN_PEACE):
         if number == RUNS_IN_TROUBLE:
@@ -99,7 +103,8 @@ def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
     events = events_of(log, start)
     assert not pending
     assert problems_of_pages(player.library, unread, goes_on(case)) == []
-    assert problems_of_accounts(player.library, events, player.forced, unread) == []
+    assert problems_of_accounts(player.library, events, player.forced, unread, edited) == []
+    assert {key: on_file(player.library, key) for key in edited} == edited
     assert problems_of_leftovers(player.library, events) == []
     shutil.rmtree(root)
 
@@ -120,7 +125,9 @@ def play_really(root: Path, case: Case) -> None:
     forced: Counter[str] = Counter()
     with make_library(root, case) as library:
         library.configure(embedded={"faults": case.faults})
+        edited: dict[str, Any] = {}
         for step in case.steps:
+            edit_page(library, step.edit, edited)
             if step.crash_at:
                 library.environment[crash.VARIABLE] = step.crash_at
             run(library, *arguments_of(step.force, root.name))
@@ -141,9 +148,17 @@ def play_really(root: Path, case: Case) -> None:
         events = events_of(library.state / "embedded/log.jsonl")
         assert not pending
         assert problems_of_pages(library, unread, goes_on(case)) == []
-        assert problems_of_accounts(library, events, forced, unread) == []
+        assert problems_of_accounts(library, events, forced, unread, edited) == []
+        assert {key: on_file(library, key) for key in edited} == edited
         assert problems_of_leftovers(library, events) == []
     shutil.rmtree(root)
+
+
+def edit_page(library: Library, page: str, edited: dict[str, Any]) -> None:
+    """Correct a page by hand, if it was read by now; `edited` has what all of them are to say."""
+    key = f"{library.root.name}/{page}".replace("/", ":")
+    if page and library.page_file(key).exists():
+        edited[key] = edit(library, key, f"\n{WORD} {len(edited)}")
 
 
 def run(library: Library, *arguments: str) -> None:

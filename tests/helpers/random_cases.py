@@ -29,10 +29,12 @@ def seed_of_commit() -> int:
 
 @dataclass(frozen=True)
 class Step:
-    """One command: what it forces ("" nothing, "all", a book or a page), and where it dies."""
+    """One command: what it forces ("" nothing, "all", a book or a page), and where it dies; and the
+    page that is corrected by hand before it, if it has a file ("" none)."""
 
     force: str
     crash_at: str | None
+    edit: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
     )
     pages = [f"{book}/{page}" for book, numbers in books.items() for page in numbers]
     force = st.sampled_from(["", "", "", "all", *books, *pages])
-    steps = st.builds(Step, force, st.one_of(PLACES, PLACES, st.none()))
+    edit = st.sampled_from(["", "", "", *pages])
+    steps = st.builds(Step, force, st.one_of(PLACES, PLACES, st.none()), edit)
     return Case(
         books,
         batch_size_limit=draw(st.integers(1, 3)),
