@@ -27,6 +27,8 @@ ErrorType = Literal[
     "MissingResponse",
     "Recitation",
     "Repetition",
+    "ServiceRefused",
+    "ServiceTrouble",
     "TextOnBlank",
     "Truncated",
     "UploadFailed",

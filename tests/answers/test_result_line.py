@@ -184,10 +184,14 @@ def test_an_answer_that_reached_its_limit_counts_if_it_is_whole() -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        ({"code": 13, "message": "An internal error."}, r"error 13 \(INTERNAL\): An internal"),
-        ({"code": 14}, r"error 14 \(UNAVAILABLE\), without a message"),
-        ({"code": 429, "message": "Quota"}, r"error 429: Quota"),
-        ({"code": "13", "message": "x"}, r"error 13: x"),
+        ({"code": 3, "message": "An invalid argument."}, r"error 3 \(INVALID_ARGUMENT\): An inv"),
+        ({"code": 5, "message": "No such file"}, r"error 5 \(NOT_FOUND\): No such file"),
+        ({"code": 2}, r"error 2 \(UNKNOWN\), without a message"),
+        ({"code": 400, "message": "Bad"}, r"error 400 \(INVALID_ARGUMENT\): Bad"),
+        ({"code": "3", "message": "x"}, r"error 3 \(INVALID_ARGUMENT\): x"),
+        ({"code": 299, "message": "x"}, r"error 299: x"),
+        ({"code": True}, r"error True, without"),
+        ({"code": [14]}, r"error \[14\], without"),
         ({"message": "no code"}, r"without a code: no code"),
         ("just words", r"without a code: just words"),
     ],
@@ -200,8 +204,53 @@ def test_an_error_line(field: str, error: Any, said: str) -> None:
     assert re.search(said, failure.message), failure.message
 
 
-def test_what_a_cancelled_batch_had_not_read_is_not_the_records_fault() -> None:
-    failure = failed(parse(error={"code": 1}), "BatchCancelled")
+GONE = "You do not have permission to access the File abc or it may not exist."
+
+
+@pytest.mark.parametrize("field", ["error", "status"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *({"code": code} for code in (4, 8, 10, 13, 14)),
+        *({"code": code, "message": "Try again."} for code in ("4", "8", "10", "13", "14", 14.0)),
+        *({"code": code} for code in ("UNAVAILABLE", "unavailable", "google.rpc.Code.INTERNAL")),
+        *({"code": code, "message": "x"} for code in (408, 409, 429, 500, 502, 503, 504, 524)),
+        {"status": "RESOURCE_EXHAUSTED", "message": "without a code"},
+        {"code": 400, "status": "ABORTED"},
+        {"code": 7, "message": GONE},
+        {"code": "PERMISSION_DENIED", "message": "No access to files/abc."},
+        {"code": 7},
+        "UNAVAILABLE: The service is overloaded.",
+        "503 UNAVAILABLE.",
+        "14",
+    ],
+)
+def test_an_error_line_of_the_services_trouble(field: str, error: Any) -> None:
+    failure = failed(parse(**{field: error}), "ServiceTrouble")
+    assert failure.error_type in BATCH_ERROR_TYPES
+    assert failure.usage is None and not failure.inferred
+    assert failure.raw_json is not None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 16},
+        {"code": "UNAUTHENTICATED", "message": "Request had invalid credentials."},
+        {"code": 401, "message": "x"},
+        {"code": 7, "message": "Consumer 'api_key:1' has been suspended."},
+        {"code": 3, "message": "API key not valid. Please pass a valid API key."},
+        {"code": 9, "message": "User location is not supported for the API use."},
+    ],
+)
+def test_an_error_line_that_refuses_the_key_is_not_the_pages(error: Any) -> None:
+    failure = failed(parse(error=error), "ServiceRefused")
+    assert failure.error_type in BATCH_ERROR_TYPES
+
+
+@pytest.mark.parametrize("code", [1, "1", "CANCELLED", "canceled", 499])
+def test_what_a_cancelled_batch_had_not_read_is_not_the_records_fault(code: Any) -> None:
+    failure = failed(parse(error={"code": code}), "BatchCancelled")
     assert failure.error_type in BATCH_ERROR_TYPES
 
 
@@ -211,7 +260,7 @@ def test_a_status_that_says_all_is_well_is_no_error(status: Any) -> None:
 
 
 def test_an_error_beside_a_response_is_an_error() -> None:
-    failed(parse(response(PAGE_JSON), error={"code": 13}), "APIError")
+    failed(parse(response(PAGE_JSON), error={"code": 3}), "APIError")
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", 3])

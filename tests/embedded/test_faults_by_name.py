@@ -405,7 +405,7 @@ def test_record_error_is_counted_by_key_and_not_paid(
     assert server.stats()["inferences"] == before
     assert "response" in result_lines(client, run_batch(client, [RECORD], "again"))[0]
     [line] = read_with(server, client, "record-status")
-    assert line["status"]["code"] == 13
+    assert line["status"]["code"] == 3
 
 
 def test_keys_that_do_not_fit(server: EmbeddedProcess, client: genai.Client) -> None:

@@ -140,6 +140,7 @@ def test_an_image_that_is_kept_for_the_next_attempt_is_not_sent_again(
     )
     reading.run()
     reading.check()
+    assert reading.error_types() == {"ValidationError": 1, "ServiceTrouble": 1}
     assert reading.uploads().count(image_hash(reading, one)) == 1
     assert reading.uploads().count(image_hash(reading, other)) == 2
 

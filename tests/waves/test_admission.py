@@ -110,7 +110,7 @@ def test_batches_that_fail_are_sent_again_by_a_later_run_after_their_pause(
     reading.run()
     run_when_idle(reading, quiet_server)
     assert reading.error_types() == {"BatchFailed": 4}
-    assert "whole batches failed before, sent again from" in caplog.text
+    assert "failed before, not by themselves, and are sent again from" in caplog.text
     assert len(reading.creates()) == 2
     reading.library.configure(batch={"retry_pause_seconds": 0})
     for _ in range(4):

@@ -22,11 +22,14 @@ from pagewave.answers.loose_json import (
     object_in,
     storable,
 )
+from pagewave.answers.service_errors import code_name, error_type
 from pagewave.ledger import Flag
 from pagewave.page_model import PageModel
 
 ERROR_TYPES = frozenset(
     {
+        "ServiceTrouble",  # the service failed, not the record: the same may do well later
+        "ServiceRefused",  # the service refuses the key, or the account
         "BatchFailed",  # the whole batch failed
         "BatchExpired",  # the service did not get to it in time
         "BatchCancelled",  # cancelled, the whole batch or what of it had not been read yet
@@ -49,7 +52,10 @@ ERROR_TYPES = frozenset(
 """Why a record may have failed."""
 
 BATCH_ERROR_TYPES = frozenset(
-    {"BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"}
+    {
+        *("ServiceTrouble", "ServiceRefused"),
+        *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
+    }
 )
 """Failures before or outside of the reading of the record: they don't use up its attempts."""
 
@@ -65,26 +71,6 @@ BLOCKING_FINISH_REASONS = frozenset(
     }
 )
 RECITING_FINISH_REASONS = frozenset({"RECITATION", "IMAGE_RECITATION"})
-
-# google.rpc.Code, the numbers in error lines (googleapis/google/rpc/code.proto).
-RPC_CODES = {
-    1: "CANCELLED",
-    2: "UNKNOWN",
-    3: "INVALID_ARGUMENT",
-    4: "DEADLINE_EXCEEDED",
-    5: "NOT_FOUND",
-    6: "ALREADY_EXISTS",
-    7: "PERMISSION_DENIED",
-    8: "RESOURCE_EXHAUSTED",
-    9: "FAILED_PRECONDITION",
-    10: "ABORTED",
-    11: "OUT_OF_RANGE",
-    12: "UNIMPLEMENTED",
-    13: "INTERNAL",
-    14: "UNAVAILABLE",
-    15: "DATA_LOSS",
-    16: "UNAUTHENTICATED",
-}
 
 SHOWN_PROBLEMS = 5
 SHOWN_CHARS = 80
@@ -216,22 +202,21 @@ def _response(entry: Json) -> Json:
             code = error.get("code")
             # A status may say that all is well; zero, as everywhere in this format, is left out.
             if error and not (field == "status" and not code and response):
-                _raise_api_error(code, error.get("message"))
+                _raise_api_error(error, code, error.get("message"))
         elif error and not (field == "status" and response):
-            _raise_api_error(None, error)
+            _raise_api_error(error, None, error)
     if not isinstance(response, dict):
         raise _Refused("APIError", "The result line holds neither a response nor an error.")
     return response
 
 
-def _raise_api_error(code: object, message: object) -> NoReturn:
-    name = RPC_CODES.get(code) if isinstance(code, int) else None
+def _raise_api_error(error: object, code: object, message: object) -> NoReturn:
+    name = code_name(error)
     said = f"The service answered with error {'without a code' if code is None else code}"
-    said += f" ({name})" if name else ""
+    said += f" ({name})" if name and name != code else ""
     said += f": {message}" if message else ", without a message."
-    # What a cancelled batch had not read yet ends like this; the record is not to blame.
-    cancelled = name == "CANCELLED" or code == "CANCELLED"
-    raise _Refused("BatchCancelled" if cancelled else "APIError", said)
+    # What a cancelled batch had not read yet ends like this; whether it was, others know.
+    raise _Refused("BatchCancelled" if name == "CANCELLED" else error_type(name, message), said)
 
 
 def _candidate(response: Json) -> Json:

@@ -119,8 +119,8 @@ class Batch(Section):
         default=3600.0,
         ge=0,
         le=604_800,
-        description="Seconds for which an unreachable service is waited out before the run ends. "
-        "Batches in flight lose nothing.",
+        description="Seconds for which an unreachable service, or one that fails pages by itself, "
+        "is waited out before the run ends. Batches in flight lose nothing.",
     )
     api_version: Literal["v1beta", "v1", "v1alpha"] = Field(
         default="v1beta", description="Version of the Gemini API."

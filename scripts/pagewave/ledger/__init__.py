@@ -19,7 +19,14 @@ from pagewave.ledger.batches import (
     Record,
 )
 from pagewave.ledger.connection import Connection
-from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedFailure
+from pagewave.ledger.failures import (
+    FailureCount,
+    FailureRow,
+    Failures,
+    LoggedFailure,
+    Setback,
+    TroubleInRun,
+)
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
 from pagewave.ledger.history import BatchHistory, History, WaveHistory
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
@@ -75,6 +82,8 @@ __all__ = [
     "RunCost",
     "RunOutcome",
     "RunRow",
+    "Setback",
+    "TroubleInRun",
     "UsedTemplate",
     "WaveHistory",
     "explained",

@@ -25,8 +25,14 @@ class FailureRow:
     raw_json: str | None = None
 
 
+_COUNTS = (
+    "SUM(counted), SUM(NOT counted AND error_type NOT IN ('ServiceTrouble', 'ServiceRefused'))"
+)
+"""A key's failures as a FailureCount: what only the service is to blame for is none of them."""
+
+
 class FailureCount(NamedTuple):
-    """Failures of one key that nothing has cleared yet."""
+    """Failures of one key that nothing has cleared yet, but for trouble of the service."""
 
     counted: int
     of_batches: int
@@ -34,6 +40,30 @@ class FailureCount(NamedTuple):
     def are_too_many(self, max_retries: int, max_batch_failures: int) -> bool:
         """Is the page given up?"""
         return self.counted >= max_retries or self.of_batches >= max_batch_failures
+
+
+class Setback(NamedTuple):
+    """Failures of one key that call for a pause: how many, and the newest (Unix seconds).
+
+    They are not the page's own: of batches, of uploads, of images that are gone, of the service.
+    """
+
+    times: int
+    error_type: str
+    message: str
+    at: float
+
+
+class TroubleInRun(NamedTuple):
+    """What one key met in a run that only the service is to blame for, unanswered since.
+
+    `since`: the first time (Unix seconds); `is_refusal`: the newest was one of key or account.
+    """
+
+    times: int
+    since: float
+    message: str
+    is_refusal: bool
 
 
 def clear_failures(db: sqlite3.Connection, keys: Iterable[str], now: float) -> None:
@@ -124,7 +154,7 @@ class Failures(Shelf):
     def counts(self, engine: str) -> dict[str, FailureCount]:
         """Failures that nothing has cleared yet, by key."""
         rows = self._connection.query(
-            "SELECT key, SUM(counted), SUM(1 - counted) FROM failure"
+            f"SELECT key, {_COUNTS} FROM failure"
             " WHERE cleared_at IS NULL AND engine = ? GROUP BY key",
             engine,
         )
@@ -135,8 +165,7 @@ class Failures(Shelf):
     def uncleared(self) -> dict[str, FailureCount]:
         """Failures of all engines that nothing has cleared yet, by key, in the keys' order."""
         rows = self._connection.query(
-            "SELECT key, SUM(counted), SUM(1 - counted) FROM failure WHERE cleared_at IS NULL"
-            " GROUP BY key ORDER BY key"
+            f"SELECT key, {_COUNTS} FROM failure WHERE cleared_at IS NULL GROUP BY key ORDER BY key"
         )
         return {row[0]: FailureCount(int(row[1]), int(row[2])) for row in rows}
 
@@ -147,6 +176,33 @@ class Failures(Shelf):
             for key, failures in self.counts(engine).items()
             if failures.are_too_many(max_retries, max_batch_failures)
         }
+
+    def setbacks(self, engine: str) -> dict[str, Setback]:
+        """What calls for a pause before it is sent again, by key."""
+        rows = self._connection.query(
+            # SQLite takes the other columns from the row of the one maximum.
+            "SELECT key, COUNT(*), MAX(id), error_type, message, created_at FROM failure"
+            " WHERE cleared_at IS NULL AND engine = ? AND NOT counted"
+            " AND error_type != 'ServiceRefused' GROUP BY key",
+            engine,
+        )
+        return {
+            row["key"]: Setback(row[1], row["error_type"], row["message"], row["created_at"])
+            for row in rows
+        }
+
+    def trouble(self, run_id: str) -> dict[str, TroubleInRun]:
+        """What the pages of a run met that only the service is to blame for, by key."""
+        found: dict[str, TroubleInRun] = {}
+        for key, error_type, message, at in self._connection.query(
+            "SELECT f.key, f.error_type, f.message, f.created_at FROM failure f"
+            " JOIN batch b ON b.id = f.batch_id WHERE b.run_id = ? AND f.cleared_at IS NULL"
+            " AND f.error_type IN ('ServiceTrouble', 'ServiceRefused') ORDER BY f.id",
+            run_id,
+        ):
+            times, since = (found[key].times, found[key].since) if key in found else (0, at)
+            found[key] = TroubleInRun(times + 1, since, message, error_type == "ServiceRefused")
+        return found
 
     def all(self) -> list[LoggedFailure]:
         """All failures there ever were, cleared ones too, oldest first."""
@@ -220,12 +276,12 @@ class Failures(Shelf):
     def count(self, key: str, engine: str) -> FailureCount:
         """Failures of one key that nothing has cleared yet."""
         rows = self._connection.query(
-            "SELECT COALESCE(SUM(counted), 0), COALESCE(SUM(1 - counted), 0) FROM failure"
-            " WHERE cleared_at IS NULL AND key = ? AND engine = ?",
+            f"SELECT {_COUNTS} FROM failure WHERE cleared_at IS NULL AND key = ? AND engine = ?"
+            " GROUP BY key",
             key,
             engine,
         )
-        return FailureCount(*rows[0])
+        return FailureCount(*rows[0]) if rows else FailureCount(0, 0)
 
     def error_types(self, key: str, engine: str) -> list[str]:
         """What went wrong with a key since someone last forgave it, oldest first."""

@@ -22,7 +22,8 @@ _SERVED_IN_BATCH = """
 OR (engine = (SELECT engine FROM batch WHERE id = ?1) AND sha256 IN
     (SELECT image_sha256 FROM record WHERE batch_id = ?1 AND key IN
         (SELECT key FROM attempt WHERE batch_id = ?1 AND ok
-        UNION SELECT key FROM failure WHERE batch_id = ?1 AND error_type = 'APIError'))))"""
+        UNION SELECT key FROM failure WHERE batch_id = ?1
+            AND error_type IN ('APIError', 'ServiceTrouble')))))"""
 
 
 class Origin(NamedTuple):

@@ -2,7 +2,7 @@
 
 A run that waits has Snakemake keep count of the batches in flight, and pauses where a pause is due.
 One that doesn't leaves its batches behind, so the ledger counts them, and a pause is left to the
-time between runs.
+time between runs (trouble.py).
 """
 
 import time
@@ -27,19 +27,7 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
     if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
-    if (due := _pause_over_at(session, new)) > time.time():
-        at = time.strftime("%H:%M:%S", time.localtime(due))
-        return f"whole batches failed before, sent again from {at} on"
     return None
-
-
-def _pause_over_at(session: Session, new: Sequence[Request]) -> float:
-    """When the pause after the last batch that failed as a whole is over (Unix seconds)."""
-    counts = session.ledger.failures.counts(session.engine)
-    failed = min(counts[request.key].of_batches for request in new)
-    failures = [session.ledger.failures.last(request.key) for request in new] if failed else []
-    last = max((failure["created_at"] for failure in failures if failure), default=0.0)
-    return float(last) + session.retry_pause(failed)
 
 
 def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:

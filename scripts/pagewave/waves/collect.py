@@ -10,6 +10,7 @@ be sent again then, and should it turn up later, `recover` takes in what it brin
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pagewave import crash_points as crash
 from pagewave.answers.result_line import (
@@ -86,7 +87,8 @@ def _take_in(
     attempts, failures = parse_results(session, batch, ended, records)
     crash.point("parsed")
     if late:
-        failures = [failure for failure in failures if failure.counted]
+        # What has a line of its own is news.
+        failures = [failure for failure in failures if failure.counted or failure.raw_json]
     session.ledger.answers.commit(batch.id, ended.state, ended.error, attempts, failures)
     crash.point("committed")
     events.batch_collected(session.ledger, batch, ended.state, ended.error, attempts, failures)
@@ -139,7 +141,8 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             events.batch_state(batch, remote, last_state)
             last_state = remote.state
         if remote.ended:
-            return _fetch(session, batch, remote, records)
+            ended = _fetch(session, batch, remote, records)
+            return replace(ended, was_cancelled=cancelled_at > 0)
         now = time.time()
         told_old = told_old or events.batch_old(session.settings, batch, remote.state)
         if cancelled_at and now > cancelled_at + settings.cancel_seconds:

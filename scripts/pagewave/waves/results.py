@@ -33,11 +33,15 @@ NO_USAGE = Usage(0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words."""
+    """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words.
+
+    `was_cancelled`: by us, beyond its deadline.
+    """
 
     state: str
     error: str | None
     lines: Sequence[bytes] = ()
+    was_cancelled: bool = False
 
 
 def parse_results(
@@ -91,12 +95,16 @@ def parse_results(
                 attempts.append(
                     _attempt(workspace.settings, batch, record, None, usage, result.error_type)
                 )
+            error_type = result.error_type
+            # The service cancels lines under load too, of batches that nobody cancelled.
+            if error_type == "BatchCancelled" and not _is_cancelled(ended):
+                error_type = "ServiceTrouble"
             failures.append(
                 FailureRow(
                     key=record.key,
                     attempt_number=record.attempt_number,
-                    counted=result.error_type not in BATCH_ERROR_TYPES,
-                    error_type=result.error_type,
+                    counted=error_type not in BATCH_ERROR_TYPES,
+                    error_type=error_type,
                     message=result.message,
                     traceback=result.traceback,
                     raw_text=result.raw_text,
@@ -146,6 +154,10 @@ def _neighbours(workspace: Workspace, key: str) -> list[Path]:
             with contextlib.suppress(DataError):  # none was made of its scan
                 images.append(workspace.images.path(other))
     return images
+
+
+def _is_cancelled(ended: Ended) -> bool:
+    return ended.was_cancelled or ended.state == "CANCELLED"
 
 
 def _unanswered(record: Record, ended: Ended) -> FailureRow:

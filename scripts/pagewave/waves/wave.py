@@ -8,6 +8,9 @@ sent. The steps that send and fetch live in `submit` and `collect`.
 
 A page whose image or previous page can't be read fails alone, before anything is sent for it.
 
+Mostly what is new is one batch. Pages whose pause is not over yet, while others can go on, ride
+again in the lane's next wave.
+
 With `execution.wait: false` nothing is waited for: pages whose batch goes on, or that can't be sent
 yet, ride again in the next wave, as failed ones do. A wave that has only such pages stays open, and
 with it the lane ends for this run.
@@ -16,7 +19,7 @@ with it the lane ends for this run.
 import json
 import logging
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +27,7 @@ from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, OnItsWay
 from pagewave.gemini.session import Session
-from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome
+from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome, TroubleInRun
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.prompts.request import Request
@@ -32,7 +35,14 @@ from pagewave.waves import events
 from pagewave.waves.admission import reason_to_hold, within_budget
 from pagewave.waves.collect import collect
 from pagewave.waves.recover import find_doubtful
-from pagewave.waves.submit import Submission, intend, send
+from pagewave.waves.submit import Submission, abandon, intend, send
+from pagewave.waves.trouble import (
+    give_up,
+    out_of_patience,
+    pause_until_due,
+    ready_parts,
+    without_resting,
+)
 from pagewave.workspace import Workspace
 
 
@@ -45,19 +55,23 @@ class Members:
     new: list[Request] = field(default_factory=list)
 
 
+Sending = tuple[Batch, Sequence[Submission]]
+
+
 @dataclass(frozen=True)
 class _Decision:
     """What to do about a wave's requests: settled in one transaction, as two lanes must not both
     send the same request, nor spend the same dollar.
 
-    `batch` is what is sent now, and `not_yet` why it is not, where a run does not wait.
+    `sendings` are the batches to send now, and `not_yet` says why others ride again. Of `given_up`
+    pages this run sends no more: the service goes on failing them, or refuses.
     """
 
     standing: dict[str, int]
     members: Members
-    submissions: list[Submission]
-    batch: Batch | None
+    sendings: Sequence[Sending]
     not_yet: str | None
+    given_up: dict[str, TroubleInRun]
 
 
 def run_wave(
@@ -67,37 +81,42 @@ def run_wave(
 
     Raises:
         BudgetReached: what is new might cost more than is left; nothing of it was sent.
-        ServiceError: the service refuses the batch; nothing was created.
+        ServiceError: the service refuses a batch, or has failed its pages for too long.
         OnItsWay: the run does not wait, and so far there is nothing of any page.
         Stopped: the run was told to stop; what was sent is collected by the next one.
     """
     started_at = time.time()
     name = f"lane {lane} wave {number}"
     find_doubtful(session)
+    keys = without_resting(session, name, keys)
     requests = _build_requests(session, keys)
     decision = within_budget(
         session, run_id, lambda: _decide(session, run_id, lane, number, requests)
     )
-    members, batch, not_yet = decision.members, decision.batch, decision.not_yet
+    members, not_yet = decision.members, decision.not_yet
     waiting = [request for requests in members.waiting.values() for request in requests]
     events.wave_started(name, lane, number, members.free, waiting, members.new)
     for batch_id in members.waiting if session.waits else ():
         log.info(
             "%s: waiting for batch %s", name, session.ledger.batches.get(batch_id).display_name
         )
-    if batch:
-        crash.point("intent-written")
-        try:
-            batch = _send(session, name, batch, decision.submissions)
-        except OnItsWay as reason:
-            not_yet = str(reason)
-    batches = [*members.waiting, *([batch.id] if batch else [])]
+    sent: dict[int, set[str]] = {}
+    try:
+        for batch_id, fingerprints in _send_all(session, name, decision.sendings):
+            sent[batch_id] = fingerprints
+    except OnItsWay as reason:
+        not_yet = str(reason)
+    batches = [*members.waiting, *sent]
     going = [batch_id for batch_id in batches if not collect(session, batch_id)]
-    later = [request for b in going for request in members.waiting.get(b, members.new)]
-    later += members.new if not_yet else []
+    done = set().union(*(sent[batch_id] for batch_id in sent if batch_id not in going))
+    later = [request for b in going for request in members.waiting.get(b, ())]
+    later += [request for request in members.new if request.fingerprint not in done]
     if later:
-        log.info("%s: %s", name, _what_is_left(later, going, not_yet))
-    decided = [key for key in keys if key not in {request.key for request in later}]
+        log.info("%s: %s", name, _what_is_left(session, later, going, not_yet))
+    left = {request.key for request in later} | decision.given_up.keys()
+    decided = [key for key in keys if key not in left]
+    if not decided and decision.given_up:
+        raise give_up(session, decision.given_up)
     if not decided:
         raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
     outcomes = _outcomes(session, decided, requests, members.free, decision.standing)
@@ -123,26 +142,46 @@ def _decide(
         # Some may have died only now, of what an earlier run had sent.
         dead = session.dead_letters()
         members.new = [request for request in members.new if request.key not in dead]
+        given_up = out_of_patience(session, run_id, members.new)
+        members.new = [request for request in members.new if request.key not in given_up]
         not_yet = reason_to_hold(session, members.new)
-        submissions = [] if not_yet else _submissions(session.ledger, session.engine, members.new)
-        batch = intend(session, run_id, lane, number, submissions) if submissions else None
-    return _Decision(standing, members, submissions, batch, not_yet)
+        parts = [] if not_yet else _parts(session.ledger, session.engine, members.new)
+        is_all = not (members.free or members.waiting)
+        ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
+        sendings = [(intend(session, run_id, lane, number, part), part) for part in ready]
+    return _Decision(standing, members, sendings, not_yet or resting, given_up)
 
 
-def _send(session: Session, name: str, batch: Batch, submissions: Sequence[Submission]) -> Batch:
-    """Send the wave's batch, after a pause if a whole batch failed before."""
-    _pause_after_failed_batches(session, name, submissions)
-    batch = send(session, batch, submissions)
-    if batch.name:
-        events.batch_sent(session.ledger, name, batch)
-    return batch
+def _send_all(
+    session: Session, name: str, sendings: Sequence[Sending]
+) -> Iterator[tuple[int, set[str]]]:
+    """Send the wave's batches, after a pause where one is due: each with its fingerprints.
+
+    Where one can't be sent, those behind it are not either.
+    """
+    if sendings:
+        crash.point("intent-written")
+        pause_until_due(session, name, [s.request.key for _, part in sendings for s in part])
+    for place, (intent, part) in enumerate(sendings):
+        try:
+            batch = send(session, intent, part)
+        except Exception:
+            for left, _ in sendings[place + 1 :]:
+                abandon(session, left, "one of the same wave could not be sent")
+            raise
+        if batch.name:
+            events.batch_sent(session.ledger, name, batch)
+        yield batch.id, {submission.request.fingerprint for submission in part}
 
 
-def _what_is_left(later: Sequence[Request], going: Sequence[int], not_yet: str | None) -> str:
-    """What a run that does not wait leaves to the next one."""
+def _what_is_left(
+    session: Session, later: Sequence[Request], going: Sequence[int], not_yet: str | None
+) -> str:
+    """What a wave leaves to the next one; a run that does not wait, to the next run."""
     parts = [f"{len(going)} batch{'es' * (len(going) > 1)} not finished"] if going else []
     parts += [f"not sent, {not_yet}"] if not_yet else []
-    return f"{len(later)} pages left to the next run: {'; '.join(parts)}"
+    to = "wave" if session.waits else "run"
+    return f"{len(later)} pages left to the next {to}: {'; '.join(parts)}"
 
 
 def _build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
@@ -211,6 +250,12 @@ def sort_members(
     return members
 
 
+def _parts(ledger: Ledger, engine: str, requests: Sequence[Request]) -> list[Sequence[Submission]]:
+    """The batches that these requests go in."""
+    submissions = _submissions(ledger, engine, requests)
+    return [submissions] if submissions else []
+
+
 def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> list[Submission]:
     """The requests to send; of pages that ask the very same (two blank leaves), only the first."""
     failures = ledger.failures.counts(engine)
@@ -224,19 +269,6 @@ def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> li
             errors=ledger.failures.error_types(request.key, engine),
         )
     return list(submissions.values())
-
-
-def _pause_after_failed_batches(
-    session: Session, name: str, submissions: Sequence[Submission]
-) -> None:
-    """Give a service that fails whole batches time to recover, before their records are spent."""
-    if not session.waits:
-        return  # `reason_to_hold` has held them back until the pause was over
-    counts = session.ledger.failures.counts(session.engine)
-    if failed := min(counts[submission.request.key].of_batches for submission in submissions):
-        pause = session.retry_pause(failed)
-        log.warning("%s: %d batches failed before it, sending in %.0f s", name, failed, pause)
-        session.client.pause(pause)
 
 
 def _outcomes(

@@ -19,6 +19,12 @@ of a page."""
 # As in pagewave.page_model, whose import would delay the start of the server.
 CONTEXT_BEGIN, CONTEXT_END = "<<<PREVIOUS_PAGE", "PREVIOUS_PAGE>>>"
 
+SAID = {
+    7: "You do not have permission to access the File it asks for or it may not exist.",
+    16: "Request had invalid authentication credentials.",
+}
+"""What goes with some codes of error lines."""
+
 LOOP = "Course of study, first term, "
 INVENTED = (
     "FRESHMAN YEAR.\nLivy; Xenophon's Anabasis; Loomis's Algebra.\nSOPHOMORE YEAR.\nHorace; Homer."
@@ -72,7 +78,7 @@ def answer(
     """Reads one record, for the `reading`-th time, and lets its faults happen."""
     for fault in faults:
         if fault.name in ("record-error", "record-status"):
-            message = "An internal error has occurred."
+            message = SAID.get(fault.code, "An internal error has occurred.")
             return error_line(key, fault.code, message, fault.name.removeprefix("record-"))
     try:
         response = respond(key, request, images, model, read, reading, faults)
