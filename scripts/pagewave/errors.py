@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 ErrorType = Literal[
     "APIError",
+    "BadBatch",
+    "BadRequest",
     "BatchCancelled",
     "BatchExpired",
     "BatchFailed",

@@ -148,7 +148,8 @@ class Workspace:
         last = self.ledger.failures.last(key)
         if last is None:
             return None
-        failures = sum(self.ledger.failures.count(key, self.engine))
+        counts = self.ledger.failures.count(key, self.engine)
+        failures = counts.counted + counts.of_batches
         # Whoever quotes it ends the sentence.
         message = last["message"].rstrip(". ")
         return f"{count(failures, 'failure')}, the last one {last['error_type']}: {message}"

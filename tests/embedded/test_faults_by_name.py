@@ -327,6 +327,28 @@ def test_jobs_that_end_badly(
     assert server.stats()["inferences"] == before + 1
 
 
+def test_a_bad_request_fails_its_batch_or_has_it_refused(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    before = server.stats()["inferences"]
+    server.set_faults([f"bad-request:match=^{KEY}$,times=2"])
+    other = RECORD | {"key": "a:b:1900:2"}
+    for records in ([RECORD, other], [RECORD]):
+        batch = run_batch(client, records, "bad request")
+        assert (batch.state, batch.dest) == (types.JobState.JOB_STATE_FAILED, None)
+        assert server.request("GET", f"/v1/{batch.name}").json()["error"]["code"] == 3
+    assert run_batch(client, [RECORD], "good").state == types.JobState.JOB_STATE_SUCCEEDED
+    assert server.stats()["inferences"] == before + 1
+
+    batches = server.stats()["batches"]
+    server.set_faults([f"bad-request:match=^{KEY}$,refused=yes"])
+    with pytest.raises(errors.ClientError, match="invalid argument") as raised:
+        run_batch(client, [other, RECORD], "refused")
+    assert (raised.value.code, raised.value.status) == (400, "INVALID_ARGUMENT")
+    assert server.stats()["batches"] == batches
+    assert run_batch(client, [other], "good").state == types.JobState.JOB_STATE_SUCCEEDED
+
+
 def test_a_pending_job_stays_so_over_a_restart(tmp_path: Any) -> None:
     with EmbeddedProcess(tmp_path / "state", "--fault", "job-pending") as server:
         batch = run_batch(client_of(server), [RECORD], "pending", wait=False)

@@ -97,6 +97,14 @@ FAULTS = st.one_of(
     ),
     fault(["job-partial"], share=st.sampled_from([0, 0.5]), times=TIMES),
     fault(["response-only"], times=TIMES),
+    fault(["record-error"], code=st.sampled_from([1, 7, 13, 14]), times=TIMES),
+    fault(
+        ["bad-request"],
+        code=st.sampled_from([3, 13]),
+        refused=st.sampled_from(["yes", "no"]),
+        match=st.sampled_from([":1$", ":2$", "Ashgrove", "Linden"]),
+        times=st.one_of(TIMES, st.none()),
+    ),
     fault(
         [
             *("record-error", "record-status", "missing-key", "duplicate-key", "foreign-key"),

@@ -111,7 +111,7 @@ def test_collecting_twice_changes_nothing(path: Path) -> None:
 def test_failures_of_a_batch_do_not_use_up_attempts(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
     ledger.answers.commit(batch_id, "FAILED", "oops", [], [failure(counted=False)])
-    assert ledger.failures.counts("embedded")[KEY] == (0, 1)
+    assert ledger.failures.counts("embedded")[KEY] == (0, 1, False)
 
 
 def test_a_good_answer_and_a_forced_rebuild_clear_failures(path: Path) -> None:

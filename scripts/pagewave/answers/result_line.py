@@ -31,6 +31,8 @@ ERROR_TYPES = frozenset(
         "ServiceTrouble",  # the service failed, not the record: the same may do well later
         "ServiceRefused",  # the service refuses the key, or the account
         "BatchFailed",  # the whole batch failed
+        "BadBatch",  # the same, and a request in it may be the cause: its halves are sent
+        "BadRequest",  # the request is not accepted, though it was alone in its batch
         "BatchExpired",  # the service did not get to it in time
         "BatchCancelled",  # cancelled, the whole batch or what of it had not been read yet
         "MissingResponse",  # the batch succeeded, but holds no line for the record
@@ -53,7 +55,7 @@ ERROR_TYPES = frozenset(
 
 BATCH_ERROR_TYPES = frozenset(
     {
-        *("ServiceTrouble", "ServiceRefused"),
+        *("ServiceTrouble", "ServiceRefused", "BadBatch", "BadRequest"),
         *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
     }
 )

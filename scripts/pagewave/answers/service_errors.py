@@ -4,6 +4,7 @@ Errors are google.rpc statuses. Their code comes as a number, as text, by its na
 status that stands for it; what is known by none of these is the record's own failure.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -90,6 +91,29 @@ def error_type(name: str | None, message: object) -> str:
     if name in ("PERMISSION_DENIED", "UNAUTHENTICATED") or REFUSALS.search(said):
         return "ServiceRefused"
     return "APIError"
+
+
+def error_type_of_batch(error: str | None, *, is_alone: bool) -> str:
+    """The error type of a record whose batch ended FAILED, without a line for it.
+
+    BadBatch: some request in it may be the cause, halves of it are sent. BadRequest: this one is
+    not accepted though it `is_alone`; BatchFailed: it was alone, and what failed nobody knows.
+
+    Args:
+        error: the batch's error as JSON.
+    """
+    try:
+        said = json.loads(error or "null")
+    except ValueError:
+        said = error
+    name = code_name(said)
+    kind = error_type(name, said.get("message") if isinstance(said, Mapping) else said)
+    # INTERNAL is said of a bad request too.
+    if kind != "APIError" and name != "INTERNAL":
+        return kind
+    if not is_alone:
+        return "BadBatch"
+    return "BadRequest" if name == "INVALID_ARGUMENT" else "BatchFailed"
 
 
 def _name(code: object) -> str | None:

@@ -117,7 +117,8 @@ def dead_letters(ledger: Ledger, limits: Execution, selection: Selection) -> lis
         DeadLetter(
             key,
             engine,
-            *counts[engine][key],
+            counts[engine][key].counted,
+            counts[engine][key].of_batches,
             error_type=last[key, engine].error_type,
             message=last[key, engine].message,
         )
@@ -158,7 +159,7 @@ def clearable(ledger: Ledger, selection: Selection) -> list[tuple[str, int, int]
     Raises:
         DataError: a page named by its key has none.
     """
-    rows = [(key, *counts) for key, counts in ledger.failures.uncleared().items()]
+    rows = [(key, c.counted, c.of_batches) for key, c in ledger.failures.uncleared().items()]
     found = [row for row in rows if row[0] in selection]
     if missing := selection.keys - {nfc(key) for key, _, _ in found}:
         raise unknown_keys(sorted(missing), (row[0] for row in rows))

@@ -5,6 +5,7 @@ advice. All pauses end when the run is told to stop.
 """
 
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Callable, Container
@@ -152,6 +153,20 @@ def is_transient(error: BaseException) -> bool:
 def is_about_key(error: Any) -> bool:
     """Does the service refuse the key? It says so with code 400 too."""
     return error.code in (401, 403) or "API key" in str(error.message)
+
+
+def is_about_content(error: Any) -> bool:
+    """Is a create call refused for one of the requests in its file?
+
+    Of a model, a location or an account it says no with code 400 too: then halves would only be
+    refused like the whole.
+    """
+    if getattr(error, "code", 0) != 400 or error.status == "FAILED_PRECONDITION":
+        return False
+    said = str(error.message).lower()
+    of_all = r"api key|model|location|billing|account|project|quota"
+    of_one = r"\b(line|record|request|content|argument|payload|json|image|mime|field|schema)"
+    return bool(re.search(of_one, said)) and not re.search(of_all, said)
 
 
 def refusal(error: Any, doing: str) -> Refused:

@@ -186,6 +186,21 @@ class Batches(Shelf):
         """One batch by its number in the ledger."""
         return Batch(*self._connection.query("SELECT * FROM batch WHERE id = ?", batch_id)[0])
 
+    def is_any_taken(self, batch: Batch, key: str) -> bool:
+        """Has the service taken a batch like this one in its run, or since batches with this key
+        began to fail?"""
+        rows = self._connection.query(
+            "SELECT 1 FROM batch WHERE engine = ?1 AND model = ?2 AND name IS NOT NULL"
+            " AND (run_id = ?3 OR submitted_at > (SELECT MIN(created_at) FROM failure"
+            " WHERE key = ?4 AND engine = ?1 AND cleared_at IS NULL AND error_type = 'BadBatch'))"
+            " LIMIT 1",
+            batch.engine,
+            batch.model,
+            batch.run_id,
+            key,
+        )
+        return bool(rows)
+
     def open(self, engine: str) -> list[Batch]:
         """Batches that were intended or sent and are not collected yet, oldest first."""
         rows = self._connection.query(

@@ -26,19 +26,28 @@ class FailureRow:
 
 
 _COUNTS = (
-    "SUM(counted), SUM(NOT counted AND error_type NOT IN ('ServiceTrouble', 'ServiceRefused'))"
+    "SUM(counted), SUM(NOT counted AND error_type NOT IN"
+    " ('ServiceTrouble', 'ServiceRefused', 'BadBatch')),"
+    " MAX(error_type = 'BadBatch') AND MAX(error_type = 'BadRequest')"
 )
-"""A key's failures as a FailureCount: what only the service is to blame for is none of them."""
+"""A key's failures as a FailureCount."""
 
 
 class FailureCount(NamedTuple):
-    """Failures of one key that nothing has cleared yet, but for trouble of the service."""
+    """Failures of one key that nothing has cleared yet.
+
+    Trouble of the service counts for nothing, nor does a batch that failed for one of its requests,
+    until this one stands alone. `is_bad`: it did, and its batch failed again.
+    """
 
     counted: int
     of_batches: int
+    is_bad: bool = False
 
     def are_too_many(self, max_retries: int, max_batch_failures: int) -> bool:
         """Is the page given up?"""
+        if self.is_bad:
+            return True
         return self.counted >= max_retries or self.of_batches >= max_batch_failures
 
 
@@ -136,10 +145,10 @@ def insert_failures(
 class Failures(Shelf):
     """Failures, cleared or not, and which pages are dead letters because of them."""
 
-    def add(self, engine: str, failures: Iterable[FailureRow]) -> None:
-        """Failures of records that were never put into a batch."""
+    def add(self, engine: str, failures: Iterable[FailureRow], batch_id: int | None = None) -> None:
+        """Failures of records that were never put into a batch, or whose batch was not created."""
         with self._connection.transaction() as db:
-            insert_failures(db, engine, None, failures, time.time())
+            insert_failures(db, engine, batch_id, failures, time.time())
 
     def leave_out(self, batch_id: int, failures: Sequence[FailureRow]) -> None:
         """Take records out of a batch that is not sent yet: they failed before they could be."""
@@ -159,7 +168,7 @@ class Failures(Shelf):
             engine,
         )
         return defaultdict(
-            lambda: FailureCount(0, 0), {row[0]: FailureCount(row[1], row[2]) for row in rows}
+            lambda: FailureCount(0, 0), {row[0]: FailureCount(*row[1:]) for row in rows}
         )
 
     def uncleared(self) -> dict[str, FailureCount]:
@@ -167,7 +176,7 @@ class Failures(Shelf):
         rows = self._connection.query(
             f"SELECT key, {_COUNTS} FROM failure WHERE cleared_at IS NULL GROUP BY key ORDER BY key"
         )
-        return {row[0]: FailureCount(int(row[1]), int(row[2])) for row in rows}
+        return {row[0]: FailureCount(*row[1:]) for row in rows}
 
     def dead_letters(self, engine: str, max_retries: int, max_batch_failures: int) -> set[str]:
         """Keys that failed so often, by themselves or with their batch, that they are given up."""
@@ -183,13 +192,25 @@ class Failures(Shelf):
             # SQLite takes the other columns from the row of the one maximum.
             "SELECT key, COUNT(*), MAX(id), error_type, message, created_at FROM failure"
             " WHERE cleared_at IS NULL AND engine = ? AND NOT counted"
-            " AND error_type != 'ServiceRefused' GROUP BY key",
+            " AND error_type NOT IN ('ServiceRefused', 'BadBatch') GROUP BY key",
             engine,
         )
         return {
             row["key"]: Setback(row[1], row["error_type"], row["message"], row["created_at"])
             for row in rows
         }
+
+    def bad_batches(self, engine: str) -> dict[str, tuple[int, int]]:
+        """Of each key, the newest batch that failed for one of its requests, and how many failed
+        in it."""
+        rows = self._connection.query(
+            "WITH newest AS (SELECT key, MAX(batch_id) AS batch_id FROM failure"
+            " WHERE error_type = 'BadBatch' AND cleared_at IS NULL AND engine = ? GROUP BY key)"
+            " SELECT n.key, n.batch_id, (SELECT COUNT(*) FROM failure f"
+            " WHERE f.batch_id = n.batch_id AND f.error_type = 'BadBatch') FROM newest n",
+            engine,
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
 
     def trouble(self, run_id: str) -> dict[str, TroubleInRun]:
         """What the pages of a run met that only the service is to blame for, by key."""

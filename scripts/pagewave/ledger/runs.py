@@ -161,6 +161,14 @@ class Runs(Shelf):
         )
         return [PlannedPage(*row) for row in rows]
 
+    def lanes(self, run_id: str) -> int:
+        """How many lanes the run has."""
+        return int(
+            self._connection.query(
+                "SELECT COUNT(DISTINCT lane) FROM run_page WHERE run_id = ?", run_id
+            )[0][0]
+        )
+
     def find_keys(self, text: str, limit: int) -> list[str]:
         """Keys that hold a text (capitals count as small letters), of pages that any run read."""
         rows = self._connection.query(

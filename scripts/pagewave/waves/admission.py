@@ -6,6 +6,7 @@ time between runs (trouble.py).
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -28,6 +29,21 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
     if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
     return None
+
+
+def batches_at_once(session: Session, run_id: str, lane: int) -> int:
+    """How many batches a wave may send, one at least; `reason_to_hold` was asked before.
+
+    In a run that waits Snakemake counts one batch a wave. What the lanes leave of the limit, as
+    there are fewer of them, is for waves that send several.
+    """
+    limit = session.most_batches or session.settings.execution.max_concurrent_batches
+    going = session.ledger.batches.open(session.engine)
+    if not session.waits:
+        return max(1, limit - len(going))
+    spare = limit - min(limit, session.ledger.runs.lanes(run_id))
+    of_lanes = Counter(b.lane for b in going if b.run_id == run_id and b.lane != lane)
+    return 1 + max(0, spare - sum(number - 1 for number in of_lanes.values()))
 
 
 def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:

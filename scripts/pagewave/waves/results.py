@@ -18,6 +18,7 @@ from pagewave.answers.result_line import (
     key_of,
     parse_line,
 )
+from pagewave.answers.service_errors import error_type_of_batch
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.gemini.client import SUCCESSFUL_STATES
@@ -74,7 +75,7 @@ def parse_results(
     for record in records:
         result = results.get(record.key)
         if result is None:
-            failure = _unanswered(record, ended)
+            failure = _unanswered(record, ended, is_alone=len(records) == 1)
             failures.append(failure)
             # Where the batch succeeded the record was read in all likelihood, and is paid for.
             if failure.counted or ended.state == NO_RESULTS:
@@ -160,7 +161,7 @@ def _is_cancelled(ended: Ended) -> bool:
     return ended.was_cancelled or ended.state == "CANCELLED"
 
 
-def _unanswered(record: Record, ended: Ended) -> FailureRow:
+def _unanswered(record: Record, ended: Ended, *, is_alone: bool) -> FailureRow:
     """Why a record has no line: only a batch that succeeded can be said to have tried it."""
     if ended.state in SUCCESSFUL_STATES:
         error_type, message = "MissingResponse", "the batch's results hold no line for this record"
@@ -168,6 +169,8 @@ def _unanswered(record: Record, ended: Ended) -> FailureRow:
         error_type = {"EXPIRED": "BatchExpired", "CANCELLED": "BatchCancelled"}.get(
             ended.state, "BatchFailed"
         )
+        if ended.state == "FAILED":
+            error_type = error_type_of_batch(ended.error, is_alone=is_alone)
         message = f"the batch ended as {ended.state}" + (f": {ended.error}" if ended.error else "")
     return FailureRow(
         key=record.key,

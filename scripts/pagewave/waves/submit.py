@@ -21,7 +21,7 @@ from pagewave.gemini.client import (
     RemoteBatch,
     UploadFailed,
 )
-from pagewave.gemini.retries import Stopped
+from pagewave.gemini.retries import Stopped, is_about_content
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import upload_images, upload_requests
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
@@ -103,7 +103,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
     """Send an intended batch, and see to it that it is created once, however often that takes.
 
     Returns the batch that came of it: submitted, or abandoned where nothing of it could be
-    uploaded; then its records carry the failure.
+    uploaded or a request in it is not accepted; then its records carry the failure.
 
     Raises:
         ServiceError: the service refuses it, or is not there; nothing was created.
@@ -129,7 +129,13 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
                 if not remote:
                     continue
             except CreateRefused as error:
-                patience.wait_for_file(batch, input_file, error)
+                try:
+                    patience.wait_for_file(batch, input_file, error)
+                except CreateRefused as refused:
+                    if not is_about_content(refused.__cause__):
+                        raise
+                    _refuse_content(session, batch, refused)
+                    return session.ledger.batches.get(batch.id)
                 input_file = None
                 continue
             if remote:
@@ -275,6 +281,36 @@ def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str 
         events.records_failed(left_out, batch.display_name)
     abandon(session, batch, "nothing of it could be uploaded")
     return None
+
+
+def _refuse_content(session: Session, batch: Batch, error: CreateRefused) -> None:
+    """A create call was refused for one of the requests: that is their failure, not the service's.
+
+    Raises:
+        CreateRefused: a request alone, while the service has taken no other batch: it may be all
+            that it refuses.
+    """
+    ledger = session.ledger
+    records = ledger.batches.records(batch.id)
+    is_alone = len(records) == 1
+    if is_alone and not ledger.batches.is_any_taken(batch, records[0].key):
+        raise error
+    failures = [
+        FailureRow(
+            key=record.key,
+            attempt_number=record.attempt_number,
+            counted=False,
+            error_type="BadRequest" if is_alone else "BadBatch",
+            message=str(error),
+        )
+        for record in records
+    ]
+    with ledger.transaction():
+        ledger.failures.add(session.engine, failures, batch.id)
+        ledger.batches.mark_abandoned(batch.id, str(error))
+    session.request_file(batch.display_name).unlink(missing_ok=True)
+    log.warning("%s: %s", batch.display_name, error)
+    events.records_failed(failures, batch.display_name)
 
 
 def _not_sent(record: Record, problem: Exception) -> FailureRow:

@@ -8,8 +8,9 @@ sent. The steps that send and fetch live in `submit` and `collect`.
 
 A page whose image or previous page can't be read fails alone, before anything is sent for it.
 
-Mostly what is new is one batch. Pages whose pause is not over yet, while others can go on, ride
-again in the lane's next wave.
+Mostly what is new is one batch; after one that failed as a whole, each half of it is. Pages that
+find no room among the batches in flight, or whose pause is not over yet while others can go on,
+ride again in the lane's next wave.
 
 With `execution.wait: false` nothing is waited for: pages whose batch goes on, or that can't be sent
 yet, ride again in the next wave, as failed ones do. A wave that has only such pages stays open, and
@@ -30,10 +31,12 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome, TroubleInRun
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
+from pagewave.plan.budget import NoRoom
 from pagewave.prompts.request import Request
 from pagewave.waves import events
-from pagewave.waves.admission import reason_to_hold, within_budget
+from pagewave.waves.admission import batches_at_once, reason_to_hold, within_budget
 from pagewave.waves.collect import collect
+from pagewave.waves.halves import split
 from pagewave.waves.recover import find_doubtful
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
@@ -145,11 +148,30 @@ def _decide(
         given_up = out_of_patience(session, run_id, members.new)
         members.new = [request for request in members.new if request.key not in given_up]
         not_yet = reason_to_hold(session, members.new)
-        parts = [] if not_yet else _parts(session.ledger, session.engine, members.new)
+        submissions = _submissions(session.ledger, session.engine, members.new)
+        parts = [] if not_yet else split(session.ledger, session.engine, submissions)
         is_all = not (members.free or members.waiting)
         ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
-        sendings = [(intend(session, run_id, lane, number, part), part) for part in ready]
-    return _Decision(standing, members, sendings, not_yet or resting, given_up)
+        at_once = batches_at_once(session, run_id, lane)
+        sendings, full = _intend_all(session, run_id, lane, number, ready[:at_once])
+    if len(ready) > at_once:
+        full = full or "as many batches are in flight as there may be"
+    return _Decision(standing, members, sendings, not_yet or full or resting, given_up)
+
+
+def _intend_all(
+    session: Session, run_id: str, lane: int, number: int, parts: Sequence[Sequence[Submission]]
+) -> tuple[list[Sending], str | None]:
+    """Write down each batch that the budget has room for; raises NoRoom if that is none."""
+    sendings: list[Sending] = []
+    for part in parts:
+        try:
+            sendings.append((intend(session, run_id, lane, number, part), part))
+        except NoRoom as full:
+            if not sendings:
+                raise
+            return sendings, str(full)
+    return sendings, None
 
 
 def _send_all(
@@ -248,12 +270,6 @@ def sort_members(
         else:
             members.new.append(request)
     return members
-
-
-def _parts(ledger: Ledger, engine: str, requests: Sequence[Request]) -> list[Sequence[Submission]]:
-    """The batches that these requests go in."""
-    submissions = _submissions(ledger, engine, requests)
-    return [submissions] if submissions else []
 
 
 def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> list[Submission]:

@@ -39,6 +39,7 @@ SCOPES: Final = {
     "call": "METHOD and path of the HTTP request, e.g. GET /v1beta/batches/abc",
     "file": "display name and name of the file",
     "job": "display name of the batch",
+    "member": "key of each record of a new batch (times= counts for each key)",
     "record": "key of the record (times= counts for each key)",
 }
 _CALL = {"call": "any"}
@@ -74,6 +75,9 @@ KINDS: Final[dict[str, Kind]] = {
     "no-result-file": Kind("job", "SUCCEEDED without output, for so long", {"seconds": FOREVER}),
     "response-only": Kind("job", "output under `response`, not in metadata"),
     "batch-hold": Kind("job", "takes at least so long", {"seconds": 5.0}),
+    "bad-request": Kind(
+        "member", "its batch ends FAILED, or is refused", {"code": 3, "refused": False}
+    ),
     "record-slow": Kind("record", "its reading takes longer", {"seconds": 1.0}),
     "record-error": Kind("record", "an `error` line", {"code": 3}),
     "record-status": Kind("record", "a `status` line", {"code": 3}),
@@ -120,6 +124,7 @@ class Fault:
     share: float = 0.0
     body: str = "html"
     acted: bool = False
+    refused: bool = False
     closed: bool = False
     declared: str = ""
     prompt: int = 0
@@ -197,7 +202,7 @@ class Faults:
 
     def _fires(self, number: int, fault: Fault, subject: str) -> bool:
         # Records count each for itself: which of them is read first is left to the threads.
-        count = (number, subject if fault.scope == "record" else "")
+        count = (number, subject if fault.scope in ("record", "member") else "")
         seen = self._seen[count]
         self._seen[count] += 1
         if seen < fault.skip or self._fired[count] >= fault.times:
@@ -232,6 +237,7 @@ def describe() -> str:
             f"call={calls}|any",
             f"body={'|'.join(GARBAGE)}",
             "acted=yes: only after the call took effect",
+            "refused=yes: create answers 400, and there is no batch",
         ]
     )
 
@@ -291,6 +297,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "share": _share,
     "body": _body,
     "acted": _yes,
+    "refused": _yes,
     "closed": _yes,
     "declared": str,
     **dict.fromkeys(COUNTS, int),
