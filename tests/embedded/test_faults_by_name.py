@@ -162,6 +162,19 @@ def test_http_error_by_call(server: EmbeddedProcess, client: genai.Client) -> No
                 attempt()
 
 
+def test_storage_may_be_full(server: EmbeddedProcess, client: genai.Client) -> None:
+    kept = upload(client)
+    server.set_faults(["storage-full:files=1"])
+    with pytest.raises(errors.ClientError, match="file_storage_bytes") as raised:
+        upload(client)
+    assert raised.value.code == 429
+    listed = client.files.list(config={"page_size": 100})
+    for file in list(listed):
+        if file.source == types.FileSource.UPLOADED:
+            client.files.delete(name=file.name or "")
+    assert upload(client).name != kept.name
+
+
 def test_match_looks_at_method_and_path(server: EmbeddedProcess, client: genai.Client) -> None:
     file = upload(client)
     server.set_faults(["http-error:match=GET .*/files/"])

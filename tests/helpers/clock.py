@@ -60,6 +60,20 @@ class Clock:
 
         monkeypatch.setattr(Gemini, "pause", move_on)
 
+    def notes_pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """As `moves_in_pauses`; the list gets the seconds of each pause that is above a minute."""
+        self.moves_in_pauses(monkeypatch)
+        noted: list[float] = []
+        move_on = Gemini.pause
+
+        def note(gemini: Gemini, seconds: float) -> None:
+            if seconds > 60:
+                noted.append(seconds)
+            move_on(gemini, seconds)
+
+        monkeypatch.setattr(Gemini, "pause", note)
+        return noted
+
 
 @contextmanager
 def moved_clock(file: Path) -> Iterator[Clock]:

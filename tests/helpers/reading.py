@@ -105,6 +105,7 @@ class Reading:
         session = self.session = self._new_session()
         run_id = f"{self.state}-run{next(self._runs)}"
         recover(session)
+        session.images.scans_may_change = True  # as of now the run has begun
         chains = wanted_pages(session, Command(), session.dead_letters()).chains
         in_flight = {} if session.waits else session.ledger.batches.in_flight(session.engine)
         pages = plan(chains, session.settings.execution.batch_size_limit, in_flight)

@@ -1,32 +1,25 @@
 """The service's trouble costs no attempt: it is waited out, with pauses that double."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from helpers.clock import moved_clock
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.errors import ServiceError
-from pagewave.gemini.client import Gemini
 
 TWELVE = {f"School {number}/1850": 2 for number in range(12)}
 TWO = {"Elm/1850": 2, "Oak/1850": 2}
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The long pauses of a run, in seconds; they are not made, as nobody has an hour."""
-    made: list[float] = []
-    pause = Gemini.pause
-
-    def skip(self: Gemini, seconds: float) -> None:
-        if seconds > 60:
-            made.append(seconds)
-        pause(self, seconds if seconds <= 60 else 0)
-
-    monkeypatch.setattr(Gemini, "pause", skip)
-    return made
+def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The long pauses of a run in seconds; they take no time, the clock is moved on instead."""
+    with moved_clock(tmp_path / "ahead") as clock:
+        yield clock.notes_pauses(monkeypatch)
 
 
 @pytest.mark.parametrize("code", [1, 4, 8, 10, 13, 14])

@@ -98,15 +98,16 @@ class Batch(Section):
         default=60.0,
         ge=0,
         le=3600,
-        description="Seconds to wait when the quota is used up (429) or a whole batch failed; "
-        "each further time doubles them, up to 15 times as long. 0.2 with engine: embedded.",
+        description="Seconds to wait when the quota is used up (429), a whole batch failed, the "
+        "service failed a page by itself, or an image is gone; each further time doubles them, up "
+        "to 15 times as long. 0.2 with engine: embedded.",
     )
     quota_seconds: Float = Field(
         default=604_800.0,
         ge=0,
         le=2_592_000,
-        description="Seconds for which a used-up quota is waited for before the run ends; "
-        "cancelled batches were seen to hold it for days.",
+        description="Seconds for which a used-up quota, of batches or of room for uploads, is "
+        "waited for before the run ends; cancelled batches were seen to hold it for days.",
     )
     cancel_seconds: Float = Field(
         default=86_400.0,

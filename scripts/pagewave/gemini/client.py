@@ -24,6 +24,7 @@ from pagewave.gemini.retries import (
     Refused,
     Repeating,
     is_about_key,
+    is_about_storage,
     refusal,
 )
 from pagewave.redaction import hide_keys, hide_keys_in_bytes
@@ -62,7 +63,7 @@ class UploadFailed(Exception):
 
 
 class QuotaExceeded(Exception):
-    """The service takes no further batch now (429): wait for minutes, then ask again."""
+    """The service takes no further batch, or file, now: wait for minutes, then ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ class Gemini:
         Raises:
             OSError: the file cannot be read.
             UploadFailed: as many tries as are allowed failed, with the service up.
+            QuotaExceeded: there is no room for it now, or it was one upload too many.
             ServiceError: the service refuses it, or is not there at all.
         """
         from google.genai import errors
@@ -170,9 +172,11 @@ class Gemini:
                 try:
                     file = self._client.files.upload(file=stream, config=config)
                 except errors.ClientError as error:
-                    if error.code not in BAD_FILE or is_about_key(error):
+                    is_full = is_about_storage(error)
+                    if not is_full and (error.code not in BAD_FILE or is_about_key(error)):
                         raise
-                    raise UploadFailed(f"uploading {path}: {error}") from error
+                    kind = QuotaExceeded if is_full else UploadFailed
+                    raise kind(f"uploading {path}: {error}") from error
             return self._digested(_remote_file(file), processing_seconds)
 
         try:
@@ -181,7 +185,8 @@ class Gemini:
                 send, f"uploading {path}", tries=self._attempts, between=self._reach
             )
         except NoSuccess as error:
-            raise UploadFailed(str(error)) from error
+            kind = QuotaExceeded if getattr(error.__cause__, "code", 0) == 429 else UploadFailed
+            raise kind(str(error)) from error
 
     def _reach(self) -> None:
         """Return as soon as the service answers at all."""

@@ -155,6 +155,16 @@ def is_about_key(error: Any) -> bool:
     return error.code in (401, 403) or "API key" in str(error.message)
 
 
+def is_about_storage(error: Any) -> bool:
+    """Is an upload refused because the project's files take all the room there is (20 GB)?
+
+    As in 429 "… file_storage_bytes" (python-genai#1172).
+    """
+    said = str(error.message)
+    full = re.search(r"file_storage|storage.*(quota|limit|exceed|full)", said, re.IGNORECASE)
+    return error.code in (400, 403, 429) and bool(full)
+
+
 def is_about_content(error: Any) -> bool:
     """Is a create call refused for one of the requests in its file?
 

@@ -7,13 +7,14 @@ record's failure alone; the others go without it.
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 from pagewave import crash_points as crash
-from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, RemoteFile, UploadFailed
+from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, QuotaExceeded, RemoteFile, UploadFailed
 from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, explained
 from pagewave.log import log
@@ -31,17 +32,24 @@ def upload_images(
     """URIs of the requests' images by content hash, and why others have none.
 
     Raises:
+        QuotaExceeded: there is no room for more; what was uploaded stays.
         ServiceError: the service refuses all uploads, or is not there.
     """
     uris: dict[str, str] = {}
     problems: dict[str, Exception] = {}
+    no_room = threading.Event()
     distinct = {request.facts.sha256: request for request in requests}
 
     def send(request: Request) -> None:
         session.client.pause(0)  # ends a long queue at once when the run is told to stop
+        if no_room.is_set():
+            return
         sha256 = request.facts.sha256
         try:
             uris[sha256] = _reusable(session, sha256) or _upload(session, request)
+        except QuotaExceeded:
+            no_room.set()
+            raise
         except (OSError, UploadFailed) as problem:
             log.warning("%s: %s", request.key, problem)
             problems[sha256] = problem
@@ -141,16 +149,16 @@ def delete_files_of(session: Session, batch_id: int) -> None:
     _delete(session, session.ledger.files.release_of(batch_id))
 
 
-def delete_unneeded_files(session: Session) -> None:
-    """Delete every file of ours that no open batch needs, whoever left it."""
+def delete_unneeded_files(session: Session) -> int:
+    """Delete every file of ours that no open batch needs, whoever left it; returns how many."""
     session.ledger.files.forget_expired(session.engine)
-    _delete(session, session.ledger.files.release(session.engine))
+    return _delete(session, session.ledger.files.release(session.engine))
 
 
-def _delete(session: Session, names: list[str]) -> None:
+def _delete(session: Session, names: list[str]) -> int:
     """Delete files; when one can't be deleted now, the rest is left for later as well.
 
-    They expire by themselves after two days, so that nothing fails for it.
+    They expire by themselves after two days, so that nothing fails for it. Returns how many were.
     """
     deleted: list[str] = []
 
@@ -170,3 +178,4 @@ def _delete(session: Session, names: list[str]) -> None:
                 pool.shutdown(wait=False, cancel_futures=True)
     if deleted:
         session.ledger.files.forget(session.engine, deleted)
+    return len(deleted)

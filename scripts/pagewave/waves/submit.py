@@ -23,7 +23,7 @@ from pagewave.gemini.client import (
 )
 from pagewave.gemini.retries import Stopped, is_about_content
 from pagewave.gemini.session import Session
-from pagewave.gemini.uploads import upload_images, upload_requests
+from pagewave.gemini.uploads import delete_unneeded_files, upload_images, upload_requests
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
@@ -116,7 +116,11 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
     try:
         while True:
             if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
-                input_file, uploaded_at = _upload(session, batch, requests), time.time()
+                try:
+                    input_file, uploaded_at = _upload(session, batch, requests), time.time()
+                except QuotaExceeded as error:
+                    patience.wait_for_storage(batch, error)
+                    continue
                 if input_file is None:
                     return session.ledger.batches.get(batch.id)
                 crash.point("requests-uploaded")
@@ -159,14 +163,27 @@ class _Patience:
     refused_by_quota: int = 0
     refused_for_file: int = 0
 
-    def wait_for_quota(self, batch: Batch, error: QuotaExceeded) -> None:
-        """Wait for minutes; raises ServiceError when the quota was used up for too long."""
+    def wait_for_storage(self, batch: Batch, error: QuotaExceeded) -> None:
+        """As `wait_for_quota`, once no file of ours is left that nobody needs any more."""
+        if deleted := delete_unneeded_files(self.session):
+            log.warning("no room for uploads, %d old files of ours deleted (%s)", deleted, error)
+        else:
+            self.wait_for_quota(batch, error, state=None)  # no create call was sent
+
+    def wait_for_quota(
+        self, batch: Batch, error: QuotaExceeded, state: str | None = UNKNOWN
+    ) -> None:
+        """Wait for minutes; raises ServiceError when the quota was used up for too long.
+
+        Args:
+            state: what the batch is abandoned as.
+        """
         settings = self.session.settings.batch
         if not self.session.waits:
-            abandon(self.session, batch, "the quota was used up", UNKNOWN)
+            abandon(self.session, batch, "the quota was used up", state)
             raise OnItsWay(f"the quota is used up ({error})") from error
         if time.time() > self.started_at + settings.quota_seconds:
-            abandon(self.session, batch, "the quota was used up", UNKNOWN)
+            abandon(self.session, batch, "the quota was used up", state)
             raise ServiceError(
                 f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
                 " Look at the project's limits, cancel batches that nobody needs, and run the same "

@@ -17,7 +17,7 @@ from pagewave.commands.trials.context import Context, context_of
 from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
-from pagewave.gemini.client import RemoteFile, UploadFailed
+from pagewave.gemini.client import QuotaExceeded, RemoteFile, UploadFailed
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, upload
 from pagewave.log import log
@@ -98,7 +98,7 @@ def _upload(session: Session, request: Request) -> RemoteFile:
     facts = request.facts
     try:
         return upload(session, request.image, facts.mime_type, facts.sha256)
-    except UploadFailed as error:
+    except (QuotaExceeded, UploadFailed) as error:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
 

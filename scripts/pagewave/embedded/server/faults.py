@@ -51,6 +51,9 @@ KINDS: Final[dict[str, Kind]] = {
     "slow": Kind("call", "a late reply", _CALL | {"seconds": 1.0, "acted": True}),
     "hang": Kind("call", "no reply, ever", _CALL | {"acted": False}),
     "garbage-200": Kind("call", "200 with nonsense", _CALL | {"acted": True, "body": "html"}),
+    "storage-full": Kind(
+        "call", "429 to an upload while so many are there", {"files": 0}, "upload"
+    ),
     "not-active-yet": Kind(
         "call", "create takes an ACTIVE file for a PROCESSING one", {}, "create"
     ),
@@ -125,6 +128,7 @@ class Fault:
     body: str = "html"
     acted: bool = False
     refused: bool = False
+    files: int = 0
     closed: bool = False
     declared: str = ""
     prompt: int = 0
@@ -293,6 +297,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "seed": int,
     "call": _call,
     "code": int,
+    "files": int,
     "seconds": _amount,
     "share": _share,
     "body": _body,

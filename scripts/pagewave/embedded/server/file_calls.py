@@ -14,6 +14,11 @@ from pagewave.embedded.server.wire import ApiError, Json, pick
 
 FILE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
+STORAGE_FULL = (
+    "You exceeded your current quota. Quota exceeded for metric: "
+    "generativelanguage.googleapis.com/file_storage_bytes, limit: 21474836480."
+)
+
 
 class FileCalls:
     """Handlers of everything under `files`. Every check answers as Google does."""
@@ -38,6 +43,9 @@ class FileCalls:
             raise ApiError(
                 400, "Only resumable uploads are supported: X-Goog-Upload-Command: start"
             )
+        full = request.state.faults.get("storage-full")
+        if full and self.store.count_uploads() >= full.files:
+            raise ApiError(429, STORAGE_FULL)
         file = pick(await body_of(request), "file", {})
         name = str(pick(file, "name") or "").removeprefix("files/")
         if name and not FILE_ID.fullmatch(name):
