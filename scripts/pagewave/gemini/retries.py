@@ -158,9 +158,9 @@ def is_about_key(error: Any) -> bool:
 def is_about_storage(error: Any) -> bool:
     """Is an upload refused because the project's files take all the room there is (20 GB)?
 
-    As in 429 "… file_storage_bytes" (python-genai#1172).
+    As in 429 "… file_storage_bytes" (python-genai#1172), in the message or its details.
     """
-    said = str(error.message)
+    said = str(error)
     full = re.search(r"file_storage|storage.*(quota|limit|exceed|full)", said, re.IGNORECASE)
     return error.code in (400, 403, 429) and bool(full)
 
