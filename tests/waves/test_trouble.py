@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,36 @@ def test_without_waiting_the_pause_holds_between_runs(
         run()
     reading.check()
     assert set(reading.inferences().values()) == {1}
+
+
+@pytest.mark.parametrize(("code", "words"), [(14, "has failed 2 pages"), (16, "refuses to read 2")])
+def test_without_waiting_trouble_that_lasts_is_told_between_tries(
+    tmp_path: Path, quiet_server: EmbeddedProcess, code: int, words: str
+) -> None:
+    """A timer starts such runs for days; nobody would know."""
+    batch = {"retry_pause_seconds": 0, "outage_seconds": 0}
+    reading = Reading(tmp_path, quiet_server, TWO, execution={"wait": False}, batch=batch)
+    quiet_server.set_faults([f"record-error:code={code}"])
+
+    def run() -> None:
+        wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+        reading.run()
+
+    while len(reading.creates()) < (5 if code == 14 else 1):
+        with suppress(ServiceError):
+            run()
+    tries = len(reading.creates())
+    reading.library.configure(batch={"retry_pause_seconds": 3600})
+    for _ in range(2):
+        with pytest.raises(ServiceError, match=words):
+            run()
+    assert len(reading.creates()) == tries
+    assert not reading.dead()
+    quiet_server.set_faults([])
+    reading.library.configure(batch={"retry_pause_seconds": 0})
+    for _ in range(6):
+        run()
+    reading.check()
 
 
 def test_the_next_run_keeps_to_the_pause(

@@ -24,8 +24,8 @@ from pagewave.ledger.failures import (
     FailureRow,
     Failures,
     LoggedFailure,
+    ServiceTrouble,
     Setback,
-    TroubleInRun,
 )
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
 from pagewave.ledger.history import BatchHistory, History, WaveHistory
@@ -82,8 +82,8 @@ __all__ = [
     "RunCost",
     "RunOutcome",
     "RunRow",
+    "ServiceTrouble",
     "Setback",
-    "TroubleInRun",
     "UsedTemplate",
     "WaveHistory",
     "explained",

@@ -63,14 +63,16 @@ class Setback(NamedTuple):
     at: float
 
 
-class TroubleInRun(NamedTuple):
-    """What one key met in a run that only the service is to blame for, unanswered since.
+class ServiceTrouble(NamedTuple):
+    """What one key met that only the service is to blame for, unanswered since.
 
-    `since`: the first time (Unix seconds); `is_refusal`: the newest was one of key or account.
+    `since` and `at`: the first and the newest time (Unix seconds); `is_refusal`: the newest was one
+    of the key or the account.
     """
 
     times: int
     since: float
+    at: float
     message: str
     is_refusal: bool
 
@@ -212,17 +214,20 @@ class Failures(Shelf):
         )
         return {row[0]: (row[1], row[2]) for row in rows}
 
-    def trouble(self, run_id: str) -> dict[str, TroubleInRun]:
-        """What the pages of a run met that only the service is to blame for, by key."""
-        found: dict[str, TroubleInRun] = {}
+    def trouble(self, engine: str, run_id: str | None = None) -> dict[str, ServiceTrouble]:
+        """What pages met (in a run) that only the service is to blame for, by key."""
+        found: dict[str, ServiceTrouble] = {}
         for key, error_type, message, at in self._connection.query(
             "SELECT f.key, f.error_type, f.message, f.created_at FROM failure f"
-            " JOIN batch b ON b.id = f.batch_id WHERE b.run_id = ? AND f.cleared_at IS NULL"
+            " JOIN batch b ON b.id = f.batch_id WHERE f.engine = ?1 AND f.cleared_at IS NULL"
+            " AND (?2 IS NULL OR b.run_id = ?2)"
             " AND f.error_type IN ('ServiceTrouble', 'ServiceRefused') ORDER BY f.id",
+            engine,
             run_id,
         ):
             times, since = (found[key].times, found[key].since) if key in found else (0, at)
-            found[key] = TroubleInRun(times + 1, since, message, error_type == "ServiceRefused")
+            refused = error_type == "ServiceRefused"
+            found[key] = ServiceTrouble(times + 1, since, at, message, refused)
         return found
 
     def all(self) -> list[LoggedFailure]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pagewave.errors import OnItsWay, ServiceError
 from pagewave.gemini.session import Session
-from pagewave.ledger import Setback, TroubleInRun
+from pagewave.ledger import ServiceTrouble, Setback
 from pagewave.log import log
 from pagewave.prompts.request import Request
 from pagewave.waves.submit import Submission
@@ -85,7 +85,7 @@ def _due_together(session: Session, setbacks: Mapping[str, Setback], keys: Itera
     return min(_due(session, setbacks[key]) if key in setbacks else 0.0 for key in keys)
 
 
-def _due(session: Session, setback: Setback) -> float:
+def _due(session: Session, setback: Setback | ServiceTrouble) -> float:
     """When the pause after a setback is over; at once where the clock was set back since."""
     return setback.at + session.retry_pause(setback.times) if setback.at <= time.time() else 0.0
 
@@ -96,10 +96,18 @@ def _keys(part: Sequence[Submission]) -> list[str]:
 
 def out_of_patience(
     session: Session, run_id: str, requests: Sequence[Request]
-) -> dict[str, TroubleInRun]:
-    """Pages that the service has failed for so long, or refused, that this run sends no more."""
+) -> dict[str, ServiceTrouble]:
+    """Pages that the service has failed for so long, or refused, that this run sends no more.
+
+    A run that does not wait sends each again once its pause is over. Until then such a page ends
+    its lane, so that whoever reads exit codes comes to know.
+    """
     patience = session.settings.batch.outage_seconds
-    met = session.ledger.failures.trouble(run_id)
+    ledger, engine = session.ledger.failures, session.engine
+    met = ledger.trouble(engine, run_id)
+    if not session.waits:
+        earlier = ledger.trouble(engine)
+        met |= {key: t for key, t in earlier.items() if _due(session, t) > time.time()}
     return {
         request.key: trouble
         for request in requests
@@ -111,7 +119,7 @@ def out_of_patience(
     }
 
 
-def give_up(session: Session, troubles: Mapping[str, TroubleInRun]) -> ServiceError:
+def give_up(session: Session, troubles: Mapping[str, ServiceTrouble]) -> ServiceError:
     """Why the lane ends, where only such pages are left."""
     key = min(troubles, key=lambda key: troubles[key].since)
     worst = troubles[key]

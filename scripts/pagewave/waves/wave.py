@@ -28,7 +28,7 @@ from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, OnItsWay
 from pagewave.gemini.session import Session
-from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome, TroubleInRun
+from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.plan.budget import NoRoom
@@ -74,7 +74,7 @@ class _Decision:
     members: Members
     sendings: Sequence[Sending]
     not_yet: str | None
-    given_up: dict[str, TroubleInRun]
+    given_up: dict[str, ServiceTrouble]
 
 
 def run_wave(
