@@ -232,6 +232,12 @@ def test_an_error_line_of_the_services_trouble(field: str, error: Any) -> None:
     assert failure.raw_json is not None
 
 
+def test_an_error_in_the_place_of_the_response_is_one() -> None:
+    failure = failed(parse({"error": {"code": 503, "status": "UNAVAILABLE"}}), "ServiceTrouble")
+    assert not failure.inferred
+    answered(parse(response(PAGE_JSON, error={"code": 14})))
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -209,6 +209,9 @@ def _response(entry: Json) -> Json:
             _raise_api_error(error, None, error)
     if not isinstance(response, dict):
         raise _Refused("APIError", "The result line holds neither a response nor an error.")
+    inner = as_object(response.get("error"))
+    if inner and not (response.get("candidates") or get(response, "usageMetadata")):
+        _raise_api_error(inner, inner.get("code"), inner.get("message"))
     return response
 
 
