@@ -28,7 +28,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         times.append(seconds)
 
     monkeypatch.setattr(Gemini, "pause", pause)
-    monkeypatch.setattr("pagewave.gemini.session.time.time", lambda: times[0])
+    monkeypatch.setattr("time.time", lambda: times[0])
+    monkeypatch.setattr("time.monotonic", lambda: times[0])
     return times
 
 
@@ -38,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_what_is_not_shown_is_looked_for_three_times_at_least(
     reading: Reading, clock: list[float]
 ) -> None:
-    long_ago = clock[0] - 3600
+    long_ago = clock[0] - 3600.0
     assert [*reading.session.polls(long_ago)] == [1, 2, 3]
     assert clock[1:] == [6.0, 6.0]
 

@@ -136,6 +136,22 @@ def test_http_error(server: EmbeddedProcess, client: genai.Client, code: int) ->
     assert upload(client).state == types.FileState.ACTIVE
 
 
+def test_an_error_may_come_from_something_on_the_way(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    server.set_faults(["http-error:code=404,foreign=yes,call=list"])
+    with pytest.raises(errors.ClientError) as raised:
+        client.batches.list(config={"page_size": 5})
+    assert raised.value.code == 404
+    assert "error" not in raised.value.details
+
+
+def test_a_redirect_leads_nowhere(server: EmbeddedProcess, client: genai.Client) -> None:
+    server.set_faults(["redirect:call=list"])
+    with pytest.raises(httpx2.TooManyRedirects):
+        client.batches.list(config={"page_size": 5})
+
+
 def test_http_error_by_call(server: EmbeddedProcess, client: genai.Client) -> None:
     batch = run_batch(client, [RECORD], "by call")
     file = upload(client)
@@ -500,7 +516,7 @@ def test_faults_are_logged(server: EmbeddedProcess, client: genai.Client) -> Non
 # ---- ways in which the service misleads
 
 
-@pytest.mark.parametrize("body", ["html", "json", "empty", "binary"])
+@pytest.mark.parametrize("body", [*GARBAGE])
 def test_garbage_of_all_sorts(server: EmbeddedProcess, body: str) -> None:
     server.set_faults([f"garbage-200:call=list,body={body}"])
     reply = server.request("GET", "/v1beta/batches")

@@ -78,7 +78,13 @@ def test_a_refused_question_says_what_to_check(
     assert said.value.code == 400
 
 
-@pytest.mark.parametrize("trouble", ["cut-before", "cut-after", "garbage-200:body=html", "hang"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *("cut-before", "cut-after", "garbage-200:body=html", "hang"),
+        *("http-error:code=500", "http-error:code=499", "http-error:code=404,foreign=yes"),
+    ],
+)
 def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
     quiet_server: EmbeddedProcess, gemini: Gemini, trouble: str
 ) -> None:

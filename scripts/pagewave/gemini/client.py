@@ -7,16 +7,20 @@ other is `create`, which has no idempotency key: where its fate is unknown it ra
 """
 
 import contextlib
+import io
 import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
+from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
+from pagewave.gemini.remote import RemoteBatch as RemoteBatch
+from pagewave.gemini.remote import RemoteFile as RemoteFile
+from pagewave.gemini.remote import ServiceClock, each_once
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -24,15 +28,15 @@ from pagewave.gemini.retries import (
     Refused,
     Repeating,
     is_about_key,
+    is_refusal,
+    is_transient,
     refusal,
+    within,
 )
 from pagewave.redaction import hide_keys, hide_keys_in_bytes
 
 if TYPE_CHECKING:
     from google.genai import types
-
-TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
-"""Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
 SUCCESSFUL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED"})
 GOING_STATES = frozenset(
@@ -41,6 +45,8 @@ GOING_STATES = frozenset(
 
 ABSENT = (403, 404)  # how the service says that there is no such file; (404,) for batches
 BAD_FILE = (400, 413)
+STEPS_OF_UPLOAD = 3  # calls of which the smallest upload is made, each with its own time-out
+SLOWEST_BYTES_PER_SECOND = 10_000.0  # an upload that is slower than this hangs, as it were
 LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
 UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
 
@@ -65,38 +71,6 @@ class QuotaExceeded(Exception):
     """The service takes no further batch now (429): wait for minutes, then ask again."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file at the service; `expires_at` in Unix seconds."""
-
-    name: str
-    uri: str
-    state: str
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteBatch:
-    """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
-
-    Times are Unix seconds; `model` has no `models/` in front.
-    """
-
-    name: str
-    display_name: str
-    model: str
-    state: str
-    result_file: str | None
-    error: str | None
-    created_at: float
-    ended_at: float | None
-
-    @property
-    def ended(self) -> bool:
-        """Will this state never change again?"""
-        return self.state in TERMINAL_STATES
-
-
 class Gemini:
     """One client for all threads of the process.
 
@@ -119,9 +93,13 @@ class Gemini:
         from google import genai
 
         self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
         self._calls = Repeating(stop, backoff_seconds, outage_seconds)
+        self._clock = ServiceClock()
         self._raw = threading.local()
-        client_args: dict[str, Any] = {"event_hooks": {"response": [self._keep_batch_json]}}
+        client_args: dict[str, Any] = {
+            "event_hooks": {"response": [self._hear, self._keep_batch_json]}
+        }
         if base_url:
             client_args["trust_env"] = False  # a proxy from the environment must not see loopback
         self._client = genai.Client(
@@ -139,7 +117,8 @@ class Gemini:
 
     def upload(
         self,
-        path: Path,
+        data: bytes,
+        what: Path,
         mime_type: str,
         display_name: str,
         processing_seconds: float,
@@ -147,13 +126,15 @@ class Gemini:
     ) -> RemoteFile:
         """Upload a file and wait until the service has digested it: batches want it ACTIVE.
 
-        A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew.
+        A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew; so
+        is one that did not arrive as it was sent, or whose upload does not come to an end.
 
         Args:
+            data: what is sent: from memory, as a file on the disk may change meanwhile.
+            what: the file that holds it, for messages.
             new_name: gives the file's name, such as `files/abc`; asked before each try.
 
         Raises:
-            OSError: the file cannot be read.
             UploadFailed: as many tries as are allowed failed, with the service up.
             ServiceError: the service refuses it, or is not there at all.
         """
@@ -166,22 +147,33 @@ class Gemini:
                 "display_name": display_name,
             }
             # As a stream: a path's name would travel in a header, which non-ASCII letters break.
-            with path.open("rb") as stream:
-                try:
-                    file = self._client.files.upload(file=stream, config=config)
-                except errors.ClientError as error:
-                    if error.code not in BAD_FILE or is_about_key(error):
-                        raise
-                    raise UploadFailed(f"uploading {path}: {error}") from error
-            return self._digested(_remote_file(file), processing_seconds)
+            stream = io.BytesIO(data)
+            try:
+                file = within(
+                    self._longest_upload(len(data)),
+                    lambda: self._client.files.upload(file=stream, config=config),
+                )
+            except errors.APIError as error:
+                if not is_refusal(error) or error.code not in BAD_FILE or is_about_key(error):
+                    raise
+                raise UploadFailed(f"uploading {what}: {error}") from error
+            found = self._digested(_remote_file(file), processing_seconds)
+            if not found.holds(data):
+                self._give_up(found)
+                raise PassingTrouble(f"{found.name} did not arrive as it was sent")
+            return found
 
         try:
             # An outage of the whole service is waited out between two tries, and uses up none.
             return self._calls.repeat(
-                send, f"uploading {path}", tries=self._attempts, between=self._reach
+                send, f"uploading {what}", tries=self._attempts, between=self._reach
             )
         except NoSuccess as error:
             raise UploadFailed(str(error)) from error
+
+    def _longest_upload(self, size: int) -> float:
+        """Seconds after which an upload of so many bytes is taken to hang."""
+        return STEPS_OF_UPLOAD * self._timeout_seconds + size / SLOWEST_BYTES_PER_SECOND
 
     def _reach(self) -> None:
         """Return as soon as the service answers at all."""
@@ -195,13 +187,16 @@ class Gemini:
         pause = 0.05
         while file.state != "ACTIVE":
             if file.state == "FAILED" or time.monotonic() > deadline:
-                with contextlib.suppress(NoSuccess):
-                    self.delete_file(file.name)
+                self._give_up(file)
                 raise PassingTrouble(f"{file.name} stayed {file.state}")
             self.pause(pause)
             pause = min(pause * 1.5, 10.0)
             file = self.file(file.name) or RemoteFile(file.name, file.uri, "FAILED", 0.0)
         return file
+
+    def _give_up(self, file: RemoteFile) -> None:
+        with contextlib.suppress(NoSuccess):
+            self.delete_file(file.name)
 
     def file(self, name: str) -> RemoteFile | None:
         """An uploaded file as it is now; None when the service has it no longer."""
@@ -261,7 +256,7 @@ class Gemini:
         except errors.APIError as error:
             if error.code == 429:
                 raise QuotaExceeded(str(error)) from error
-            if 400 <= error.code < 500 and error.code != 408:
+            if is_refusal(error):
                 kind = NotReady if error.status == "FAILED_PRECONDITION" else CreateRefused
                 said = refusal(error, f"creating the batch for model {model}")
                 raise kind(str(said), said.code) from error
@@ -276,16 +271,23 @@ class Gemini:
         return sorted(found, key=lambda batch: batch.created_at)
 
     def list_batches(self) -> list[RemoteBatch]:
-        """All batches that the service still knows of, of any state."""
+        """All batches that the service still knows of, of any state, each once.
+
+        A list may show one twice, as where it grows between two of its pages.
+        """
 
         def read() -> list[RemoteBatch]:
             pager = self._client.batches.list(config={"page_size": LIST_PAGE_SIZE})
             batches = [self._remote_batch(job, raw=False) for job in pager.page]
+            seen = set()
             # Not `for job in pager`: that raises IndexError when a later page is empty.
-            while pager.config.get("page_token"):
+            while token := pager.config.get("page_token"):
+                if token in seen:
+                    raise PassingTrouble("the list of batches goes round in circles")
+                seen.add(token)
                 pager.next_page()
                 batches += [self._remote_batch(job, raw=False) for job in pager.page]
-            return batches
+            return each_once(batches)
 
         return self._calls.repeat(read, "listing the batches")
 
@@ -306,13 +308,16 @@ class Gemini:
 
         That it has ended by now, or is not there, is no error: a look at it will tell.
         """
-        self._calls.repeat_unless(
-            REFUSALS, lambda: self._client.batches.cancel(name=name), f"cancelling {name}"
-        )
+        from google.genai import errors
 
-    def delete_batch(self, name: str) -> None:
-        """Remove a finished batch from the service's list."""
-        self._calls.repeat(lambda: self._client.batches.delete(name=name), f"deleting {name}")
+        def ask() -> None:
+            try:
+                self._client.batches.cancel(name=name)
+            except errors.ClientError as error:
+                if error.code != 409:  # a conflict: it is ending, or has ended
+                    raise
+
+        self._calls.repeat_unless(REFUSALS, ask, f"cancelling {name}")
 
     # Without a batch
 
@@ -324,7 +329,6 @@ class Gemini:
         Raises:
             ServiceError: the service refuses the request, or no answer arrived.
         """
-        import httpx2
         from google.genai import errors, types
 
         settings = dict(request["generationConfig"])
@@ -336,9 +340,11 @@ class Gemini:
                 contents=[types.Content.model_validate(part) for part in request["contents"]],
                 config=types.GenerateContentConfig.model_validate(settings),
             )
-        except errors.APIError as error:
-            raise refusal(error, f"to answer with model {model}") from error
-        except (httpx2.TransportError, httpx2.StreamError, ValueError) as error:
+        except Exception as error:
+            if isinstance(error, errors.APIError) and is_refusal(error):
+                raise refusal(error, f"to answer with model {model}") from error
+            if not is_transient(error):
+                raise
             raise ServiceError(
                 f"No answer from model {model} ({type(error).__name__}: {error}). It may have been "
                 "paid for. Ask again."
@@ -352,6 +358,14 @@ class Gemini:
     def pause(self, seconds: float) -> None:
         """Sleep, unless the run is told to stop: then raises Stopped."""
         self._calls.pause(seconds)
+
+    def now(self) -> float:
+        """What time it is at the service (Unix seconds), as far as it has told."""
+        return self._clock.now()
+
+    def _hear(self, response: Any) -> None:
+        if response.status_code == 200:  # else something on the way may speak
+            self._clock.hear(response.headers.get("date"))
 
     def _keep_batch_json(self, response: Any) -> None:
         """Remember a batch's raw JSON: the SDK drops its error and results under `response`."""
@@ -389,4 +403,4 @@ def _remote_file(file: "types.File") -> RemoteFile:
     lives_until = time.time() + UPLOAD_LIFE_SECONDS
     if file.expiration_time:
         lives_until = min(lives_until, file.expiration_time.timestamp())
-    return RemoteFile(file.name, file.uri, state, lives_until)
+    return RemoteFile(file.name, file.uri, state, lives_until, file.size_bytes, file.sha256_hash)

@@ -1,13 +1,14 @@
 """How calls to the service are repeated: with growing pauses, for as long as the trouble may pass.
 
-What passes is told from what doesn't by `is_transient`; a definite no becomes a ServiceError with
-advice. All pauses end when the run is told to stop.
+Only a definite no (`is_refusal`) ends a call at once, as a ServiceError with advice; all else may
+pass. All pauses end when the run is told to stop.
 """
 
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from pagewave.errors import ServiceError
@@ -16,8 +17,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-TRANSIENT_CODES = frozenset({408, 429, 500, 502, 503, 504})
 REFUSALS = range(400, 500)
+UNSETTLED = frozenset({408, 409, 425, 429, 499})
+"""Client errors that leave open what was done: a time-out (408), a conflict, maybe with the first
+try of the same call (409), too early (425), a quota (429), a call that broke off (499)."""
 LONGEST_PAUSE_SECONDS = 60.0
 QUIET_TRIES = 3
 """A call that fails more often than this in a row is worth a line in the log."""
@@ -108,7 +111,7 @@ class Repeating:
                 return retrying(call)
         except Exception as error:
             if not is_transient(error):
-                if isinstance(error, errors.ClientError):
+                if isinstance(error, errors.APIError):
                     raise refusal(error, doing) from error
                 raise
             if tries:
@@ -128,12 +131,39 @@ class Repeating:
         def attempt() -> T | None:
             try:
                 return call()
-            except errors.ClientError as error:
-                if error.code in TRANSIENT_CODES or error.code not in codes:
+            except errors.APIError as error:
+                if not is_refusal(error) or error.code not in codes:
                     raise
                 return None
 
         return self.repeat(attempt, doing, tries=tries)
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """What a call brings, if it does so within so many seconds.
+
+    A time-out of the connection alone bounds each of its steps, never their sum: an answer that
+    comes byte by byte has no end. The call goes on in its thread; what it does then is not heeded.
+
+    Raises:
+        PassingTrouble: it did not come to an end.
+    """
+    done: Future[T] = Future()
+
+    def carry_out() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:
+            done.set_exception(error)
+
+    # A thread of its own, not one of a pool: Python waits for those when it ends.
+    threading.Thread(target=carry_out, daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        if done.done():  # the call's own
+            raise
+        raise PassingTrouble(f"no end after {seconds:.0f} s") from None
 
 
 def is_transient(error: BaseException) -> bool:
@@ -142,11 +172,27 @@ def is_transient(error: BaseException) -> bool:
     from google.genai import errors
 
     if isinstance(error, errors.APIError):
-        return error.code in TRANSIENT_CODES
-    # Garbage in a 200 answer ends as a ValueError (JSON, Unicode, "not finalized") or a KeyError
-    # (a missing upload header) inside the SDK.
-    passing = (httpx2.TransportError, httpx2.StreamError, ValueError, KeyError, PassingTrouble)
+        return not is_refusal(error)
+    # Garbage in a 200 answer ends inside the SDK as a ValueError (JSON, Unicode, "not finalized"),
+    # a KeyError (a missing upload header), or, where it is JSON of another shape, the other two.
+    garbage = (ValueError, KeyError, TypeError, AttributeError)
+    # RequestError: redirects without end and bodies that can't be unpacked are among them.
+    passing = (httpx2.RequestError, httpx2.StreamError, PassingTrouble, *garbage)
     return isinstance(error, passing)
+
+
+def is_refusal(error: Any) -> bool:
+    """Does an answer prove that the service itself said no, and did nothing?
+
+    Its own errors are JSON, `{"error": {…}}`; what a proxy or a load balancer says on the way
+    proves nothing, nor does what was said after a redirect.
+    """
+    if error.code not in REFUSALS or error.code in UNSETTLED:
+        return False
+    own_words = isinstance(error.details, Mapping) and isinstance(
+        error.details.get("error"), Mapping
+    )
+    return own_words and not getattr(error.response, "history", ())
 
 
 def is_about_key(error: Any) -> bool:

@@ -3,6 +3,7 @@
 Whoever has a `Session` may send and spend; whoever has only a `Workspace` can't.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ LONGEST_RETRY_PAUSE = 15
 
 FEWEST_POLLS = 3
 LONGEST_POLL_PAUSE_SECONDS = 10.0
+DATE_RESOLUTION_SECONDS = 1.0
 
 
 @dataclass
@@ -36,8 +38,8 @@ class Session(Workspace):
     """Is what takes its time waited for, or left to the next run?"""
     most_batches: int | None = None
     """Batches in flight at once, if the command line says another number than the settings."""
-    looked_at: float = 0.0
-    """When doubtful batches were last looked for (Unix seconds)."""
+    looked_at: float = -math.inf
+    """When doubtful batches were last looked for (seconds of the monotonic clock)."""
 
     @cached_property
     def client(self) -> Gemini:
@@ -65,19 +67,23 @@ class Session(Workspace):
         """Numbers the looks for something that the service does not show, with pauses in between.
 
         One missing answer proves nothing: it is gone when none of these looks found it. They go
-        on until `batch.reconcile_seconds` after `since` (Unix seconds), and are three at least.
+        on until `batch.reconcile_seconds` after `since` (Unix seconds, as the service's clock has
+        them), and are three at least.
 
         Raises:
             Stopped: the run was told to stop.
         """
         patience = self.settings.batch.reconcile_seconds
         pause = min(LONGEST_POLL_PAUSE_SECONDS, patience / 10)
-        for number in count(1):
-            is_last = number >= FEWEST_POLLS and time.time() > since + patience
+        began = time.monotonic()
+        yield 1  # which also tells what time it is there, to the second
+        gone = max(0.0, self.client.now() - since - DATE_RESOLUTION_SECONDS)
+        for number in count(2):
+            self.client.pause(pause)
+            is_last = number >= FEWEST_POLLS and time.monotonic() - began + gone > patience
             yield number
             if is_last:
                 return
-            self.client.pause(pause)
 
     def retry_pause(self, times: int) -> float:
         """Seconds to wait before trying again what failed so often: doubled each time."""

@@ -5,9 +5,9 @@ answer leaves there is known, and deleted when a later run ends. An image that c
 record's failure alone; the others go without it.
 """
 
+import hashlib
 import json
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
@@ -71,19 +71,21 @@ def upload_requests(
     }
     schema = response_schema(session.prompt.page_model)
     path = session.request_file(batch.display_name)
+    data = b"".join(
+        jsonl_line(request, uris[request.facts.sha256], configs[request.key], schema)
+        for request in requests
+    )
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            for request in requests:
-                uri = uris[request.facts.sha256]
-                file.write(jsonl_line(request, uri, configs[request.key], schema))
-    return upload(session, path, "application/jsonl", batch.display_name, batch_id=batch.id).name
+        path.write_bytes(data)
+    mime_type = "application/jsonl"
+    return upload(session, data, path, mime_type, batch.display_name, batch_id=batch.id).name
 
 
 def _reusable(session: Session, sha256: str) -> str | None:
     """URI of an image that the service still has: it is asked, as files may go early."""
     known = session.ledger.files.uploaded_image(
-        session.engine, sha256, time.time() + LIFE_LEFT_SECONDS
+        session.engine, sha256, session.client.now() + LIFE_LEFT_SECONDS
     )
     if not known:
         return None
@@ -95,37 +97,54 @@ def _reusable(session: Session, sha256: str) -> str | None:
     return None
 
 
+class ChangedMeanwhile(OSError):
+    """An image is not the one that the request was made for."""
+
+
+def image_bytes(request: Request) -> bytes:
+    """A request's image, read once, and the one that its fingerprint stands for.
+
+    Raises:
+        OSError: it can't be read, or is another one by now.
+    """
+    data = request.image.read_bytes()
+    if hashlib.sha256(data).hexdigest() != request.facts.sha256:
+        raise ChangedMeanwhile("changed meanwhile; the next attempt sends what is there then")
+    return data
+
+
 def _upload(session: Session, request: Request) -> str:
-    facts = request.facts
+    facts, data = request.facts, image_bytes(request)
     return upload(
-        session, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
+        session, data, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
     ).uri
 
 
 def upload(
     session: Session,
-    path: Path,
+    data: bytes,
+    what: Path,
     mime_type: str,
     display_name: str,
     *,
     image_sha256: str | None = None,
     batch_id: int | None = None,
 ) -> RemoteFile:
-    """Upload an image or the requests of a batch, as `Gemini.upload` does.
+    """Upload an image or the requests of a batch (`what` names them), as `Gemini.upload` does.
 
     Every try has a name of its own: nobody can tell what became of a try without an answer.
     """
 
     def new_name() -> str:
         name = unused_name()
-        expires_at = time.time() + UPLOAD_LIFE_SECONDS
+        expires_at = session.client.now() + UPLOAD_LIFE_SECONDS
         session.ledger.files.add(
             session.engine, name, expires_at, image_sha256=image_sha256, batch_id=batch_id
         )
         return name
 
     patience = session.settings.files.processing_seconds
-    file = session.client.upload(path, mime_type, display_name, patience, new_name)
+    file = session.client.upload(data, what, mime_type, display_name, patience, new_name)
     crash.point("file-uploaded")
     session.ledger.files.confirm(session.engine, file.name, file.uri, file.expires_at)
     return file
@@ -143,7 +162,7 @@ def delete_files_of(session: Session, batch_id: int) -> None:
 
 def delete_unneeded_files(session: Session) -> None:
     """Delete every file of ours that no open batch needs, whoever left it."""
-    session.ledger.files.forget_expired(session.engine)
+    session.ledger.files.forget_expired(session.engine, session.client.now())
     _delete(session, session.ledger.files.release(session.engine))
 
 

@@ -230,10 +230,10 @@ class Files(Shelf):
                 [(engine, name) for name in names],
             )
 
-    def forget_expired(self, engine: str) -> None:
-        """Forget the files that the service has deleted by itself."""
+    def forget_expired(self, engine: str, now: float) -> None:
+        """Forget the files that the service has deleted by itself until now (Unix seconds)."""
         with self._connection.transaction() as db:
             db.execute(
                 "DELETE FROM service_file WHERE engine = ? AND expires_at < ?",
-                (engine, time.time()),
+                (engine, now),
             )

@@ -39,7 +39,8 @@ def _pause_over_at(session: Session, new: Sequence[Request]) -> float:
     failed = min(counts[request.key].of_batches for request in new)
     failures = [session.ledger.failures.last(request.key) for request in new] if failed else []
     last = max((failure["created_at"] for failure in failures if failure), default=0.0)
-    return float(last) + session.retry_pause(failed)
+    # What is said to have failed at a time to come was written before the clock was set back.
+    return float(last) + session.retry_pause(failed) if last <= time.time() else 0.0
 
 
 def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:

@@ -53,15 +53,17 @@ def clear_up(session: Session) -> None:
 
 def find_doubtful(session: Session) -> None:
     """Look for batches that were given up on; not more often than `batch.reconcile_seconds`."""
-    now = time.time()
-    if now < session.looked_at + session.settings.batch.reconcile_seconds:
+    if time.monotonic() < session.looked_at + session.settings.batch.reconcile_seconds:
         return
-    session.looked_at = now
-    doubtful = session.ledger.batches.doubtful(session.engine, now - DOUBT_SECONDS)
+    session.looked_at = time.monotonic()
+    since = session.client.now() - DOUBT_SECONDS
+    doubtful = session.ledger.batches.doubtful(session.engine, since)
     if not doubtful:
         return
     listed = session.client.list_batches()
     for batch in doubtful:
+        if not session.ledger.batches.exists(batch.id):
+            continue  # it was another one's twin by mistake
         found = [
             remote
             for remote in listed
@@ -120,7 +122,8 @@ def _collect_ended(session: Session, tries: int | None = None) -> None:
 
 def _settle(session: Session, batch: Batch, found: RemoteBatch) -> None:
     """Deal with a batch that turned up although it was given up on."""
-    session.ledger.batches.mark_seen(batch.id, found.name)
+    if not session.ledger.batches.mark_seen(batch.id, found.name):
+        return  # of the same create call, and taken in already
     if found.ended:
         remote = session.client.get(found.name) or found  # a list may leave out where results are
         if collect_late(session, batch.id, remote):

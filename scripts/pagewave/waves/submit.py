@@ -7,7 +7,6 @@ own, so that a batch which turns up after all can be told from the one that took
 
 import contextlib
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,12 +110,12 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
-    patience = _Patience(session, started_at=time.time())
+    patience = _Patience(session, started_at=session.client.now())
     input_file, uploaded_at = None, 0.0
     try:
         while True:
-            if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
-                input_file, uploaded_at = _upload(session, batch, requests), time.time()
+            if input_file is None or session.client.now() > uploaded_at + UPLOADS_FRESH_SECONDS:
+                input_file, uploaded_at = _upload(session, batch, requests), session.client.now()
                 if input_file is None:
                     return session.ledger.batches.get(batch.id)
                 crash.point("requests-uploaded")
@@ -159,7 +158,7 @@ class _Patience:
         if not self.session.waits:
             abandon(self.session, batch, "the quota was used up", UNKNOWN)
             raise OnItsWay(f"the quota is used up ({error})") from error
-        if time.time() > self.started_at + settings.quota_seconds:
+        if self.session.client.now() > self.started_at + settings.quota_seconds:
             abandon(self.session, batch, "the quota was used up", UNKNOWN)
             raise ServiceError(
                 f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
@@ -187,7 +186,7 @@ class _Patience:
     def wait_for_service(self, batch: Batch) -> None:
         """Raise ServiceError when create calls have got lost for too long."""
         settings = self.session.settings.batch
-        if time.time() > self.started_at + settings.outage_seconds:
+        if self.session.client.now() > self.started_at + settings.outage_seconds:
             abandon(self.session, batch, "it did not turn up", UNKNOWN)
             raise ServiceError(
                 f"The service has not created a batch for {settings.outage_seconds:.0f} s (last "
@@ -293,7 +292,7 @@ def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | No
 
     With QuotaExceeded too the ledger goes on saying that the batch may exist.
     """
-    session.ledger.batches.mark_creating(batch.id, input_file)
+    session.ledger.batches.mark_creating(batch.id, input_file, session.client.now())
     crash.point("creating")
     try:
         return session.client.create(batch.model, input_file, batch.display_name)

@@ -120,8 +120,11 @@ class _Adoption:
         if not remote.ended and not sent:
             self._found.unclear.append(name)
             return
-        lines = self._results(remote)
-        keys = [key for key in {*sent, *map(key_of, lines)} if key is not None]
+        told = self._session.ledger.batches.keys_under(name)  # by books, in an earlier rebuild
+        lines = [line for line in self._results(remote) if key_of(line) not in told]
+        if told and not lines:
+            return
+        keys = [key for key in {*sent, *map(key_of, lines)} - told if key is not None]
         if remote.ended and not lines:
             self._found.without_answers.append(name)
         elif not self._ours & set(keys):
@@ -147,6 +150,7 @@ class _Adoption:
         session, ledger, found = self._session, self._session.ledger, self._found
         records = [self._record(remote, key, match["recipe"] == self._recipe) for key in keys]
         with ledger.transaction():
+            ledger.batches.release_name(remote.name)
             ledger.runs.add_past(match["run"], session.engine, remote.model, remote.created_at)
             batch = ledger.batches.add_intent(
                 display_name=remote.display_name,

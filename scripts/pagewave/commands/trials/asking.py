@@ -19,7 +19,7 @@ from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteFile, UploadFailed
 from pagewave.gemini.session import Session
-from pagewave.gemini.uploads import delete_unneeded_files, upload
+from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.prompts.costs import interactive_usd
@@ -97,8 +97,9 @@ def ask(session: Session, asked: Question, truth_dir: Path) -> Reply:
 def _upload(session: Session, request: Request) -> RemoteFile:
     facts = request.facts
     try:
-        return upload(session, request.image, facts.mime_type, facts.sha256)
-    except UploadFailed as error:
+        data = image_bytes(request)
+        return upload(session, data, request.image, facts.mime_type, facts.sha256)
+    except (OSError, UploadFailed) as error:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
 

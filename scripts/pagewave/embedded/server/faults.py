@@ -44,11 +44,15 @@ SCOPES: Final = {
 _CALL = {"call": "any"}
 COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0}
 KINDS: Final[dict[str, Kind]] = {
-    "http-error": Kind("call", "an HTTP error", _CALL | {"code": 503, "acted": False}),
+    "http-error": Kind(
+        "call", "an HTTP error", _CALL | {"code": 503, "acted": False, "foreign": False}
+    ),
+    "redirect": Kind("call", "sent on to where it went, for ever", _CALL),
     "cut-before": Kind("call", "connection cut, nothing done", _CALL),
     "cut-after": Kind("call", "done, then connection cut", _CALL),
     "slow": Kind("call", "a late reply", _CALL | {"seconds": 1.0, "acted": True}),
     "hang": Kind("call", "no reply, ever", _CALL | {"acted": False}),
+    "drip": Kind("call", "a reply byte by byte, without an end", _CALL),
     "garbage-200": Kind("call", "200 with nonsense", _CALL | {"acted": True, "body": "html"}),
     "not-active-yet": Kind(
         "call", "create takes an ACTIVE file for a PROCESSING one", {}, "create"
@@ -58,11 +62,15 @@ KINDS: Final[dict[str, Kind]] = {
     "list-empty": Kind("call", "{}, whatever there is", {}, "list"),
     "list-empty-without-page-size": Kind("call", "{} unless pageSize is given", {}, "list"),
     "list-empty-later-page": Kind("call", "an empty page before each later one", {}, "list"),
+    "list-twice": Kind("call", "each entry twice", {}, "list"),
+    "list-in-circles": Kind("call", "the first page over and over", {}, "list"),
     "list-oldest-first": Kind("call", "the newest on the last page", {}, "list"),
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
     "file-failed": Kind("file", "FAILED once it was processed"),
+    "file-damaged": Kind("file", "its last byte is another than was sent"),
+    "file-short": Kind("file", "its last byte is missing"),
     "undeletable": Kind("file", "delete answers 400 (the files of results always do)"),
     "list-delay": Kind("job", "a new job is not listed at first", {"seconds": 5.0}),
     "job-pending": Kind("job", "PENDING, for so long", {"seconds": FOREVER}),
@@ -97,6 +105,9 @@ KINDS: Final[dict[str, Kind]] = {
 GARBAGE: Final = {
     "html": b"<html>It works!</html>",
     "json": b"{}",
+    "list": b"[]",
+    "null": b"null",
+    "text": b'"ok"',
     "empty": b"",
     "binary": b"\xff\xfe\x00",
 }
@@ -121,6 +132,7 @@ class Fault:
     body: str = "html"
     acted: bool = False
     closed: bool = False
+    foreign: bool = False
     declared: str = ""
     prompt: int = 0
     output: int = 0
@@ -232,6 +244,7 @@ def describe() -> str:
             f"call={calls}|any",
             f"body={'|'.join(GARBAGE)}",
             "acted=yes: only after the call took effect",
+            "foreign=yes: as a proxy on the way would say it, in HTML",
         ]
     )
 
@@ -292,6 +305,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "body": _body,
     "acted": _yes,
     "closed": _yes,
+    "foreign": _yes,
     "declared": str,
     **dict.fromkeys(COUNTS, int),
 }

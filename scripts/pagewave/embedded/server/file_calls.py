@@ -1,5 +1,6 @@
 """The calls of the File service: resumable upload, get, list, delete, download."""
 
+import io
 import re
 
 from starlette.requests import Request
@@ -81,6 +82,12 @@ class FileCalls:
         self.store.delete_file(session.file_id)  # a name is free again once its file has expired
         subject = f"{session.display_name or ''} files/{session.file_id}"
         faults = {fault.name for fault in self.jobs.draw("file", subject)}
+        if faults & {"file-damaged", "file-short"}:
+            with session.part.open("rb+") as part:
+                part.truncate(session.received - 1)
+                if "file-damaged" in faults:
+                    part.seek(0, io.SEEK_END)
+                    part.write(b"\0")
         fate = "FAILED" if "file-failed" in faults else "ACTIVE"
         file = self.store.add_file(
             session.file_id,

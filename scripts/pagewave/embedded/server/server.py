@@ -1,8 +1,10 @@
 """The server as a Starlette application: which address is which call."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
@@ -12,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pagewave.embedded.server.batch_calls import BatchCalls
 from pagewave.embedded.server.calls import Call, Cut, Handler
@@ -52,6 +54,22 @@ class NoBrowsers:
             await JSONResponse(refusal.body(), refusal.code)(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+
+class Dated:
+    """Tells in each answer what time it is here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = (b"date", formatdate(time.time(), usegmt=True).encode())
+                message["headers"] = [*message.get("headers", ()), date]
+            await send(message)
+
+        await self.app(scope, receive, dated)
 
 
 class ControlCalls:
@@ -128,7 +146,11 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, OWN_HOSTS), Middleware(NoBrowsers)],
+        middleware=[
+            Middleware(TrustedHostMiddleware, OWN_HOSTS),
+            Middleware(NoBrowsers),
+            Middleware(Dated),
+        ],
         exception_handlers={HTTPException: unknown},
         lifespan=lifespan,
     )
