@@ -129,6 +129,21 @@ class Workspace:
         image, facts = self.images.inspect(page)
         return build_request(page, self.prompt, previous_context, self.settings, image, facts)
 
+    def answer_asked_otherwise(self, request: Request, after_batch: int) -> int | None:
+        """The attempt that was on its way to a page when settings changed, if it is to be taken."""
+        if self.settings.execution.in_flight == "replace":
+            return None
+        return self.ledger.answers.untaken(*self._as_asked(request), after_batch)
+
+    def batch_asked_otherwise(self, request: Request, after_batch: int) -> int | None:
+        """The open batch that carries a page with other settings, if its answer is to be taken."""
+        if self.settings.execution.in_flight == "replace":
+            return None
+        return self.ledger.batches.carrying_page(*self._as_asked(request), after_batch)
+
+    def _as_asked(self, request: Request) -> tuple[str, str, str, str]:
+        return request.key, request.facts.sha256, self.engine, self.prompt.name
+
     # Dead letters
 
     @property

@@ -48,6 +48,12 @@ class Execution(Section):
         description="true: a run goes on until all is read. false: it collects what has ended, "
         "sends what is ready, and ends with exit code 7 while there is more to come.",
     )
+    in_flight: Literal["collect", "replace"] = Field(
+        default="collect",
+        description="Pages in flight that were asked with other settings than today's (model, "
+        "temperature, prompt). collect: their answers are taken. replace: they are asked again, "
+        "which is paid as well.",
+    )
     max_cost_usd: Float | None = Field(
         default=None,
         ge=0,

@@ -92,7 +92,9 @@ def _reusable(session: Session, sha256: str) -> str | None:
     name, uri = known
     file = session.client.file(name)
     if file and file.state == "ACTIVE":
-        return uri
+        # The look has told what time it is there.
+        lives_long = file.expires_at > session.client.now() + LIFE_LEFT_SECONDS
+        return uri if lives_long else None
     session.ledger.files.forget(session.engine, [name])
     return None
 

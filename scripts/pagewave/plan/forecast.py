@@ -246,11 +246,15 @@ class Forecast:
                     context = workspace.previous_context(page)
                 request = workspace.request_after(page, context)
                 after = rebuilds.get(key, 0)
-                answer = workspace.ledger.answers.stored(request.fingerprint, after)
-                if not answer:
-                    if workspace.ledger.batches.carrying(
-                        request.fingerprint, workspace.engine, after
-                    ):
+                ledger, fingerprint = workspace.ledger, request.fingerprint
+                answer = ledger.answers.stored(fingerprint, after)
+                is_on_its_way = not answer and (
+                    ledger.batches.carrying(fingerprint, workspace.engine, after)
+                    or workspace.batch_asked_otherwise(request, after)
+                )
+                answer = answer or workspace.answer_asked_otherwise(request, after)
+                if is_on_its_way or not answer:
+                    if is_on_its_way:
                         on_their_way.add(key)
                     break
                 free.add(key)

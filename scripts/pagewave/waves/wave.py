@@ -119,7 +119,7 @@ def _decide(
             [(session.dataset.page(r.key), r.facts) for r in requests],
         )
         standing = standing_answers(session, requests)
-        members = sort_members(session.ledger, session.engine, requests, standing)
+        members = sort_members(session.ledger, session.engine, requests, standing, session)
         # Some may have died only now, of what an earlier run had sent.
         dead = session.dead_letters()
         members.new = [request for request in members.new if request.key not in dead]
@@ -190,12 +190,17 @@ def standing_answers(workspace: Workspace, requests: Sequence[Request]) -> dict[
 
 
 def sort_members(
-    ledger: Ledger, engine: str, requests: Sequence[Request], standing: Container[str] = ()
+    ledger: Ledger,
+    engine: str,
+    requests: Sequence[Request],
+    standing: Container[str] = (),
+    workspace: Workspace | None = None,
 ) -> Members:
     """Tell the requests that have an answer from those on their way and those to be sent.
 
     Args:
         standing: keys of pages whose answer on file is still good, see `standing_answers`.
+        workspace: where what is on its way with other settings may be taken, or waited for.
     """
     members = Members()
     rebuilds = ledger.runs.rebuilds()
@@ -206,6 +211,10 @@ def sort_members(
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
+        elif workspace and workspace.answer_asked_otherwise(request, after):
+            members.free.append(request)
+        elif workspace and (other := workspace.batch_asked_otherwise(request, after)):
+            members.waiting.setdefault(other, []).append(request)
         else:
             members.new.append(request)
     return members
@@ -247,13 +256,15 @@ def _outcomes(
     standing: Mapping[str, int],
 ) -> list[MemberOutcome]:
     rebuilds, dead = workspace.ledger.runs.rebuilds(), workspace.dead_letters()
-    fingerprints = {request.key: request.fingerprint for request in requests}
+    asked = {request.key: request for request in requests}
     free_keys = {request.key for request in free}
     outcomes = []
     for key in keys:
         attempt_id = standing.get(key)
-        if not attempt_id and key in fingerprints:
-            attempt_id = workspace.ledger.answers.stored(fingerprints[key], rebuilds.get(key, 0))
+        if not attempt_id and key in asked:
+            after = rebuilds.get(key, 0)
+            attempt_id = workspace.ledger.answers.stored(asked[key].fingerprint, after)
+            attempt_id = attempt_id or workspace.answer_asked_otherwise(asked[key], after)
         outcome = Outcome.DEAD if key in dead else Outcome.FAILED
         outcome = Outcome.READ if attempt_id else outcome
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from pagewave.ledger import RunOutcome
 from pagewave.plan.forecast import Forecast
+from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
@@ -32,6 +33,7 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
     if wanted.blocked:
         lines.append(_dead_letters(workspace, wanted, command))
     lines += edited_prompts(workspace.ledger, workspace.settings)
+    lines += _in_flight_with_other_settings(workspace, wanted)
     asked_for = set(wanted.keys)
     settled = {page.key: page for page in workspace.dataset.pages if page.key not in asked_for}
     outdated = [
@@ -49,6 +51,26 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
             "and left as they are. What reading them again costs: python scripts/pages.py "
             f"{LISTING}. "
             f"To do it: {again}"
+        )
+    return lines
+
+
+def _in_flight_with_other_settings(workspace: Workspace, wanted: Wanted) -> list[str]:
+    """What was sent before the settings changed, its price, and what becomes of it."""
+    lines = []
+    for found in asked_otherwise(workspace, set(wanted.keys) - wanted.forced):
+        price = "price unknown" if found.usd is None else f"about {found.usd:.4f} USD"
+        price = f"free here, {price} at Gemini" if workspace.engine == "embedded" else price
+        are = "page is" if found.pages == 1 else "pages are"
+        what_then = (
+            "The answers are taken (execution.in_flight: collect). To ask anew instead, which is "
+            "paid as well: --config 'execution={in_flight: replace}'."
+            if found.is_taken
+            else "Sent again as configured now, which is paid as well."
+        )
+        lines.append(
+            f"{found.pages} {are} in flight, asked with other settings ({found.made_with}; "
+            f"{price}). {what_then}"
         )
     return lines
 
