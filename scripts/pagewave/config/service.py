@@ -54,6 +54,12 @@ class Execution(Section):
         "temperature, prompt). collect: their answers are taken. replace: they are asked again, "
         "which is paid as well.",
     )
+    other_key: Literal["stop", "go_on"] = Field(
+        default="stop",
+        description="What is in flight was sent with another key and is not seen with this one. "
+        "stop: nothing is sent. go_on: its pages are paid for once more, and it is collected when "
+        "its key is back.",
+    )
     max_cost_usd: Float | None = Field(
         default=None,
         ge=0,

@@ -56,6 +56,13 @@ class Session(Workspace):
             outage_seconds=batch.outage_seconds,
         )
 
+    @property
+    def key_hash(self) -> str | None:
+        """What stands for the key in the ledger; None for the embedded engine, which has none."""
+        if self.engine != "gemini" or not self.api_key:
+            return None
+        return self.ledger.identity.hash_of(self.api_key)
+
     def batch_lock(self, batch_id: int) -> AbstractContextManager[None]:
         """Held by who collects this batch: the waves of two lanes may both want it.
 

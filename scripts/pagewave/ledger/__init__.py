@@ -12,6 +12,7 @@ from pagewave.ledger.batches import (
     DOUBT_SECONDS,
     LOST,
     NO_RESULTS,
+    OTHER_KEY,
     STUCK,
     UNKNOWN,
     Batch,
@@ -22,6 +23,7 @@ from pagewave.ledger.connection import Connection
 from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedFailure
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
 from pagewave.ledger.history import BatchHistory, History, WaveHistory
+from pagewave.ledger.identity import Identity
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
 from pagewave.ledger.runs import (
     COMPARISON_MARK,
@@ -48,6 +50,7 @@ __all__ = [
     "DOUBT_SECONDS",
     "LOST",
     "NO_RESULTS",
+    "OTHER_KEY",
     "STUCK",
     "UNKNOWN",
     "Attempt",
@@ -98,3 +101,4 @@ class Ledger(Connection):
         self.outbox = Outbox(self)
         self.spending = Spending(self)
         self.history = History(self)
+        self.identity = Identity(self)

@@ -10,9 +10,11 @@ from pagewave.redaction import hide_keys
 
 OPEN_STATUSES = ("intent", "creating", "submitted")
 UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN = "UNKNOWN", "LOST", "STUCK", "NO_RESULTS", "TWIN"
-DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN)
+OTHER_KEY = "OTHER_KEY"
+DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN, OTHER_KEY)
 """States of an abandoned batch that may turn up all the same, paid for: it was never listed, was
-listed and then not, did not end, ended without results, or was created beside the wanted one."""
+listed and then not, did not end, ended without results, was created beside the wanted one, or was
+sent with a key that is not the run's."""
 DOUBT_SECONDS = 7 * 24 * 3600.0
 """A batch expires after 48 hours at the service, its results two days later; with some room."""
 
@@ -168,6 +170,7 @@ class Batches(Shelf):
                 if db.execute(f"SELECT 1 FROM {table} WHERE batch_id = ?", (other,)).fetchone():
                     return False
             db.execute("UPDATE service_file SET batch_id = ? WHERE batch_id = ?", (batch_id, other))
+            db.execute("DELETE FROM batch_key WHERE batch_id = ?", (other,))
             db.execute("DELETE FROM record WHERE batch_id = ?", (other,))
             db.execute("DELETE FROM batch WHERE id = ?", (other,))
         return True

@@ -305,7 +305,17 @@ CREATE VIEW batch_totals AS
 
 SCHEMA = TABLES + VIEWS_OF_PREFECT + BATCH_TOTALS
 
-STEPS: list[str] = []
+# What the ledger calls itself, with a salt for hashes of keys; and with which key a batch was sent,
+# as such a hash. forgets_before: what is older at the service was given up on purpose.
+STEP_14 = """
+CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL, salt TEXT NOT NULL, forgets_before REAL);
+CREATE TABLE IF NOT EXISTS batch_key (
+    batch_id INTEGER PRIMARY KEY REFERENCES batch(id),
+    hash TEXT NOT NULL
+);
+"""
+
+STEPS: list[str] = [STEP_14]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

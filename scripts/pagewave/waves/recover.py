@@ -16,6 +16,7 @@ from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch, Ledger
 from pagewave.log import log
 from pagewave.waves.collect import collect, collect_late
+from pagewave.waves.other_key import settle_keys
 from pagewave.waves.submit import settle_intents
 from pagewave.workspace import Workspace
 
@@ -27,9 +28,11 @@ def recover(session: Session) -> None:
     """Put in order what earlier runs left: called when a run starts.
 
     Raises:
-        ServiceError: the service is not there; which batches exist cannot be told.
+        ServiceError: the service is not there, or what is in flight was sent with another key;
+            which batches exist cannot be told.
         Stopped: the run was told to stop.
     """
+    settle_keys(session)
     settle_intents(session)
     _remove_leftover_files(session)
     _note_written_pages(session)

@@ -292,7 +292,9 @@ def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | No
 
     With QuotaExceeded too the ledger goes on saying that the batch may exist.
     """
-    session.ledger.batches.mark_creating(batch.id, input_file, session.client.now())
+    with session.ledger.transaction():
+        session.ledger.batches.mark_creating(batch.id, input_file, session.client.now())
+        session.ledger.identity.note_key(batch.id, session.key_hash)
     crash.point("creating")
     try:
         return session.client.create(batch.model, input_file, batch.display_name)

@@ -7,6 +7,7 @@ begins in `begin`, which Snakemake calls just before its first job.
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
@@ -26,7 +27,7 @@ from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import Ledger, RunOutcome, refuse_network
+from pagewave.ledger import DOUBT_SECONDS, Ledger, RunOutcome, refuse_network
 from pagewave.ledger.lock import take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
@@ -138,6 +139,28 @@ class Run(Jobs):
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
+
+    def look_for_doubtful(self) -> None:
+        """Where nothing is to be read no run begins; what may be at the service is looked for.
+
+        So it is when the key is back with which something was sent that others were asked for.
+
+        Raises:
+            PagewaveError: another run is going on, or the service can't be asked.
+        """
+        begins = self._head_id or self._lock_file or not self.plan.is_made
+        if begins or self.plan.schedule.pages or self.session.engine != "gemini":
+            return
+        batches = self.session.ledger.batches
+        since = time.time() - DOUBT_SECONDS
+        if not (batches.open("gemini") or batches.doubtful("gemini", since)):
+            return
+        with take_lock(self.settings.paths.state_dir):
+            log_to_terminal()
+            self.session.ledger.start_writing()
+            use_service(self.session, self._secrets)
+            recover(self.session)
+            self.session.ledger.close()
 
     def _say_the_start(self) -> None:
         pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()

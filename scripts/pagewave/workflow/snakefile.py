@@ -56,7 +56,7 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
         )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
-        atexit.register(lambda: _end_dry_run(run) if internals.is_dry_run(workflow) else None)
+        atexit.register(lambda: _end_without_hook(run, internals.is_dry_run(workflow)))
         return run
 
     return exit_on_error(build)
@@ -130,10 +130,16 @@ def show_forecast(run: Run) -> None:
         printer().print(view(run.plan.forecast.whole(run.plan.wanted.blocked)))
 
 
-def _end_dry_run(run: Run) -> None:
-    """The forecast; Python is ending, and no exit code can be given any more."""
+def _end_without_hook(run: Run, is_dry: bool) -> None:
+    """The forecast, or a look for what is in doubt where nothing was to be done.
+
+    Python is ending, and no exit code can be given any more.
+    """
     try:
-        show_forecast(run)
+        if is_dry:
+            show_forecast(run)
+        else:
+            run.look_for_doubtful()
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
 

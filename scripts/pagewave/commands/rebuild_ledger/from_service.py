@@ -163,6 +163,7 @@ class _Adoption:
                 records=records,
             )
             ledger.batches.mark_found(batch.id, remote.name, remote.created_at)
+            ledger.identity.note_key(batch.id, session.key_hash)
             found.batches += 1
             if not remote.ended:
                 ledger.batches.mark_state(batch.id, remote.state)
