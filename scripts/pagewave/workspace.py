@@ -21,6 +21,9 @@ from pagewave.wording import count
 JOBS = "jobs"
 """The folder, beside a run's manifests, of what a head and its jobs on other machines hand over."""
 
+REQUESTS = "requests"
+"""The folder, beside the ledger, of what batches in flight were asked."""
+
 IS_DEAD = "is a dead letter after"
 """What is said of a page that is given up; by these words the terminal tells what was said."""
 
@@ -73,7 +76,7 @@ class Workspace:
 
         So the pages of a batch in flight are known even without the ledger.
         """
-        return self.settings.paths.state_dir / "requests" / f"{display_name}.jsonl"
+        return self.settings.paths.state_dir / REQUESTS / f"{display_name}.jsonl"
 
     # Pages
 

@@ -151,7 +151,7 @@ def test_the_command_says_so_and_collects_what_it_left_though_nothing_is_to_be_r
         def read() -> int:
             return [event["key"] for event in quiet_server.log("inference")].count(key)
 
-        quiet_server.set_faults([f"batch-hold:match={tmp_path.name},times=1,seconds=3600"])
+        quiet_server.set_faults(["batch-hold:times=1,seconds=3600"])
         read_with(FIRST, code=7)
         wait_for(lambda: read() == 1)
         assert "sent with another key" in read_with(OTHER, code=5)

@@ -6,6 +6,7 @@ refuses while a run is going on or batches are in flight."""
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ from pagewave.commands.command import (
 from pagewave.config.settings import Settings
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
+from pagewave.ledger.belonging import pass_on
 from pagewave.ledger.connection import empty
 from pagewave.ledger.lock import take_lock
 from pagewave.ledger.soundness import backup_name
@@ -102,11 +104,21 @@ def _carry_out(place: Place, options: argparse.Namespace) -> int:
         return NOT_CONFIRMED
     remove = move_away if damage else empty
     backup = remove(place.ledger, recreate_tables=options.recreate_tables)
+    if not damage:
+        _begin_anew(place)
     if options.json:
         print_json(report | {"dry_run": False, "backup": str(backup)})
     else:
         print(f"The ledger is empty. The old one is {backup}.")
     return 0
+
+
+def _begin_anew(place: Place) -> None:
+    """The empty ledger goes on with the page files; what it would not know was given up."""
+    ledger = Ledger.open(place.ledger)
+    ledger.identity.forget(time.time())
+    pass_on(ledger, place.ledger, place.settings.paths.output_dir)
+    ledger.close()
 
 
 def _look(place: Place) -> tuple[dict[str, Any] | None, list[BatchView], str | None]:

@@ -17,6 +17,22 @@ class Identity(Shelf):
         """The ledger's name, made at random when it is first asked for; copies share it."""
         return self._made()[0]
 
+    def known_id(self) -> str | None:
+        """The same, for who only looks; None where it was never asked for."""
+        rows = self._connection.query("SELECT id FROM identity")
+        return str(rows[0][0]) if rows else None
+
+    def forget(self, before: float) -> None:
+        """What was sent before (Unix seconds), and is unknown here, was given up on purpose."""
+        self._made()
+        with self._connection.transaction() as db:
+            db.execute("UPDATE identity SET forgets_before = ?", (before,))
+
+    def forgets_before(self) -> float:
+        """From when on everything that was sent from here must be known here (Unix seconds)."""
+        rows = self._connection.query("SELECT forgets_before FROM identity")
+        return float(rows[0][0] or 0.0) if rows else 0.0
+
     def hash_of(self, key: str) -> str:
         """What stands for a key in this ledger: HMAC-SHA256 (hex)."""
         return hmac.new(self._made()[1].encode(), key.encode(), "sha256").hexdigest()

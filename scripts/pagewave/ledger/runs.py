@@ -123,6 +123,10 @@ class Runs(Shelf):
                 (run_id, started_at, engine, model, purpose, RunOutcome.REBUILT),
             )
 
+    def exists(self, run_id: str) -> bool:
+        """Does the ledger know this run?"""
+        return bool(self._connection.query("SELECT 1 FROM run WHERE id = ?", run_id))
+
     def note_trouble(self, run_id: str) -> None:
         """Write down that a job of a run failed, and not for a dead letter."""
         with self._connection.transaction() as db:

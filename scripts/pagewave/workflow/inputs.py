@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pagewave.errors import exit_on_error
+from pagewave.ledger.belonging import refuse_foreign
 from pagewave.pages.dataset import Page
 from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_prepare
 from pagewave.plan.forecast import Forecast
@@ -19,7 +20,7 @@ from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.messages import notices
-from pagewave.workspace import Workspace
+from pagewave.workspace import REQUESTS, Workspace
 
 NOT_STARTED = "next"
 """Stands for the run's name where there is none yet, in a dry run."""
@@ -76,6 +77,7 @@ class Plan:
         else:
             # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
             workspace = self.workspace
+            exit_on_error(self.refuse_foreign)
             exit_on_error(
                 lambda: refuse_broken(workspace.images, workspace.dataset, self._wanted_pages)
             )
@@ -91,6 +93,16 @@ class Plan:
             pages = plan(self.wanted.chains, lane_size, in_flight)
         return Schedule(
             self.workspace.ledger, self.id, pages, self.workspace.continues_past_dead_letters
+        )
+
+    def refuse_foreign(self) -> None:
+        """Make sure that the output folder is this ledger's; raises LedgerError."""
+        paths = self.workspace.settings.paths
+        refuse_foreign(
+            self.workspace.ledger,
+            paths.output_dir,
+            paths.state_dir / REQUESTS,
+            self.command().config_file,
         )
 
     @property

@@ -28,6 +28,7 @@ from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import DOUBT_SECONDS, Ledger, RunOutcome, refuse_network
+from pagewave.ledger.belonging import mark_folder
 from pagewave.ledger.lock import take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
@@ -113,6 +114,7 @@ class Run(Jobs):
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
         check_prices(self.session.ledger, self.session.settings)
+        self.plan.refuse_foreign()
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.session.ledger.start_writing()
         self._server = use_service(self.session, self._secrets)
@@ -128,6 +130,8 @@ class Run(Jobs):
             self.plan.schedule.pages,
             self.plan.wanted.forced,
         )
+        paths = self.settings.paths
+        mark_folder(self.session.ledger, paths.ledger, paths.output_dir, self.plan.id)
         self._started = True
         self.session.images.scans_may_change = True
         crash.point("run-begun")
