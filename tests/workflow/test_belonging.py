@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import Player, head_of, in_one_process
-from helpers.reading import QUICK
+from helpers.reading import QUICK, Reading
 from pagewave.errors import LedgerError
 from pagewave.ledger.belonging import MARK
 from pagewave.plan.targets import Command
+from pagewave.waves.lost_ledger import refuse_lost
 
 BOOK = "Ohio/Elm/1850"
 FIRST = Command({f"results/pages/{BOOK}/1.json"})
@@ -55,6 +57,12 @@ def is_refused(player: Player, words: str) -> None:
     assert len(player.server.log("create")) == sent
 
 
+def new_folder(path: Path) -> Path:
+    """The folder, once it is there."""
+    path.mkdir()
+    return path
+
+
 def readings(player: Player) -> list[int]:
     """How often each page was read, by its number."""
     return [times for _, times in sorted(player.library.inferences().items())]
@@ -89,6 +97,35 @@ def test_requests_that_nothing_came_of_stop_no_run_after_a_rebuild(player: Playe
     command(player, "rebuild_ledger.py")
     assert player.play() == "ok"
     assert readings(player) == [1, 1]
+
+
+@pytest.mark.parametrize("whose", ["ours", "others'"])
+def test_with_nothing_left_here_the_service_tells_whose_batches_go_on(
+    tmp_path: Path, quiet_server: EmbeddedProcess, whose: str
+) -> None:
+    """Others may use the same key and prefix; our images are told by their hashes."""
+    names = {"ours": ["Elm/1850"], "others'": ["Oak/1850"]}
+    first, second = (
+        Reading(new_folder(tmp_path / name), quiet_server, {book: 1})
+        for name, book in (("first", names[whose][0]), ("second", "Elm/1850"))
+    )
+    for reading in (first, second):
+        reading.library.config["engine"] = "gemini"
+        reading.session = reading._new_session()
+    if whose == "ours":
+        shutil.copy(first.library.image(first.keys[0]), second.library.image(second.keys[0]))
+    quiet_server.set_faults(["batch-hold:times=1,seconds=3600"])
+    with first.crash_in("pagewave.waves.wave.collect"):
+        first.run()
+    second.session = second._new_session()
+    if whose == "ours":
+        with pytest.raises(LedgerError, match=r"a ledger was lost.* Run first: rebuild it") as lost:
+            refuse_lost(second.session, "rebuild it")
+        assert first.creates()[0]["batch"] in str(lost.value)
+        second.session.ledger.identity.forget(time.time() + 60)
+    refuse_lost(second.session, "rebuild it")
+    refuse_lost(first.session, "rebuild it")  # it knows them
+    first.release()
 
 
 # nuke_database: go on

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
+from pagewave.gemini.remote import UPLOAD_LIFE_SECONDS as UPLOAD_LIFE_SECONDS
 from pagewave.gemini.remote import RemoteBatch as RemoteBatch
 from pagewave.gemini.remote import RemoteFile as RemoteFile
-from pagewave.gemini.remote import ServiceClock, each_once
+from pagewave.gemini.remote import ServiceClock, all_of, each_once, remote_file
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -48,7 +49,6 @@ BAD_FILE = (400, 413)
 STEPS_OF_UPLOAD = 3  # calls of which the smallest upload is made, each with its own time-out
 SLOWEST_BYTES_PER_SECOND = 10_000.0  # an upload that is slower than this hangs, as it were
 LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
-UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
 
 
 class CreateUnknown(Exception):
@@ -157,7 +157,7 @@ class Gemini:
                 if not is_refusal(error) or error.code not in BAD_FILE or is_about_key(error):
                     raise
                 raise UploadFailed(f"uploading {what}: {error}") from error
-            found = self._digested(_remote_file(file), processing_seconds)
+            found = self._digested(remote_file(file), processing_seconds)
             if not found.holds(data):
                 self._give_up(found)
                 raise PassingTrouble(f"{found.name} did not arrive as it was sent")
@@ -201,8 +201,17 @@ class Gemini:
     def file(self, name: str) -> RemoteFile | None:
         """An uploaded file as it is now; None when the service has it no longer."""
         return self._calls.repeat_unless(
-            ABSENT, lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
+            ABSENT, lambda: remote_file(self._client.files.get(name=name)), f"looking at {name}"
         )
+
+    def uploaded_images(self) -> dict[str, int]:
+        """Display names of all files at the service, which of our images are hashes, and sizes."""
+
+        def read() -> dict[str, int]:
+            files = all_of(self._client.files.list(config={"page_size": LIST_PAGE_SIZE}))
+            return {file.display_name or "": file.size_bytes or 0 for file in files}
+
+        return self._calls.repeat(read, "listing the files")
 
     def delete_file(self, name: str) -> None:
         """Delete a file; that it is gone already, or can't be deleted, is no error.
@@ -277,17 +286,8 @@ class Gemini:
         """
 
         def read() -> list[RemoteBatch]:
-            pager = self._client.batches.list(config={"page_size": LIST_PAGE_SIZE})
-            batches = [self._remote_batch(job, raw=False) for job in pager.page]
-            seen = set()
-            # Not `for job in pager`: that raises IndexError when a later page is empty.
-            while token := pager.config.get("page_token"):
-                if token in seen:
-                    raise PassingTrouble("the list of batches goes round in circles")
-                seen.add(token)
-                pager.next_page()
-                batches += [self._remote_batch(job, raw=False) for job in pager.page]
-            return each_once(batches)
+            jobs = all_of(self._client.batches.list(config={"page_size": LIST_PAGE_SIZE}))
+            return each_once(self._remote_batch(job, raw=False) for job in jobs)
 
         return self._calls.repeat(read, "listing the batches")
 
@@ -394,13 +394,3 @@ class Gemini:
             created_at=job.create_time.timestamp() if job.create_time else 0.0,
             ended_at=job.end_time.timestamp() if job.end_time else None,
         )
-
-
-def _remote_file(file: "types.File") -> RemoteFile:
-    if not file.name or not file.uri:
-        raise PassingTrouble("the answer names no file")
-    state = str(getattr(file.state, "value", file.state) or "ACTIVE")
-    lives_until = time.time() + UPLOAD_LIFE_SECONDS
-    if file.expiration_time:
-        lives_until = min(lives_until, file.expiration_time.timestamp())
-    return RemoteFile(file.name, file.uri, state, lives_until, file.size_bytes, file.sha256_hash)

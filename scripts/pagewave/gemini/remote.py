@@ -10,10 +10,17 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from pagewave.gemini.retries import PassingTrouble
+
+if TYPE_CHECKING:
+    from google.genai import types
 
 TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
 """Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
+UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
 LATEST_ANSWER_SECONDS = 600.0
 """An answer that says it is earlier than thought by more is not late: the clock was wrong."""
 
@@ -98,6 +105,30 @@ class ServiceClock:
         """Unix seconds; by this computer's clock as long as the service has told no time."""
         with self._lock:
             return time.time() if self._ahead is None else time.monotonic() + self._ahead
+
+
+def all_of(pager: Any) -> list[Any]:
+    """The entries of all pages of a list."""
+    entries, seen = list(pager.page), set()
+    # Not `for entry in pager`: that raises IndexError when a later page is empty.
+    while token := pager.config.get("page_token"):
+        if token in seen:
+            raise PassingTrouble("a list goes round in circles")
+        seen.add(token)
+        pager.next_page()
+        entries += pager.page
+    return entries
+
+
+def remote_file(file: "types.File") -> RemoteFile:
+    """A file as the service describes it."""
+    if not file.name or not file.uri:
+        raise PassingTrouble("the answer names no file")
+    state = str(getattr(file.state, "value", file.state) or "ACTIVE")
+    lives_until = time.time() + UPLOAD_LIFE_SECONDS
+    if file.expiration_time:
+        lives_until = min(lives_until, file.expiration_time.timestamp())
+    return RemoteFile(file.name, file.uri, state, lives_until, file.size_bytes, file.sha256_hash)
 
 
 def _digest(told: str) -> bytes | None:

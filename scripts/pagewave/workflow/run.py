@@ -28,7 +28,7 @@ from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import DOUBT_SECONDS, Ledger, RunOutcome, refuse_network
-from pagewave.ledger.belonging import mark_folder
+from pagewave.ledger.belonging import command_to_rebuild, mark_folder
 from pagewave.ledger.lock import take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
@@ -40,6 +40,7 @@ from pagewave.tracking.background import BackgroundDelivery, start_delivery
 from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import left_for_next_run
+from pagewave.waves.lost_ledger import refuse_lost
 from pagewave.waves.recover import clear_up, recover
 from pagewave.wording import count
 from pagewave.workflow.inputs import Plan
@@ -120,6 +121,7 @@ class Run(Jobs):
         self._server = use_service(self.session, self._secrets)
         self.stopper.install()
         try:
+            refuse_lost(self.session, command_to_rebuild(self.plan.command().config_file))
             recover(self.session)
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
