@@ -110,7 +110,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
-    patience = _Patience(session, started_at=session.client.now())
+    patience = _Patience(session)
     input_file, uploaded_at = None, 0.0
     try:
         while True:
@@ -119,6 +119,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
                 if input_file is None:
                     return session.ledger.batches.get(batch.id)
                 crash.point("requests-uploaded")
+                patience.begin()
             try:
                 remote = _create(session, batch, input_file)
             except QuotaExceeded as error:
@@ -145,12 +146,21 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
 
 @dataclass
 class _Patience:
-    """How long one submission has tried, and how long it may."""
+    """How long one submission has tried, and how long it may: by the service's clock."""
 
     session: Session
-    started_at: float
+    started_at: float | None = None
     refused_by_quota: int = 0
     refused_for_file: int = 0
+
+    def begin(self) -> None:
+        """All is uploaded, and what time it is there is known."""
+        if self.started_at is None:
+            self.started_at = self.session.client.now()
+
+    def _seconds(self) -> float:
+        now = self.session.client.now()
+        return now - (now if self.started_at is None else self.started_at)
 
     def wait_for_quota(self, batch: Batch, error: QuotaExceeded) -> None:
         """Wait for minutes; raises ServiceError when the quota was used up for too long."""
@@ -158,7 +168,7 @@ class _Patience:
         if not self.session.waits:
             abandon(self.session, batch, "the quota was used up", UNKNOWN)
             raise OnItsWay(f"the quota is used up ({error})") from error
-        if self.session.client.now() > self.started_at + settings.quota_seconds:
+        if self._seconds() > settings.quota_seconds:
             abandon(self.session, batch, "the quota was used up", UNKNOWN)
             raise ServiceError(
                 f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
@@ -186,7 +196,7 @@ class _Patience:
     def wait_for_service(self, batch: Batch) -> None:
         """Raise ServiceError when create calls have got lost for too long."""
         settings = self.session.settings.batch
-        if self.session.client.now() > self.started_at + settings.outage_seconds:
+        if self._seconds() > settings.outage_seconds:
             abandon(self.session, batch, "it did not turn up", UNKNOWN)
             raise ServiceError(
                 f"The service has not created a batch for {settings.outage_seconds:.0f} s (last "
