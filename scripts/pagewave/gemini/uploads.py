@@ -84,19 +84,22 @@ def upload_requests(
 
 def _reusable(session: Session, sha256: str) -> str | None:
     """URI of an image that the service still has: it is asked, as files may go early."""
-    known = session.ledger.files.uploaded_image(
-        session.engine, sha256, session.client.now() + LIFE_LEFT_SECONDS
-    )
+    known = _known(session, sha256)
     if not known:
         return None
     name, uri = known
     file = session.client.file(name)
     if file and file.state == "ACTIVE":
         # The look has told what time it is there.
-        lives_long = file.expires_at > session.client.now() + LIFE_LEFT_SECONDS
-        return uri if lives_long else None
+        return uri if _known(session, sha256) else None
     session.ledger.files.forget(session.engine, [name])
     return None
+
+
+def _known(session: Session, sha256: str) -> tuple[str, str] | None:
+    """Name and URI of an uploaded image that lives long enough, by the service's clock."""
+    until = session.client.now() + LIFE_LEFT_SECONDS
+    return session.ledger.files.uploaded_image(session.engine, sha256, until)
 
 
 class ChangedMeanwhile(OSError):
