@@ -8,11 +8,8 @@ OUTPUTS:  book.json (everything) and text.txt (the text alone)
 """
 
 
-localrules:
-    provenance,
-
-
 rule provenance:
+    localrule: True
     input:
         pages_of_book,
     output:

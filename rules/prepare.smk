@@ -9,11 +9,8 @@ OUTPUTS:  its images, and one manifest that says what each was made from
 """
 
 
-localrules:
-    images,
-
-
 rule images:
+    localrule: True
     input:
         needs_of_preparation,
     output:

@@ -9,12 +9,8 @@ OUTPUTS:  one JSON file a page, one manifest a wave
 """
 
 
-localrules:
-    page,
-    wave,
-
-
 rule page:
+    localrule: True
     input:
         previous=previous_page,
         wave=wave_of_page,
@@ -28,12 +24,13 @@ rule page:
     threads: 0
     message:
         "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}"
-        "{why_again:{wildcards.state}/{wildcards.school}/{wildcards.year}/{wildcards.page}}"
+        "{pagewave_why_again:{wildcards.state}/{wildcards.school}/{wildcards.year}/{wildcards.page}}"
     run:
         snake.job(RUN.write_page, the_page(wildcards))
 
 
 checkpoint wave:
+    localrule: True
     input:
         wave_needs,
     output:
@@ -45,6 +42,7 @@ checkpoint wave:
     resources:
         gemini_batches=1,
     message:
-        "lane {wildcards.lane} wave {wildcards.wave}{preview:{wildcards.lane}/{wildcards.wave}}"
+        "lane {wildcards.lane} wave {wildcards.wave}"
+        "{pagewave_preview:{wildcards.lane}/{wildcards.wave}}"
     run:
         snake.job(RUN.read_wave, int(wildcards.lane), int(wildcards.wave), output[0])

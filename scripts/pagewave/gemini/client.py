@@ -101,7 +101,8 @@ class Gemini:
     """One client for all threads of the process.
 
     `attempts` and `backoff_seconds` rule uploads; for all other calls an outage of up to
-    `outage_seconds` is waited out, because a batch at the service loses nothing by it.
+    `outage_seconds` is waited out, because a batch at the service loses nothing by it. `may_send`
+    is asked before anything is uploaded or paid for, and raises where that must not be.
     """
 
     def __init__(
@@ -115,9 +116,11 @@ class Gemini:
         attempts: int = 5,
         backoff_seconds: float = 2.0,
         outage_seconds: float = 3600.0,
+        may_send: Callable[[], None] = lambda: None,
     ) -> None:
         from google import genai
 
+        self._may_send = may_send
         self._attempts = attempts
         self._calls = Repeating(stop, backoff_seconds, outage_seconds)
         self._raw = threading.local()
@@ -158,6 +161,8 @@ class Gemini:
             ServiceError: the service refuses it, or is not there at all.
         """
         from google.genai import errors
+
+        self._may_send()
 
         def send() -> RemoteFile:
             config: types.UploadFileConfigDict = {
@@ -251,6 +256,7 @@ class Gemini:
         """
         from google.genai import errors
 
+        self._may_send()
         self.pause(0)
         try:
             job = self._client.batches.create(
@@ -327,6 +333,7 @@ class Gemini:
         import httpx2
         from google.genai import errors, types
 
+        self._may_send()
         settings = dict(request["generationConfig"])
         # As a dictionary it would be taken for JSON Schema and changed.
         settings["responseSchema"] = types.Schema.model_validate(settings["responseSchema"])

@@ -41,7 +41,11 @@ class Session(Workspace):
 
     @cached_property
     def client(self) -> Gemini:
-        """The client, made when the first wave needs it: its import takes more than a second."""
+        """The client, made when the first wave needs it: its import takes more than a second.
+
+        It looks, cancels and deletes for anyone, and sends nothing unless the ledger has a run that
+        was begun by this process, or by the head whose job this is.
+        """
         files, batch = self.settings.files, self.settings.batch
         return Gemini(
             self.api_key,
@@ -52,6 +56,7 @@ class Session(Workspace):
             attempts=files.upload_retry_attempts,
             backoff_seconds=files.upload_retry_backoff_seconds,
             outage_seconds=batch.outage_seconds,
+            may_send=self.ledger.runs.require_begun,
         )
 
     def batch_lock(self, batch_id: int) -> AbstractContextManager[None]:

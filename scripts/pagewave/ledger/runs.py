@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from pagewave.ledger.connection import Shelf
+from pagewave.errors import LedgerError
+from pagewave.ledger.connection import Connection, Shelf
 from pagewave.ledger.failures import clear_failures
 
-Purpose = Literal["workflow", "comparison"]
+Purpose = Literal["workflow", "comparison", "trial"]
 
 COMPARISON_MARK = "-compare"
 """How the name of a comparison's run ends, so that its purpose outlives the ledger."""
@@ -83,7 +84,14 @@ class RunRow(NamedTuple):
 
 
 class Runs(Shelf):
-    """Runs, the pages they are to read, and their waves."""
+    """Runs, the pages they are to read, and their waves.
+
+    `begun` is the run that goes on in this process, if one does: only in its name is anything sent.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.begun: str | None = None
 
     def start(
         self,
@@ -111,6 +119,32 @@ class Runs(Shelf):
                 [(key, run_id) for key in forced],
             )
             clear_failures(db, forced, now)
+        self.begun = run_id
+
+    def join(self, run_id: str) -> None:
+        """Take part in a run that another process has begun, and that goes on.
+
+        Raises:
+            LedgerError: there is no such run, or it has ended.
+        """
+        sql = "SELECT 1 FROM run WHERE id = ? AND ended_at IS NULL"
+        if not self._connection.query(sql, run_id):
+            raise LedgerError(
+                f"The ledger has no run {run_id} that goes on, so nothing is sent for it. Run the "
+                "workflow itself, not one of its jobs."
+            )
+        self.begun = run_id
+
+    def require_begun(self) -> None:
+        """Whatever costs money asks this first.
+
+        Raises:
+            LedgerError: no run was begun that would have it on record.
+        """
+        if self.begun is None:
+            raise LedgerError(
+                "Nothing was sent: no run was begun in the ledger that would have it on record."
+            )
 
     def add_past(self, run_id: str, engine: str, model: str, started_at: float) -> None:
         """A run that the ledger has lost, known by what it sent; one it knows stays as it is."""
@@ -142,6 +176,7 @@ class Runs(Shelf):
                 "UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?",
                 (time.time(), outcome, run_id),
             )
+        self.begun = None
 
     def latest(self) -> RunRow | None:
         """The newest run of the workflow; None where there was none yet."""

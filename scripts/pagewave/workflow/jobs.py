@@ -36,8 +36,13 @@ class Jobs:
     _trouble: LedgerError | None
     """Why the ledger can't be written any more, if it can't."""
 
+    def ensure_begun(self) -> None:
+        """Begin the run, if that was not done yet."""
+        raise NotImplementedError
+
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""
+        self.ensure_begun()
         book = self.session.dataset.book(book_id)
         if report := self.plan.remote_jobs and self.plan.remote_jobs.report(book):
             take_over(self.session.images, book, report)
@@ -104,6 +109,7 @@ class Jobs:
 
         A job that fails is noted: then the run has failed, whatever else is on its way.
         """
+        self.ensure_begun()
         if self._trouble:
             raise LedgerError("Not begun, because the ledger can't be written any more.")
         try:

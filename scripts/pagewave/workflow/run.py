@@ -1,12 +1,14 @@
 """One run of the workflow: its beginning and its end. What its rules do is in jobs.py.
 
-While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
-begins in `begin`, which Snakemake calls just before its first job.
+While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started. A run
+begins in `begin`, just before Snakemake's first job, or else with the first job that needs it: no
+job does anything before, and nothing can be sent (`ledger.runs.begun`).
 """
 
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
@@ -27,7 +29,7 @@ from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, RunOutcome, refuse_network
-from pagewave.ledger.lock import take_lock
+from pagewave.ledger.lock import holder, take_lock
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
 from pagewave.plan.budget import check_prices
@@ -50,7 +52,10 @@ RUN_VARIABLE = "PAGEWAVE_RUN"
 
 
 class Run(Jobs):
-    """A run, or the look at one; shared by all threads of the process."""
+    """A run, or the look at one; shared by all threads of the process.
+
+    `is_part`: this process is that of a single job, whose head has begun the run.
+    """
 
     def __init__(
         self,
@@ -62,6 +67,8 @@ class Run(Jobs):
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
         sends_jobs_away: Callable[[], bool] = lambda: False,
+        *,
+        is_part: bool = False,
     ) -> None:
         self.settings = settings
         self.dataset = dataset
@@ -71,7 +78,10 @@ class Run(Jobs):
         self._delivery: BackgroundDelivery | None = None
         self._notifier: Notifier | None = None
         self._head_id = os.environ.get(RUN_VARIABLE)
+        self._is_part = is_part
+        self._beginning = threading.Lock()
         self._started = False
+        self._ended = False
         self._trouble: LedgerError | None = None
         ledger = self._open_ledger()
         ledger.answers.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
@@ -81,6 +91,9 @@ class Run(Jobs):
         self.stopper = SignalHandler(self.session.stop)
         self.left_open: dict[str, str] = {}
         if self._head_id:
+            if holder(settings.paths.state_dir) is None:
+                raise LedgerError("The run that this job belongs to is over. Nothing was sent.")
+            ledger.runs.join(self._head_id)
             self.session.images.scans_may_change = True
             log_to_terminal()
             start_run_log(settings.paths.logs_dir, self._head_id)
@@ -97,6 +110,16 @@ class Run(Jobs):
         ledger.check()  # what a run plans and pays follows from it
         return ledger
 
+    def ensure_begun(self) -> None:
+        """Begin the run, if that was not done yet: each job asks for it first.
+
+        Raises:
+            PagewaveError: as for `begin`.
+        """
+        with self._beginning:
+            if not self._started:
+                self.begin()
+
     def begin(self, slurm_name: str | None = None) -> None:
         """Make the run real: called once, before the first job.
 
@@ -109,6 +132,13 @@ class Run(Jobs):
         """
         if self._head_id:
             return
+        if self._is_part:
+            raise PagewaveError(
+                "Nothing was sent: this job is a process of its own, and no run was begun before "
+                "it. Run the same command with --force-use-threads."
+            )
+        if self.settings.execution.dry_run:
+            raise PagewaveError("execution.dry_run is true: nothing was sent.")
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
         check_prices(self.session.ledger, self.session.settings)
@@ -168,8 +198,9 @@ class Run(Jobs):
                 asked for their pages any more.
         """
         self.stopper.interrupts = False
-        if not self._started:
+        if not self._started or self._ended:
             return
+        self._ended = True
         lost: set[str] = set()
         over_budget: str | None = None
         try:
