@@ -18,6 +18,7 @@ from pagewave.ledger.batches import (
     Batches,
     Record,
 )
+from pagewave.ledger.calls import Calls
 from pagewave.ledger.connection import Connection
 from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedFailure
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
@@ -96,5 +97,6 @@ class Ledger(Connection):
         self.failures = Failures(self)
         self.files = Files(self)
         self.outbox = Outbox(self)
+        self.calls = Calls(self)
         self.spending = Spending(self)
         self.history = History(self)

@@ -305,7 +305,37 @@ CREATE VIEW batch_totals AS
 
 SCHEMA = TABLES + VIEWS_OF_PREFECT + BATCH_TOTALS
 
-STEPS: list[str] = []
+# Calls that were asked and answered at once, by runs of a purpose of their own. `run` keeps
+# whatever other columns it has: a column's CHECK goes with it. max_usd: what the call can't go
+# beyond, which a budget counts until it was answered; usd: what it cost, NULL: not known.
+CALLS = """
+ALTER TABLE run RENAME COLUMN purpose TO former_purpose;
+ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
+    CHECK (purpose IN ('workflow', 'comparison', 'trial'));
+UPDATE run SET purpose = former_purpose;
+ALTER TABLE run DROP COLUMN former_purpose;
+
+CREATE TABLE call (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run(id),
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt_sha256 TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    asked_at REAL NOT NULL,
+    answered_at REAL,
+    ok INTEGER,
+    prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    thoughts_tokens INTEGER NOT NULL DEFAULT 0,
+    cached_tokens INTEGER NOT NULL DEFAULT 0,
+    usd REAL,
+    max_usd REAL
+);
+CREATE INDEX call_run ON call(run_id);
+"""
+
+STEPS: list[str] = [CALLS]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 
