@@ -11,7 +11,8 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from pagewave.workflow import snakefile as snake
-from pagewave.workflow.internals import fix_parameters, makes_report
+from pagewave.workflow.guarantees import makes_report
+from pagewave.workflow.internals import fix_parameters
 
 RUN = snake.load(config, workflow, ROOT)
 PLAN = RUN.plan

@@ -1,4 +1,5 @@
-"""The one seam to Snakemake's insides: all that pagewave uses of it beyond what it documents.
+"""The one seam to Snakemake's insides: all that pagewave uses of it beyond what it documents. (The
+other half, what is ensured whoever loads these rules and with whatever options, is `guarantees`.)
 
 Each function names what it touches, what happens if that is gone, and why no interface of Snakemake
 does instead. All of them were tested with Snakemake 9.27 (tests/workflow/test_internals.py, where
@@ -21,8 +22,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import partial, wraps
+from functools import wraps
 from inspect import signature
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -213,38 +213,6 @@ def own_names(workflow: Any) -> dict[str, str]:
     }
 
 
-@_uses("workflow.modifier.path_modifier")
-def refuse_prefix(workflow: Any) -> None:
-    """Refuse a module whose paths are moved: pagewave writes to those of its configuration.
-
-    Touches `workflow.modifier.path_modifier`, and there `prefix`, `_prefix_replacements` and
-    `inner_modifier`. If they are gone: no run begins.
-
-    Raises:
-        ConfigError: `prefix` or `replace_prefix` is given, here or around.
-    """
-    modifier = workflow.modifier.path_modifier
-    while modifier is not None:
-        if modifier.prefix or modifier._prefix_replacements:
-            raise ConfigError(
-                "A module of pagewave takes no prefix and no replace_prefix: where its files go is "
-                "in its configuration (paths.output_dir, books_dir, prepared_dir, logs_dir, "
-                "state_dir). Leave it out of the module statement and set those."
-            )
-        modifier = modifier.inner_modifier
-
-
-@_uses("workflow.modifier_stack")
-def name_in_messages(workflow: Any, names: dict[str, Any]) -> None:
-    """Let messages of rules use these names.
-
-    Snakemake looks for names in a message among those of the main Snakefile, also where the rule is
-    a module's. Touches the globals of `workflow.modifier_stack[0]`, which is that file's. If it is
-    gone: no run begins.
-    """
-    workflow.modifier_stack[0].globals.update(names)
-
-
 # What is made
 
 
@@ -313,156 +281,6 @@ def fix_parameters(functions: Iterable[Callable[..., Any]]) -> None:
         return
     for function in functions:
         overwrite_function_params(function, signature(function).parameters)
-
-
-# What is ensured, whatever the profile says
-
-
-OF_THE_PAST = ("params_changed", "input_changed", "code_changed", "software_stack_changed")
-"""What Snakemake is asked about a job that ran before: does it differ from how it is now?"""
-
-
-@_uses("workflow._prepare_dag, its dag_settings and its persistence")
-def ensure_settings(workflow: Any) -> None:
-    """Have every command make its DAG as this workflow needs it; called while the rules are read.
-
-    - What a crash left incomplete is made again, as by `--rerun-incomplete`.
-    - Our files are made again when they are missing, older than what they are made of, or planned
-      to: not because code, parameters or the set of inputs are others. (A page's inputs are its
-      wave's manifest, which has the run's name in it: with Snakemake's usual triggers each page
-      that is there would ask for a manifest that nobody makes.) Nor do files count as unchanged
-      that say the same as before: a book tells who read its pages. Rules of other workflows keep
-      the triggers that the command line gives them.
-
-    Touches `workflow._prepare_dag`, through which all of Snakemake's commands go, `dag_settings`
-    (`force_incomplete`) and of `workflow.persistence` the functions in OF_THE_PAST and
-    `input_checksums`, all of which take a job first. The options `--rerun-triggers mtime` and
-    `--max-checksum-file-size 0` do the same for all rules, but a person has to know of them. If
-    they are gone: no run begins.
-    """
-    prepare = workflow._prepare_dag
-
-    def with_ours(*args: Any, **kwargs: Any) -> None:
-        workflow.dag_settings.force_incomplete = True
-        prepare(*args, **kwargs)
-        ours = set(own_names(workflow))
-        persistence = workflow.persistence
-        for name in (*OF_THE_PAST, "input_checksums"):
-            setattr(persistence, name, partial(_forget, ours, getattr(persistence, name)))
-
-    workflow._prepare_dag = with_ours
-
-
-def _forget(ours: Collection[str], function: Callable[..., Any], job: Any, *args: Any) -> Any:
-    """What is known of a job's past: of ours nothing (false to Snakemake, and empty)."""
-    return () if job.rule.name in ours else function(job, *args)
-
-
-@_uses("workflow.scheduler.keepgoing")
-def keep_going(workflow: Any) -> None:
-    """Let other lanes go on when a job fails, as by `--keep-going`; called before the first job.
-
-    Touches `workflow.scheduler.keepgoing`. If it is gone: the run does not begin.
-    """
-    _ = workflow.scheduler.keepgoing
-    workflow.scheduler.keepgoing = True
-
-
-@_uses("workflow.persistence.unlock")
-def give_up_lock(workflow: Any) -> None:
-    """Take Snakemake's lock from the folder: ours is held, which ends with its process.
-
-    Else a run that was killed would leave it behind, and the same command be refused. (The option
-    `--nolock` does the same, but also where no run of ours is going on.)
-
-    Touches `workflow.persistence.unlock`. If it is gone: the run does not begin.
-    """
-    workflow.persistence.unlock()
-
-
-# When a run begins and ends
-
-
-@_uses("workflow.execute, execution_settings and its three hooks")
-def around_jobs(workflow: Any, begin: Callable[[], None], end: Callable[[str], None]) -> None:
-    """Call `begin` before the first job and `end` after the last one, with `ok` or `failed`.
-
-    Snakemake has `onstart`, `onsuccess` and `onerror` for this; but of several it keeps the last
-    one that was read, it calls none of a module, and `--no-hooks` turns them off. So ours are put
-    around those that a workflow has when all of it was read. Where `end` says by SystemExit that
-    not all was read though no job failed, their `onerror` is called in place of `onsuccess`.
-
-    Touches `workflow.execute`, `workflow.execution_settings.no_hooks` and `workflow._onstart`,
-    `_onsuccess` and `_onerror`. If they are gone: no run begins.
-    """
-    execute = workflow.execute
-    _ = workflow._onstart, workflow._onsuccess, workflow._onerror
-
-    def with_ours(*args: Any, **kwargs: Any) -> Any:
-        settings = workflow.execution_settings
-        theirs = (workflow._onstart, workflow._onsuccess, workflow._onerror)
-        start, success, error = ((lambda log: None,) * 3) if settings.no_hooks else theirs
-        settings.no_hooks = False
-
-        def on_start(log: Any) -> None:
-            begin()
-            start(log)
-
-        def on_success(log: Any) -> None:
-            try:
-                end("ok")
-            except SystemExit:
-                error(log)
-                raise
-            success(log)
-
-        def on_error(log: Any) -> None:
-            try:
-                end("failed")
-            finally:
-                error(log)
-
-        workflow._onstart, workflow._onsuccess, workflow._onerror = on_start, on_success, on_error
-        try:
-            return execute(*args, **kwargs)
-        except Exception:
-            # Also where Snakemake itself, or a hook of theirs, has failed.
-            with suppress(SystemExit):
-                end("failed")
-            raise
-
-    workflow.execute = with_ours
-
-
-@_uses("workflow.create_report")
-def note_reports(workflow: Any) -> None:
-    """Have `makes_report` know when a report is made; called while the rules are read.
-
-    Touches `workflow.create_report`. If it is gone: no run begins.
-    """
-    create_report = workflow.create_report
-
-    def with_note(*args: Any, **kwargs: Any) -> Any:
-        loaded(workflow)["makes_report"] = True
-        return create_report(*args, **kwargs)
-
-    workflow.create_report = with_note
-
-
-def makes_report(workflow: Any) -> bool:
-    """Does Snakemake make a report now (`--report`)? See `note_reports`."""
-    return bool(loaded(workflow).get("makes_report"))
-
-
-@_uses("workflow.dag.needrun_jobs")
-def needs_run(workflow: Any) -> bool:
-    """Will a job of ours run? Where a checkpoint of others is among the jobs, one may.
-
-    Touches `workflow.dag.needrun_jobs`, and of a job `rule` and `is_checkpoint`. If they are gone:
-    the run does not begin.
-    """
-    ours = own_names(workflow)
-    return any(job.is_checkpoint or job.rule.name in ours for job in workflow.dag.needrun_jobs())
 
 
 # Who carries it out

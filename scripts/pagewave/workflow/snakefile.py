@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.config.keys import load_secrets
-from pagewave.config.settings import load_settings
+from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, PagewaveError, exit_on_error
 from pagewave.ledger import RunOutcome
+from pagewave.ledger.lock import RUN, LockedError, holder
 from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.wording import count
-from pagewave.workflow import internals, terminal
+from pagewave.workflow import guarantees, internals, terminal
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -35,7 +36,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
     """
 
     def build() -> Run | RemoteJob:
-        internals.refuse_prefix(workflow)
+        guarantees.refuse_prefix(workflow)
         known = internals.loaded(workflow)
         given = json.dumps(config, sort_keys=True, default=str)
         if known and known["config"] != given:
@@ -79,10 +80,17 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
             is_part=is_part,
         )
-        internals.ensure_settings(workflow)
-        internals.note_reports(workflow)
+        guarantees.ensure_settings(
+            workflow, lambda: exit_on_error(lambda: guarantees.refuse_options(workflow))
+        )
+        guarantees.note_reports(workflow)
+        guarantees.before_commands(
+            workflow,
+            lambda: exit_on_error(lambda: refuse_while_locked(settings)),
+            lambda: exit_on_error(refuse_unit_tests),
+        )
         if not is_part:
-            internals.around_jobs(
+            guarantees.around_jobs(
                 workflow, lambda: start(run, workflow), lambda outcome: end(run, outcome)
             )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
@@ -125,7 +133,7 @@ class Lazily:
 def use_in_messages(workflow: Any, **functions: Callable[..., str]) -> None:
     """Let the messages of rules call these functions by their names."""
     named = {name: Lazily(workflow, function) for name, function in functions.items()}
-    internals.name_in_messages(workflow, named)
+    guarantees.name_in_messages(workflow, named)
 
 
 def start(run: Run, workflow: Any) -> None:
@@ -135,7 +143,7 @@ def start(run: Run, workflow: Any) -> None:
         if internals.is_touched(workflow):
             refuse_touch(run)
             return
-        if not internals.needs_run(workflow):
+        if not guarantees.needs_run(workflow):
             return
         if run.settings.execution.dry_run:
             run.plan.show_waves()
@@ -147,8 +155,8 @@ def start(run: Run, workflow: Any) -> None:
         run.session.most_batches = most
         internals.add_threads(workflow, most)
         run.begin(internals.slurm_name(workflow))
-        internals.give_up_lock(workflow)
-        internals.keep_going(workflow)
+        guarantees.give_up_lock(workflow)
+        guarantees.keep_going(workflow)
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
             names = {ours: name for name, ours in internals.own_names(workflow).items()}
@@ -163,6 +171,30 @@ def end(run: Run, outcome: str) -> None:
         exit_on_error(lambda: run.end(RunOutcome(outcome)))
     finally:
         terminal.show()
+
+
+def refuse_while_locked(settings: Settings) -> None:
+    """Files of a run that goes on are not deleted under its hands.
+
+    Raises:
+        LedgerError: somebody holds the lock.
+    """
+    state_dir = settings.paths.state_dir
+    process = holder(state_dir)
+    if process is not None:
+        raise LockedError(state_dir, process, RUN)
+
+
+def refuse_unit_tests() -> None:
+    """Snakemake's unit tests carry out single jobs, and ours are parts of a run.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError(
+        "pagewave's jobs are parts of a run and can't be carried out alone: there is nothing for "
+        "--generate-unit-tests to write. Nothing was sent. How it is tested: tests/README.md"
+    )
 
 
 def refuse_touch(run: Run) -> None:
