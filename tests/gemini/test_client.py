@@ -2,16 +2,20 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import pagewave
 from helpers.echoing_proxy import EchoingProxy
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
-from pagewave.errors import ServiceError
+from pagewave.errors import LedgerError, ServiceError
 from pagewave.gemini.client import Gemini
 from pagewave.gemini.retries import Refused
+from pagewave.gemini.uploads import unused_name
+from pagewave.ledger import RunOutcome
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 REQUEST = {
@@ -87,3 +91,38 @@ def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
     with pytest.raises(ServiceError, match=r"No answer from model m .*It may have been paid for"):
         gemini.generate("m", REQUEST)
     assert len(quiet_server.log("fault")) == already + 1
+
+
+def test_without_a_begun_run_a_session_looks_and_sends_nothing(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    session = reading.session
+    image = session.images.inspect(session.dataset.pages[0])[0]
+
+    def calls() -> list[Callable[[], object]]:
+        client = session.client
+        return [
+            lambda: client.upload(image, "image/jpeg", "an image", 1.0, unused_name),
+            lambda: client.create("a model", "files/none", f"{reading.state}-batch"),
+            lambda: client.generate("a model", REQUEST),
+        ]
+
+    for send in calls():
+        with pytest.raises(LedgerError, match="no run was begun"):
+            send()
+    assert session.client.find_batches(f"{reading.state}-batch") == []
+    session.ledger.runs.start("a run", session.engine, "a model", [], [])
+    assert calls()[0]()
+    session.ledger.runs.end("a run", RunOutcome.OK)
+    for send in calls():
+        with pytest.raises(LedgerError, match="no run was begun"):
+            send()
+
+
+def test_only_sessions_make_clients() -> None:
+    """They ask the ledger for a begun run; a client made elsewhere would not."""
+    package = Path(pagewave.__file__).parent
+    makers = [path.name for path in package.rglob("*.py") if "= Gemini(" in path.read_text()]
+    makers += [path.name for path in package.rglob("*.py") if "return Gemini(" in path.read_text()]
+    assert makers == ["session.py"]

@@ -79,8 +79,8 @@ def refuse_options(workflow: Any) -> None:
         )
     if cached := sorted(set(cache) & set(ours)):
         raise ConfigError(
-            f"--cache can't keep what pagewave's rules make ({', '.join(cached)}): its ledger does, "
-            "and a stored answer is free. Leave them out of --cache."
+            f"--cache can't keep what rules of pagewave make ({', '.join(cached)}): the ledger "
+            "does, and a stored answer is free. Leave them out of --cache."
         )
 
 
