@@ -29,10 +29,10 @@ include: "rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         book_files,
         pages_that_may_die,
         summary_in_report,
+    localrule: True
     message:
         "all books"

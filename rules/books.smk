@@ -9,12 +9,12 @@ OUTPUTS:  book.json (everything) and text.txt (the text alone)
 
 
 rule provenance:
-    localrule: True
     input:
         pages_of_book,
     output:
         temp(f"{WAVES}/{{run}}/jobs/facts/{{state}}/{{school}}/{{year}}.json"),
     retries: 0
+    localrule: True
     threads: 0
     message:
         "what is known of the pages of {wildcards.state}/{wildcards.school}/{wildcards.year}"

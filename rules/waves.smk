@@ -10,7 +10,6 @@ OUTPUTS:  one JSON file a page, one manifest a wave
 
 
 rule page:
-    localrule: True
     input:
         previous=previous_page,
         wave=wave_of_page,
@@ -19,6 +18,7 @@ rule page:
         update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
     # A cluster's profile may have failed jobs repeated; these have their own ways.
     retries: 0
+    localrule: True
     # All that are ready start at once: with a thread each, Snakemake would look at the files of
     # all of them again for every two that it starts.
     threads: 0
@@ -30,13 +30,13 @@ rule page:
 
 
 checkpoint wave:
-    localrule: True
     input:
         wave_needs,
     output:
         f"{WAVES}/{{run}}/lane{{lane}}-wave{{wave}}.json",
     priority: waves_left
     retries: 0
+    localrule: True
     # It only waits: with a thread of its own, `cores` would cap the batches in flight.
     threads: 0
     resources:

@@ -98,7 +98,7 @@ def test_without_a_begun_run_a_session_looks_and_sends_nothing(
 ) -> None:
     reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
     session = reading.session
-    image = session.images.inspect(session.dataset.pages[0])[0]
+    image = session.images.inspect(next(iter(session.dataset.pages)))[0]
 
     def calls() -> list[Callable[[], object]]:
         client = session.client

@@ -118,10 +118,13 @@ def test_it_is_read_on_record_under_the_lock_and_their_hooks_are_called(
         assert "Nothing to be done" in library.go()
 
 
-def test_killed_and_started_again_nothing_is_paid_twice(tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize("place", ["run-begun", "page-written"])
+def test_killed_and_started_again_nothing_is_paid_twice(
+    tmp_path: Path, way: str, place: str
+) -> None:
     with Other(tmp_path, BOOKS) as library:
         library.set_up(way)
-        library.environment[crash.VARIABLE] = "page-written"
+        library.environment[crash.VARIABLE] = place
         library.go(code=crash.EXIT_CODE)
         del library.environment[crash.VARIABLE]
         library.go()

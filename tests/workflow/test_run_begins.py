@@ -49,7 +49,7 @@ def test_a_job_that_nobody_began_a_run_for_begins_it_under_the_lock(library: Lib
     read_first_wave(head)
     assert holder(library.state) == os.getpid()
     assert library.ledger("SELECT id, outcome FROM run") == [(head.plan.id, None)]
-    head.write_page(head.session.dataset.pages[0])
+    head.write_page(next(iter(head.session.dataset.pages)))
     head.end("ok")  # type: ignore[arg-type]
     assert library.ledger("SELECT outcome FROM run") == [("ok",)]
     assert library.inferences() == {"Ohio:Elm:1850:1": 1}

@@ -96,7 +96,7 @@ def keep_going(workflow: Any) -> None:
 
 @_uses("workflow.persistence.unlock")
 def give_up_lock(workflow: Any) -> None:
-    """Take Snakemake's lock from the folder: ours is held, which ends with its process.
+    """Take Snakemake's lock from the folder: ours is taken, which ends with its process.
 
     Else a run that was killed would leave it behind, and the same command be refused. (The option
     `--nolock` does the same, but also where no run of ours is going on.)

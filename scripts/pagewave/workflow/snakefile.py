@@ -154,8 +154,8 @@ def start(run: Run, workflow: Any) -> None:
         most = internals.resource(workflow, BATCHES)
         run.session.most_batches = most
         internals.add_threads(workflow, most)
-        run.begin(internals.slurm_name(workflow))
         guarantees.give_up_lock(workflow)
+        run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
