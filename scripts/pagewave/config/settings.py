@@ -25,9 +25,6 @@ from pagewave.errors import ConfigError
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
 
-OWN_PROMPTS = Path(__file__).parents[3] / "prompts"
-"""The prompts of the checkout that this file is in."""
-
 EMBEDDED_PACE = {
     "poll_interval_seconds": 0.2,
     "max_poll_attempts": 864_000,
@@ -114,17 +111,7 @@ def load_settings(config: object, folder: Path) -> Settings:
             + "\nconfig/README.md explains every key."
         )
     settings._warnings = tuple(warnings)
-    return _with_own_prompts(settings, folder)
-
-
-def _with_own_prompts(settings: Settings, folder: Path) -> Settings:
-    """Where the working directory has no prompts, those that come with pagewave are the default."""
-    chosen = settings.prompt
-    is_default = chosen.registry_dir == PromptChoice().registry_dir
-    if not is_default or (folder / chosen.registry_dir).exists() or not OWN_PROMPTS.is_dir():
-        return settings
-    own = chosen.model_copy(update={"registry_dir": OWN_PROMPTS})
-    return settings.model_copy(update={"prompt": own})
+    return settings
 
 
 def require_key(settings: Settings, secrets: Secrets) -> str:

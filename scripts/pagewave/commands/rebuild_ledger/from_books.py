@@ -11,7 +11,7 @@ from typing import Any
 from pagewave.config.settings import Settings
 from pagewave.errors import ConfigError
 from pagewave.ledger import Attempt, Flag, Ledger, Record
-from pagewave.prompts.registry import load_prompt, versions
+from pagewave.prompts.registry import found_registry, load_prompt, versions
 from pagewave.prompts.schema import canonical_json
 from pagewave.workspace import Workspace
 
@@ -93,7 +93,7 @@ def add_prompt(ledger: Ledger, settings: Settings, answer: PastAnswer) -> str:
 
 def _template(registry: Path, name: str, sha256: str) -> str:
     """The text of a template by its hash; "" where the registry has it no more."""
-    for file in versions(registry / name):
+    for file in versions(found_registry(registry) / name):
         with contextlib.suppress(ConfigError):
             prompt = load_prompt(registry, name, file)
             if prompt.sha256 == sha256:
