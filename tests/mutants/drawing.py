@@ -18,7 +18,7 @@ from mutants.mutant import PACKAGE, Mutant, sources
 
 MONEY = (
     *("answers/*", "gemini/*", "ledger/*", "plan/*", "prompts/*", "waves/*", "pages/changed.py"),
-    *("workspace.py", "config/keys.py", "redaction.py", "workflow/spending.py"),
+    *("workspace.py", "config/keys.py", "redaction.py"),
 )
 """Where a slip may cost money, or an answer that was paid for."""
 NOT_MONEY = (
