@@ -87,3 +87,33 @@ def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
     with pytest.raises(ServiceError, match=r"No answer from model m .*It may have been paid for"):
         gemini.generate("m", REQUEST)
     assert len(quiet_server.log("fault")) == already + 1
+
+
+# Files and batches
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_file_that_is_not_there_is_told_with_either_code(
+    tmp_path: Path, quiet_server: EmbeddedProcess, gemini: Gemini, code: int
+) -> None:
+    """Google says 403 of a file that was deleted: it might be somebody else's."""
+    quiet_server.set_faults([f"http-error:code={code},match=files"])
+    assert gemini.file("files/gone") is None
+    assert not gemini.download("files/gone", tmp_path / "results.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_is_told_by_its_names_and_its_model(
+    tmp_path: Path, quiet_server: EmbeddedProcess, gemini: Gemini
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading.run()
+    [batch] = reading.session.ledger.batches.all()
+    assert batch.name
+    remote = gemini.get(batch.name)
+    assert remote
+    assert (remote.name, remote.display_name) == (batch.name, batch.display_name)
+    assert (remote.model, remote.state) == (batch.model, "SUCCEEDED")
+    assert remote.created_at and remote.ended_at
+    assert remote.created_at <= remote.ended_at
+    assert remote in gemini.find_batches(batch.display_name) or remote.result_file

@@ -82,4 +82,4 @@ class Session(Workspace):
     def retry_pause(self, times: int) -> float:
         """Seconds to wait before trying again what failed so often: doubled each time."""
         first = self.settings.batch.retry_pause_seconds
-        return float(min(first * 2 ** max(0, times - 1), first * LONGEST_RETRY_PAUSE))
+        return float(first * min(2 ** max(0, times - 1), LONGEST_RETRY_PAUSE))
