@@ -16,12 +16,14 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.retries import Stopped
 from pagewave.ledger import Batch, Record
 from pagewave.waves import results
-from pagewave.waves.collect import SENDING_SECONDS, collect, collect_late
+from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.results import Ended, parse_results
 
 BOOKS = {"Elm/1850": 1, "Oak/1850": 1}
 GONE = "Iowa:Ash:1850:1"
 """A page whose label is no longer there."""
+
+DAY = 24 * 3600
 
 WORDS = " ".join(f"word{number}" for number in range(60))
 
@@ -79,7 +81,7 @@ def test_of_several_downloads_the_fullest_counts(
 
 @pytest.mark.parametrize(
     ("creating_ago", "ended"),
-    [(None, ServiceError), (SENDING_SECONDS + 1, ServiceError), (0.0, Stopped)],
+    [(None, ServiceError), (DAY + 1, ServiceError), (0.0, Stopped)],
 )
 def test_a_batch_that_nobody_goes_on_sending_is_not_waited_for(
     reading: Reading, creating_ago: float | None, ended: type[Exception]
@@ -91,7 +93,7 @@ def test_a_batch_that_nobody_goes_on_sending_is_not_waited_for(
     with reading.session.ledger.transaction() as db:
         db.execute(
             "UPDATE batch SET status = 'creating', intent_at = ?, creating_at = ?",
-            (now - SENDING_SECONDS - 1, creating_at),
+            (now - DAY - 1, creating_at),
         )
     reading.session.stop.set()  # ends the first pause
     with pytest.raises(ended) as raised:
