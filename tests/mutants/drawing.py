@@ -41,7 +41,7 @@ SQL_WORDS = (
     *((r"(?<!NOT) IN \(", " NOT IN ("), (r"NOT EXISTS", "EXISTS"), (r"DISTINCT ", "")),
     *((r"LEFT JOIN", "JOIN"), (r"OR REPLACE", "OR IGNORE"), (r"OR IGNORE", "OR REPLACE")),
 )
-TELLING = re.compile(r"^(log\.|crash\.point|tell_|emit|warnings\.)")
+TELLING = re.compile(r"^(log\.|crash\.point|events\.|emit|warnings\.)")
 """Calls without which nothing is lost but a line for whoever looks on."""
 
 
