@@ -147,7 +147,12 @@ def test_the_answer_of_a_page_in_a_run_is_what_its_wave_found(story: Story) -> N
     assert attempt_id == story.ledger.runs.answer("r1", KEYS[1])
     assert story.ledger.runs.answer("r1", KEYS[0]) is None
     assert story.ledger.runs.totals("r1") == (1, 0)
+    story.start("r2")
+    story.wave("r2", 1, 1, outcome(2, Outcome.READ), outcome(3, Outcome.READ))
     assert story.ledger.runs.progress("r1") == (1, len(KEYS))
+    assert story.ledger.runs.progress("r2") == (2, len(KEYS))
+    assert story.ledger.runs.latest_answer(KEYS[1]) == attempt_id
+    assert story.ledger.runs.latest_answer(KEYS[0]) is None
 
 
 # Failures
@@ -180,6 +185,12 @@ def test_the_failures_of_a_run_are_told_newest_first(story: Story) -> None:
         rows = story.ledger.failures.of_run("r1", len(found))
         assert [row["key"] for row in rows] == [KEYS[number] for number in found]
     assert [row["key"] for row in story.ledger.failures.of_run("r2", 9)] == [KEYS[5], KEYS[3]]
+    # From the run's first moment on.
+    story.write(
+        "UPDATE run SET started_at = (SELECT created_at FROM failure WHERE id = 2) WHERE id = 'r1'"
+    )
+    rows = story.ledger.failures.of_run("r1", 9)
+    assert [row["key"] for row in rows] == [KEYS[number] for number in (5, 2, 1)]
 
 
 def test_what_was_forgiven_is_on_record_and_counts_no_more(story: Story) -> None:
@@ -299,6 +310,10 @@ def test_no_answer_from_before_a_rebuild_was_asked_for_counts_for_it(story: Stor
     assert story.ledger.runs.rebuilds() == {KEYS[0]: last}
     assert story.ledger.answers.stored(KEYS[0], last) is None
     assert story.ledger.answers.stored(KEYS[1])
+    # Asked for once more, what came meanwhile does not count either.
+    later = story.batch("r2", [read(1)])
+    story.ledger.runs.start("r3", "gemini", "m", [], [KEYS[0]])
+    assert story.ledger.runs.rebuilds() == {KEYS[0]: later}
 
 
 # Answers and rows for the log
@@ -314,6 +329,10 @@ def test_an_answer_is_found_by_page_and_words_together(story: Story) -> None:
     assert answers.attempt_with(KEYS[1], '{"page": 1}') == second
     assert answers.attempt_with(KEYS[0], '{"page": 1}') is None
     assert answers.attempt_with(KEYS[0], '{"page": 9}') is None
+    story.batch("r1", [read(0)])  # forced, and answered in the same words
+    newest = answers.stored(KEYS[0], 1)
+    assert newest and newest > first
+    assert answers.attempt_with(KEYS[0], '{"page": 0}') == newest
 
 
 def test_each_attempt_waits_to_be_logged_and_none_is_counted_where_there_is_none(

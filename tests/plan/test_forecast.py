@@ -6,7 +6,8 @@ import pytest
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
-from pagewave.plan.estimates import estimator
+from pagewave.ledger import Measured
+from pagewave.plan.estimates import Estimator, estimator
 from pagewave.plan.forecast import Price, forecast_of
 from pagewave.prompts.costs import Estimate
 
@@ -48,3 +49,13 @@ def test_before_anything_was_read_a_page_takes_its_prompt_its_image_and_the_usua
     assert not expected.is_measured
     assert expected.of_page(4001, 960, 540) == Estimate(1001 + 6 * 258, 500)
     assert expected.error(1) == expected.error(1000) == 0.3
+
+
+def test_what_was_measured_is_as_certain_as_it_is_often_and_alike(reading: Reading) -> None:
+    expected = Estimator(reading.session, Measured(100, 2000.0, 500.0, 250.0))
+    # Twice the standard error of both means: 2 * 0.5 * sqrt(1 / 100 + 1 / 100).
+    assert expected.error(100) == pytest.approx(0.1414, abs=0.0001)
+    assert expected.error(1) == pytest.approx(1.005, abs=0.001)
+    assert expected.error(10**9) == pytest.approx(0.1)
+    alike = Estimator(reading.session, Measured(100, 2000.0, 500.0, 0.0))
+    assert alike.error(100) == 0.03
