@@ -202,6 +202,8 @@ def test_what_was_forgiven_is_on_record_and_counts_no_more(story: Story) -> None
     left = story.ledger.failures.uncleared()
     assert left == {KEYS[1]: (0, 1), KEYS[2]: (1, 0)}
     assert story.ledger.failures.counts("gemini") == left
+    assert story.ledger.failures.count(KEYS[2], "gemini") == (1, 0)
+    assert story.ledger.failures.count(KEYS[2], "embedded") == (0, 0)
     assert story.ledger.failures.totals() == (3, 2)
     # Forgiven once: a second pardon does not make it look younger.
     story.ledger.failures.clear([KEYS[0]])
@@ -232,6 +234,24 @@ def test_what_a_run_cost_is_its_own_attempts_or_unknown(story: Story) -> None:
     assert story.ledger.spending.of_run("r2") == pytest.approx(0.5)
     story.write("UPDATE attempt SET usd = NULL WHERE key = ?", KEYS[1])
     assert story.ledger.spending.of_run("r1") is None
+
+
+def test_the_costs_of_a_run_are_its_own_and_what_was_never_metered_is_told_apart(
+    story: Story,
+) -> None:
+    for run_id in ("r1", "r2"):
+        story.start(run_id)
+    story.batch("r1", [read(0, (1000, 100, 20, 300)), read(1, (0, 0, 0, 0))])
+    story.batch("r2", [read(2, (7, 7, 7, 7))])
+    on_its_way = Record(KEYS[3], KEYS[3], 1, None, "{}", "1.jpg", "a" * 64)
+    story.ledger.batches.add_intent("b9", "gemini", "m", PROMPT, "r1", 1, 2, [on_its_way])
+    costs = story.ledger.spending.costs("gemini", "r1")
+    [metered] = [cost for cost in costs if cost.metered]
+    assert (metered.records, metered.input_tokens, metered.output_tokens) == (1, 1000, 120)
+    # One that was read without a count, one that is on its way.
+    assert sum(cost.records for cost in costs) == 3
+    assert sum(cost.records for cost in story.ledger.spending.costs("gemini")) == 4
+    assert story.ledger.spending.costs("embedded") == []
 
 
 def test_an_estimate_is_held_against_what_the_same_records_of_the_same_run_used(

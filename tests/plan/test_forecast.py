@@ -44,6 +44,9 @@ def test_a_wave_costs_its_tokens_in_and_out_each_at_its_price(reading: Reading) 
     assert wave.usd == pytest.approx(1 + 0.3)
     said = "3 pages of 2 books, 1 free (stored answers), about 1,000,000 tokens in, 30,000 out, "
     assert str(wave) == said + "free here (about 1.3000 USD at Gemini)"
+    wave = forecast_of(reading.session.settings, pages[:1], guesses)
+    assert (wave.free, wave.on_their_way) == (0, 0)
+    assert str(wave).startswith("1 page of 1 book, about 1,000,000 tokens in")
 
 
 def test_before_anything_was_read_a_page_takes_its_prompt_its_image_and_the_usual_answer(

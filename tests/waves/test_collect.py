@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ from helpers.result_lines import make_line, page, response
 from pagewave.answers.guards import Evidence
 from pagewave.answers.result_line import Answer
 from pagewave.errors import ServiceError
+from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Stopped
-from pagewave.ledger import Batch, Record
+from pagewave.ledger import NO_RESULTS, Batch, Record
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.results import Ended, parse_results
@@ -177,6 +180,38 @@ def test_a_page_is_compared_with_the_eight_on_either_side(
 
 
 # Batches that were given up on
+
+
+def test_a_late_batch_that_has_no_results_yet_is_not_taken_in(reading: Reading) -> None:
+    """It may say that it SUCCEEDED a little before its results can be had."""
+    batch = intended(reading, record(reading.keys[0]))
+    ledger = reading.session.ledger
+    ledger.batches.mark_abandoned(batch.id, "given up", NO_RESULTS)
+    remote = RemoteBatch("batches/1", "b1", "m", "SUCCEEDED", None, None, 1.0, 2.0)
+    assert not collect_late(reading.session, batch.id, remote)
+    assert reading.batches() == [("abandoned", NO_RESULTS)]
+    assert collect_late(reading.session, batch.id, replace(remote, state="FAILED"))
+    assert reading.batches() == [("collected", "FAILED")]
+
+
+def test_a_batch_beyond_its_deadline_is_asked_to_end_now_and_then_not_at_every_look(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    patience = {"max_poll_attempts": 1, "cancel_seconds": 0.5, "reconcile_seconds": 60}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, batch=patience)
+    quiet_server.set_faults(["job-pending:times=1", "cancel-ignored"])
+    reading.run()
+    reading.check()
+    assert [state for _, state in reading.batches()] == ["STUCK", "SUCCEEDED"]
+    asked = Counter(
+        event["subject"]
+        for event in quiet_server.log("fault")
+        if event["fault"] == "cancel-ignored"
+    )
+    [stuck] = [batch.name for batch in reading.session.ledger.batches.all() if batch.id == 1]
+    assert asked[f"POST /v1beta/{stuck}:cancel"] == 1
+    quiet_server.set_faults([])
+    quiet_server.request("POST", f"/v1beta/{stuck}:cancel").raise_for_status()
 
 
 def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(
