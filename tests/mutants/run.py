@@ -9,9 +9,9 @@
 Nothing happens in the work tree: it is copied to memory, several times. First all tests run there
 unmutated, under coverage (kept in .mutants until a file is changed); they must be green. Then each
 mutant meets the tests that touch what it changes, for `--seconds` of the processor at most. A run
-that was stopped goes on where it was. At the end the tests that saw something run again without a
-slip: one that fails then has proved nothing. `--figures docs/mutants.md` writes down what came of
-it all.
+that was stopped tells what it has, and goes on where it was. At the end the tests that saw
+something run again without a slip: one that fails then has proved nothing. `--figures
+docs/mutants.md` writes down what came of it all.
 """
 
 import argparse
@@ -28,9 +28,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,21 @@ def main() -> int:
                 _list(trees.first, touched, mutants, options.seconds)
                 return 0
             results = _run_all(trees, touched, mutants, options)
-            doubtful = _doubtful(trees, touched, results)
+            left = len(mutants) - len(results)
+            doubtful = {} if left else _doubtful(trees, touched, results)
     except KeyboardInterrupt:
         console.print("Stopped; the same command goes on from here.")
         return 130
     known = equivalents()
-    report = figures.Report(results, stale, known, touched.red, doubtful, _command(), _commit())
+    report = figures.Report(
+        results, stale, known, touched.red, doubtful, _command(), _commit(), left
+    )
     report.print(console)
     if options.figures:
         options.figures.write_text(report.markdown(), encoding="utf-8")
+    if left:
+        console.print("Stopped; the same command goes on from here.")
+        return 130
     return 1 if report.alive or stale or doubtful else 0
 
 
@@ -258,33 +264,37 @@ def _run_all(
     left = [m for m in mutants if m.id not in done or done[m.id].change != shown[m.id]]
     if len(left) < len(mutants):
         console.print(f"{len(mutants) - len(left)} have a result already ({log.name}).")
+    # In turns, so that a run which is stopped has tried some of both kinds.
+    kinds = [[m for m in left if m.made_by_hand == by_hand] for by_hand in (True, False)]
+    left = [m for pair in zip_longest(*kinds) for m in pair if m]
     tests = {mutant.id: choose(touched, first, mutant, options.seconds) for mutant in left}
     by_id = {mutant.id: mutant for mutant in left}
     versions = count(1)
     tasks = (_task(trees, mutant, tests[mutant.id], touched, next(versions)) for mutant in left)
     started_at = time.monotonic()
-    for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
-        mutant = by_id[task.name]
-        said = _said(task.output)
-        outcome = "survived" if code in (0, 5) else "killed"
-        by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
-        result = Result(
-            mutant.id,
-            mutant.file,
-            mutant.made_by_hand,
-            outcome if tests[mutant.id] else "untested",
-            by if outcome == "killed" else "",
-            round(seconds, 1),
-            len(tests[mutant.id]),
-            shown[mutant.id],
-            mutant.cost,
-        )
-        done[mutant.id] = result
-        _note(log, result)
-        minutes = (time.monotonic() - started_at) / 60
-        line = f"{number}/{len(left)} {minutes:.1f} min  {result.outcome} {seconds:.1f} s  "
-        console.print(line + f"{mutant.id}  {result.by}", markup=False, soft_wrap=True)
-    return [done[mutant.id] for mutant in mutants]
+    with suppress(KeyboardInterrupt):
+        for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
+            mutant = by_id[task.name]
+            said = _said(task.output)
+            outcome = "survived" if code in (0, 5) else "killed"
+            by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
+            result = Result(
+                mutant.id,
+                mutant.file,
+                mutant.made_by_hand,
+                outcome if tests[mutant.id] else "untested",
+                by if outcome == "killed" else "",
+                round(seconds, 1),
+                len(tests[mutant.id]),
+                shown[mutant.id],
+                mutant.cost,
+            )
+            done[mutant.id] = result
+            _note(log, result)
+            minutes = (time.monotonic() - started_at) / 60
+            line = f"{number}/{len(left)} {minutes:.1f} min  {result.outcome} {seconds:.1f} s  "
+            console.print(line + f"{mutant.id}  {result.by}", markup=False, soft_wrap=True)
+    return [done[mutant.id] for mutant in mutants if mutant.id in done]
 
 
 def _killed_before(touched: touching.Touched) -> dict[str, Result]:

@@ -59,8 +59,9 @@ def line_of(key: str, text: str) -> bytes:
 
 
 def test_lines_are_stored_before_they_are_understood(reading: Reading) -> None:
-    with reading.crash_in("pagewave.waves.results.parse_results"):
+    with reading.crash_in("pagewave.waves.collect.parse_results"):
         reading.run()
+    assert [status for status, _ in reading.batches()] == ["submitted"]  # not taken in yet
     assert {row[0] for row in reading.query("SELECT key FROM response")} == set(reading.keys)
     # Should the service forget them, after 48 hours, nothing is lost.
     [created] = reading.creates()
