@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pagewave.ledger import (
+    UNKNOWN,
     Attempt,
     FailureRow,
     Ledger,
@@ -252,6 +253,21 @@ def test_the_costs_of_a_run_are_its_own_and_what_was_never_metered_is_told_apart
     assert sum(cost.records for cost in costs) == 3
     assert sum(cost.records for cost in story.ledger.spending.costs("gemini")) == 4
     assert story.ledger.spending.costs("embedded") == []
+
+
+def test_a_batch_of_unknown_fate_is_held_for_as_long_as_it_may_turn_up(story: Story) -> None:
+    story.start("r1")
+    asked = Record(KEYS[0], KEYS[0], 1, None, "{}", "1.jpg", "a" * 64, 1, 1, 0.1, 0.5)
+    batch = story.ledger.batches.add_intent("b1", "gemini", "m", PROMPT, "r1", 1, 1, [asked])
+    story.ledger.batches.mark_creating(batch.id, "files/in")
+    story.ledger.batches.mark_abandoned(batch.id, "the service does not show it", UNKNOWN)
+    [cost] = story.ledger.spending.costs("gemini")
+    assert (cost.metered, cost.records, cost.max_usd) == (False, 1, 0.5)
+    story.write("UPDATE batch SET intent_at = intent_at - 8 * 24 * 3600")
+    assert story.ledger.spending.costs("gemini") == []
+    # What the service once showed is held for, however long ago.
+    story.write("UPDATE batch SET name = 'batches/1'")
+    assert [cost.records for cost in story.ledger.spending.costs("gemini")] == [1]
 
 
 def test_an_estimate_is_held_against_what_the_same_records_of_the_same_run_used(

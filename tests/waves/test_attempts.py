@@ -68,3 +68,25 @@ def test_a_model_without_a_price_costs_nobody_knows_what(
     quiet_server.set_faults([COUNTS])
     reading.run()
     assert reading.query(ROWS) == [(1, 1000, 100, 900, 500, None)]
+
+
+@pytest.mark.parametrize(
+    ("price", "most"),
+    [({"input": 0.0, "output": 10.0}, 0.0100), ({"input": 2.0, "output": 0.0}, None)],
+)
+def test_as_much_is_held_for_a_page_as_its_longest_answer_costs(
+    tmp_path: Path, quiet_server: EmbeddedProcess, price: dict[str, float], most: float | None
+) -> None:
+    model = {"generation_config": {"max_output_tokens": 1000}}
+    pricing = {"batch_usd_per_million_tokens": {MODEL: price}, "output_tokens_per_page": 100}
+    reading = Reading(tmp_path, quiet_server, BOOK, model=model, pricing=pricing)
+    reading.run()
+    [(held, expected, tokens)] = reading.query(
+        "SELECT max_usd, expected_usd, expected_input_tokens FROM record"
+    )
+    if most:
+        assert (held, expected) == (pytest.approx(most), pytest.approx(0.001))
+    else:
+        # A token a byte of prompt and schema, and the dearest image: more than four times as many.
+        assert expected == pytest.approx(tokens * 2 / 1e6)
+        assert held > 2 * expected

@@ -6,6 +6,7 @@ import pytest
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
+from pagewave.errors import BudgetReached
 from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, Gemini
 from pagewave.gemini.uploads import LIFE_LEFT_SECONDS
 from pagewave.waves.submit import UPLOADS_FRESH_SECONDS
@@ -55,6 +56,43 @@ def test_each_refusal_by_the_quota_is_waited_out_twice_as_long(
     reading.run()
     reading.check()
     assert [seconds for seconds in pauses if seconds >= 100] == [100.0, 200.0, 400.0]
+    assert len(reading.creates()) == 1
+
+
+def test_a_create_call_that_the_quota_refused_but_that_was_done_is_not_made_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """The refusal may be the answer to a second try, which the client made by itself."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    quiet_server.set_faults(["http-error:call=create,code=429,times=1,acted=yes"])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 1
+    assert reading.batches() == [("collected", "SUCCEEDED")]
+
+
+def test_what_did_not_turn_up_is_asked_for_again_only_where_the_budget_has_room_for_both(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """The first may turn up yet, and cost as much."""
+    model = {"generation_config": {"max_output_tokens": 1000}}
+    reading = Reading(
+        tmp_path,
+        quiet_server,
+        {"Elm/1850": 1},
+        model=model,
+        execution={"max_cost_usd_total": 0.0055},
+    )
+    quiet_server.set_faults(["http-error:call=create,times=1"])
+    with pytest.raises(BudgetReached, match="lane 1 wave 1 once more: not sent"):
+        reading.run()
+    [(held,)] = reading.query("SELECT max_usd FROM record")
+    assert held < 0.0055 < 2 * held
+    assert reading.creates() == []
+    assert reading.batches() == [("abandoned", "UNKNOWN")]
+    reading.library.configure(execution={"max_cost_usd_total": 0.02})
+    reading.run()
+    reading.check()
     assert len(reading.creates()) == 1
 
 
