@@ -83,6 +83,20 @@ def test_of_several_downloads_the_fullest_counts(
     assert reading.totals()[0]["records_answered"] == 1
 
 
+def test_results_of_an_expired_batch_are_waited_for_like_any_other(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    """What it had read is paid for; its file may be there a little later."""
+    quiet_server.set_faults(
+        ["job-expired:share=1,times=1", "http-error:call=download,code=404,times=3"]
+    )
+    reading.run()
+    reading.check()
+    assert reading.batches() == [("collected", "EXPIRED")]
+    assert set(reading.inferences().values()) == {1}
+    assert not reading.failures()
+
+
 @pytest.mark.parametrize(
     ("creating_ago", "ended"),
     [(None, ServiceError), (DAY + 1, ServiceError), (0.0, Stopped)],
