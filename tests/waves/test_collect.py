@@ -83,6 +83,16 @@ def test_of_several_downloads_the_fullest_counts(
     assert reading.totals()[0]["records_answered"] == 1
 
 
+def test_a_result_file_that_is_short_is_fetched_again_before_it_is_believed(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["short-download:times=2"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    assert len(reading.creates()) == 1
+
+
 def test_results_of_an_expired_batch_are_waited_for_like_any_other(
     reading: Reading, quiet_server: EmbeddedProcess
 ) -> None:
@@ -147,6 +157,27 @@ def test_of_several_answers_the_first_valid_one_counts(
     [attempt] = attempts
     assert attempt.page is not None
     assert json.loads(attempt.page)["raw_ocr"]["text_blocks"][0]["text"] == said
+
+
+@pytest.mark.parametrize(
+    ("state", "error_type", "counted", "paid"),
+    [
+        ("SUCCEEDED", "MissingResponse", True, True),
+        ("PARTIALLY_SUCCEEDED", "MissingResponse", True, True),
+        ("EXPIRED", "BatchExpired", False, False),
+        ("CANCELLED", "BatchCancelled", False, False),
+        ("FAILED", "BatchFailed", False, False),
+        (NO_RESULTS, "BatchFailed", False, True),
+    ],
+)
+def test_what_a_record_without_a_line_is_taken_for_depends_on_how_its_batch_ended(
+    reading: Reading, state: str, error_type: str, counted: bool, paid: bool
+) -> None:
+    asked = record(reading.keys[0])
+    batch = intended(reading, asked)
+    attempts, [failure] = parse_results(reading.session, batch, Ended(state, None), [asked])
+    assert (failure.error_type, failure.counted) == (error_type, counted)
+    assert [attempt.page for attempt in attempts] == [None] * paid
 
 
 def test_of_several_failures_the_first_one_counts(reading: Reading) -> None:
