@@ -12,6 +12,7 @@ from helpers.reading import Reading
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import Gemini
 from pagewave.gemini.retries import Refused
+from pagewave.redaction import HIDDEN, remember_key
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 REQUEST = {
@@ -117,3 +118,21 @@ def test_a_batch_is_told_by_its_names_and_its_model(
     assert remote.created_at and remote.ended_at
     assert remote.created_at <= remote.ended_at
     assert remote in gemini.find_batches(batch.display_name) or remote.result_file
+
+
+def test_a_key_that_the_service_repeats_in_results_is_hidden_before_they_are_kept(
+    tmp_path: Path, quiet_server: EmbeddedProcess, gemini: Gemini
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading.run()
+    [batch] = reading.session.ledger.batches.all()
+    assert batch.name
+    remote = gemini.get(batch.name)
+    assert remote and remote.result_file
+    path, said = tmp_path / "results.jsonl", f"Page {reading.keys[0]}."
+    assert gemini.download(remote.result_file, path)
+    assert said in path.read_text()
+    remember_key(said)
+    assert gemini.download(remote.result_file, path)
+    assert said not in path.read_text()
+    assert HIDDEN in path.read_text()

@@ -153,10 +153,12 @@ class Reading:
     def crash_in(self, function: str) -> Iterator[None]:
         """Within, a call of this function ends the run as a crash would: nothing after it happens.
 
-        (Short of the death of the process, which tests through the real command are for.)
+        (Short of the death of the process, which tests through the real command are for.) It must
+        be named where it is called from, and be called.
         """
-        with patch(function, side_effect=_Crash), suppress(_Crash):
+        with patch(function, side_effect=_Crash) as called, suppress(_Crash):
             yield
+        assert called.called, f"nobody calls {function} by this name"
 
     def _write_page(self, run_id: str, key: str) -> None:
         ledger = self.session.ledger
