@@ -14,8 +14,8 @@ min_version("9.27.1")
 
 
 # A file named on the command line stands alone: mixed with the sample's, a forgotten key would
-# silently come from there.
-if not workflow.config_settings.configfiles:
+# silently come from there. So does one that a workflow which includes this one has read.
+if not (workflow.configfiles and (workflow.config_settings.configfiles or "paths" in config)):
 
     configfile: "config/config.yaml"
 
@@ -27,27 +27,12 @@ include: "rules/books.smk"
 include: "rules/report.smk"
 
 
-localrules:
-    all,
-
-
 rule all:
     default_target: True
     input:
         book_files,
         pages_that_may_die,
         summary_in_report,
+    localrule: True
     message:
         "all books"
-
-
-onstart:
-    snake.start(RUN, workflow)
-
-
-onsuccess:
-    end("ok")
-
-
-onerror:
-    end("failed")

@@ -8,16 +8,13 @@ OUTPUTS:  book.json (everything) and text.txt (the text alone)
 """
 
 
-localrules:
-    provenance,
-
-
 rule provenance:
     input:
         pages_of_book,
     output:
         temp(f"{WAVES}/{{run}}/jobs/facts/{{state}}/{{school}}/{{year}}.json"),
     retries: 0
+    localrule: True
     threads: 0
     message:
         "what is known of the pages of {wildcards.state}/{wildcards.school}/{wildcards.year}"
@@ -29,8 +26,9 @@ rule book:
     input:
         needs_of_book,
     output:
-        book=f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json",
-        text=f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt",
+        # `update`: the old files stay until the new ones are there.
+        book=update(f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json"),
+        text=update(f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt"),
     # As for pages: all that are ready start at once.
     threads: threads_of_book
     resources:

@@ -4,13 +4,17 @@ The package in scripts/pagewave holds the logic; functions here only translate w
 """
 
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(workflow.basedir, "scripts"))
+# Not `workflow.basedir`: another workflow may load this one.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+sys.path.insert(0, str(ROOT / "scripts"))
 
 from pagewave.workflow import snakefile as snake
+from pagewave.workflow.guarantees import makes_report
 from pagewave.workflow.internals import fix_parameters
 
-RUN = snake.load(config, workflow)
+RUN = snake.load(config, workflow, ROOT)
 PLAN = RUN.plan
 
 PAGES = str(RUN.settings.paths.output_dir)
@@ -92,14 +96,13 @@ def waves_left(wildcards):
 
 
 # For messages. As parameters they would be asked for each job several times, shown or not.
-why_again = snake.Lazily(workflow, lambda *names: PLAN.why_again(PLAN.page(*names)))
-preview = snake.Lazily(workflow, lambda lane, wave: f": {PLAN.forecast.wave(int(lane), int(wave))}")
+snake.use_in_messages(
+    workflow,
+    pagewave_why_again=lambda *names: PLAN.why_again(PLAN.page(*names)),
+    pagewave_preview=lambda lane, wave: f": {PLAN.forecast.wave(int(lane), int(wave))}",
+)
 
 # Called for each job.
 fix_parameters(
     [previous_page, wave_of_page, wave_needs, waves_left, needs_of_book, threads_of_book]
 )
-
-
-def end(outcome):
-    snake.end(RUN, outcome)

@@ -9,10 +9,6 @@ OUTPUTS:  its images, and one manifest that says what each was made from
 """
 
 
-localrules:
-    images,
-
-
 rule images:
     input:
         needs_of_preparation,
@@ -21,6 +17,7 @@ rule images:
     # First the images that the longest lane waits for.
     priority: waves_of_book
     retries: 0
+    localrule: True
     threads: 1
     message:
         "images of {wildcards.state}/{wildcards.school}/{wildcards.year}"

@@ -1,8 +1,9 @@
 """The report: what `snakemake --report report.html` (or report.zip) shows, after any run.
 
-A run writes its summary when it ends, so no job makes it and none is run for a report. It and the
-books that are finished are flagged as inputs of the default target: those that are not there yet
-are in no report, and break none.
+A run writes its summary when it ends, so no job makes it and none is run for a report. While a
+report is made, it and the books that are finished are flagged as inputs of the default target:
+those that are not there yet are in no report, and break none. At all other times they are no
+inputs, so that a rule of another workflow behind this one's does not run again for them.
 
 REQUIRED: nothing
 OUTPUTS:  none
@@ -28,7 +29,7 @@ def in_report(file, caption, category, subcategory, labels):
 
 
 def summary_in_report(wildcards):
-    files = RUN.summary_files()
+    files = RUN.summary_files() if makes_report(workflow) else {}
     return [
         in_report(files[name], f"{Path(name).stem}.rst", *place, {"what": what})
         for name, (*place, what) in SUMMARY.items()
@@ -43,7 +44,7 @@ def book_files(wildcards):
 def files_of_book(book):
     files = [f"{BOOKS}/{book.id}/book.json", f"{BOOKS}/{book.id}/text.txt"]
     # The report puts paths into a script as they are: a tag could be made of two folders' names.
-    if "<" in book.id or not all(os.path.exists(file) for file in files):
+    if "<" in book.id or not makes_report(workflow) or not all(map(os.path.exists, files)):
         return files[:1]
     labels = {"school": book.school, "year": str(book.year)}
     return [

@@ -9,11 +9,6 @@ OUTPUTS:  one JSON file a page, one manifest a wave
 """
 
 
-localrules:
-    page,
-    wave,
-
-
 rule page:
     input:
         previous=previous_page,
@@ -23,12 +18,13 @@ rule page:
         update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
     # A cluster's profile may have failed jobs repeated; these have their own ways.
     retries: 0
+    localrule: True
     # All that are ready start at once: with a thread each, Snakemake would look at the files of
     # all of them again for every two that it starts.
     threads: 0
     message:
         "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}"
-        "{why_again:{wildcards.state}/{wildcards.school}/{wildcards.year}/{wildcards.page}}"
+        "{pagewave_why_again:{wildcards.state}/{wildcards.school}/{wildcards.year}/{wildcards.page}}"
     run:
         snake.job(RUN.write_page, the_page(wildcards))
 
@@ -40,11 +36,13 @@ checkpoint wave:
         f"{WAVES}/{{run}}/lane{{lane}}-wave{{wave}}.json",
     priority: waves_left
     retries: 0
+    localrule: True
     # It only waits: with a thread of its own, `cores` would cap the batches in flight.
     threads: 0
     resources:
         gemini_batches=1,
     message:
-        "lane {wildcards.lane} wave {wildcards.wave}{preview:{wildcards.lane}/{wildcards.wave}}"
+        "lane {wildcards.lane} wave {wildcards.wave}"
+        "{pagewave_preview:{wildcards.lane}/{wildcards.wave}}"
     run:
         snake.job(RUN.read_wave, int(wildcards.lane), int(wildcards.wave), output[0])

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.random_cases import seed_of_commit
+from pagewave import command_line
 
 pytest_plugins = ["helpers.strict"]
 
@@ -60,6 +61,13 @@ def real_start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Heads of a test with the marker `real_start` are started, not forked."""
     if request.node.get_closest_marker("real_start"):
         monkeypatch.setattr(Library, "forks", False)
+
+
+@pytest.fixture(autouse=True)
+def no_place() -> Iterator[None]:
+    """What a command called within a test went by is no matter of the next test."""
+    yield
+    command_line.forget()
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         times.append(seconds)
 
     monkeypatch.setattr(Gemini, "pause", pause)
-    monkeypatch.setattr("pagewave.gemini.session.time.time", lambda: times[0])
+    monkeypatch.setattr("time.time", lambda: times[0])
+    monkeypatch.setattr("time.monotonic", lambda: times[0])
     return times
 
 
@@ -38,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_what_is_not_shown_is_looked_for_three_times_at_least(
     reading: Reading, clock: list[float]
 ) -> None:
-    long_ago = clock[0] - 3600
+    long_ago = clock[0] - 3600.0
     assert [*reading.session.polls(long_ago)] == [1, 2, 3]
     assert clock[1:] == [6.0, 6.0]
 
@@ -89,3 +90,25 @@ def test_the_earlier_answer_of_a_page_is_read_if_the_prompt_can_read_it(reading:
     with reading.session.ledger.transaction() as db:
         db.execute("""UPDATE attempt SET page = '{"verses": ["of another prompt"]}'""")
     assert reading.session.earlier_answer(page) is None
+
+
+# Dead letters
+
+
+@pytest.mark.parametrize(("policy", "missing"), [("continue", True), ("block", False)])
+def test_a_dead_letter_is_done_without_where_the_configuration_says_so(
+    tmp_path: Path, quiet_server: EmbeddedProcess, policy: str, missing: bool
+) -> None:
+    execution = {"on_dead_letter": policy, "max_retries": 1}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2}, execution=execution)
+    first, second = reading.session.dataset.pages
+    assert not reading.session.is_missing(first)
+    quiet_server.set_faults([f"record-error:match={first.key}$"])
+    reading.run()
+    assert reading.dead() == {first.key}
+    assert reading.session.is_missing(first) == missing
+    assert not reading.session.is_missing(second)
+    # A file that a person put there is the remedy.
+    reading.library.page_file(first.key).parent.mkdir(parents=True, exist_ok=True)
+    reading.library.page_file(first.key).write_text("{}")
+    assert not reading.session.is_missing(first)

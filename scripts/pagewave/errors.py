@@ -9,16 +9,21 @@ import sys
 from collections.abc import Callable
 from typing import ClassVar, Literal, TypeVar
 
+from pagewave.characters import clean
 from pagewave.redaction import hide_keys, traceback_without_keys
 
 T = TypeVar("T")
 
 ErrorType = Literal[
     "APIError",
+    "AccountLimited",
+    "BadBatch",
+    "BadRequest",
     "BatchCancelled",
     "BatchExpired",
     "BatchFailed",
     "Blocked",
+    "BrokenOff",
     "Echo",
     "EmptyAnswer",
     "EmptyOnInk",
@@ -27,6 +32,8 @@ ErrorType = Literal[
     "MissingResponse",
     "Recitation",
     "Repetition",
+    "ServiceRefused",
+    "ServiceTrouble",
     "TextOnBlank",
     "Truncated",
     "UploadFailed",
@@ -41,12 +48,18 @@ class PagewaveError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        # A service may repeat the key in what it says.
-        return hide_keys(super().__str__())
+        # A service may repeat the key in what it says, and say it in whatever characters.
+        return clean(hide_keys(super().__str__()))
 
 
 class ConfigError(PagewaveError):
     """The configuration, `.env` or a prompt is not usable."""
+
+    exit_code = 2
+
+
+class UnknownName(PagewaveError):
+    """An argument of a command names what does not exist; as argparse, it ends with 2."""
 
     exit_code = 2
 
@@ -89,6 +102,23 @@ class BudgetReached(PagewaveError):
     """What is left of the budget might not do for the next wave: nothing more is sent."""
 
     exit_code = 8
+
+
+WORST_FIRST = (4, 6, 5, 2, 3, 8, 7, 1)
+"""Exit codes of a run in which several things went wrong: it ends with the first of these. What
+stops every run comes first, then what a person has to mend, then what mends itself."""
+
+
+def is_worse(exit_code: int, than: int) -> bool:
+    """Does a run end with this exit code rather than with the other?"""
+    return WORST_FIRST.index(exit_code) < WORST_FIRST.index(than)
+
+
+def failure(exit_code: int, message: str) -> PagewaveError:
+    """The error that ends a run as one of its jobs did."""
+    kinds = (ConfigError, DataError, LedgerError, ServiceError)
+    kind = next((kind for kind in kinds if kind.exit_code == exit_code), PagewaveError)
+    return kind(message)
 
 
 def exit_on_error(call: Callable[[], T]) -> T:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pagewave.characters import clean
 from pagewave.redaction import hide_keys
 
 log = logging.getLogger("pagewave")
@@ -105,7 +106,7 @@ def seconds_since(moment: float | None) -> float | None:
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return hide_keys(super().format(record))
+        return clean(hide_keys(super().format(record)))
 
 
 def log_to_terminal() -> None:

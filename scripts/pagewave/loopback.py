@@ -1,10 +1,17 @@
 """Serving this machine only: the socket of the local servers, and the names they answer to."""
 
+import re
 import socket
 
 ADDRESS = "127.0.0.1"
-OWN_HOSTS = [ADDRESS, "localhost"]
-"""A web page whose name was made to point at this machine calls us by another (DNS rebinding)."""
+
+
+def is_own_host(host: str) -> bool:
+    """Is this, as a whole, a Host header of ours? The port may be another: that of a tunnel.
+
+    A web page whose name was made to point at this machine calls us by another (DNS rebinding).
+    """
+    return re.fullmatch(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", host) is not None
 
 
 def bind(port: int) -> socket.socket:

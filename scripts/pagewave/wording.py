@@ -1,8 +1,9 @@
 """How numbers, times, prices and commands are put into words, wherever a person reads them."""
 
-import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
+
+from pagewave.command_line import script
 
 
 def count(number: int, what: str) -> str:
@@ -40,6 +41,11 @@ def command_to_clear(selection: Sequence[str] = (), config: Sequence[str] = ()) 
 
     Args:
         selection: which ones, such as `--key KEY` or `--all`.
-        config: the arguments that name the configuration, if any: `--configfile FILE`.
+        config: the arguments that name the configuration, if not those of this process.
     """
-    return shlex.join(["python", "scripts/clear_failure_counts.py", *config, *selection])
+    return script("clear_failure_counts", *selection, config=config)
+
+
+def command_to_correct(*arguments: str) -> str:
+    """The command that lists what people corrected, or discards some of it: `--discard KEY`."""
+    return script("corrections", *arguments)

@@ -4,6 +4,7 @@ Settings, data set, ledger, prompt and images, and what follows from all of them
 page, which pages are dead letters, what the page before says. `gemini/session.py` adds the client.
 """
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,19 @@ from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger
 from pagewave.page_model import PageModel
+from pagewave.pages.corrections import Corrections
 from pagewave.pages.dataset import Book, Dataset, Page
+from pagewave.pages.json_files import json_text, problem_of
 from pagewave.pages.prepared import PreparedImages
 from pagewave.prompts.registry import Prompt, load_prompt
 from pagewave.prompts.request import Request, build_request
-from pagewave.wording import count
+from pagewave.wording import command_to_correct, count
 
 JOBS = "jobs"
 """The folder, beside a run's manifests, of what a head and its jobs on other machines hand over."""
+
+REQUESTS = "requests"
+"""The folder, beside the ledger, of what batches in flight were asked."""
 
 IS_DEAD = "is a dead letter after"
 """What is said of a page that is given up; by these words the terminal tells what was said."""
@@ -46,11 +52,18 @@ class Workspace:
     prompt: Prompt
     shares_of_print: dict[Path, float] = field(default_factory=dict, kw_only=True)
     """What images were looked at to guess how long answers will be; see `plan/estimates.py`."""
+    told: set[str] = field(default_factory=set, kw_only=True)
+    """What is said once a run, and was."""
 
     @cached_property
     def images(self) -> PreparedImages:
         """What is sent for each page."""
         return PreparedImages(self.settings)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """What people changed in page files."""
+        return Corrections(self.settings.paths, self.ledger)
 
     @property
     def engine(self) -> str:
@@ -61,7 +74,7 @@ class Workspace:
 
     def page_file(self, page: Page) -> Path:
         """Where a page's answer is written."""
-        return self.settings.paths.output_dir / page.book_id / f"{page.stem}.json"
+        return self.corrections.page_file(page)
 
     def book_files(self, book: Book) -> list[Path]:
         """The files that are written for a book."""
@@ -73,23 +86,30 @@ class Workspace:
 
         So the pages of a batch in flight are known even without the ledger.
         """
-        return self.settings.paths.state_dir / "requests" / f"{display_name}.jsonl"
+        return self.settings.paths.state_dir / REQUESTS / f"{display_name}.jsonl"
 
     # Pages
 
     def read_page(self, page: Page) -> PageModel:
-        """The answer in a page's file.
+        """What a page's file says; while that is not there, its correction, if it has one.
 
         Raises:
-            DataError: there is none, or it is not what the prompt's page model says.
+            DataError: there is neither, or it is not what the prompt's page model says.
         """
         path = self.page_file(page)
         try:
-            return self.prompt.page_model.model_validate_json(path.read_bytes())
-        except (OSError, ValueError) as error:
+            content = path.read_bytes()
+        except OSError as error:
+            correction = self.corrections.of(page)
+            if correction is None:
+                raise DataError(f"{path}: this page's answer can't be read ({error}).") from error
+            path, content = self.corrections.file(page), json.dumps(correction.page).encode()
+        try:
+            return self.prompt.page_model.model_validate_json(json_text(content))
+        except ValueError as error:
             raise DataError(
-                f"{path}: this page's answer can't be read ({error}). Delete the file, and the "
-                "same command makes it again, from the stored answer if there is one."
+                f"{path}, {problem_of(error)}. The file stays as it is: put it in order there, or "
+                f"have what was read put back: {command_to_correct('--discard', page.key)}"
             ) from error
 
     def page_text(self, attempt_id: int) -> str:
@@ -129,6 +149,21 @@ class Workspace:
         image, facts = self.images.inspect(page)
         return build_request(page, self.prompt, previous_context, self.settings, image, facts)
 
+    def answer_asked_otherwise(self, request: Request, after_batch: int) -> int | None:
+        """The attempt that was on its way to a page when settings changed, if it is to be taken."""
+        if self.settings.execution.in_flight == "replace":
+            return None
+        return self.ledger.answers.untaken(*self._as_asked(request), after_batch)
+
+    def batch_asked_otherwise(self, request: Request, after_batch: int) -> int | None:
+        """The open batch that carries a page with other settings, if its answer is to be taken."""
+        if self.settings.execution.in_flight == "replace":
+            return None
+        return self.ledger.batches.carrying_page(*self._as_asked(request), after_batch)
+
+    def _as_asked(self, request: Request) -> tuple[str, str, str, str]:
+        return request.key, request.facts.sha256, self.engine, self.prompt.name
+
     # Dead letters
 
     @property
@@ -148,7 +183,8 @@ class Workspace:
         last = self.ledger.failures.last(key)
         if last is None:
             return None
-        failures = sum(self.ledger.failures.count(key, self.engine))
+        counts = self.ledger.failures.count(key, self.engine)
+        failures = counts.counted + counts.of_batches
         # Whoever quotes it ends the sentence.
         message = last["message"].rstrip(". ")
         return f"{count(failures, 'failure')}, the last one {last['error_type']}: {message}"
@@ -163,5 +199,7 @@ class Workspace:
         limits = self.settings.execution
         failures = self.ledger.failures.count(page.key, self.engine)
         if not failures.are_too_many(limits.max_retries, limits.max_batch_failures):
+            return False
+        if self.corrections.file(page).exists():
             return False
         return self.ledger.files.answer(page.key) is not None or not self.page_file(page).exists()

@@ -173,6 +173,13 @@ def test_a_page_that_says_the_same_as_a_short_page_before_it_is_flagged_at_most(
     assert flags(judged(ASHGROVE[2], before=ASHGROVE[2])) == []
 
 
+def test_of_two_like_pages_the_second_is_flagged_from_forty_words_on() -> None:
+    words = [f"word{number}" for number in range(40)]
+    enough, too_few = page(" ".join(words)), page(" ".join(words[:-1]))
+    assert flags(judged(enough, before=enough)) == ["echo"]
+    assert flags(judged(too_few, before=too_few)) == []
+
+
 def test_a_short_list_like_the_one_before_is_no_echo() -> None:
     studies = (
         "First Term. Latin Grammar; Arithmetic; Geography. Second Term. Latin Reader; Algebra."
@@ -421,10 +428,8 @@ def test_what_a_guard_flags_is_kept_and_shown(
         assert "lagged" not in library.run("-n")
         output = library.run()
         expected = {FIRST: "echo", SECOND: "text_on_blank", FIFTH: "empty_on_ink"}
-        summary = (
-            "Flagged pages (echo: 1, empty_on_ink: 1, text_on_blank: 1): python scripts/flags.py"
-        )
-        assert summary in output
+        summary = "Flagged pages (echo: 1, empty_on_ink: 1, text_on_blank: 1): "
+        assert "/scripts/flags.py --configfile config.yaml" in output.partition(summary)[2]
         assert library.inferences() == Counter([FIRST, SECOND, THIRD, FOURTH, FIFTH])
         in_books = {
             entry["key"]: [flag["what"] for flag in entry["provenance"]["flags"]]

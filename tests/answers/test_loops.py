@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.result_lines import PAGE_JSON, answered, failed, page, parse, response
-from pagewave.answers.loops import find_loop, find_loop_in_json
+from pagewave.answers.loops import Loop, find_loop, find_loop_in_json
 
 LOOPS = [
     "Course of study, first term, " * 200,
@@ -34,6 +34,14 @@ def test_a_loop_says_what_it_repeats() -> None:
     assert loop is not None
     assert sorted(loop.unit) == sorted("Latin and Greek; ")
     assert loop.repeats >= 100
+
+
+def test_a_loop_is_counted_from_its_first_character_to_its_last() -> None:
+    assert find_loop("Latin; " * 200) == Loop("Latin; ", 200)
+    assert find_loop("Latin; " * 200 + "Lat") == Loop("Latin; ", 200)
+    # The blank before it is one of the loop's.
+    assert find_loop("Begin. " + "Latin and Greek; " * 100) == Loop(" Latin and Greek;", 100)
+    assert find_loop("A" + "bcde " * 300) == Loop("bcde ", 300)
 
 
 def test_loops_of_every_period_and_place_are_found() -> None:

@@ -80,6 +80,19 @@ def test_the_sample_is_compared_scored_shown_and_recorded(
         assert set(cases) == {KEY.format(4), KEY.format(6)}
         assert cases[KEY.format(4)]["output"]["page_info"]["page_number"] == "8"
         assert cases[KEY.format(4)]["expected"]["courses"]
+        about = cases[KEY.format(4)]["metadata"]
+        assert (about["page_id"], about["page"]) == (KEY.format(4), 4)
+        prompt = (about["prompt_name"], about["prompt_version"], about["prompt_template"])
+        assert prompt == ("page_ocr", "v1", "v1.jinja")
+        # Each attempt has its row as those of a run have, through the outbox.
+        attempts = [
+            row for row in braintrust.rows.values() if "batch_id" in row.get("metadata", {})
+        ]
+        told = {(row["input"]["page_id"], row["metadata"]["prompt_version"]) for row in attempts}
+        # Of page 6, without context, both versions ask the very same.
+        assert len(told) == len(attempts) == len(library.ledger("SELECT id FROM attempt")) == 3
+        assert {(KEY.format(4), v) for v in ("v1-no-context", "v1")} < told
+        assert library.ledger("SELECT DISTINCT status FROM outbox") == [("delivered",)]
         scores = {
             (row["experiment_id"], *row["scores"].items())
             for row in braintrust.rows.values()

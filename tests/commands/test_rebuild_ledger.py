@@ -120,6 +120,21 @@ def test_answers_are_free_without_page_files_and_books(library: Library) -> None
     assert library.book("Ohio/Ashgrove/1852")["page_count"] == 3
 
 
+def test_what_books_told_first_is_completed_from_the_service(library: Library) -> None:
+    """A batch of which a book tells in part: the rest of its answers is at the service."""
+    paid = library.inferences()
+    lose_ledger(library)
+    shutil.rmtree(library.root / "results/books/Vermont")
+    (library.root / "results/pages/Vermont/Linden/1866/2.json").unlink()
+    assert rebuild(library, "--files-only")["answers_of_books"] == 3
+    assert rebuild(library)["answers"] == 2
+    assert rebuild(library)["batches"] == 0
+    twice = "SELECT 1 FROM attempt WHERE ok GROUP BY fingerprint HAVING COUNT(*) > 1"
+    assert not library.ledger(twice)
+    library.run()
+    assert library.inferences() == paid
+
+
 def test_an_older_copy_is_completed(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS) as library:
         library.run("results/pages/Ohio/Ashgrove/1852/1.json")

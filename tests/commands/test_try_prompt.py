@@ -1,4 +1,6 @@
-"""A page asked at once: the same question as in a batch, nothing stored, its price told."""
+"""A page asked at once: the same question as in a batch, its answer not kept, its price told and
+counted.
+"""
 
 import contextlib
 import io
@@ -22,6 +24,7 @@ from helpers.sample import KEY, TRUTH, sample_library, write_true_page
 from pagewave.config.settings import Settings
 from pagewave.embedded.server.wire import camel
 from pagewave.gemini.client import Gemini
+from pagewave.ledger.lock import take_lock
 from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.registry import load_prompt
 from pagewave.prompts.request import Request, generation_config, jsonl_line
@@ -60,7 +63,12 @@ def test_a_page_of_the_sample_is_read_and_scored(tmp_path: Path) -> None:
         assert four["usd_at_gemini"] == pytest.approx(usd)
         assert four["usd"] == 0.0
         assert (one["previous_context"], one["previous_page_unread"]) == (None, None)
-        assert not library.state.exists()
+        assert library.ledger("SELECT purpose, outcome FROM run") == [("trial", "ok")]
+        assert library.ledger("SELECT key, ok, usd FROM call") == [
+            (KEY.format(4), 1, 0.0),
+            (KEY.format(1), 1, 0.0),
+        ]
+        assert not library.ledger("SELECT * FROM attempt")
         assert not library.page_file(KEY.format(4)).exists()
 
 
@@ -110,6 +118,45 @@ def test_gemini_is_asked_at_the_interactive_price(
             gemini.set_faults([fault])
             assert words in refusal(library, PAGE.format(1), code=5)
         assert gemini.stats()["files"] == 0
+        # Paid: an answer, and one that was blocked. Refused: nothing. Lost: as much as it can cost.
+        paid = library.ledger("SELECT ok, usd > 0, max_usd > 0, usd IS NULL FROM call ORDER BY id")
+        assert paid == [(1, 1, 1, 0), (0, 1, 1, 0), (0, 0, 0, 0), (None, None, 1, 1)]
+        assert library.ledger("SELECT DISTINCT purpose FROM run") == [("trial",)]
+
+
+def test_what_trials_cost_is_counted_by_the_limit_over_all_runs(tmp_path: Path) -> None:
+    counts = "token-counts:prompt=1000,output=100,thoughts=0,cached=0"
+    price = {"input": 1000.0, "output": 1000.0}
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}, embedded={"faults": [counts]}) as library:
+        library.configure(pricing={"batch_usd_per_million_tokens": {"gemini-2.5-flash": price}})
+        said(library, SCRIPT, "--page", PAGE.format(1))
+        library.configure(execution={"max_cost_usd_total": 2.2})
+        words = "execution.max_cost_usd_total is 2.2000 USD, of which 2.2000 are spent"
+        assert words in refusal(library, PAGE.format(1), code=8)
+        assert len(library.ledger("SELECT 1 FROM call")) == 1
+        assert words in library.run(code=8)  # the workflow counts it too
+        assert not library.events("create")
+
+
+def test_a_trial_is_allowed_and_on_record_while_a_run_goes_on(tmp_path: Path) -> None:
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library:
+        library.run()
+        with take_lock(library.state):
+            said(library, SCRIPT, "--page", PAGE.format(1))
+        assert library.ledger("SELECT purpose FROM run ORDER BY started_at") == [
+            ("workflow",),
+            ("trial",),
+        ]
+        assert library.ledger("SELECT key FROM call") == [(PAGE.format(1),)]
+
+
+def test_a_trial_makes_no_new_ledger_where_one_was_lost(tmp_path: Path) -> None:
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library:
+        requests = library.state / "requests"
+        requests.mkdir(parents=True)
+        (requests / "pagewave-run-1.jsonl").write_text("{}")
+        assert "rebuild_ledger.py" in refusal(library, PAGE.format(1), code=4)
+        assert not (library.state / "ledger.sqlite").exists()
 
 
 def test_thoughts_and_cached_tokens_are_in_the_interactive_price(tmp_path: Path) -> None:
@@ -130,6 +177,7 @@ def test_thoughts_and_cached_tokens_are_in_the_interactive_price(tmp_path: Path)
     ("arguments", "code", "words"),
     [
         (["--page", "Ohio:Nowhere:1850:1"], 3, "There is no page Ohio:Nowhere:1850:1"),
+        (["--page", "Ohio:Elm Schol:1850:1"], 3, "Did you mean Ohio:Elm School:1850:1?"),
         (["--page", PAGE.format(1), "--template", "v9"], 2, "Its versions: v1.jinja, v1.1.jinja"),
     ],
 )
@@ -255,5 +303,14 @@ def test_the_call_is_logged_to_braintrust_if_that_is_there(tmp_path: Path, is_up
     for row in server.rows.values():
         assert "Read after: nothing" in json.dumps(row["output"])
         assert row["metrics"]["prompt_tokens"] > 0
+        # As the rows of batches: which page, which prompt, which version.
+        told = row["metadata"]
+        assert (told["state"], told["school"], told["year"], told["page"]) == (
+            *("Ohio", "Elm School", 1850, 1),
+        )
+        assert row["input"]["page_id"] == PAGE.format(1)
+        assert (told["prompt_name"], told["prompt_version"]) == ("page_ocr", "v1.1")
+        assert told["prompt_template"] == "v1.1.jinja"
+        assert told["finish_reason"] == "STOP"
         assert server.key not in json.dumps(row)
         assert "base64" not in json.dumps(row)

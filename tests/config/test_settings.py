@@ -478,3 +478,10 @@ def test_gemini_needs_a_key_and_embedded_none(folder: Path) -> None:
         require_key(load(folder), Secrets())
     assert require_key(load(folder, "engine: embedded"), Secrets()) == ""
     assert require_key(load(folder), Secrets.model_validate({"gemini_api_key": "k"})) == "k"
+
+
+def test_corrections_never_lie_where_page_files_do(folder: Path) -> None:
+    paths = {"label_source_dir": "labels", "image_source_dir": "images"}
+    paths |= {"output_dir": "pages", "corrections_dir": "./pages"}
+    with pytest.raises(ConfigError, match=r"paths\.corrections_dir: pages is paths\.output_dir"):
+        load_settings({"engine": "embedded", "paths": paths}, folder)

@@ -12,7 +12,16 @@ from google import genai
 from google.genai import errors, types
 
 from helpers.embedded_process import EmbeddedProcess, client_of, result_lines, run_batch, wait_for
-from pagewave.embedded.server.faults import GARBAGE, KINDS, FaultError, Faults, describe, parse
+from pagewave.embedded.server.faults import (
+    GARBAGE,
+    KINDS,
+    LOOSE,
+    REASONS,
+    FaultError,
+    Faults,
+    describe,
+    parse,
+)
 
 KEY = "a:b:1900:1"
 RECORD = {
@@ -76,6 +85,8 @@ def read_with(server: EmbeddedProcess, client: genai.Client, *faults: str) -> li
         ("http-error:acted=perhaps", "yes or no"),
         ("blocked:probability=2", "between 0 and 1"),
         ("blocked:code=13", "no option 'code'"),
+        ("loose-json:how=wraped", "did you mean 'wrapped'"),
+        ("refused:reason=modle", "did you mean 'model'"),
     ],
 )
 def test_a_wrong_fault_names_the_nearest_right_one(spec: str, complaint: str) -> None:
@@ -136,6 +147,22 @@ def test_http_error(server: EmbeddedProcess, client: genai.Client, code: int) ->
     assert upload(client).state == types.FileState.ACTIVE
 
 
+def test_an_error_may_come_from_something_on_the_way(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    server.set_faults(["http-error:code=404,foreign=yes,call=list"])
+    with pytest.raises(errors.ClientError) as raised:
+        client.batches.list(config={"page_size": 5})
+    assert raised.value.code == 404
+    assert "error" not in raised.value.details
+
+
+def test_a_redirect_leads_nowhere(server: EmbeddedProcess, client: genai.Client) -> None:
+    server.set_faults(["redirect:call=list"])
+    with pytest.raises(httpx2.TooManyRedirects):
+        client.batches.list(config={"page_size": 5})
+
+
 def test_http_error_by_call(server: EmbeddedProcess, client: genai.Client) -> None:
     batch = run_batch(client, [RECORD], "by call")
     file = upload(client)
@@ -160,6 +187,19 @@ def test_http_error_by_call(server: EmbeddedProcess, client: genai.Client) -> No
                     attempt()
             elif call in ("get", "list", "cancel"):
                 attempt()
+
+
+def test_storage_may_be_full(server: EmbeddedProcess, client: genai.Client) -> None:
+    kept = upload(client)
+    server.set_faults(["storage-full:files=1"])
+    with pytest.raises(errors.ClientError, match="file_storage_bytes") as raised:
+        upload(client)
+    assert raised.value.code == 429
+    listed = client.files.list(config={"page_size": 100})
+    for file in list(listed):
+        if file.source == types.FileSource.UPLOADED:
+            client.files.delete(name=file.name or "")
+    assert upload(client).name != kept.name
 
 
 def test_match_looks_at_method_and_path(server: EmbeddedProcess, client: genai.Client) -> None:
@@ -327,6 +367,28 @@ def test_jobs_that_end_badly(
     assert server.stats()["inferences"] == before + 1
 
 
+def test_a_bad_request_fails_its_batch_or_has_it_refused(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    before = server.stats()["inferences"]
+    server.set_faults([f"bad-request:match=^{KEY}$,times=2"])
+    other = RECORD | {"key": "a:b:1900:2"}
+    for records in ([RECORD, other], [RECORD]):
+        batch = run_batch(client, records, "bad request")
+        assert (batch.state, batch.dest) == (types.JobState.JOB_STATE_FAILED, None)
+        assert server.request("GET", f"/v1/{batch.name}").json()["error"]["code"] == 3
+    assert run_batch(client, [RECORD], "good").state == types.JobState.JOB_STATE_SUCCEEDED
+    assert server.stats()["inferences"] == before + 1
+
+    batches = server.stats()["batches"]
+    server.set_faults([f"bad-request:match=^{KEY}$,refused=yes"])
+    with pytest.raises(errors.ClientError, match="invalid argument") as raised:
+        run_batch(client, [other, RECORD], "refused")
+    assert (raised.value.code, raised.value.status) == (400, "INVALID_ARGUMENT")
+    assert server.stats()["batches"] == batches
+    assert run_batch(client, [other], "good").state == types.JobState.JOB_STATE_SUCCEEDED
+
+
 def test_a_pending_job_stays_so_over_a_restart(tmp_path: Any) -> None:
     with EmbeddedProcess(tmp_path / "state", "--fault", "job-pending") as server:
         batch = run_batch(client_of(server), [RECORD], "pending", wait=False)
@@ -405,7 +467,7 @@ def test_record_error_is_counted_by_key_and_not_paid(
     assert server.stats()["inferences"] == before
     assert "response" in result_lines(client, run_batch(client, [RECORD], "again"))[0]
     [line] = read_with(server, client, "record-status")
-    assert line["status"]["code"] == 13
+    assert line["status"]["code"] == 3
 
 
 def test_keys_that_do_not_fit(server: EmbeddedProcess, client: genai.Client) -> None:
@@ -439,6 +501,10 @@ def test_counts_of_tokens_as_told(server: EmbeddedProcess, client: genai.Client)
     assert usage.total_token_count == 2000  # what is cached is part of the prompt
     [line] = read_with(server, client, "token-counts:prompt=7,output=0")
     assert line["response"]["usageMetadata"] == {"promptTokenCount": 7, "totalTokenCount": 7}
+    [line] = read_with(server, client, "token-counts:prompt=7,output=0,total=9")
+    assert line["response"]["usageMetadata"] == {"promptTokenCount": 7, "totalTokenCount": 9}
+    [line] = read_with(server, client, "no-counts")
+    assert "usageMetadata" not in line["response"]
 
 
 def test_damaged_answers(server: EmbeddedProcess, client: genai.Client) -> None:
@@ -467,6 +533,28 @@ def test_damaged_answers(server: EmbeddedProcess, client: genai.Client) -> None:
     assert "raw_ocr" not in json.loads(text_of(line)[0])
     [line] = read_with(server, client, "line-separator")
     assert "\u2028" in text_of(line)[0]
+
+
+def test_any_reason_may_cut_an_answer(server: EmbeddedProcess, client: genai.Client) -> None:
+    [line] = read_with(server, client, "finish-reason:finish=CONTINUATION")
+    text, reason = text_of(line)
+    assert (text[0], reason) == ("{", "CONTINUATION")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(text)
+
+
+def test_json_may_be_nearly_right(server: EmbeddedProcess, client: genai.Client) -> None:
+    texts = {
+        how: text_of(read_with(server, client, f"loose-json:how={how}")[0])[0] for how in LOOSE
+    }
+    assert texts.pop("comma").endswith(",}")
+    first, second = texts.pop("twice").splitlines()
+    assert json.loads(first) == json.loads(second)
+    page = json.loads(texts.pop("words"))
+    assert page["school_name"] == "N/A"
+    assert json.loads(texts.pop("wrapped"))["page"].keys() == page.keys()
+    assert json.loads(texts.pop("listed"))[0].keys() == page.keys()
+    assert texts == {}
 
 
 def test_line_separator_is_raw_in_the_file(server: EmbeddedProcess, client: genai.Client) -> None:
@@ -500,11 +588,25 @@ def test_faults_are_logged(server: EmbeddedProcess, client: genai.Client) -> Non
 # ---- ways in which the service misleads
 
 
-@pytest.mark.parametrize("body", ["html", "json", "empty", "binary"])
+@pytest.mark.parametrize("body", [*GARBAGE])
 def test_garbage_of_all_sorts(server: EmbeddedProcess, body: str) -> None:
     server.set_faults([f"garbage-200:call=list,body={body}"])
     reply = server.request("GET", "/v1beta/batches")
     assert (reply.status_code, reply.content) == (200, GARBAGE[body])
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_refusal_has_googles_words(
+    server: EmbeddedProcess, client: genai.Client, reason: str
+) -> None:
+    assert client.models.get(model="gemini-x").name == "models/gemini-x"
+    server.set_faults([f"refused:reason={reason},match=/models/gemini-x"])
+    with pytest.raises(errors.ClientError) as raised:
+        client.models.get(model="gemini-x")
+    code, status, words = REASONS[reason]
+    told = (raised.value.code, raised.value.status, raised.value.message)
+    assert told == (code, status, words.format(model="gemini-x"))
+    assert "models/gemini-2.5-flash" in [model.name for model in client.models.list()]
 
 
 def test_an_active_file_may_be_taken_for_one_that_is_not(

@@ -4,6 +4,7 @@ The service keeps uploads, results and batches for 48 hours; pagewave must have 
 then, fetch what it paid for, and know what became of what it gave up on.
 """
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -273,3 +274,82 @@ def test_a_batch_is_old_after_the_hours_that_the_configuration_says(
     assert not batch_old(reading.session.settings, batch, "PENDING")
     clock.move(hours=0.2)
     assert batch_old(reading.session.settings, batch, "PENDING")
+
+
+# This computer's clock, which is not the service's
+
+
+def jump(reading: Reading, clock: Clock, hours: float) -> None:
+    """Sets the clock as soon as a batch was created."""
+    wait_for(reading.creates)
+    clock.move(hours=hours)
+
+
+@pytest.mark.parametrize("hours", [100, -100])
+def test_a_clock_that_is_set_while_a_batch_goes_on_cancels_nothing(
+    tmp_path: Path, quiet_server: EmbeddedProcess, hours: float
+) -> None:
+    """A batch has 48 hours at the service, whatever this computer believes."""
+    pace = {"max_poll_attempts": int(48 * HOUR / QUICK["batch"]["poll_interval_seconds"])}
+    reading = Reading(tmp_path, quiet_server, BOOK, batch=pace)
+    quiet_server.set_faults(["batch-hold:times=1,seconds=1"])
+    already = len(quiet_server.log("cancel"))
+    with moved_clock(tmp_path / "ahead") as clock:
+        setting = threading.Thread(target=jump, args=(reading, clock, hours))
+        setting.start()
+        reading.run()
+        setting.join()
+        reading.check()
+    assert len(quiet_server.log("cancel")) == already
+    assert reading.batches() == [("collected", "SUCCEEDED")]
+
+
+@pytest.mark.parametrize("hours", [100, -100])
+def test_a_clock_that_was_set_between_two_runs_cancels_nothing(
+    tmp_path: Path, quiet_server: EmbeddedProcess, hours: float
+) -> None:
+    pace = {"max_poll_attempts": int(48 * HOUR / QUICK["batch"]["poll_interval_seconds"])}
+    reading = Reading(tmp_path, quiet_server, BOOK, batch=pace)
+    quiet_server.set_faults(["batch-hold:times=1,seconds=2"])
+    already = len(quiet_server.log("cancel"))
+    with moved_clock(tmp_path / "ahead") as clock:
+        reading.run_until(reading.creates)
+        clock.move(hours=hours)
+        reading.run()
+        reading.check()
+    assert len(quiet_server.log("cancel")) == already
+    assert reading.batches() == [("collected", "SUCCEEDED")]
+
+
+@pytest.mark.parametrize("hours", [100, -100])
+def test_a_batch_is_looked_for_as_long_whatever_the_clock_is_set_to(
+    tmp_path: Path, quiet_server: EmbeddedProcess, hours: float
+) -> None:
+    """Its create answer was lost, and it is listed late: that takes real seconds."""
+    reading = Reading(tmp_path, quiet_server, BOOK, batch={"reconcile_seconds": 4})
+    quiet_server.set_faults(["cut-after:call=create,times=1", "list-delay:times=1,seconds=2"])
+    with moved_clock(tmp_path / "ahead") as clock:
+        setting = threading.Thread(target=jump, args=(reading, clock, hours))
+        setting.start()
+        reading.run()
+        setting.join()
+        reading.check()
+    assert len(reading.creates()) == 1
+    assert reading.batches() == [("collected", "SUCCEEDED")]
+
+
+def test_a_pause_that_began_before_the_clock_was_set_back_is_over(
+    tmp_path: Path, server: EmbeddedProcess, clock: Clock
+) -> None:
+    """Else nothing would be sent until that hour comes again."""
+    pause = {"retry_pause_seconds": 3600}
+    reading = Reading(tmp_path, server, BOOK, execution={"wait": False}, batch=pause)
+    server.set_faults(["job-failed:times=1"])
+    clock.move(hours=100)
+    reading.run()
+    wait_for(lambda: server.stats()["active_batches"] == 0)
+    reading.run()
+    assert reading.error_types() == {"BatchFailed": 1}
+    clock.move(hours=-100)
+    reading.run()
+    assert len(reading.creates()) == 2

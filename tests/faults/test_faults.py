@@ -106,7 +106,7 @@ def test_a_refused_wave_ends_its_lane_and_no_other(tmp_path: Path) -> None:
         "embedded": {"faults": ["http-error:call=create,code=403,times=1"]},
     }
     with Library(tmp_path, BOOKS, **sections) as library:
-        output = library.run(code=1)
+        output = library.run(code=5)
         assert "Gemini refused creating the batch" in output
         assert "check GEMINI_API_KEY" in output
         assert "Traceback" not in output

@@ -21,7 +21,8 @@ class Expected:
 
 FAULTS = {
     "record-error": Expected("APIError", 1),
-    "record-error:code=1": Expected("BatchCancelled", 1),
+    "record-error:code=1": Expected("ServiceTrouble", 1),
+    "record-error:code=14": Expected("ServiceTrouble", 1),
     "record-status": Expected("APIError", 1),
     "missing-key": Expected("MissingResponse", 2),
     "duplicate-key": Expected(None, 1),
@@ -37,7 +38,7 @@ FAULTS = {
     "line-separator": Expected(None, 1),
     "record-slow:seconds=0.1": Expected(None, 1),
 }
-UNCOUNTED = {"BatchCancelled"}
+UNCOUNTED = {"ServiceTrouble"}
 
 
 def book_of(fault: str) -> str:
@@ -102,7 +103,7 @@ def test_a_failure_keeps_all_that_the_service_said(read: Reading, fault: str) ->
     # A guard compares, and raises nothing.
     assert "Refused" in traceback or fault == "repetition:closed=yes"
     assert json.loads(line)["key"] == read.key(book_of(fault), 1)
-    said_nothing = FAULTS[fault].error in ("APIError", "BatchCancelled", "Blocked", "Recitation")
+    said_nothing = FAULTS[fault].error in ("APIError", "ServiceTrouble", "Blocked", "Recitation")
     assert (text is None) == said_nothing
 
 

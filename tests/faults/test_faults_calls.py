@@ -22,6 +22,15 @@ TROUBLES = [
     "http-error:code=502",
     "http-error:code=503",
     "http-error:code=503,acted=yes",
+    "http-error:code=302",
+    "http-error:code=409",
+    "http-error:code=425",
+    "http-error:code=499",
+    "http-error:code=501",
+    "http-error:code=524",
+    "http-error:code=599",
+    "http-error:code=404,foreign=yes",
+    "http-error:code=413,foreign=yes,acted=yes",
     "cut-before",
     "cut-after",
     "slow:seconds=0.05",
@@ -30,6 +39,9 @@ TROUBLES = [
     "garbage-200:body=html",
     "garbage-200:body=json",
     "garbage-200:body=empty",
+    "garbage-200:body=list",
+    "garbage-200:body=null",
+    "garbage-200:body=text",
     "garbage-200:body=binary,acted=no",
 ]
 
@@ -81,6 +93,15 @@ def test_trouble_on_every_call_loses_nothing_and_is_paid_once(
         "http-error:call=create,code=500,acted=yes",
         "http-error:call=create,code=408,acted=yes",
         "http-error:call=create,code=429,acted=yes",
+        "http-error:call=create,code=409,acted=yes",
+        "http-error:call=create,code=425,acted=yes",
+        "http-error:call=create,code=499,acted=yes",
+        "http-error:call=create,code=501,acted=yes",
+        "http-error:call=create,code=524,acted=yes",
+        "http-error:call=create,code=302,acted=yes",
+        "http-error:call=create,code=400,acted=yes,foreign=yes",
+        "http-error:call=create,code=404,acted=yes,foreign=yes",
+        "garbage-200:call=create,body=list",
         "garbage-200:call=create,body=html",
         "garbage-200:call=create,body=json",
         "slow:call=create,seconds=60",
@@ -184,11 +205,53 @@ def test_an_outage_that_lasts_is_said_and_loses_nothing(
     assert len(reading.creates()) == 2
 
 
+@pytest.mark.parametrize(
+    "trouble", ["code=501", "code=524", "code=409", "code=404,foreign=yes", "code=302"]
+)
+def test_what_is_no_refusal_is_waited_out_and_loses_no_batch(
+    tmp_path: Path, quiet_server: EmbeddedProcess, trouble: str
+) -> None:
+    """Nor do a proxy's words for "not found" mean that the service lost a batch."""
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0.5})
+    quiet_server.set_faults([f"http-error:call=get,match=/batches/,{trouble}"])
+    with pytest.raises(ServiceError, match=r"did not answer for .*looking at batches/"):
+        reading.run()
+    assert reading.batches() == [("submitted", None)]
+    quiet_server.set_faults([])
+    reading.run()
+    reading.check()
+    assert len(reading.creates()) == 2
+
+
+def test_redirects_without_end_are_waited_out(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    # A call is sent on twenty times before it is given up.
+    faults = ["redirect:times=60"]
+    read_under(tmp_path, quiet_server, *faults)
+
+
+def test_a_cancel_that_meets_a_conflict_is_not_repeated(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """It is ending by itself; a look at it tells."""
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch=CANCELLED_SOON)
+    quiet_server.set_faults(
+        [f"job-pending:match={tmp_path.name},times=1,seconds=2", "http-error:call=cancel,code=409"]
+    )
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    assert len(reading.creates()) == 2
+
+
 def test_uploads_wait_out_an_outage_of_everything(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     # More often than both uploads are tried.
-    read_under(tmp_path, quiet_server, "http-error:times=12", files={"upload_retry_attempts": 2})
+    read_under(
+        tmp_path, quiet_server, "http-error:skip=1,times=12", files={"upload_retry_attempts": 2}
+    )
 
 
 # Quota
@@ -236,7 +299,7 @@ def test_a_quota_that_never_comes_ends_the_wave(
     "fault",
     [
         *("list-empty:times=2", "list-empty-without-page-size", "list-empty-later-page"),
-        *("list-oldest-first", "list-delay"),
+        *("list-oldest-first", "list-delay", "list-twice", "list-in-circles:times=3"),
     ],
 )
 def test_a_list_that_misleads_makes_no_duplicate(
@@ -251,6 +314,18 @@ def test_a_list_that_misleads_makes_no_duplicate(
     reading.run()
     reading.check()
     assert len(reading.creates()) == 2
+
+
+def test_a_batch_that_is_listed_twice_is_one_batch(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    already = len(quiet_server.log("cancel"))
+    quiet_server.set_faults(["list-twice", "cut-after:call=create,times=2"])
+    reading.run()
+    reading.check()
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 2
+    assert len(quiet_server.log("cancel")) == already
 
 
 @pytest.mark.parametrize("order", [[], ["list-oldest-first"]])

@@ -1,17 +1,27 @@
 """Files that the service loses or does not take, and images that are gone: each page for itself."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from helpers.embedded_process import EmbeddedProcess
+from helpers.clock import moved_clock
+from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.errors import ServiceError
-from pagewave.gemini.client import Gemini
+from pagewave.gemini import uploads
+from pagewave.gemini.uploads import image_bytes
+from pagewave.prompts.request import Request
 
 BOOKS = {"Elm/1850": 2, "Oak/1850": 2}
+
+
+@pytest.fixture
+def pauses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The long pauses of a run in seconds; they take no time, the clock is moved on instead."""
+    with moved_clock(tmp_path / "ahead") as clock:
+        yield clock.notes_pauses(monkeypatch)
 
 
 def first(reading: Reading, book: str = "Elm/1850") -> str:
@@ -140,11 +150,158 @@ def test_an_image_that_is_kept_for_the_next_attempt_is_not_sent_again(
     )
     reading.run()
     reading.check()
+    assert reading.error_types() == {"ValidationError": 1, "ServiceTrouble": 1}
     assert reading.uploads().count(image_hash(reading, one)) == 1
     assert reading.uploads().count(image_hash(reading, other)) == 2
 
 
+# Room for uploads
+
+
+def test_storage_that_is_full_for_a_while_is_waited_out(
+    tmp_path: Path,
+    quiet_server: EmbeddedProcess,
+    pauses: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    books = {f"School {number}/1850": 2 for number in range(12)}
+    files = {"upload_concurrency": 1}
+    batch = {"retry_pause_seconds": 3600}
+    reading = Reading(tmp_path, quiet_server, books, files=files, batch=batch)
+    quiet_server.set_faults(["storage-full:times=3"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    # A line each time, not one for each page; no image was sent twice.
+    assert caplog.text.count("quota used up, asking again") == 3
+    assert "file_storage_bytes" in caplog.text
+    assert pauses == [3600, 7200, 14400]
+    assert len(reading.uploads()) == 24
+    assert len(reading.creates()) == 2
+
+
+def test_our_old_files_make_room_before_anything_is_waited_for(
+    tmp_path: Path,
+    quiet_server: EmbeddedProcess,
+    pauses: list[float],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, files={"upload_concurrency": 1})
+    quiet_server.set_faults([f"invalid-schema:match={first(reading)}$,times=1"])
+    with reading.crash_in("pagewave.waves.wave.events.wave_closed"):
+        reading.run()  # the image of the page that failed stays for its next attempt
+    [(kept,)] = reading.query("SELECT name FROM service_file WHERE uri IS NOT NULL")
+    reading.library.image(first(reading)).write_bytes(
+        reading.library.image(reading.key("Oak/1850", 2)).read_bytes()
+    )  # the page has another scan now
+    quiet_server.set_faults(["storage-full:times=1"])
+    reading.run()
+    assert reading.error_types() == {"ValidationError": 1}
+    assert "1 old files of ours deleted" in caplog.text
+    assert kept in {event.get("file") for event in quiet_server.log("delete")}
+    assert not pauses
+
+
+def test_storage_that_stays_full_ends_the_wave_and_no_page(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"quota_seconds": 0.3})
+    quiet_server.set_faults(["storage-full"])
+    with pytest.raises(ServiceError, match=r"quota has been used up.*file_storage_bytes"):
+        reading.run()
+    assert reading.batches() == [("abandoned", None)]
+    assert not reading.failures()
+    quiet_server.set_faults([])
+    reading.run()
+    reading.check()
+
+
+def test_a_run_that_does_not_wait_leaves_full_storage_to_the_next(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, execution={"wait": False})
+    quiet_server.set_faults(["storage-full"])
+    reading.run()
+    assert not reading.creates() and not reading.failures()
+    quiet_server.set_faults([])
+    for _ in range(6):
+        reading.run()
+        wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    reading.check()
+
+
+def test_too_many_uploads_at_once_are_no_pages_fault(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    files = {"upload_retry_attempts": 2, "upload_concurrency": 1}
+    reading = Reading(tmp_path, quiet_server, BOOKS, files=files)
+    quiet_server.set_faults(["http-error:call=upload,code=429,times=9"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+
+
 # Images
+
+
+def test_an_image_that_is_gone_for_a_moment_is_read_after_a_pause(
+    tmp_path: Path, quiet_server: EmbeddedProcess, pauses: list[float]
+) -> None:
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"retry_pause_seconds": 3600})
+    scans = [reading.session.dataset.page(first(reading, book)).scan for book in BOOKS]
+    away = [scan.with_suffix(".away") for scan in scans]
+
+    def unmount(wave: int) -> None:
+        for scan, place in zip(scans, away, strict=True):
+            if wave == 1:
+                scan.rename(place)
+            elif wave == 2:
+                place.rename(scan)
+
+    reading.run(before_wave=unmount)
+    reading.check()
+    assert reading.error_types() == {"FileNotFound": 2}
+    assert [round(seconds / 3600, 1) for seconds in pauses] == [1]
+
+
+def test_an_image_that_stays_away_is_looked_for_a_few_times_in_hours(
+    tmp_path: Path, quiet_server: EmbeddedProcess, pauses: list[float]
+) -> None:
+    """And not at each wave of the others, which go on."""
+    batch = {"retry_pause_seconds": 3600}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 8}, batch=batch)
+    gone = first(reading)
+    scan = reading.session.dataset.page(gone).scan
+    rows: list[int] = []
+
+    def remove(wave: int) -> None:
+        scan.unlink(missing_ok=True)
+        rows.append(len(reading.query("SELECT 1 FROM failure")))
+
+    reading.run(before_wave=remove)
+    reading.check(dead=[gone])
+    assert rows[:8] == [0] + [1] * 7
+    assert reading.failures() == {("Elm:1850:1", "FileNotFound"): 5}
+    assert [round(seconds / 3600, 1) for seconds in pauses] == [1, 2, 4, 8]
+
+
+def test_without_waiting_an_image_that_is_gone_is_looked_for_by_later_runs(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    sections = {"execution": {"wait": False}, "batch": {"retry_pause_seconds": 3600}}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, **sections)
+    scan = reading.session.dataset.page(first(reading)).scan
+    content = scan.read_bytes()
+    for _ in range(4):
+        reading.run(before_wave=lambda wave: scan.unlink(missing_ok=True))
+        scan.write_bytes(content)
+    assert reading.failures() == {("Elm:1850:1", "FileNotFound"): 1}
+    assert not reading.creates()
+    reading.library.configure(batch={"retry_pause_seconds": 0})
+    reading.run()
+    wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    reading.run()
+    reading.check()
 
 
 def test_an_image_that_vanishes_is_its_pages_failure_alone(
@@ -157,14 +314,12 @@ def test_an_image_that_vanishes_is_its_pages_failure_alone(
     def remove(key: str) -> None:
         reading.session.dataset.page(key).scan.unlink(missing_ok=True)
 
-    upload = Gemini.upload
-
-    def upload_late(self: Gemini, path: Path, *rest: Any) -> Any:
-        if path == reading.session.dataset.page(during).scan:
+    def read_late(request: Request) -> bytes:
+        if request.key == during:
             remove(during)
-        return upload(self, path, *rest)
+        return image_bytes(request)
 
-    monkeypatch.setattr(Gemini, "upload", upload_late)
+    monkeypatch.setattr(uploads, "image_bytes", read_late)
     reading.run(before_wave=lambda wave: remove(before) if wave == 2 else None)
     reading.check(dead=[before, during])
     assert reading.failures() == {

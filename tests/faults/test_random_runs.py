@@ -1,16 +1,20 @@
-"""Random books, faults, crashes and forced rebuilds: nothing lost, nothing paid twice.
+"""Random books, faults, crashes, forced rebuilds, corrections, other settings and other keys:
+nothing is lost, nothing paid twice.
 
 In each run of the tests a sample of 40 cases, and 2 with the real command: each commit draws
 others, and pytest's first lines say how to draw them again. The campaign of 2,000 and 10 cases is
 campaign.py.
 """
 
+import contextlib
 import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, seed, settings
@@ -22,11 +26,14 @@ from helpers.accounts import (
     problems_of_pages,
 )
 from helpers.embedded_process import EmbeddedProcess
+from helpers.hand_edits import WORD, edit, on_file
+from helpers.keyed_proxy import KeyedProxy
 from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
-from helpers.random_cases import Case, cases, seed_of_commit
+from helpers.random_cases import PROJECTS, Case, cases, seed_of_commit
 from helpers.reading import QUICK
 from pagewave import crash_points as crash
+from pagewave.errors import ServiceError
 from pagewave.plan.targets import Command
 
 PARTS = 8
@@ -82,26 +89,55 @@ def draw(
 
 def play_case(server: EmbeddedProcess, root: Path, case: Case) -> None:
     """The commands of a case, plain ones until all is well, and what must be true then."""
-    player = Player(make_library(root, case), server, case.at_once)
+    with KeyedProxy(server, PROJECTS) as proxy:
+        service = server if case.engine == "embedded" else proxy
+        play_against(Player(make_library(root, case), service, case.at_once), server, case)
+    shutil.rmtree(root)
+
+
+def play_against(player: Player, server: EmbeddedProcess, case: Case) -> None:
+    """The same by a player; `server` is told of the faults."""
+    library, root = player.library, player.library.root
+    is_keyed = case.engine == "gemini"
     log = server.state_dir / "log.jsonl"
     start = log.stat().st_size
     server.set_faults(case.faults)
+    edited: dict[str, Any] = {}
     for step in case.steps:
-        player.play(command_of(step.force, root.name), step.crash_at)
+        edit_page(library, step.edit, edited)
+        if step.temperature is not None:
+            library.configure(model={"generation_config": {"temperature": step.temperature}})
+        player.key = step.key if is_keyed else ""
+        command = command_of(step.force, root.name)
+        player.play(command, step.crash_at, begins_late=step.begins_late)
+    # None can go on while something of another is in flight, or may be.
+    keys = [*PROJECTS] if is_keyed else [""]
     for number in range(RUNS_IN_TROUBLE + RUNS_IN_PEACE):
         if number == RUNS_IN_TROUBLE:
             server.set_faults([])
-        if player.play() != "crashed" and not undone(player.library)[0]:
+        if all(play_with(player, key) != "crashed" for key in keys) and not undone(library)[0]:
             break
     server.set_faults([])
-    player.collect_all()
-    pending, unread = undone(player.library)
+    for player.key in [*keys, *keys]:
+        with contextlib.suppress(ServiceError):  # something of another key is in flight
+            player.collect_all()
+    pending, unread = undone(library)
     events = events_of(log, start)
     assert not pending
-    assert problems_of_pages(player.library, unread, goes_on(case)) == []
-    assert problems_of_accounts(player.library, events, player.forced, unread) == []
-    assert problems_of_leftovers(player.library, events) == []
-    shutil.rmtree(root)
+    assert problems_of_pages(library, unread, goes_on(case)) == []
+    assert problems_of_accounts(library, events, player.forced, unread, edited) == []
+    assert {key: on_file(library, key) for key in edited} == edited
+    if not is_keyed:  # files of another project can't be deleted: they expire
+        assert problems_of_leftovers(library, events) == []
+    if not (case.faults or edited) and case.in_flight == "collect":
+        good = Counter(key for (key,) in library.ledger("SELECT key FROM attempt WHERE ok"))
+        assert {k: n for k, n in good.items() if n > 1 + player.forced[k]} == {}
+
+
+def play_with(player: Player, key: str) -> str:
+    """A plain command with this key: how it ended."""
+    player.key = key
+    return player.play()
 
 
 def test_so_it_is_with_the_real_command(
@@ -118,9 +154,14 @@ def test_so_it_is_with_the_real_command(
 def play_really(root: Path, case: Case) -> None:
     """The same with the real command; its server is a part of each run."""
     forced: Counter[str] = Counter()
+    case = replace(case, engine="embedded")
     with make_library(root, case) as library:
         library.configure(embedded={"faults": case.faults})
+        edited: dict[str, Any] = {}
         for step in case.steps:
+            edit_page(library, step.edit, edited)
+            if step.temperature is not None:
+                library.configure(model={"generation_config": {"temperature": step.temperature}})
             if step.crash_at:
                 library.environment[crash.VARIABLE] = step.crash_at
             run(library, *arguments_of(step.force, root.name))
@@ -141,9 +182,17 @@ def play_really(root: Path, case: Case) -> None:
         events = events_of(library.state / "embedded/log.jsonl")
         assert not pending
         assert problems_of_pages(library, unread, goes_on(case)) == []
-        assert problems_of_accounts(library, events, forced, unread) == []
+        assert problems_of_accounts(library, events, forced, unread, edited) == []
+        assert {key: on_file(library, key) for key in edited} == edited
         assert problems_of_leftovers(library, events) == []
     shutil.rmtree(root)
+
+
+def edit_page(library: Library, page: str, edited: dict[str, Any]) -> None:
+    """Correct a page by hand, if it was read by now; `edited` has what all of them are to say."""
+    key = f"{library.root.name}/{page}".replace("/", ":")
+    if page and library.page_file(key).exists():
+        edited[key] = edit(library, key, f"\n{WORD} {len(edited)}")
 
 
 def run(library: Library, *arguments: str) -> None:
@@ -161,8 +210,10 @@ def make_library(root: Path, case: Case) -> Library:
         "batch_size_limit": case.batch_size_limit,
         "max_retries": case.max_retries,
         "on_dead_letter": case.on_dead_letter,
+        "in_flight": case.in_flight,
     }
     library = Library(root, books, execution=execution, **QUICK)
+    library.config["engine"] = case.engine
     library.configure(batch=DEADLINES, files={"processing_seconds": 0.3, "timeout_seconds": 1.0})
     return library
 

@@ -2,16 +2,21 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import pagewave
 from helpers.echoing_proxy import EchoingProxy
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
-from pagewave.errors import ServiceError
+from pagewave.errors import LedgerError, ServiceError
 from pagewave.gemini.client import Gemini
 from pagewave.gemini.retries import Refused
+from pagewave.gemini.uploads import unused_name
+from pagewave.ledger import RunOutcome
+from pagewave.redaction import HIDDEN, remember_key
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 REQUEST = {
@@ -78,7 +83,13 @@ def test_a_refused_question_says_what_to_check(
     assert said.value.code == 400
 
 
-@pytest.mark.parametrize("trouble", ["cut-before", "cut-after", "garbage-200:body=html", "hang"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *("cut-before", "cut-after", "garbage-200:body=html", "hang"),
+        *("http-error:code=500", "http-error:code=499", "http-error:code=404,foreign=yes"),
+    ],
+)
 def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
     quiet_server: EmbeddedProcess, gemini: Gemini, trouble: str
 ) -> None:
@@ -87,3 +98,88 @@ def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
     with pytest.raises(ServiceError, match=r"No answer from model m .*It may have been paid for"):
         gemini.generate("m", REQUEST)
     assert len(quiet_server.log("fault")) == already + 1
+
+
+def test_without_a_begun_run_a_session_looks_and_sends_nothing(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    session = reading.session
+    image = session.images.inspect(next(iter(session.dataset.pages)))[0]
+
+    def calls() -> list[Callable[[], object]]:
+        client = session.client
+        return [
+            lambda: client.upload(
+                image.read_bytes(), image, "image/jpeg", "an image", 1.0, unused_name
+            ),
+            lambda: client.create("a model", "files/none", f"{reading.state}-batch"),
+            lambda: client.generate("a model", REQUEST),
+        ]
+
+    for send in calls():
+        with pytest.raises(LedgerError, match="no run was begun"):
+            send()
+    assert session.client.find_batches(f"{reading.state}-batch") == []
+    session.ledger.runs.start("a run", session.engine, "a model", [], [])
+    assert calls()[0]()
+    session.ledger.runs.end("a run", RunOutcome.OK)
+    for send in calls():
+        with pytest.raises(LedgerError, match="no run was begun"):
+            send()
+
+
+def test_only_sessions_make_clients() -> None:
+    """They ask the ledger for a begun run; a client made elsewhere would not."""
+    package = Path(pagewave.__file__).parent
+    makers = [path.name for path in package.rglob("*.py") if "= Gemini(" in path.read_text()]
+    makers += [path.name for path in package.rglob("*.py") if "return Gemini(" in path.read_text()]
+    assert makers == ["session.py"]
+
+
+# Files and batches
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_file_that_is_not_there_is_told_with_either_code(
+    tmp_path: Path, quiet_server: EmbeddedProcess, gemini: Gemini, code: int
+) -> None:
+    """Google says 403 of a file that was deleted: it might be somebody else's."""
+    quiet_server.set_faults([f"http-error:code={code},match=files"])
+    assert gemini.file("files/gone") is None
+    assert not gemini.download("files/gone", tmp_path / "results.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_is_told_by_its_names_and_its_model(
+    tmp_path: Path, quiet_server: EmbeddedProcess, gemini: Gemini
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading.run()
+    [batch] = reading.session.ledger.batches.all()
+    assert batch.name
+    remote = gemini.get(batch.name)
+    assert remote
+    assert (remote.name, remote.display_name) == (batch.name, batch.display_name)
+    assert (remote.model, remote.state) == (batch.model, "SUCCEEDED")
+    assert remote.created_at and remote.ended_at
+    assert remote.created_at <= remote.ended_at
+    assert remote in gemini.find_batches(batch.display_name) or remote.result_file
+
+
+def test_a_key_that_the_service_repeats_in_results_is_hidden_before_they_are_kept(
+    tmp_path: Path, quiet_server: EmbeddedProcess, gemini: Gemini
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading.run()
+    [batch] = reading.session.ledger.batches.all()
+    assert batch.name
+    remote = gemini.get(batch.name)
+    assert remote and remote.result_file
+    path, said = tmp_path / "results.jsonl", f"Page {reading.keys[0]}."
+    assert gemini.download(remote.result_file, path)
+    assert said in path.read_text()
+    remember_key(said)
+    assert gemini.download(remote.result_file, path)
+    assert said not in path.read_text()
+    assert HIDDEN in path.read_text()

@@ -5,7 +5,13 @@ from typing import NoReturn
 
 import pytest
 
-from pagewave.gemini.retries import LONGEST_PAUSE_SECONDS, NoSuccess, PassingTrouble, Repeating
+from pagewave.gemini.retries import (
+    LONGEST_PAUSE_SECONDS,
+    QUIET_TRIES,
+    NoSuccess,
+    PassingTrouble,
+    Repeating,
+)
 
 
 class Pauses(threading.Event):
@@ -34,3 +40,17 @@ def test_pauses_grow_up_to_a_minute() -> None:
     for number, seconds in enumerate(pauses.seconds[:5]):
         assert 2.0 * 2**number <= seconds <= 2.0 * 2**number + 2.0
     assert pauses.seconds[5:] == [LONGEST_PAUSE_SECONDS] * 6
+
+
+def test_passing_trouble_is_worth_no_line_and_lasting_trouble_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> NoReturn:
+        raise PassingTrouble("not now")
+
+    for tries, lines in ((QUIET_TRIES + 1, 0), (QUIET_TRIES + 3, 2)):
+        caplog.clear()
+        repeating = Repeating(Pauses(), backoff_seconds=1.0, outage_seconds=0.0)
+        with pytest.raises(NoSuccess):
+            repeating.repeat(fail, "looking", tries=tries)
+        assert caplog.text.count("looking failed") == lines

@@ -53,13 +53,18 @@ def problems_of_pages(
 
 
 def problems_of_accounts(
-    library: Library, events: Events, forced: Mapping[str, int], unread: Collection[str] = ()
+    library: Library,
+    events: Events,
+    forced: Mapping[str, int],
+    unread: Collection[str] = (),
+    edited: Collection[str] = (),
 ) -> list[str]:
     """Where the ledger's attempts are not the server's inferences, an answer was paid for twice, or
     a file holds another one than the ledger says.
 
     `forced` says how often each key was asked for anew: so many good answers more than one its
-    fingerprint may have. `unread` pages may have a forced rebuild that is still to come.
+    fingerprint may have. `unread` pages may have a forced rebuild that is still to come. The files
+    of `edited` ones hold what a person wrote.
     """
     with contextlib.closing(sqlite3.connect(library.state / "ledger.sqlite")) as db:
         attempts = db.execute(
@@ -90,7 +95,9 @@ def problems_of_accounts(
     found += [
         f"the file of {key} does not hold the answer that the ledger says"
         for key, page in on_file
-        if library.page_file(key).exists() and library.page_file(key).read_text() != f"{page}\n"
+        if key not in edited
+        and library.page_file(key).exists()
+        and library.page_file(key).read_text() != f"{page}\n"
     ]
     found += [f"batch {name} is left as {status}" for name, status in still_open]
     found += [f"the rebuild of {key} is left in the ledger" for key in rebuilds - set(unread)]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from unittest import mock
 
 import pytest
@@ -31,6 +32,7 @@ class Clock:
         self._file = file
         self._real = time.time
         self._ahead = 0.0
+        self._lock = Lock()  # several lanes may pause at once
         self.move()
 
     def now(self) -> float:
@@ -39,10 +41,11 @@ class Clock:
 
     def move(self, *, hours: float = 0.0, seconds: float = 0.0) -> None:
         """So much time goes by."""
-        self._ahead += hours * HOUR + seconds
         partial = self._file.with_suffix(".partial")
-        partial.write_text(str(self._ahead))
-        partial.replace(self._file)
+        with self._lock:
+            self._ahead += hours * HOUR + seconds
+            partial.write_text(str(self._ahead))
+            partial.replace(self._file)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,6 +62,20 @@ class Clock:
             self.move(seconds=seconds)
 
         monkeypatch.setattr(Gemini, "pause", move_on)
+
+    def notes_pauses(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """As `moves_in_pauses`; the list gets the seconds of each pause that is above a minute."""
+        self.moves_in_pauses(monkeypatch)
+        noted: list[float] = []
+        move_on = Gemini.pause
+
+        def note(gemini: Gemini, seconds: float) -> None:
+            if seconds > 60:
+                noted.append(seconds)
+            move_on(gemini, seconds)
+
+        monkeypatch.setattr(Gemini, "pause", note)
+        return noted
 
 
 @contextmanager

@@ -30,5 +30,5 @@ class Experiments(BraintrustServer):
         return {
             row["input"]["key"]: row
             for row in self.rows.values()
-            if row["experiment_id"] == experiment and row["span_attributes"]["type"] == "eval"
+            if row.get("experiment_id") == experiment and row["span_attributes"]["type"] == "eval"
         }

@@ -25,11 +25,8 @@ from pagewave import crash_points as crash
 REPO = Path(__file__).parents[2]
 RUN_SECONDS = NEVER_SECONDS
 PROGRAM = ["-m", "snakemake"]
-NO_PROFILE = (
-    *("--workflow-profile", "none", "--scheduler", "greedy", "--keep-going"),
-    *("--rerun-triggers", "mtime", "--nolock", "--cores", "2"),
-)
-"""Options for a run whose jobs are processes of their own instead of threads."""
+NO_PROFILE = ("--workflow-profile", "none", "--cores", "2")
+"""Options for a run as Snakemake itself would have it: each job is a process of its own."""
 
 
 class Library(Lasting):

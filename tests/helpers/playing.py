@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import NoReturn
 from unittest import mock
 
+from pydantic import SecretStr
+
 from helpers.embedded_process import EmbeddedProcess
+from helpers.keyed_proxy import KeyedProxy
 from helpers.library import Library
 from pagewave import crash_points as crash
 from pagewave.config.keys import Secrets
@@ -27,6 +30,7 @@ from pagewave.config.settings import load_settings
 from pagewave.embedded.process import TOKEN_VARIABLE
 from pagewave.errors import PagewaveError
 from pagewave.gemini import connect
+from pagewave.ledger import RunOutcome
 from pagewave.pages.dataset import scan
 from pagewave.plan.targets import Command
 from pagewave.prompts.registry import load_prompt
@@ -63,22 +67,33 @@ def in_one_process() -> Iterator[None]:
 class Player:
     """One library, read by one command after another.
 
+    `server` is where it is, or a proxy before it; `key` is what it is called with by engine gemini.
     `at_once`: how many lanes travel at the same time. `forced` counts how often each key was asked
     for anew, by runs that got so far as to say so.
     """
 
     library: Library
-    server: EmbeddedProcess
+    server: EmbeddedProcess | KeyedProxy
     at_once: int = 1
+    key: str = ""
     forced: Counter[str] = field(default_factory=Counter)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def play(self, command: Command | None = None, crash_at: str | None = None) -> str:
-        """One command: how it ended, as `nothing` (to be done), `ok`, `failed` or `crashed`."""
-        with contextlib.chdir(self.library.root):
-            return self._play(command or Command(), crash_at)
+    def play(
+        self,
+        command: Command | None = None,
+        crash_at: str | None = None,
+        *,
+        begins_late: bool = False,
+    ) -> str:
+        """One command: how it ended, as `nothing` (to be done), `ok`, `failed` or `crashed`.
 
-    def _play(self, command: Command, crash_at: str | None) -> str:
+        `begins_late`: the run is begun by the first of its jobs, and not before.
+        """
+        with contextlib.chdir(self.library.root):
+            return self._play(command or Command(), crash_at, begins_late)
+
+    def _play(self, command: Command, crash_at: str | None, begins_late: bool) -> str:
         head = self._head(command)
         died: list[str] = []
 
@@ -91,7 +106,7 @@ class Player:
         crash.arm(crash_at)
         try:
             with mock.patch.object(crash, "die", die):
-                outcome = self._carry_out(head)
+                outcome = self._carry_out(head, begins_late)
                 return "crashed" if died else outcome
         except Crash:
             return "crashed"
@@ -107,12 +122,14 @@ class Player:
         """Wait for every batch in flight, take it in and clear up, as a later run would."""
         with contextlib.chdir(self.library.root):
             head = self._head(Command())
-            head.begin()
-            os.environ.pop(run.RUN_VARIABLE)
-            for batch in head.session.ledger.batches.open("embedded"):
-                collect(head.session, batch.id)
-            head.end("failed")  # clears up too
-            self._let_go(head)
+            try:
+                head.begin()
+                for batch in head.session.ledger.batches.open(head.session.engine):
+                    collect(head.session, batch.id)
+                head.end(RunOutcome.FAILED)  # clears up too
+            finally:
+                os.environ.pop(run.RUN_VARIABLE, None)
+                self._let_go(head)
 
     def _let_go(self, head: Run) -> None:
         head.session.ledger.close()
@@ -120,37 +137,42 @@ class Player:
             head._lock_file.close()
 
     def _head(self, command: Command) -> Run:
-        os.environ[connect.ADDRESS_VARIABLE] = self.server.base_url
-        os.environ[TOKEN_VARIABLE] = self.server.token
-        head = head_of(self.library, command)
+        if isinstance(self.server, EmbeddedProcess):
+            os.environ[connect.ADDRESS_VARIABLE] = self.server.base_url
+            os.environ[TOKEN_VARIABLE] = self.server.token
+        else:
+            os.environ[connect.GEMINI_ADDRESS_VARIABLE] = self.server.base_url
+        secrets = Secrets(gemini_api_key=SecretStr(self.key)) if self.key else Secrets()
+        head = head_of(self.library, command, secrets)
         vars(head.plan)["id"] = f"run{next(self._numbers)}"  # its own goes by seconds
         return head
 
-    def _carry_out(self, head: Run) -> str:
+    def _carry_out(self, head: Run, begins_late: bool) -> str:
         books = head.session.dataset.books
         files = [file for book in books for file in head.session.book_files(book)]
         if not head.plan.wanted.keys and all(file.exists() for file in files):
             return "nothing"
         try:
-            head.begin()
+            if not begins_late:
+                head.begin()
+            return self._do_jobs(head)
         except PagewaveError:
             return "failed"
         finally:
             os.environ.pop(run.RUN_VARIABLE, None)
             if head._started:
                 self.forced.update(head.plan.wanted.forced)
+
+    def _do_jobs(self, head: Run) -> str:
         failed = bool(head.plan.wanted.blocked)
         with ThreadPoolExecutor(self.at_once) as pool:
             lanes = [pool.submit(self._ride, head, lane) for lane in head.plan.schedule.lanes]
         for done in lanes:
             failed |= done.result()
-        for book in books:
+        for book in head.session.dataset.books:
             if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
                 head.write_book(book.state, book.school, str(book.year))
-        try:
-            head.end("failed" if failed else "ok")
-        except PagewaveError:
-            failed = True
+        head.end(RunOutcome.FAILED if failed else RunOutcome.OK)
         return "failed" if failed else "ok"
 
     def _ride(self, head: Run, lane: int) -> bool:
@@ -174,13 +196,13 @@ class Player:
         return failed
 
 
-def head_of(library: Library, command: Command) -> Run:
+def head_of(library: Library, command: Command, secrets: Secrets | None = None) -> Run:
     """A run, or the look at one, as the Snakefile makes it (in the library's folder)."""
     settings = load_settings(library.config, library.root)
     choice = settings.prompt
     return Run(
         settings,
-        Secrets(),
+        secrets or Secrets(),
         scan(settings),
         load_prompt(choice.registry_dir, choice.name, choice.template_file),
         command=lambda: command,

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from pagewave import crash_points as crash
 
 CALLS = ("create", "get", "list", "upload", "download", "delete", "cancel")
+PROJECTS = {"first": "one", "rotated": "one", "other": "two"}
+"""Keys, and the project that each is of: a service shows to a project what it made."""
 BOOKS = ("Ashgrove/1852", "Linden/1866", "Elm/1850")
 NUMBERS = range(1, 6)
 
@@ -29,10 +31,19 @@ def seed_of_commit() -> int:
 
 @dataclass(frozen=True)
 class Step:
-    """One command: what it forces ("" nothing, "all", a book or a page), and where it dies."""
+    """One command: what it forces ("" nothing, "all", a book or a page), and where it dies.
+
+    `edit`: the page that is corrected by hand before it, if it has a file ("" none). `temperature`:
+    what the settings say from then on. `key`: whose name the command goes by, with engine gemini.
+    `begins_late`: no hook begins the run, as in another workflow that has an `onstart` of its own.
+    """
 
     force: str
     crash_at: str | None
+    edit: str = ""
+    temperature: float | None = None
+    key: str = "first"
+    begins_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,8 @@ class Case:
     at_once: int
     faults: list[str]
     steps: list[Step]
+    engine: str = "embedded"
+    in_flight: str = "collect"
 
 
 def fault(names: Sequence[str], **options: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
@@ -97,6 +110,14 @@ FAULTS = st.one_of(
     ),
     fault(["job-partial"], share=st.sampled_from([0, 0.5]), times=TIMES),
     fault(["response-only"], times=TIMES),
+    fault(["record-error"], code=st.sampled_from([1, 7, 13, 14]), times=TIMES),
+    fault(
+        ["bad-request"],
+        code=st.sampled_from([3, 13]),
+        refused=st.sampled_from(["yes", "no"]),
+        match=st.sampled_from([":1$", ":2$", "Ashgrove", "Linden"]),
+        times=st.one_of(TIMES, st.none()),
+    ),
     fault(
         [
             *("record-error", "record-status", "missing-key", "duplicate-key", "foreign-key"),
@@ -128,7 +149,11 @@ def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
     )
     pages = [f"{book}/{page}" for book, numbers in books.items() for page in numbers]
     force = st.sampled_from(["", "", "", "all", *books, *pages])
-    steps = st.builds(Step, force, st.one_of(PLACES, PLACES, st.none()))
+    edit = st.sampled_from(["", "", "", *pages])
+    temperature = st.sampled_from([None, None, None, 0.2, 0.4])
+    key = st.sampled_from(["first", *PROJECTS])
+    crash_at = st.one_of(PLACES, PLACES, st.none())
+    steps = st.builds(Step, force, crash_at, edit, temperature, key, st.booleans())
     return Case(
         books,
         batch_size_limit=draw(st.integers(1, 3)),
@@ -137,4 +162,6 @@ def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
         at_once=draw(st.integers(1, 2)),
         faults=draw(st.lists(FAULTS, max_size=4)),
         steps=draw(st.lists(steps, min_size=1, max_size=most_steps)),
+        engine=draw(st.sampled_from(["embedded", "embedded", "gemini"])),
+        in_flight=draw(st.sampled_from(["collect", "replace"])),
     )

@@ -73,6 +73,7 @@ class Reading:
             "books_dir": root / "results/books",
             "state_dir": root / "state",
             "logs_dir": root / "logs",
+            "corrections_dir": root / "corrections",
         }
         paths = {name: str(folder) for name, folder in folders.items()}
         self.library.configure(paths=paths, **QUICK)
@@ -105,6 +106,7 @@ class Reading:
         session = self.session = self._new_session()
         run_id = f"{self.state}-run{next(self._runs)}"
         recover(session)
+        session.images.scans_may_change = True  # as of now the run has begun
         chains = wanted_pages(session, Command(), session.dead_letters()).chains
         in_flight = {} if session.waits else session.ledger.batches.in_flight(session.engine)
         pages = plan(chains, session.settings.execution.batch_size_limit, in_flight)
@@ -153,10 +155,12 @@ class Reading:
     def crash_in(self, function: str) -> Iterator[None]:
         """Within, a call of this function ends the run as a crash would: nothing after it happens.
 
-        (Short of the death of the process, which tests through the real command are for.)
+        (Short of the death of the process, which tests through the real command are for.) It must
+        be named where it is called from, and be called.
         """
-        with patch(function, side_effect=_Crash), suppress(_Crash):
+        with patch(function, side_effect=_Crash) as called, suppress(_Crash):
             yield
+        assert called.called, f"nobody calls {function} by this name"
 
     def _write_page(self, run_id: str, key: str) -> None:
         ledger = self.session.ledger

@@ -111,7 +111,7 @@ def test_collecting_twice_changes_nothing(path: Path) -> None:
 def test_failures_of_a_batch_do_not_use_up_attempts(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
     ledger.answers.commit(batch_id, "FAILED", "oops", [], [failure(counted=False)])
-    assert ledger.failures.counts("embedded")[KEY] == (0, 1)
+    assert ledger.failures.counts("embedded")[KEY] == (0, 1, False)
 
 
 def test_a_good_answer_and_a_forced_rebuild_clear_failures(path: Path) -> None:
@@ -226,6 +226,28 @@ def test_a_transaction_holds_off_other_writers_from_its_first_look(path: Path) -
 
 
 # Batches
+
+
+@pytest.mark.parametrize("twin_is", ["listed", "waited for", "collected"])
+def test_a_name_at_the_service_is_one_batch(path: Path, twin_is: str) -> None:
+    """What was written down as a twin turns out to be all that the create call made."""
+    ledger, batch_id = ledger_with_batch(path)
+    ledger.batches.mark_creating(batch_id, "files/in")
+    ledger.batches.add_twin(batch_id, "batches/1")
+    _, twin = ledger.batches.all()
+    if twin_is != "listed":
+        ledger.batches.mark_submitted(twin.id, "batches/1")
+    if twin_is == "collected":
+        ledger.answers.commit(twin.id, "SUCCEEDED", None, [attempt("{}")], [])
+    ledger.batches.mark_submitted(batch_id, "batches/1")
+    found = [(batch.id, batch.name, batch.status) for batch in ledger.batches.all()]
+    if twin_is == "listed":
+        assert found == [(batch_id, "batches/1", "submitted")]
+    else:
+        status = "submitted" if twin_is == "waited for" else "collected"
+        assert found == [(batch_id, None, "abandoned"), (twin.id, "batches/1", status)]
+        assert not ledger.batches.mark_seen(batch_id, "batches/1")
+    assert not ledger.query("PRAGMA foreign_key_check")
 
 
 def test_a_twin_is_written_down_once_however_often_it_is_listed(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import sqlite3
 import subprocess
 from collections import Counter
@@ -353,7 +354,7 @@ def test_a_full_disk_behind_the_page_files(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS) as library, SmallDisk(library.root / "results") as disk:
         disk.fill()
         output = library.run(code=1)
-        assert "results/pages/Ohio/Ashgrove/1852/1.json can't be written: No space left" in output
+        assert re.search(r"results/pages/\S+json can't be written: No space left", output)
         assert "Traceback" not in output
         disk.free()
         library.run()

@@ -18,7 +18,7 @@ from mutants.mutant import PACKAGE, Mutant, sources
 
 MONEY = (
     *("answers/*", "gemini/*", "ledger/*", "plan/*", "prompts/*", "waves/*", "pages/changed.py"),
-    *("workspace.py", "config/keys.py", "redaction.py", "workflow/spending.py"),
+    *("workspace.py", "config/keys.py", "redaction.py"),
 )
 """Where a slip may cost money, or an answer that was paid for."""
 NOT_MONEY = (
@@ -41,7 +41,7 @@ SQL_WORDS = (
     *((r"(?<!NOT) IN \(", " NOT IN ("), (r"NOT EXISTS", "EXISTS"), (r"DISTINCT ", "")),
     *((r"LEFT JOIN", "JOIN"), (r"OR REPLACE", "OR IGNORE"), (r"OR IGNORE", "OR REPLACE")),
 )
-TELLING = re.compile(r"^(log\.|crash\.point|tell_|emit|warnings\.)")
+TELLING = re.compile(r"^(log\.|crash\.point|events\.|emit|warnings\.)")
 """Calls without which nothing is lost but a line for whoever looks on."""
 
 

@@ -32,7 +32,7 @@ class Result(NamedTuple):
 class Report:
     """`equivalent`: why mutants change nothing, by id; `red`: tests that were left out as they
     are not green; `doubtful`: tests that failed without a mutant afterwards, with the mutants that
-    they are said to have seen."""
+    they are said to have seen; `left`: how many mutants a run that was stopped did not make."""
 
     results: Sequence[Result]
     stale: Sequence[Stale]
@@ -41,6 +41,7 @@ class Report:
     doubtful: dict[str, list[str]]
     command: str
     commit: str
+    left: int = 0
 
     @property
     def alive(self) -> list[Result]:
@@ -82,6 +83,8 @@ class Report:
         problems += [f"left out, as it fails without any mutant: {test}" for test in self.red]
         for test, mutants in self.doubtful.items():
             problems.append(f"fails without a mutant too: {test} (saw {', '.join(mutants)})")
+        if self.left:
+            problems.append(f"stopped before its end: {self.left} mutants were not made")
         by_id = {result.id: result for result in self.results}
         for name in self.equivalent:
             if name in by_id and by_id[name].outcome == "killed":

@@ -3,15 +3,15 @@
     python tests/mutants/run.py                        every mutant written by hand
     python tests/mutants/run.py --random 200 --seed 7  and 200 that are drawn
     python tests/mutants/run.py --id M1 --id M3        these (and those that begin so) only
-    python tests/mutants/run.py --survivors            those that lived through the last run
+    python tests/mutants/run.py --survivors            of these all but what died in the last run
     python tests/mutants/run.py --list                 the mutants and their tests; nothing is run
 
 Nothing happens in the work tree: it is copied to memory, several times. First all tests run there
 unmutated, under coverage (kept in .mutants until a file is changed); they must be green. Then each
 mutant meets the tests that touch what it changes, for `--seconds` of the processor at most. A run
-that was stopped goes on where it was. At the end the tests that saw something run again without a
-slip: one that fails then has proved nothing. `--figures docs/mutants.md` writes down what came of
-it all.
+that was stopped tells what it has, and goes on where it was. At the end the tests that saw
+something run again without a slip: one that fails then has proved nothing. `--figures
+docs/mutants.md` writes down what came of it all.
 """
 
 import argparse
@@ -28,9 +28,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,21 @@ def main() -> int:
                 _list(trees.first, touched, mutants, options.seconds)
                 return 0
             results = _run_all(trees, touched, mutants, options)
-            doubtful = _doubtful(trees, touched, results)
+            left = len(mutants) - len(results)
+            doubtful = {} if left else _doubtful(trees, touched, results)
     except KeyboardInterrupt:
         console.print("Stopped; the same command goes on from here.")
         return 130
     known = equivalents()
-    report = figures.Report(results, stale, known, touched.red, doubtful, _command(), _commit())
+    report = figures.Report(
+        results, stale, known, touched.red, doubtful, _command(), _commit(), left
+    )
     report.print(console)
     if options.figures:
         options.figures.write_text(report.markdown(), encoding="utf-8")
+    if left:
+        console.print("Stopped; the same command goes on from here.")
+        return 130
     return 1 if report.alive or stale or doubtful else 0
 
 
@@ -87,7 +93,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--random", type=int, default=0, metavar="N", help="draw so many as well")
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
     parser.add_argument("--id", action="append", help="these, and those whose id begins so")
-    parser.add_argument("--survivors", action="store_true", help="what lived through the last run")
+    parser.add_argument(
+        "--survivors", action="store_true", help="what died in the last run is dead"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="tests a mutant (default: 10)")
     parser.add_argument("--tests", action="append", help="tests below this folder only (or file)")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="at a time")
@@ -103,10 +111,6 @@ def _mutants(tree: Path, options: argparse.Namespace) -> tuple[list[Stale], list
     mutants = [mutant for mutant in by_hand if isinstance(mutant, Mutant)]
     stale = [mutant for mutant in by_hand if isinstance(mutant, Stale)]
     mutants += drawn(tree, options.random, options.seed)
-    if options.survivors:
-        last = max(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime)
-        alive = {result.id for result in _read(last).values() if result.outcome == "survived"}
-        mutants = [mutant for mutant in mutants if mutant.id in alive]
     if options.id:
         # M1 is not M10, but M3 is M3a.
         chosen = re.compile(rf"(?:{'|'.join(map(re.escape, options.id))})(?!\d)")
@@ -252,38 +256,56 @@ def _run_all(
     if options.fresh:
         log.unlink(missing_ok=True)
     done = _read(log)
+    if options.survivors:
+        before = _killed_before(touched)
+        _note(log, *(result for name, result in before.items() if name not in done))
+        done = before | done
     shown = {m.id: m.shown((first / PACKAGE / m.file).read_text("utf-8")) for m in mutants}
     left = [m for m in mutants if m.id not in done or done[m.id].change != shown[m.id]]
     if len(left) < len(mutants):
         console.print(f"{len(mutants) - len(left)} have a result already ({log.name}).")
+    # In turns, so that a run which is stopped has tried some of both kinds.
+    kinds = [[m for m in left if m.made_by_hand == by_hand] for by_hand in (True, False)]
+    left = [m for pair in zip_longest(*kinds) for m in pair if m]
     tests = {mutant.id: choose(touched, first, mutant, options.seconds) for mutant in left}
     by_id = {mutant.id: mutant for mutant in left}
     versions = count(1)
     tasks = (_task(trees, mutant, tests[mutant.id], touched, next(versions)) for mutant in left)
     started_at = time.monotonic()
-    for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
-        mutant = by_id[task.name]
-        said = _said(task.output)
-        outcome = "survived" if code in (0, 5) else "killed"
-        by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
-        result = Result(
-            mutant.id,
-            mutant.file,
-            mutant.made_by_hand,
-            outcome if tests[mutant.id] else "untested",
-            by if outcome == "killed" else "",
-            round(seconds, 1),
-            len(tests[mutant.id]),
-            shown[mutant.id],
-            mutant.cost,
-        )
-        done[mutant.id] = result
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result._asdict(), ensure_ascii=False) + "\n")
-        minutes = (time.monotonic() - started_at) / 60
-        line = f"{number}/{len(left)} {minutes:.1f} min  {result.outcome} {seconds:.1f} s  "
-        console.print(line + f"{mutant.id}  {result.by}", markup=False, soft_wrap=True)
-    return [done[mutant.id] for mutant in mutants]
+    with suppress(KeyboardInterrupt):
+        for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
+            mutant = by_id[task.name]
+            said = _said(task.output)
+            outcome = "survived" if code in (0, 5) else "killed"
+            by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
+            result = Result(
+                mutant.id,
+                mutant.file,
+                mutant.made_by_hand,
+                outcome if tests[mutant.id] else "untested",
+                by if outcome == "killed" else "",
+                round(seconds, 1),
+                len(tests[mutant.id]),
+                shown[mutant.id],
+                mutant.cost,
+            )
+            done[mutant.id] = result
+            _note(log, result)
+            minutes = (time.monotonic() - started_at) / 60
+            line = f"{number}/{len(left)} {minutes:.1f} min  {result.outcome} {seconds:.1f} s  "
+            console.print(line + f"{mutant.id}  {result.by}", markup=False, soft_wrap=True)
+    return [done[mutant.id] for mutant in mutants if mutant.id in done]
+
+
+def _killed_before(touched: touching.Touched) -> dict[str, Result]:
+    """What the last run killed, whatever tests came since; the one that saw it is still here."""
+    last = max(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime, default=None)
+    results = _read(last).values() if last else ()
+    return {
+        result.id: result
+        for result in results
+        if result.outcome == "killed" and ("::" not in result.by or result.by in touched.seconds)
+    }
 
 
 def _task(
@@ -374,6 +396,12 @@ def _doubtful(
             failed = set(by_file[done.name])
         doubtful |= {test: killers[test] for test in failed}
     return doubtful
+
+
+def _note(log: Path, *results: Result) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        for result in results:
+            file.write(json.dumps(result._asdict(), ensure_ascii=False) + "\n")
 
 
 def _read(log: Path) -> dict[str, Result]:

@@ -258,10 +258,9 @@ def test_what_makes_the_figures_doubtful_stands_beside_them() -> None:
         {"a test": ["1"]},
         "run",
         "abc",
+        left=3,
     )
     problems = "\n".join(report.problems())
-    assert all(
-        word in problems
-        for word in ("stale: old", "a red test", "without a mutant too", "equivalent, but")
-    )
+    words = ("stale: old", "a red test", "without a mutant too", "equivalent, but", "3 mutants")
+    assert all(word in problems for word in words)
     assert problems.splitlines()[0] in report.markdown()

@@ -64,6 +64,30 @@ def test_what_was_billed_counts_at_the_price_of_its_day(reading: Reading) -> Non
     assert (budget.held, budget.left) == (0.0, 0.0)
 
 
+def test_at_gemini_s_prices_cached_tokens_count_as_such_with_the_embedded_engine_too(
+    reading: Reading,
+) -> None:
+    ledger = metered(reading, MODEL)
+    batch = ledger.batches.add_intent("b2", "embedded", MODEL, "p", "r1", 1, 1, [record("k")])
+    attempt = Attempt("k", 1, "k", "{}", "STOP", 1_000_000, 0, 0, 400_000, 0.0)
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt], [])
+    price = {"input": 1, "output": 10, "cached_input": 0.1}
+    reading.library.configure(pricing={"batch_usd_per_million_tokens": {MODEL: price}})
+    settings = load_settings(reading.library.config, reading.root)
+    [budget] = budgets(ledger, settings, None)
+    assert budget.spent == pytest.approx(0.6 + 0.04)
+
+
+def test_what_a_restored_ledger_does_not_know_is_held_as_dear_as_can_be(reading: Reading) -> None:
+    ledger = metered(reading, MODEL)
+    records = [Record(key, key, 1, None, "{}", "1.jpg", "a") for key in ("k1", "k2")]
+    ledger.batches.add_intent("b2", "gemini", MODEL, "p", "r1", 1, 1, records)
+    as_gemini(reading, batch_usd_per_million_tokens={MODEL: {"input": 1, "output": 10}})
+    [budget] = budgets(ledger, reading.session.settings, None)
+    assert budget.spent == 0
+    assert budget.held == pytest.approx(2 * (32_768 * 1 + 65_536 * 10) / 1e6)
+
+
 def test_pages_of_a_model_without_a_price_are_told_before_anything_is_sent(
     reading: Reading,
 ) -> None:

@@ -85,8 +85,8 @@ def test_another_prompt_is_for_new_pages_and_the_run_says_so(tmp_path: Path) -> 
 
         output = library.run()
         assert NOTHING in output
-        config = "--configfile config.yaml --profile profiles/local"
-        command = re.search(rf"To do it: snakemake {config} (.*)", output)
+        config = r"-s \S+ --configfile config.yaml --profile \S+/profiles/local"
+        command = re.search(rf"To do it: \S*snakemake {config} (.*)", output)
         assert command
         library.run(*shlex.split(command[1]))
         assert library.inferences() == Counter([FIRST, SECOND, THIRD, FIRST, SECOND])

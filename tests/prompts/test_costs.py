@@ -9,7 +9,14 @@ from PIL import Image
 from pagewave.config.models import Pricing
 from pagewave.embedded.server import tokens
 from pagewave.page_model import PageModel
-from pagewave.prompts.costs import estimate, image_tokens, likely_answer_tokens, most_tokens, usd
+from pagewave.prompts.costs import (
+    estimate,
+    image_tokens,
+    interactive_usd,
+    likely_answer_tokens,
+    most_tokens,
+    usd,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,16 @@ def test_the_price_of_tokens() -> None:
     prices["gemini-2.5-flash"]["cached_input"] = 0.1
     pricing = Pricing.model_validate({"batch_usd_per_million_tokens": prices})
     assert usd(pricing, "gemini-2.5-flash", 2_000_000, 0, 1_000_000) == pytest.approx(0.25)
+
+
+def test_without_a_batch_tokens_cost_twice_as_much_but_cached_ones_the_same() -> None:
+    prices = {"m": {"input": 0.15, "output": 1.25, "cached_input": 0.03}}
+    pricing = Pricing.model_validate({"batch_usd_per_million_tokens": prices})
+    assert interactive_usd(pricing, "m", 2_000_000, 1_000_000) == pytest.approx(0.6 + 2.5)
+    cached = interactive_usd(pricing, "m", 2_000_000, 1_000_000, 500_000)
+    assert cached == pytest.approx(0.45 + 0.015 + 2.5)
+    assert interactive_usd(pricing, "m", 0, 0) == 0.0
+    assert interactive_usd(pricing, "gemini-99-imaginary", 1, 1) is None
 
 
 class Noted(PageModel):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 
 from pagewave.errors import ConfigError
@@ -18,6 +19,7 @@ from pagewave.prompts.registry import (
     Prompt,
     load_prompt,
     registered_prompts,
+    render_again,
     versions,
 )
 
@@ -447,3 +449,22 @@ def test_a_course_cannot_break_its_line_in_the_context() -> None:
         "LAST_3_COURSES:",
         "1. A 2. B / level: Senior | department: - | level: - | term: a b",
     ]
+
+
+ESCAPES = [
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ cycler.__init__.__globals__.os.system('touch escaped') }}",
+    "{{ ''['__class__'] | list }}",
+    "{{ '{0.__class__.__mro__}'.format('') }}",
+    "{{ (namespace() | attr('__init__')).__globals__ }}",
+]
+
+
+@pytest.mark.parametrize("source", ESCAPES)
+def test_a_template_from_a_ledger_reads_what_it_is_given_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((jinja2.exceptions.SecurityError, jinja2.UndefinedError)):
+        render_again(source, None)
+    assert not (tmp_path / "escaped").exists()

@@ -103,20 +103,20 @@ def test_no_more_batches_are_in_flight_than_there_may_be(
 def test_batches_that_fail_are_sent_again_by_a_later_run_after_their_pause(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quiet_server.set_faults([f"job-failed:match={tmp_path.name},times=2"])
+    quiet_server.set_faults([f"job-expired:match={tmp_path.name},times=2"])
     reading = Reading(
         tmp_path, quiet_server, BOOKS, execution=TWO_LANES, batch={"retry_pause_seconds": 3600}
     )
     reading.run()
     run_when_idle(reading, quiet_server)
-    assert reading.error_types() == {"BatchFailed": 4}
-    assert "whole batches failed before, sent again from" in caplog.text
+    assert reading.error_types() == {"BatchExpired": 4}
+    assert "failed before, not by themselves, and are sent again from" in caplog.text
     assert len(reading.creates()) == 2
     reading.library.configure(batch={"retry_pause_seconds": 0})
     for _ in range(4):
         run_when_idle(reading, quiet_server)
     reading.check()
-    assert reading.error_types() == {"BatchFailed": 4}
+    assert reading.error_types() == {"BatchExpired": 4}
 
 
 def test_a_page_that_fails_is_tried_again_and_a_dead_letter_ends_its_chain_alone(

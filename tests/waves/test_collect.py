@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,15 +15,18 @@ from helpers.result_lines import make_line, page, response
 from pagewave.answers.guards import Evidence
 from pagewave.answers.result_line import Answer
 from pagewave.errors import ServiceError
+from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Stopped
-from pagewave.ledger import Batch, Record
+from pagewave.ledger import NO_RESULTS, Batch, Record
 from pagewave.waves import results
-from pagewave.waves.collect import SENDING_SECONDS, collect, collect_late
+from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.results import Ended, parse_results
 
 BOOKS = {"Elm/1850": 1, "Oak/1850": 1}
 GONE = "Iowa:Ash:1850:1"
 """A page whose label is no longer there."""
+
+DAY = 24 * 3600
 
 WORDS = " ".join(f"word{number}" for number in range(60))
 
@@ -54,8 +59,9 @@ def line_of(key: str, text: str) -> bytes:
 
 
 def test_lines_are_stored_before_they_are_understood(reading: Reading) -> None:
-    with reading.crash_in("pagewave.waves.results.parse_results"):
+    with reading.crash_in("pagewave.waves.collect.parse_results"):
         reading.run()
+    assert [status for status, _ in reading.batches()] == ["submitted"]  # not taken in yet
     assert {row[0] for row in reading.query("SELECT key FROM response")} == set(reading.keys)
     # Should the service forget them, after 48 hours, nothing is lost.
     [created] = reading.creates()
@@ -77,9 +83,33 @@ def test_of_several_downloads_the_fullest_counts(
     assert reading.totals()[0]["records_answered"] == 1
 
 
+def test_a_result_file_that_is_short_is_fetched_again_before_it_is_believed(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["short-download:times=2"])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    assert len(reading.creates()) == 1
+
+
+def test_results_of_an_expired_batch_are_waited_for_like_any_other(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    """What it had read is paid for; its file may be there a little later."""
+    quiet_server.set_faults(
+        ["job-expired:share=1,times=1", "http-error:call=download,code=404,times=3"]
+    )
+    reading.run()
+    reading.check()
+    assert reading.batches() == [("collected", "EXPIRED")]
+    assert set(reading.inferences().values()) == {1}
+    assert not reading.failures()
+
+
 @pytest.mark.parametrize(
     ("creating_ago", "ended"),
-    [(None, ServiceError), (SENDING_SECONDS + 1, ServiceError), (0.0, Stopped)],
+    [(None, ServiceError), (DAY + 1, ServiceError), (0.0, Stopped)],
 )
 def test_a_batch_that_nobody_goes_on_sending_is_not_waited_for(
     reading: Reading, creating_ago: float | None, ended: type[Exception]
@@ -91,7 +121,7 @@ def test_a_batch_that_nobody_goes_on_sending_is_not_waited_for(
     with reading.session.ledger.transaction() as db:
         db.execute(
             "UPDATE batch SET status = 'creating', intent_at = ?, creating_at = ?",
-            (now - SENDING_SECONDS - 1, creating_at),
+            (now - DAY - 1, creating_at),
         )
     reading.session.stop.set()  # ends the first pause
     with pytest.raises(ended) as raised:
@@ -127,6 +157,27 @@ def test_of_several_answers_the_first_valid_one_counts(
     [attempt] = attempts
     assert attempt.page is not None
     assert json.loads(attempt.page)["raw_ocr"]["text_blocks"][0]["text"] == said
+
+
+@pytest.mark.parametrize(
+    ("state", "error_type", "counted", "paid"),
+    [
+        ("SUCCEEDED", "MissingResponse", True, True),
+        ("PARTIALLY_SUCCEEDED", "MissingResponse", True, True),
+        ("EXPIRED", "BatchExpired", False, False),
+        ("CANCELLED", "BatchCancelled", False, False),
+        ("FAILED", "BatchFailed", False, False),
+        (NO_RESULTS, "BatchFailed", False, True),
+    ],
+)
+def test_what_a_record_without_a_line_is_taken_for_depends_on_how_its_batch_ended(
+    reading: Reading, state: str, error_type: str, counted: bool, paid: bool
+) -> None:
+    asked = record(reading.keys[0])
+    batch = intended(reading, asked)
+    attempts, [failure] = parse_results(reading.session, batch, Ended(state, None), [asked])
+    assert (failure.error_type, failure.counted) == (error_type, counted)
+    assert [attempt.page for attempt in attempts] == [None] * paid
 
 
 def test_of_several_failures_the_first_one_counts(reading: Reading) -> None:
@@ -175,6 +226,38 @@ def test_a_page_is_compared_with_the_eight_on_either_side(
 
 
 # Batches that were given up on
+
+
+def test_a_late_batch_that_has_no_results_yet_is_not_taken_in(reading: Reading) -> None:
+    """It may say that it SUCCEEDED a little before its results can be had."""
+    batch = intended(reading, record(reading.keys[0]))
+    ledger = reading.session.ledger
+    ledger.batches.mark_abandoned(batch.id, "given up", NO_RESULTS)
+    remote = RemoteBatch("batches/1", "b1", "m", "SUCCEEDED", None, None, 1.0, 2.0)
+    assert not collect_late(reading.session, batch.id, remote)
+    assert reading.batches() == [("abandoned", NO_RESULTS)]
+    assert collect_late(reading.session, batch.id, replace(remote, state="FAILED"))
+    assert reading.batches() == [("collected", "FAILED")]
+
+
+def test_a_batch_beyond_its_deadline_is_asked_to_end_now_and_then_not_at_every_look(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    patience = {"max_poll_attempts": 1, "cancel_seconds": 0.5, "reconcile_seconds": 60}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, batch=patience)
+    quiet_server.set_faults(["job-pending:times=1", "cancel-ignored"])
+    reading.run()
+    reading.check()
+    assert [state for _, state in reading.batches()] == ["STUCK", "SUCCEEDED"]
+    asked = Counter(
+        event["subject"]
+        for event in quiet_server.log("fault")
+        if event["fault"] == "cancel-ignored"
+    )
+    [stuck] = [batch.name for batch in reading.session.ledger.batches.all() if batch.id == 1]
+    assert asked[f"POST /v1beta/{stuck}:cancel"] == 1
+    quiet_server.set_faults([])
+    quiet_server.request("POST", f"/v1beta/{stuck}:cancel").raise_for_status()
 
 
 def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(

@@ -289,7 +289,7 @@ def test_what_was_given_up_on_is_looked_for_now_and_then(
     before = len(quiet_server.log("list"))
     for looked_seconds_ago, looks in [(None, 1), (0, 1), (3590, 1), (3610, 2)]:
         if looked_seconds_ago is not None:
-            reading.session.looked_at = time.time() - looked_seconds_ago
+            reading.session.looked_at = time.monotonic() - looked_seconds_ago
         find_doubtful(reading.session)
         assert len(quiet_server.log("list")) == before + looks
 
@@ -307,6 +307,45 @@ def test_a_batch_whose_name_is_known_is_not_taken_for_its_twin(
     assert earlier != later
     [known] = reading.session.ledger.batches.all()
     assert (known.id, known.name, known.status) == (batch.id, later, "collected")
+
+
+@pytest.mark.parametrize("state", ["going on", "ended"])
+def test_a_batch_that_was_taken_for_its_own_twin_is_itself_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess, state: str
+) -> None:
+    """So it was left by a list that showed it twice: no later start came past it."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2})
+    holds = ["batch-hold:times=1,seconds=2"] if state == "going on" else []
+    quiet_server.set_faults(["cut-after:call=create,times=1", *holds])
+    with reading.crash_in("pagewave.waves.submit._find"):
+        reading.run()
+    (created,) = reading.creates()
+    reading.session.ledger.batches.add_twin(1, created["batch"])
+    assert reading.batches() == [("creating", None), ("abandoned", "TWIN")]
+    reading.run()
+    reading.check()
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 2
+    assert reading.query("SELECT name FROM batch WHERE id = 1") == [(created["batch"],)]
+
+
+def test_of_twins_the_later_may_be_listed_alone(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """The one create call made both; which of them is ours was not settled when the run ended."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    quiet_server.set_faults(["cut-after:call=create,times=1"])
+    with reading.crash_in("pagewave.waves.submit._find"):
+        reading.run()
+    (later,) = reading.creates()
+    reading.session.ledger.batches.add_twin(1, later["batch"])
+    reading.session.ledger.batches.add_twin(1, "batches/earlier-and-not-listed")
+    reading.run()
+    reading.check()
+    names = reading.query("SELECT name, status FROM batch ORDER BY id")
+    assert names == [
+        (later["batch"], "collected"),
+        ("batches/earlier-and-not-listed", "abandoned"),
+    ]
 
 
 # The switch

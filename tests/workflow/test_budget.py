@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from helpers.command_calls import said
-from helpers.library import Library
+from helpers.library import REPO, Library
 from pagewave.errors import BudgetReached
 from pagewave.ledger import UNKNOWN, Ledger, Record
 
@@ -60,7 +60,7 @@ def test_at_the_limit_nothing_more_is_sent_and_more_budget_goes_on(tmp_path: Pat
         assert f"Not sent for want of budget: {left} page{'s' * (left > 1)}, about 0.0" in output
         assert "raise the limit in the configuration and run the same command" in output
         # What was collected is written.
-        assert len(list((tmp_path / "results/pages").rglob("*.json"))) == read
+        assert len(list((tmp_path / "results/pages").rglob("[0-9]*.json"))) == read
         status = said(library, "status.py")
         assert status["outcome"] == "over budget"
         assert status["over_budget"].startswith("lane 1 wave ")
@@ -73,10 +73,10 @@ def test_at_the_limit_nothing_more_is_sent_and_more_budget_goes_on(tmp_path: Pat
         assert "execution.max_cost_usd_total is" in output
         assert len(library.events("create")) == sent
         # What has a stored answer is free and needs no budget.
-        for page in (tmp_path / "results/pages").rglob("*.json"):
+        for page in (tmp_path / "results/pages").rglob("[0-9]*.json"):
             page.unlink()
         library.run(code=8)
-        assert len(list((tmp_path / "results/pages").rglob("*.json"))) == read
+        assert len(list((tmp_path / "results/pages").rglob("[0-9]*.json"))) == read
         assert len(library.events("create")) == sent
 
         library.configure(execution={"max_cost_usd_total": 1})
@@ -117,6 +117,25 @@ def test_what_a_crash_left_in_flight_is_counted_and_collected(tmp_path: Path) ->
         assert statuses(library)[0] == "collected"
         assert "execution.max_cost_usd_total is" in output
         assert spent(library) <= limit
+
+
+def test_the_readmes_limit_holds_over_runs_that_are_killed_and_begun_again(tmp_path: Path) -> None:
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    assert (
+        "never spend more than 20 USD | `--config 'execution={max_cost_usd_total: 20}'`" in readme
+    )
+    faults = ["token-counts:prompt=1000,output=400"]
+    price, limit = (1000 * 0.15 + 400 * 1.25) / 1e6, 0.006
+    with Library(tmp_path, {ELM: 12}, embedded={"faults": faults}, model=SHORT_ANSWERS) as library:
+        option = ("--config", f"execution={{max_cost_usd_total: {limit}}}")
+        for _ in range(2):
+            library.crash("page-written:2", *option)
+        library.run(*option, code=8)
+        counted = len(library.events("inference")) * price
+        assert counted == pytest.approx(spent(library))
+        assert counted <= limit < counted + held_for_a_page(library)
+        # Each of three runs with a budget of its own would have had room for more.
+        assert len(library.ledger("SELECT id FROM run")) == 3
 
 
 def test_a_job_of_its_own_ends_with_the_same_code(tmp_path: Path) -> None:

@@ -223,3 +223,32 @@ def test_a_dead_letter_that_a_person_transcribed_is_no_longer_one(
     library = Library(tmp_path, {MIDDLE: 4})
     found = demand_of(library, "continue", dead=[K2], files=[K1, K2, K3])
     assert (found.chains, found.blocked) == ([[K4]], [])
+
+
+@pytest.mark.parametrize("at_once", [1, 10])
+def test_a_bad_request_is_found_by_halving_and_the_others_are_read(
+    tmp_path: Path, at_once: int
+) -> None:
+    books = {f"Ohio/School {number}/1850": 2 for number in range(6)}
+    bad = "Ohio:School 4:1850:1"
+    sections = {
+        "execution": {"max_concurrent_batches": at_once},
+        "embedded": {"faults": ["bad-request:match=School 4:1850:1$"]},
+        "batch": {"retry_pause_seconds": 0.05},
+    }
+    with Library(tmp_path, books, **sections) as library:
+        output = library.run(code=1)
+        assert f"{bad} is a dead letter after 1 failure, the last one BadRequest" in output
+        assert "Traceback" not in output
+        assert library.inferences() == Counter(
+            f"Ohio:School {number}:1850:{page}" for number in (0, 1, 2, 3, 5) for page in (1, 2)
+        )
+        assert [book for book in books if not library.has_book(book)] == ["Ohio/School 4/1850"]
+        alone = [batch["keys"] for batch in library.events("create") if bad in batch["keys"]]
+        assert [len(keys) for keys in alone] in ([6, 3, 2, 1], [6, 3, 1])
+        assert max(event["active"] for event in library.events("create")) <= at_once
+        library.configure(embedded={"faults": []})
+        clear(library, bad)
+        library.run()
+        assert set(library.inferences().values()) == {1}
+        assert len(library.inferences()) == 12

@@ -138,7 +138,7 @@ def test_the_manuals_have_the_exit_codes() -> None:
     codes = [PagewaveError, ConfigError, DataError, LedgerError, ServiceError, RunStopped, OnItsWay]
     assert [error.exit_code for error in codes] == [1, 2, 3, 4, 5, 6, 7]
     readme = (REPO / "README.md").read_text(encoding="utf-8").partition("Exit codes: ")[2]
-    for code in range(8):
+    for code in range(9):
         assert re.search(rf"(^|\s){code} ", readme.partition("\n\n")[0]), code
     assert re.findall(r"^\| (\d[\d, ]*) \|", DOCS, re.MULTILINE) == [
         "0",
@@ -146,6 +146,7 @@ def test_the_manuals_have_the_exit_codes() -> None:
         "2, 3, 4, 5",
         "6",
         "7",
+        "8",
     ]
 
 
@@ -162,7 +163,7 @@ def test_the_image_has_what_it_needs_and_nothing_else() -> None:
     assert " ".join(yaml.safe_load(entry)) == COMMAND
     (user,) = instructions("USER")
     assert user not in ("root", "0")
-    places = {f"/app/{name}" for name in ("results", "state", "logs")}
+    places = {f"/app/{name}" for name in ("results", "corrections", "state", "logs")}
     (volumes,) = instructions("VOLUME")
     assert set(yaml.safe_load(volumes)) == places
     for place in places | {"/app/data", "/app/config/config.yaml"}:

@@ -14,38 +14,10 @@ from typing import Any
 
 import pytest
 
-from helpers.embedded_process import SCRIPTS
 from helpers.library import Library
+from helpers.small_snakefile import snakemake
 from pagewave.errors import ConfigError
 from pagewave.workflow import internals
-
-HEAD = f"""
-import json
-import sys
-import threading
-from pathlib import Path
-
-sys.path.insert(0, {str(SCRIPTS)!r})
-from pagewave.workflow import internals, terminal
-"""
-OPTIONS = ("--cores", "1", "--force-use-threads", "--scheduler", "greedy", "--nolock")
-OPTIONS += ("--rerun-triggers", "mtime", "--keep-going")
-
-
-def snakemake(folder: Path, snakefile: str, *arguments: str, code: int = 0) -> str:
-    """Runs a Snakefile in a folder, checks its exit code, and returns all it printed."""
-    (folder / "Snakefile").write_text(HEAD + snakefile)
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, *OPTIONS],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
-
 
 # The three riskiest
 
@@ -378,6 +350,10 @@ def test_what_snakemake_no_longer_has_is_named_and_how_to_install_one_that_has()
         (internals.resource, ("gemini_batches",), "workflow.global_resources"),
         (internals.add_threads, (1,), "workflow.scheduler and the pool"),
         (internals.slurm_name, (), "workflow.scheduler"),
+        (internals.is_touched, (), "workflow.touch"),
+        (internals.is_job_process, (), "workflow.subprocess_exec"),
+        (internals.config_of_command, (), "workflow.config_settings.overwrite_config"),
+        (internals.own_names, (), "workflow.rules"),
     ]
     assert calls
     for function, arguments, named in calls:

@@ -152,7 +152,7 @@ def test_a_page_that_cannot_be_decoded_stops_its_lane_alone(tmp_path: Path) -> N
             assert isinstance(image, TiffImagePlugin.TiffImageFile)
             start, length = image.tag_v2[273][0], image.tag_v2[279][0]
         scan.write_bytes(good[:start] + b"\xff" * length + good[start + length :])
-        output = library.run(code=1)
+        output = library.run(code=3)
         assert f"1 pages of {TIFF} can't be prepared" in output
         assert f"images/{TIFF}/scans.tif, page 2: cannot be read" in output
         assert "Traceback" not in output

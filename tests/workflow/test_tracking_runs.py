@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.braintrust_server import PROJECT, BraintrustServer
-from helpers.embedded_process import SCRIPTS, EmbeddedProcess, wait_for
-from helpers.library import REPO, Library
+from helpers.braintrust_server import BraintrustServer
+from helpers.embedded_process import SCRIPTS, wait_for
+from helpers.library import Library
 
 BOOKS = {"Ohio/Elm School/1850": 3, "Vermont/Linden: North/1866": 2}
 FAILING = "Ohio:Elm School:1850:2"
@@ -126,79 +126,3 @@ def test_the_client_is_not_loaded_while_the_snakefile_is_read() -> None:
         },
     )
     assert result.stdout == "set()\n"
-
-
-# Calls made by hand
-
-CALL = """
-import sys
-from pathlib import Path
-from google import genai
-from google.genai import types
-from pagewave.config.keys import load_secrets
-from pagewave.tracking import flush_interactive, wrap_interactive
-
-url, token, image, seconds = sys.argv[1:]
-print("wrapped", wrap_interactive(load_secrets(Path.cwd())))
-options = types.HttpOptions(base_url=url, client_args={"trust_env": False})
-client = genai.Client(api_key=token, vertexai=False, http_options=options)
-part = types.Part.from_bytes(data=Path(image).read_bytes(), mime_type="image/jpeg")
-answer = client.models.generate_content(model="gemini-2.5-flash", contents=["Read this.", part])
-print("answered", bool(answer.text))
-print("flushed", flush_interactive(float(seconds)))
-"""
-
-
-def call(
-    gemini: EmbeddedProcess, folder: Path, environment: dict[str, str], seconds: float = 5.0
-) -> tuple[str, str]:
-    """What a program that asks the model at once prints, on either stream."""
-    image = REPO / "resources/sample/images/Ohio/Merrivale Female Seminary/1859/3.jpg"
-    library_environment = {"PYTHONPATH": str(SCRIPTS), "HOME": str(folder), "PATH": ""}
-    result = subprocess.run(
-        [sys.executable, "-c", CALL, gemini.base_url, gemini.token, str(image), str(seconds)],
-        env=library_environment | environment,
-        **{"capture_output": True, "text": True, "check": True, "cwd": folder},
-    )
-    return result.stdout, result.stderr
-
-
-@pytest.mark.slow
-def test_calls_made_by_hand_are_traced_where_that_is_possible(tmp_path: Path) -> None:
-    with EmbeddedProcess(tmp_path / "gemini") as gemini, BraintrustServer() as server:
-        output, errors = call(gemini, tmp_path, server.environment)
-        assert output == "wrapped True\nanswered True\nflushed True\n", errors
-        assert errors == ""
-        (row,) = server.rows.values()
-        assert row["project_id"] == f"project-{PROJECT}"
-        assert "Read this." in json.dumps(row["input"])
-        assert "image" in json.dumps(row["input"]).lower()
-        assert len(json.dumps(row)) < 20_000
-        assert server.environment["BRAINTRUST_API_KEY"] not in json.dumps(row)
-        assert server.other_calls == []  # no image was uploaded
-
-        server.trouble = lambda rows: "hang"
-        output, errors = call(gemini, tmp_path, server.environment, seconds=0.5)
-        assert output == "wrapped True\nanswered True\nflushed False\n"
-        assert errors == "this call was not logged to Braintrust: no answer within 0.5 s\n"
-        server.release()
-        server.rows.popitem()
-
-        server.trouble = lambda rows: "500"
-        output, errors = call(gemini, tmp_path, server.environment)
-        assert output == "wrapped True\nanswered True\nflushed False\n"
-        assert errors == (
-            f"this call was not logged to Braintrust: {server.url} answered 500: "
-            '{"error":"trouble 500"}\n'
-        )
-        server.stop()
-        output, errors = call(gemini, tmp_path, server.environment)
-        assert output == "wrapped True\nanswered True\nflushed False\n"
-        assert "Connection refused" in errors
-        server.start()
-
-        output, errors = call(gemini, tmp_path, {})
-        assert output == "wrapped False\nanswered True\nflushed False\n"
-        assert errors.count("\n") == 1
-        assert "logging to Braintrust is off" in errors
-        assert len(server.rows) == 1

@@ -87,7 +87,7 @@ def test_runs_that_do_not_wait_read_everything_and_pay_once(tmp_path: Path) -> N
     sections = {"execution": execution | {"on_dead_letter": "continue"}}
     with Library(tmp_path, books, images={"grey": True}, **sections) as library:
         always = ["--fault", f"record-error:match={dead}$"]
-        once = ["--fault", "job-failed:times=1"]
+        once = ["--fault", "job-failed:match=lane1-wave1-,times=1"]
         with served(library, "--batch-seconds", "600", *always, *once) as server:
             code, output = library.start().wait()
             assert code == MORE_TO_COME, output
@@ -100,12 +100,12 @@ def test_runs_that_do_not_wait_read_everything_and_pay_once(tmp_path: Path) -> N
             code, output = ended[-1]
             assert code == 1  # for the dead letter, once nothing else is left to do
             assert f"{dead} is a dead letter" in output
-            assert len(library.events("create")) == 2 + 1 + 2
+            assert len(library.events("create")) == 2 + 2 + 2
         pages = {f"Ohio:{n}:1852:{p}" for n in ("Ash", "Elm", "Fir") for p in (1, 2)} - {dead}
         assert library.inferences() == Counter(pages)
         assert all(library.has_book(book) for book in books)
         failures = library.ledger("SELECT DISTINCT error_type FROM failure ORDER BY 1")
-        assert failures == [("APIError",), ("BatchFailed",)]
+        assert failures == [("APIError",), ("BadBatch",)]
 
 
 def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path
         refused = "http-error:call=create,code=400,times=1"
         with served(library, "--batch-seconds", "60", "--fault", refused):
             code, output = library.start().wait()
-            assert code == 1, output
+            assert code == 5, output
             assert output.count("Error in rule wave") == 1
             assert "1 batches are still at the service" in output
             assert library.start().wait()[0] == MORE_TO_COME

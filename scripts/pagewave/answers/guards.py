@@ -73,7 +73,7 @@ class Finding(NamedTuple):
 
 
 def judge(answer: Answer, evidence: Evidence, guards: Quality) -> Answer | Failure:
-    """The answer with its flags, or the failure that it is.
+    """The answer with its further flags, or the failure that it is.
 
     A finding that is not certain is flagged at most: to buy the page again would not help.
     """
@@ -90,7 +90,7 @@ def judge(answer: Answer, evidence: Evidence, guards: Quality) -> Answer | Failu
                 usage=answer.usage,
             )
         flags.append(Flag(finding.guard, finding.message))
-    return replace(answer, flags=tuple(flags))
+    return replace(answer, flags=(*answer.flags, *flags))
 
 
 def _findings(answer: Answer, evidence: Evidence, guards: Quality) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""JSON as services and models write it: in either spelling, with counts as text, or amid prose."""
+"""JSON as the service writes it: in either spelling, with odd numbers, in whatever Unicode."""
 
 import json
 import re
@@ -8,35 +8,20 @@ from typing import Any
 
 Json = dict[str, Any]
 
-FENCE = re.compile(r"```[\w-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+LONGEST_NUMBER = 400
+"""Digits; Python refuses to read more than 4,300, and no float has more than 309."""
 
 
 def load_object(text: str) -> Json:
     """A JSON object. Raises ValueError, also for what the parser itself cannot take."""
     try:
-        value = json.loads(text, strict=False)  # a raw newline in a string is clear enough
+        # A raw newline in a string is clear enough, an absurd number no reason to lose a line.
+        value = json.loads(text, strict=False, parse_int=_integer)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError(f"it is a {type(value).__name__}, not an object")
     return value
-
-
-def object_in(text: str) -> Json:
-    """The JSON object in a text: bare, in a code fence, or from the first { to the last }.
-
-    Raises:
-        ValueError: there is none; says what is wrong with the bare text.
-    """
-    fence = FENCE.search(text)
-    attempts = [text, fence[1] if fence else "", text[text.find("{") : text.rfind("}") + 1]]
-    problems = []
-    for attempt in attempts:
-        try:
-            return load_object(attempt)
-        except ValueError as error:
-            problems.append(error)
-    raise problems[0]
 
 
 def decode(line: bytes) -> str:
@@ -54,17 +39,13 @@ def as_object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def count(values: Mapping[str, Any], name: str) -> int:
-    """A count; proto3 JSON leaves out zeros and may write a number as text."""
-    try:
-        return max(0, int(get(values, name) or 0))
-    except (TypeError, ValueError, OverflowError):
-        return 0
-
-
 def storable(text: str) -> str:
     """A text that is valid Unicode: a lone surrogate, which JSON can spell, is written out."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else float(digits)
 
 
 @cache

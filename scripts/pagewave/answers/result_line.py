@@ -11,23 +11,25 @@ from typing import NoReturn
 
 import pydantic
 
+from pagewave.answers.finish_reasons import blocks, ending
 from pagewave.answers.loops import Loop, find_loop_in_json
-from pagewave.answers.loose_json import (
-    Json,
-    as_object,
-    count,
-    decode,
-    get,
-    load_object,
-    object_in,
-    storable,
-)
+from pagewave.answers.loose_json import Json, as_object, decode, get, load_object, storable
+from pagewave.answers.page import ReadPage, read_page
+from pagewave.answers.repair import Contradiction, NoObject
+from pagewave.answers.service_errors import code_name, error_type
+from pagewave.answers.usage import Usage, usage_of
+from pagewave.characters import clean
+from pagewave.errors import ErrorType
 from pagewave.ledger import Flag
 from pagewave.page_model import PageModel
 
 ERROR_TYPES = frozenset(
     {
+        "ServiceTrouble",  # the service failed, not the record: the same may do well later
+        "ServiceRefused",  # the service refuses the key, or the account
         "BatchFailed",  # the whole batch failed
+        "BadBatch",  # the same, and a request in it may be the cause: its halves are sent
+        "BadRequest",  # the request is not accepted, though it was alone in its batch
         "BatchExpired",  # the service did not get to it in time
         "BatchCancelled",  # cancelled, the whole batch or what of it had not been read yet
         "MissingResponse",  # the batch succeeded, but holds no line for the record
@@ -35,6 +37,7 @@ ERROR_TYPES = frozenset(
         "Blocked",  # a filter stopped the prompt or the answer
         "Recitation",  # the answer was taken for a recited text
         "Truncated",  # the answer reached max_output_tokens
+        "BrokenOff",  # the service ended the answer for a reason of its own
         "Repetition",  # the model wrote the same words over and over
         "Echo",  # the answer is what the prompt quoted, not what the page says
         "EmptyOnInk",  # no text, of a page that has print
@@ -44,66 +47,38 @@ ERROR_TYPES = frozenset(
         "ValidationError",  # JSON, but not what the page model says
         "UploadFailed",  # the service did not take the page's image, or the batch's requests
         "FileNotFound",  # the page's image, or the answer of the page before, is gone or broken
+        "AccountLimited",  # the service reads nothing for this account any more
     }
 )
 """Why a record may have failed."""
 
 BATCH_ERROR_TYPES = frozenset(
-    {"BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"}
+    {
+        *("ServiceTrouble", "ServiceRefused", "AccountLimited", "BadBatch", "BadRequest"),
+        *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
+    }
 )
 """Failures before or outside of the reading of the record: they don't use up its attempts."""
 
-BLOCKING_FINISH_REASONS = frozenset(
-    {
-        "SAFETY",
-        "BLOCKLIST",
-        "PROHIBITED_CONTENT",
-        "SPII",
-        "MODEL_ARMOR",
-        "IMAGE_SAFETY",
-        "IMAGE_PROHIBITED_CONTENT",
-    }
-)
-RECITING_FINISH_REASONS = frozenset({"RECITATION", "IMAGE_RECITATION"})
-
-# google.rpc.Code, the numbers in error lines (googleapis/google/rpc/code.proto).
-RPC_CODES = {
-    1: "CANCELLED",
-    2: "UNKNOWN",
-    3: "INVALID_ARGUMENT",
-    4: "DEADLINE_EXCEEDED",
-    5: "NOT_FOUND",
-    6: "ALREADY_EXISTS",
-    7: "PERMISSION_DENIED",
-    8: "RESOURCE_EXHAUSTED",
-    9: "FAILED_PRECONDITION",
-    10: "ABORTED",
-    11: "OUT_OF_RANGE",
-    12: "UNIMPLEMENTED",
-    13: "INTERNAL",
-    14: "UNAVAILABLE",
-    15: "DATA_LOSS",
-    16: "UNAUTHENTICATED",
+STOPPED: dict[ErrorType, str] = {
+    "Blocked": "The answer was blocked",
+    "Recitation": "The answer was stopped as one that recites a known text",
+    "AccountLimited": "The service reads nothing for this account",
+    "Truncated": "The answer reached its limit of tokens",
+    "BrokenOff": "The service broke the answer off",
 }
+"""What is said of an answer that the service ended."""
 
 SHOWN_PROBLEMS = 5
 SHOWN_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens as the service counted them; thoughts are not part of the output but cost the same."""
-
-    prompt_tokens: int
-    output_tokens: int
-    thoughts_tokens: int
-    cached_tokens: int
-    total_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """A page that was read: `page_json` is its validated JSON, on one line, `text` its words."""
+    """A page that was read: `page_json` is its validated JSON, on one line, `text` its words.
+
+    `flags` say what was put right to get it.
+    """
 
     key: str
     page: PageModel
@@ -118,8 +93,8 @@ class Answer:
 class Failure:
     """Why a line is no answer; `raw_text` is what the model wrote, `raw_json` the whole line.
 
-    `usage` is None where the service counted no tokens; `inferred` says whether the model ran at
-    all: error lines say that it did not, and are not paid for.
+    `inferred` says whether the model ran at all: error lines say that it did not, and are not paid
+    for; then `usage` is None.
     """
 
     key: str
@@ -166,6 +141,15 @@ def text_of(line: bytes) -> str | None:
         return None
 
 
+def finish_reason_of(line: bytes) -> str | None:
+    """Why the model stopped, in the service's word; None where the line does not say so."""
+    try:
+        said = get(_candidate(_response(_entry(line))), "finishReason")
+    except _Refused:
+        return None
+    return storable(str(said)).upper() if said else None
+
+
 def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     """Understand one line; never raises for what the service or the model wrote.
 
@@ -177,18 +161,18 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     response: Json | None = None
     try:
         response = _response(_entry(line))
-        usage = _usage(response)
+        usage = usage_of(response)
         candidate = _candidate(response)
         raw_text = _text(candidate)
         finish_reason = str(get(candidate, "finishReason") or "UNSPECIFIED").upper()
         _refuse_stopped(candidate, finish_reason)
-        page, text, page_json = _page(raw_text, finish_reason, usage, page_model)
-        return Answer(key, page, text, page_json, usage or Usage(0, 0, 0, 0, 0), finish_reason)
+        read = _page(candidate, raw_text, finish_reason, usage, page_model)
+        return Answer(key, read.page, read.text, read.page_json, usage, finish_reason, read.flags)
     except _Refused as refusal:
         return Failure(
             key=key,
             error_type=refusal.error_type,
-            message=storable(str(refusal)),
+            message=clean(storable(str(refusal))),
             traceback=storable(traceback.format_exc()),
             raw_text=storable(raw_text) if raw_text else None,
             raw_json=line.decode("utf-8", "backslashreplace"),
@@ -216,29 +200,31 @@ def _response(entry: Json) -> Json:
             code = error.get("code")
             # A status may say that all is well; zero, as everywhere in this format, is left out.
             if error and not (field == "status" and not code and response):
-                _raise_api_error(code, error.get("message"))
+                _raise_api_error(error, code, error.get("message"))
         elif error and not (field == "status" and response):
-            _raise_api_error(None, error)
+            _raise_api_error(error, None, error)
     if not isinstance(response, dict):
         raise _Refused("APIError", "The result line holds neither a response nor an error.")
+    inner = as_object(response.get("error"))
+    if inner and not (response.get("candidates") or get(response, "usageMetadata")):
+        _raise_api_error(inner, inner.get("code"), inner.get("message"))
     return response
 
 
-def _raise_api_error(code: object, message: object) -> NoReturn:
-    name = RPC_CODES.get(code) if isinstance(code, int) else None
+def _raise_api_error(error: object, code: object, message: object) -> NoReturn:
+    name = code_name(error)
     said = f"The service answered with error {'without a code' if code is None else code}"
-    said += f" ({name})" if name else ""
+    said += f" ({name})" if name and name != code else ""
     said += f": {message}" if message else ", without a message."
-    # What a cancelled batch had not read yet ends like this; the record is not to blame.
-    cancelled = name == "CANCELLED" or code == "CANCELLED"
-    raise _Refused("BatchCancelled" if cancelled else "APIError", said)
+    # What a cancelled batch had not read yet ends like this; whether it was, others know.
+    raise _Refused("BatchCancelled" if name == "CANCELLED" else error_type(name, message), said)
 
 
 def _candidate(response: Json) -> Json:
     feedback = as_object(get(response, "promptFeedback"))
-    reason = str(get(feedback, "blockReason") or "")
-    if reason and not reason.endswith("_UNSPECIFIED"):
-        raise _Refused("Blocked", f"The prompt was blocked: {reason}.{_told(feedback)}")
+    reason = str(get(feedback, "blockReason") or "").upper()
+    if reason and (error_type := blocks(reason)):
+        raise _Refused(error_type, f"The prompt was blocked: {reason}.{_told(feedback)}")
     candidates = response.get("candidates")
     if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], dict):
         raise _Refused("EmptyAnswer", "The response holds no candidate.")
@@ -257,67 +243,41 @@ def _text(candidate: Json) -> str:
 
 def _refuse_stopped(candidate: Json, finish_reason: str) -> None:
     """An answer that was stopped for what it says is none, whatever there is of it."""
-    if finish_reason in BLOCKING_FINISH_REASONS:
-        raise _Refused("Blocked", f"The answer was blocked: {finish_reason}.{_told(candidate)}")
-    if finish_reason in RECITING_FINISH_REASONS:
-        raise _Refused(
-            "Recitation",
-            f"The answer was stopped as {finish_reason}: the service takes it for a known text."
-            + _told(candidate),
-        )
-
-
-def _usage(response: Json) -> Usage | None:
-    counts = get(response, "usageMetadata")
-    if not isinstance(counts, dict):
-        return None
-    return Usage(
-        prompt_tokens=count(counts, "promptTokenCount"),
-        output_tokens=count(counts, "candidatesTokenCount"),
-        thoughts_tokens=count(counts, "thoughtsTokenCount"),
-        cached_tokens=count(counts, "cachedContentTokenCount"),
-        total_tokens=count(counts, "totalTokenCount"),
-    )
+    error_type, is_final = ending(finish_reason)
+    if error_type and is_final:
+        raise _Refused(error_type, f"{STOPPED[error_type]}: {finish_reason}.{_told(candidate)}")
 
 
 # From the text to the page
 
 
 def _page(
-    text: str, finish_reason: str, usage: Usage | None, page_model: type[PageModel]
-) -> tuple[PageModel, str, str]:
-    """The validated page in an answer's text, its words, and its JSON.
+    candidate: Json, text: str, finish_reason: str, usage: Usage, page_model: type[PageModel]
+) -> ReadPage:
+    """The validated page in an answer's text.
 
-    An answer that reached its limit is taken if it is whole all the same: the object is closed and
-    no field is missing, so a second purchase could not bring more.
+    An answer that was cut off or broken off is taken if it is whole all the same: the object is
+    closed and no field is missing, so a second purchase could not bring more.
     """
-    truncated = finish_reason == "MAX_TOKENS"
+    cut = ending(finish_reason).error_type
+    how = f"{finish_reason}{_told(candidate)}"
     if not text.strip():
-        if truncated:
-            thoughts = usage.thoughts_tokens if usage else 0
-            raise _Refused(
-                "Truncated",
-                f"max_output_tokens was used up before any text ({thoughts} tokens of thought).",
-            )
-        raise _Refused("EmptyAnswer", f"The answer holds no text (finish reason {finish_reason}).")
+        if cut:
+            raise _Refused(cut, f"{STOPPED[cut]} before any text ({how}). {_thoughts(usage)}")
+        raise _Refused("EmptyAnswer", f"The answer holds no text (finish reason {how}).")
     try:
-        content = object_in(text)
-    except ValueError as error:
+        return read_page(text, page_model, is_whole=cut is None)
+    except Contradiction as error:
+        raise _Refused("ValidationError", f"The answer contradicts itself: {error}.") from error
+    except NoObject as error:
         if loop := find_loop_in_json(text):
             raise _Refused("Repetition", loop_message(loop)) from error
-        if truncated:
-            raise _Refused(
-                "Truncated", f"The answer reached max_output_tokens after {len(text)} characters."
-            ) from error
+        if cut:
+            message = f"{STOPPED[cut]} after {len(text)} characters ({how})."
+            raise _Refused(cut, message) from error
         raise _Refused(
-            "JSONDecodeError", f"The answer is not a JSON object: {error} ({finish_reason})."
+            "JSONDecodeError", f"The answer is not a JSON object: {error} ({how})."
         ) from error
-    try:
-        page = page_model.model_validate(content)
-        # Later steps ask for these, and would stop where one raises.
-        page.context()
-        page.declared()
-        return page, page.text(), page.model_dump_json()
     except Exception as error:  # page models are the user's; theirs may raise anything
         raise _Refused("ValidationError", _problems(error)) from error
 
@@ -342,6 +302,10 @@ def _problems(error: Exception) -> str:
         + "; ".join(problems[:SHOWN_PROBLEMS])
         + (f"; and {more} more" if more > 0 else "")
     )
+
+
+def _thoughts(usage: Usage) -> str:
+    return f"It took {usage.thoughts_tokens} tokens of thought."
 
 
 def _told(values: Json) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from pagewave.command_line import snakemake
 from pagewave.errors import DataError
 
 Fact = Literal["level", "term", "department"]
@@ -169,7 +170,7 @@ def score_pages(pages_dir: Path, truth_dir: Path) -> Scores:
     if not pages:
         raise DataError(
             f"No page in {pages_dir} has a truth file in {truth_dir}. Read the sample first: "
-            "snakemake --profile profiles/local"
+            + snakemake()
         )
     return Scores(pages, unread)
 
@@ -192,7 +193,7 @@ def totals(scores: Sequence[PageScore]) -> dict[str, float]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8-sig"))
     return loaded
 
 

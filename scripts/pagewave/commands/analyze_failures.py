@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pagewave.command_line import snakemake
 from pagewave.commands.command import (
     add_ledger_option,
     command_parser,
@@ -27,10 +28,10 @@ from pagewave.commands.failures import (
     history,
     summarize,
 )
-from pagewave.commands.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
 from pagewave.console import printable, printer, table
 from pagewave.ledger import Ledger
-from pagewave.wording import count
+from pagewave.wording import command_to_clear, count
 
 EXAMPLES = """examples:
   %(prog)s                                    how many, of which kinds, dead letters
@@ -77,6 +78,7 @@ def _analyze(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
     limits, selection, limit = place.settings.execution, selection_of(options), options.limit
+    refuse_unknown(selection, ledger, place.settings.paths)
     chosen = [by for by in GROUPINGS if getattr(options, f"by_{by}")]
     report: dict[str, Any] = {}
     if options.summary or not (chosen or options.record_key or options.export_csv):
@@ -153,7 +155,8 @@ def _print_summary(summary: Summary, limit: int | None) -> None:
     console.print(table(columns, rows, title=f"Dead letters: {len(letters)}"))
     if len(letters) > len(rows):
         console.print(f"{len(letters) - len(rows)} more; --limit shows more, --json all.")
-    console.print("To try them again: clear_failure_counts.py, then snakemake.")
+    # Not by the console, which would break a long line.
+    print(f"To try them again: {command_to_clear(['--all'])} and then {snakemake()}")
 
 
 def _print_history(failures: Sequence[dict[str, Any]]) -> None:

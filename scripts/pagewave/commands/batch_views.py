@@ -12,6 +12,7 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, Ledger, Record
 from pagewave.pages import image_files
 from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, estimate, likely_answer_tokens, usd
+from pagewave.waves.other_key import settle_keys
 from pagewave.waves.submit import settle_intents
 from pagewave.wording import moment
 
@@ -174,6 +175,7 @@ def reconcile(session: Session) -> list[Settled]:
     unsettled = [
         b.id for b in session.ledger.batches.open(session.engine) if b.status != "submitted"
     ]
+    settle_keys(session)
     settle_intents(session)
     settled = [session.ledger.batches.get(batch_id) for batch_id in unsettled]
     return [Settled(b.display_name, b.name, b.status, b.error) for b in settled]

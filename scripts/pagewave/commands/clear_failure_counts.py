@@ -14,7 +14,7 @@ from pagewave.commands.command import (
     run_command,
 )
 from pagewave.commands.failures import clearable
-from pagewave.commands.selection import EVERYTHING, add_selection, selection_of
+from pagewave.commands.selection import EVERYTHING, add_selection, refuse_unknown, selection_of
 from pagewave.ledger import Ledger
 from pagewave.wording import count
 
@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _clear(options: argparse.Namespace) -> int:
-    path = require_ledger(find_place(options).ledger)
+    place = find_place(options)
+    path = require_ledger(place.ledger)
     ledger = Ledger.peek(path) if options.dry_run else Ledger.open(path)
+    refuse_unknown(selection_of(options), ledger, place.settings.paths)
     rows = clearable(ledger, selection_of(options))
     if not options.dry_run:
         ledger.failures.clear(key for key, _, _ in rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pagewave import command_line
 from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.retries import Stopped
@@ -68,6 +69,7 @@ def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place
         ConfigError: the configuration can't be read or is wrong.
     """
     ledger: Path | None = getattr(options, "ledger", None)
+    _remember(options, ledger)
     file: Path = options.configfile or DEFAULT_CONFIG
     if options.configfile is None and (ledger or not (needs_config or file.exists())):
         here = Path()
@@ -77,6 +79,12 @@ def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place
     else:
         settings = load_settings(_read_config(file), Path.cwd())
     return Place(settings, ledger or settings.paths.ledger)
+
+
+def _remember(options: argparse.Namespace, ledger: Path | None) -> None:
+    """Commands that are printed name the same configuration, or the same ledger."""
+    config = ["--configfile", str(options.configfile)] if options.configfile else []
+    command_line.remember(config, ["--ledger", str(ledger)] if ledger else [])
 
 
 def _read_config(file: Path) -> object:

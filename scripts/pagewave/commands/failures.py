@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.atomic import write_atomically
+from pagewave.characters import harmless
 from pagewave.commands.selection import Selection
 from pagewave.config.service import Execution
 from pagewave.errors import DataError
@@ -117,7 +118,8 @@ def dead_letters(ledger: Ledger, limits: Execution, selection: Selection) -> lis
         DeadLetter(
             key,
             engine,
-            *counts[engine][key],
+            counts[engine][key].counted,
+            counts[engine][key].of_batches,
             error_type=last[key, engine].error_type,
             message=last[key, engine].message,
         )
@@ -145,9 +147,8 @@ def export_csv(ledger: Ledger, selection: Selection, file: Path, limit: int | No
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        _full(ledger, failure) | split_key(failure.key)._asdict() for failure in failures
-    )
+    rows = (_full(ledger, failure) | split_key(failure.key)._asdict() for failure in failures)
+    writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in rows)
     write_atomically(file, text.getvalue())
     return len(failures)
 
@@ -158,7 +159,7 @@ def clearable(ledger: Ledger, selection: Selection) -> list[tuple[str, int, int]
     Raises:
         DataError: a page named by its key has none.
     """
-    rows = [(key, *counts) for key, counts in ledger.failures.uncleared().items()]
+    rows = [(key, c.counted, c.of_batches) for key, c in ledger.failures.uncleared().items()]
     found = [row for row in rows if row[0] in selection]
     if missing := selection.keys - {nfc(key) for key, _, _ in found}:
         raise unknown_keys(sorted(missing), (row[0] for row in rows))

@@ -1,6 +1,7 @@
-"""List pages whose answers were taken in spite of a doubt (section `quality` of the config).
+"""List pages whose answers were taken in doubt, or after something was put right.
 
-Only looks: safe at any time, also while a run is going on."""
+config/README.md, section `quality`, says which flags there are. Only looks: safe at any time, also
+while a run is going on."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
 from pagewave.console import printer, table
 from pagewave.ledger import Ledger
 from pagewave.wording import count
@@ -33,8 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    ledger = Ledger.peek(require_ledger(find_place(options).ledger))
+    place = find_place(options)
+    ledger = Ledger.peek(require_ledger(place.ledger))
     selection = selection_of(options)
+    refuse_unknown(selection, ledger, place.settings.paths)
     flags = [flag for flag in ledger.answers.flagged_pages() if flag.key in selection]
     ledger.close()
     if options.json:

@@ -6,11 +6,13 @@ refuses while a run is going on or batches are in flight."""
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pagewave.command_line import script
 from pagewave.commands.batch_views import BatchView, open_views, total_usd
 from pagewave.commands.command import (
     Place,
@@ -24,6 +26,7 @@ from pagewave.commands.command import (
 from pagewave.config.settings import Settings
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
+from pagewave.ledger.belonging import pass_on
 from pagewave.ledger.connection import empty
 from pagewave.ledger.lock import take_lock
 from pagewave.ledger.soundness import backup_name
@@ -82,7 +85,7 @@ def _carry_out(place: Place, options: argparse.Namespace) -> int:
     if open_batches and not options.force:
         refusal = (
             f"{cost_of(open_batches)}. Without the ledger nothing collects them. Let a run collect "
-            "them or cancel them (batches.py --cancel all) first, or give --force."
+            f"them or cancel them ({script('batches', '--cancel', 'all')}) first, or give --force."
         )
         if not options.dry_run:
             raise LedgerError(refusal)
@@ -102,11 +105,21 @@ def _carry_out(place: Place, options: argparse.Namespace) -> int:
         return NOT_CONFIRMED
     remove = move_away if damage else empty
     backup = remove(place.ledger, recreate_tables=options.recreate_tables)
+    if not damage:
+        _begin_anew(place)
     if options.json:
         print_json(report | {"dry_run": False, "backup": str(backup)})
     else:
         print(f"The ledger is empty. The old one is {backup}.")
     return 0
+
+
+def _begin_anew(place: Place) -> None:
+    """The empty ledger goes on with the page files; what it would not know was given up."""
+    ledger = Ledger.open(place.ledger)
+    ledger.identity.forget(time.time())
+    pass_on(ledger, place.ledger, place.settings.paths.output_dir)
+    ledger.close()
 
 
 def _look(place: Place) -> tuple[dict[str, Any] | None, list[BatchView], str | None]:

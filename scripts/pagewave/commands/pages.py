@@ -9,11 +9,12 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from pagewave.characters import harmless
 from pagewave.commands.command import (
     command_parser,
     find_place,
@@ -22,19 +23,21 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.selection import add_selection, selection_of
+from pagewave.commands.selection import add_selection, refuse_others, refuse_unknown, selection_of
 from pagewave.console import printer, table
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
 from pagewave.plan.outdated import (
     PageOrigin,
+    behind_corrections,
     command_to_read_again,
     edited_prompts,
     is_outdated,
     pages_on_file,
     reading_again,
 )
-from pagewave.wording import count, dollars, moment
+from pagewave.prompts.registry import TEMPLATE_SUFFIX
+from pagewave.wording import command_to_correct, count, dollars, moment
 from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
@@ -52,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__, EXAMPLES)
     what = "read with a prompt or model that is not the configured one"
     parser.add_argument("--outdated", action="store_true", help=what)
+    what = "read with what the page before said until it was corrected"
+    parser.add_argument("--behind-corrections", action="store_true", help=what)
     what = "read with this version, such as v1 (of any prompt) or page_ocr/v1"
     parser.add_argument("--prompt-version", metavar="VERSION", help=what)
     parser.add_argument("--model", help="read by this model")
@@ -87,28 +92,61 @@ def _list(options: argparse.Namespace) -> int:
     dataset = scan(place.settings)
     workspace = open_workspace(place.settings, dataset, ledger)
     pages = {page.key: page for page in dataset.pages}
+    refuse_unknown(selection_of(options), ledger, place.settings.paths)
+    origins = pages_on_file(ledger)
+    _refuse_unknown_origins(workspace, origins, options)
+    corrected = workspace.corrections.corrected(list(dataset.pages))
+    behind = None
+    if options.behind_corrections:
+        behind = {page.key for page in behind_corrections(workspace, corrected)}
     found = [
         origin
-        for origin in pages_on_file(ledger)
+        for origin in origins
         if _is_wanted(workspace, origin, options)
+        and (behind is None or origin.key in behind)
         # A page without its file is read by the next run anyway.
         and (origin.key not in pages or workspace.page_file(pages[origin.key]).exists())
     ]
-    known = [pages[origin.key] for origin in found if origin.key in pages]
+    on_file = {origin.key for origin in found}
+    kept = {page.key for page in corrected if page.key in on_file}
+    # The files of corrected pages would stay the same: they are not paid for again.
+    known = [pages[key] for origin in found if (key := origin.key) in pages and key not in kept]
     if options.print0:
         for page in known:
             print(workspace.page_file(page), end="\0")
     elif options.csv:
-        _print_csv(found)
+        _print_csv(found, kept)
     elif options.json:
-        print_json(_report(workspace, found, known, options))
+        print_json(_report(workspace, found, known, kept, options))
     else:
-        _print(workspace, found, known, options)
+        _print(workspace, found, known, kept, options)
     return 0
 
 
+def _refuse_unknown_origins(
+    workspace: Workspace, origins: Sequence[PageOrigin], options: argparse.Namespace
+) -> None:
+    """Make sure that version and model exist, if any pages were read with them or not."""
+    settings = workspace.settings
+    if options.model:
+        models = {origin.model for origin in origins if origin.model}
+        prices = settings.pricing.batch_usd_per_million_tokens
+        refuse_others("model", [options.model], models | {settings.model.name, *prices})
+    if options.prompt_version:
+        files = settings.prompt.registry_dir.glob(f"*/*{TEMPLATE_SUFFIX}")
+        prompts = {f"{file.parent.name}/{file.name}" for file in files}
+        prompts |= {origin.prompt for origin in origins}
+        names = {prompt.removesuffix(TEMPLATE_SUFFIX) for prompt in prompts}
+        versions = names | {name.rpartition("/")[2] for name in names}
+        refuse_others("prompt version", [_version(options)], versions)
+
+
+def _version(options: argparse.Namespace) -> str:
+    return (options.prompt_version or "").removesuffix(TEMPLATE_SUFFIX)
+
+
 def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Namespace) -> bool:
-    version = (options.prompt_version or "").removesuffix(".jinja")
+    version = _version(options)
     names = (origin.prompt_version, origin.prompt.removesuffix(".jinja"))
     return (
         origin.key in selection_of(options)
@@ -123,6 +161,7 @@ def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Names
 def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Namespace) -> str:
     """The command that reads the listed pages again."""
     listing = ["--outdated"] if options.outdated else []
+    listing += ["--behind-corrections"] if options.behind_corrections else []
     if options.older_than is not None:
         listing += ["--older-than", str(moment(options.older_than))]
     for name in ("prompt_version", "model", "engine", "year_start", "year_end"):
@@ -142,12 +181,16 @@ def _print(
     workspace: Workspace,
     found: Sequence[PageOrigin],
     known: Sequence[Page],
+    corrected: Collection[str],
     options: argparse.Namespace,
 ) -> None:
     console = printer()
     columns = ["page", "read at", "engine", "model", "prompt", ">attempt"]
-    columns += [">tokens in", ">tokens out", ">USD"]
+    columns += [">tokens in", ">tokens out", ">USD"] + (["corrected"] if corrected else [])
     rows = [_row(origin) for origin in found[: options.limit]]
+    if corrected:
+        marks = ["by hand" if o.key in corrected else "" for o in found]
+        rows = [[*row, mark] for row, mark in zip(rows, marks, strict=False)]
     if rows:
         console.print(table(columns, rows))
     if len(found) > len(rows):
@@ -157,10 +200,16 @@ def _print(
         console.print(f"{count(number, 'page')} read by engine {engine} with {made_with}.")
     for line in edited_prompts(workspace.ledger, workspace.settings):
         console.print(f"Note: {line}")
+    if corrected:
+        console.print(
+            f"{count(len(corrected), 'page')} of them corrected by hand, and not to be read again: "
+            "their files would stay the same. What was corrected:"
+        )
+        print(f"\n    {command_to_correct()}\n")
     if not known:
         console.print("No page on file is like that." if not found else "")
         return
-    gone = len(found) - len(known)
+    gone = len(found) - len(known) - len(corrected)
     if gone:
         console.print(f"{count(gone, 'page')} of them not in the data set any more.")
     console.print(f"To read them again ({reading_again(workspace, known)}):\n")
@@ -186,27 +235,30 @@ def _row(origin: PageOrigin) -> list[object]:
 # For machines
 
 
-def _record(origin: PageOrigin) -> dict[str, Any]:
+def _record(origin: PageOrigin, corrected: Collection[str]) -> dict[str, Any]:
     record = asdict(origin) | {"prompt_version": origin.prompt_version}
+    record |= {"corrected": origin.key in corrected}
     return record | {"read_at": moment(origin.read_at)}
 
 
-def _print_csv(found: Sequence[PageOrigin]) -> None:
-    names = [field.name for field in fields(PageOrigin)] + ["prompt_version"]
+def _print_csv(found: Sequence[PageOrigin], corrected: Collection[str]) -> None:
+    names = [field.name for field in fields(PageOrigin)] + ["prompt_version", "corrected"]
     writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_record, found))
+    records = (_record(origin, corrected) for origin in found)
+    writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in records)
 
 
 def _report(
     workspace: Workspace,
     found: Sequence[PageOrigin],
     known: Sequence[Page],
+    corrected: Collection[str],
     options: argparse.Namespace,
 ) -> dict[str, Any]:
-    in_data_set = {page.key for page in known}
+    in_data_set = {page.key for page in known} | set(corrected)
     return {
-        "pages": [_record(o) | {"in_data_set": o.key in in_data_set} for o in found],
+        "pages": [_record(o, corrected) | {"in_data_set": o.key in in_data_set} for o in found],
         "edited_prompts": edited_prompts(workspace.ledger, workspace.settings),
         "read_again": {
             "command": _command(workspace, known, options),

@@ -1,9 +1,15 @@
 """Which pages a command is about: options that several commands have, and what they select."""
 
 import argparse
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from pagewave.pages.dataset import nfc, split_key
+from pagewave.config.data import Paths
+from pagewave.errors import DataError, UnknownName
+from pagewave.ledger import Ledger
+from pagewave.pages.dataset import Dataset, Page, nfc, split_key
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,57 @@ class Selection:
 
 
 EVERYTHING = Selection()
+
+
+def refuse_unknown(selection: Selection, ledger: Ledger, paths: Paths) -> None:
+    """Make sure that what is selected exists: in the ledger, or among labels and scans.
+
+    Raises:
+        UnknownName: a state or school does not, or the years end before they start.
+    """
+    if selection == EVERYTHING:
+        return
+    start, end = selection.year_start, selection.year_end
+    if start is not None and end is not None and start > end:
+        raise UnknownName(f"--year-start {start} comes after --year-end {end}; swap them.")
+    known = [split_key(key) for key in ledger.runs.known_keys()]
+    trees = (paths.label_source_dir, paths.image_source_dir)
+    states = {key.state for key in known} | _folders(trees, "*")
+    schools = {key.school for key in known} | _folders(trees, "*/*")
+    refuse_others("state", selection.states, states)
+    refuse_others("school", selection.schools, schools)
+
+
+def _folders(trees: Iterable[Path], pattern: str) -> set[str]:
+    return {path.name for tree in trees for path in tree.glob(pattern) if path.is_dir()}
+
+
+def refuse_others(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Make sure that all of these names are known; raises UnknownName with the nearest one."""
+    by_name = {nfc(name): name for name in known}
+    for name in sorted(names):
+        if nfc(name) not in by_name:
+            raise UnknownName(f"There is no {what} {name}. {nearest(name, by_name.values())}")
+
+
+def page_named(dataset: Dataset, key: str) -> Page:
+    """The page of a key; raises DataError, with the nearest key that there is."""
+    try:
+        return dataset.page(key)
+    except DataError as error:
+        near = difflib.get_close_matches(key, [page.key for page in dataset.pages], n=1)
+        raise DataError(f"{error} Did you mean {near[0]}?" if near else str(error)) from None
+
+
+def nearest(name: str, known: Iterable[str], most: int = 10) -> str:
+    """`Did you mean …?`, or which there are where there are few."""
+    by_letters = {nfc(other).casefold(): other for other in known}
+    near = difflib.get_close_matches(nfc(name).casefold(), by_letters, n=1)
+    if near:
+        return f"Did you mean {by_letters[near[0]]}?"
+    names = sorted(by_letters.values())
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"There are: {', '.join(names[:most])}{more}." if names else "There are none yet."
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:

@@ -36,6 +36,10 @@ class Paths(Section):
         description="Images made from scans that can't be sent as they are. Deleting them costs "
         "nothing but time.",
     )
+    corrections_dir: ConfigPath = Field(
+        default=Path("corrections"),
+        description="What people corrected in page files: it overrides what was read. Keep it.",
+    )
     logs_dir: ConfigPath = Field(default=Path("logs"), description="Log files.")
     state_dir: ConfigPath = Field(
         default=Path("state"),
@@ -47,6 +51,13 @@ class Paths(Section):
     def ledger(self) -> Path:
         """The ledger's file."""
         return self.state_dir / "ledger.sqlite"
+
+    @property
+    def is_state_dir_shared(self) -> bool:
+        """Does the state folder hold other folders of ours, or all of them?"""
+        state = self.state_dir.resolve()
+        folders = [getattr(self, name) for name in type(self).model_fields if name != "state_dir"]
+        return any(folder.resolve().is_relative_to(state) for folder in [Path(), *folders])
 
 
 class TargetYears(Section):

@@ -48,6 +48,18 @@ class Execution(Section):
         description="true: a run goes on until all is read. false: it collects what has ended, "
         "sends what is ready, and ends with exit code 7 while there is more to come.",
     )
+    in_flight: Literal["collect", "replace"] = Field(
+        default="collect",
+        description="Pages in flight that were asked with other settings than today's (model, "
+        "temperature, prompt). collect: their answers are taken. replace: they are asked again, "
+        "which is paid as well.",
+    )
+    other_key: Literal["stop", "go_on"] = Field(
+        default="stop",
+        description="What is in flight was sent with another key and is not seen with this one. "
+        "stop: nothing is sent. go_on: its pages are paid for once more, and it is collected when "
+        "its key is back.",
+    )
     max_cost_usd: Float | None = Field(
         default=None,
         ge=0,
@@ -62,6 +74,11 @@ class Execution(Section):
     )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
+    )
+    state_access: Literal["owner", "group"] = Field(
+        default="owner",
+        description="Who may read and write what is in `paths.state_dir`, which holds all that was "
+        "sent and read: you alone, or your group too.",
     )
     allow_network_state: bool = Field(
         default=False,
@@ -98,15 +115,16 @@ class Batch(Section):
         default=60.0,
         ge=0,
         le=3600,
-        description="Seconds to wait when the quota is used up (429) or a whole batch failed; "
-        "each further time doubles them, up to 15 times as long. 0.2 with engine: embedded.",
+        description="Seconds to wait when the quota is used up (429), a whole batch failed, the "
+        "service failed a page by itself, or an image is gone; each further time doubles them, up "
+        "to 15 times as long. 0.2 with engine: embedded.",
     )
     quota_seconds: Float = Field(
         default=604_800.0,
         ge=0,
         le=2_592_000,
-        description="Seconds for which a used-up quota is waited for before the run ends; "
-        "cancelled batches were seen to hold it for days.",
+        description="Seconds for which a used-up quota, of batches or of room for uploads, is "
+        "waited for before the run ends; cancelled batches were seen to hold it for days.",
     )
     cancel_seconds: Float = Field(
         default=86_400.0,
@@ -119,8 +137,8 @@ class Batch(Section):
         default=3600.0,
         ge=0,
         le=604_800,
-        description="Seconds for which an unreachable service is waited out before the run ends. "
-        "Batches in flight lose nothing.",
+        description="Seconds for which an unreachable service, or one that fails pages by itself, "
+        "is waited out before the run ends. Batches in flight lose nothing.",
     )
     api_version: Literal["v1beta", "v1", "v1alpha"] = Field(
         default="v1beta", description="Version of the Gemini API."

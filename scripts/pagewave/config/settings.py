@@ -200,6 +200,9 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
             problems.append(f"paths.{name}: {path} is a file, expected a folder")
         elif not os.access(folder / path, os.R_OK | os.X_OK):
             problems.append(f"paths.{name}: {path} is not readable; check its permissions")
+    kept, output = paths.get("corrections_dir"), paths.get("output_dir")
+    if kept and output and (folder / kept).resolve() == (folder / output).resolve():
+        problems.append(f"paths.corrections_dir: {kept} is paths.output_dir; choose another folder")
     for name, path in paths.items():
         if name in sources:
             continue
@@ -214,7 +217,10 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
         nearest = next(p for p in (target, *target.parents) if p.exists())
         if not nearest.is_dir():
             problems.append(f"paths.{name}: {path} cannot be made, {nearest} is a file")
-        # The ledger tells for itself, when it is written to: a dry run only looks.
-        elif name != "state_dir" and not os.access(nearest, os.W_OK | os.X_OK):
+        # The ledger tells for itself, when it is written to: a dry run only looks. A folder for
+        # corrections is needed by whoever makes one.
+        elif name not in ("state_dir", "corrections_dir") and not os.access(
+            nearest, os.W_OK | os.X_OK
+        ):
             problems.append(f"paths.{name}: {path} cannot be written, no permission in {nearest}")
     return problems

@@ -185,7 +185,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     app = build_app(jobs, token, lambda scope: server.cut(scope))
     config = uvicorn.Config(
-        app, http="h11", ws="none", log_level="error", access_log=False, timeout_keep_alive=3600
+        app,
+        http="h11",
+        ws="none",
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=3600,
+        date_header=False,  # uvicorn's is up to a second old; server.py has its own
     )
     server = Server(config, json.dumps(ready))
     if not arguments.stay:

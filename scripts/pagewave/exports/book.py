@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 
 from pagewave.atomic import write_atomically
+from pagewave.characters import clean
 from pagewave.exports.facts import PageFacts
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Page
@@ -42,6 +43,8 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
             {
                 **_place(page),
                 "provenance": known.provenance,
+                "corrected": known.correction is not None and not known.reason,
+                **((not known.reason and known.correction) or {}),
                 "page": answer.model_dump(mode="json"),
             }
         )
@@ -55,7 +58,7 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
         "pages": pages,
     }
     book_file, text_file = workspace.book_files(book)
-    write_atomically(text_file, "\n".join(texts))
+    write_atomically(text_file, clean("\n".join(texts)))
     write_atomically(book_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -22,12 +22,13 @@ class PageFacts(BaseModel):
     """What is known of a page.
 
     `reason` says why the book does without it, None where it does not; then `earlier_answer` is the
-    answer that it had before, as JSON.
+    answer that it had before, as JSON. `correction` is what a person made of it, in few words.
     """
 
     provenance: dict[str, Any] | None
     reason: str | None = None
     earlier_answer: str | None = None
+    correction: dict[str, Any] | None = None
 
 
 _FILE = TypeAdapter(dict[str, PageFacts])
@@ -70,6 +71,15 @@ def _facts_of(workspace: Workspace, page: Page) -> PageFacts:
         provenance=_provenance(workspace.ledger, page),
         reason=reason,
         earlier_answer=earlier.model_dump_json() if earlier else None,
+        correction=_correction(workspace, page),
+    )
+
+
+def _correction(workspace: Workspace, page: Page) -> dict[str, Any] | None:
+    """When a person corrected the page, which answer, and where; None where nobody did."""
+    found = workspace.corrections.of(page)
+    return (
+        found.model_dump(include={"corrected_at", "corrects", "fields_changed"}) if found else None
     )
 
 

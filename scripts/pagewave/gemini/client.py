@@ -7,16 +7,22 @@ other is `create`, which has no idempotency key: where its fate is unknown it ra
 """
 
 import contextlib
+import io
 import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
+from pagewave.gemini.models import Models
+from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
+from pagewave.gemini.remote import UPLOAD_LIFE_SECONDS as UPLOAD_LIFE_SECONDS
+from pagewave.gemini.remote import RemoteBatch as RemoteBatch
+from pagewave.gemini.remote import RemoteFile as RemoteFile
+from pagewave.gemini.remote import ServiceClock, all_of, each_once, remote_file
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -24,15 +30,17 @@ from pagewave.gemini.retries import (
     Refused,
     Repeating,
     is_about_key,
+    is_about_place,
+    is_about_storage,
+    is_refusal,
+    is_transient,
     refusal,
+    within,
 )
 from pagewave.redaction import hide_keys, hide_keys_in_bytes
 
 if TYPE_CHECKING:
     from google.genai import types
-
-TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
-"""Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
 SUCCESSFUL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED"})
 GOING_STATES = frozenset(
@@ -41,8 +49,9 @@ GOING_STATES = frozenset(
 
 ABSENT = (403, 404)  # how the service says that there is no such file; (404,) for batches
 BAD_FILE = (400, 413)
+STEPS_OF_UPLOAD = 3  # calls of which the smallest upload is made, each with its own time-out
+SLOWEST_BYTES_PER_SECOND = 10_000.0  # an upload that is slower than this hangs, as it were
 LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
-UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
 
 
 class CreateUnknown(Exception):
@@ -62,46 +71,15 @@ class UploadFailed(Exception):
 
 
 class QuotaExceeded(Exception):
-    """The service takes no further batch now (429): wait for minutes, then ask again."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file at the service; `expires_at` in Unix seconds."""
-
-    name: str
-    uri: str
-    state: str
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteBatch:
-    """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
-
-    Times are Unix seconds; `model` has no `models/` in front.
-    """
-
-    name: str
-    display_name: str
-    model: str
-    state: str
-    result_file: str | None
-    error: str | None
-    created_at: float
-    ended_at: float | None
-
-    @property
-    def ended(self) -> bool:
-        """Will this state never change again?"""
-        return self.state in TERMINAL_STATES
+    """The service takes no further batch, or file, now: wait for minutes, then ask again."""
 
 
 class Gemini:
     """One client for all threads of the process.
 
     `attempts` and `backoff_seconds` rule uploads; for all other calls an outage of up to
-    `outage_seconds` is waited out, because a batch at the service loses nothing by it.
+    `outage_seconds` is waited out, because a batch at the service loses nothing by it. `may_send`
+    is asked before anything is uploaded or paid for, and raises where that must not be.
     """
 
     def __init__(
@@ -115,13 +93,19 @@ class Gemini:
         attempts: int = 5,
         backoff_seconds: float = 2.0,
         outage_seconds: float = 3600.0,
+        may_send: Callable[[], None] = lambda: None,
     ) -> None:
         from google import genai
 
+        self._may_send = may_send
         self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
         self._calls = Repeating(stop, backoff_seconds, outage_seconds)
+        self._clock = ServiceClock()
         self._raw = threading.local()
-        client_args: dict[str, Any] = {"event_hooks": {"response": [self._keep_batch_json]}}
+        client_args: dict[str, Any] = {
+            "event_hooks": {"response": [self._hear, self._keep_batch_json]}
+        }
         if base_url:
             client_args["trust_env"] = False  # a proxy from the environment must not see loopback
         self._client = genai.Client(
@@ -134,12 +118,14 @@ class Gemini:
                 "client_args": client_args,
             },
         )
+        self.models = Models(self._client, self._calls)
 
     # Files
 
     def upload(
         self,
-        path: Path,
+        data: bytes,
+        what: Path,
         mime_type: str,
         display_name: str,
         processing_seconds: float,
@@ -147,17 +133,22 @@ class Gemini:
     ) -> RemoteFile:
         """Upload a file and wait until the service has digested it: batches want it ACTIVE.
 
-        A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew.
+        A file that is FAILED, or PROCESSING for longer than `processing_seconds`, is sent anew; so
+        is one that did not arrive as it was sent, or whose upload does not come to an end.
 
         Args:
+            data: what is sent: from memory, as a file on the disk may change meanwhile.
+            what: the file that holds it, for messages.
             new_name: gives the file's name, such as `files/abc`; asked before each try.
 
         Raises:
-            OSError: the file cannot be read.
             UploadFailed: as many tries as are allowed failed, with the service up.
+            QuotaExceeded: there is no room for it now, or it was one upload too many.
             ServiceError: the service refuses it, or is not there at all.
         """
         from google.genai import errors
+
+        self._may_send()
 
         def send() -> RemoteFile:
             config: types.UploadFileConfigDict = {
@@ -166,22 +157,38 @@ class Gemini:
                 "display_name": display_name,
             }
             # As a stream: a path's name would travel in a header, which non-ASCII letters break.
-            with path.open("rb") as stream:
-                try:
-                    file = self._client.files.upload(file=stream, config=config)
-                except errors.ClientError as error:
-                    if error.code not in BAD_FILE or is_about_key(error):
-                        raise
-                    raise UploadFailed(f"uploading {path}: {error}") from error
-            return self._digested(_remote_file(file), processing_seconds)
+            stream = io.BytesIO(data)
+            try:
+                file = within(
+                    self._longest_upload(len(data)),
+                    lambda: self._client.files.upload(file=stream, config=config),
+                )
+            except errors.APIError as error:
+                is_full = is_about_storage(error)
+                about_us = is_about_key(error) or is_about_place(error)
+                is_bad_file = is_refusal(error) and error.code in BAD_FILE and not about_us
+                if not is_full and not is_bad_file:
+                    raise
+                kind = QuotaExceeded if is_full else UploadFailed
+                raise kind(f"uploading {what}: {error}") from error
+            found = self._digested(remote_file(file), processing_seconds)
+            if not found.holds(data):
+                self._give_up(found)
+                raise PassingTrouble(f"{found.name} did not arrive as it was sent")
+            return found
 
         try:
             # An outage of the whole service is waited out between two tries, and uses up none.
             return self._calls.repeat(
-                send, f"uploading {path}", tries=self._attempts, between=self._reach
+                send, f"uploading {what}", tries=self._attempts, between=self._reach
             )
         except NoSuccess as error:
-            raise UploadFailed(str(error)) from error
+            kind = QuotaExceeded if getattr(error.__cause__, "code", 0) == 429 else UploadFailed
+            raise kind(str(error)) from error
+
+    def _longest_upload(self, size: int) -> float:
+        """Seconds after which an upload of so many bytes is taken to hang."""
+        return STEPS_OF_UPLOAD * self._timeout_seconds + size / SLOWEST_BYTES_PER_SECOND
 
     def _reach(self) -> None:
         """Return as soon as the service answers at all."""
@@ -195,19 +202,31 @@ class Gemini:
         pause = 0.05
         while file.state != "ACTIVE":
             if file.state == "FAILED" or time.monotonic() > deadline:
-                with contextlib.suppress(NoSuccess):
-                    self.delete_file(file.name)
+                self._give_up(file)
                 raise PassingTrouble(f"{file.name} stayed {file.state}")
             self.pause(pause)
             pause = min(pause * 1.5, 10.0)
             file = self.file(file.name) or RemoteFile(file.name, file.uri, "FAILED", 0.0)
         return file
 
+    def _give_up(self, file: RemoteFile) -> None:
+        with contextlib.suppress(NoSuccess):
+            self.delete_file(file.name)
+
     def file(self, name: str) -> RemoteFile | None:
         """An uploaded file as it is now; None when the service has it no longer."""
         return self._calls.repeat_unless(
-            ABSENT, lambda: _remote_file(self._client.files.get(name=name)), f"looking at {name}"
+            ABSENT, lambda: remote_file(self._client.files.get(name=name)), f"looking at {name}"
         )
+
+    def uploaded_images(self) -> dict[str, int]:
+        """Display names of all files at the service, which of our images are hashes, and sizes."""
+
+        def read() -> dict[str, int]:
+            files = all_of(self._client.files.list(config={"page_size": LIST_PAGE_SIZE}))
+            return {file.display_name or "": file.size_bytes or 0 for file in files}
+
+        return self._calls.repeat(read, "listing the files")
 
     def delete_file(self, name: str) -> None:
         """Delete a file; that it is gone already, or can't be deleted, is no error.
@@ -251,6 +270,7 @@ class Gemini:
         """
         from google.genai import errors
 
+        self._may_send()
         self.pause(0)
         try:
             job = self._client.batches.create(
@@ -261,8 +281,9 @@ class Gemini:
         except errors.APIError as error:
             if error.code == 429:
                 raise QuotaExceeded(str(error)) from error
-            if 400 <= error.code < 500 and error.code != 408:
-                kind = NotReady if error.status == "FAILED_PRECONDITION" else CreateRefused
+            if is_refusal(error):
+                is_early = error.status == "FAILED_PRECONDITION" and not is_about_place(error)
+                kind = NotReady if is_early else CreateRefused
                 said = refusal(error, f"creating the batch for model {model}")
                 raise kind(str(said), said.code) from error
             raise CreateUnknown(str(error)) from error
@@ -276,16 +297,14 @@ class Gemini:
         return sorted(found, key=lambda batch: batch.created_at)
 
     def list_batches(self) -> list[RemoteBatch]:
-        """All batches that the service still knows of, of any state."""
+        """All batches that the service still knows of, of any state, each once.
+
+        A list may show one twice, as where it grows between two of its pages.
+        """
 
         def read() -> list[RemoteBatch]:
-            pager = self._client.batches.list(config={"page_size": LIST_PAGE_SIZE})
-            batches = [self._remote_batch(job, raw=False) for job in pager.page]
-            # Not `for job in pager`: that raises IndexError when a later page is empty.
-            while pager.config.get("page_token"):
-                pager.next_page()
-                batches += [self._remote_batch(job, raw=False) for job in pager.page]
-            return batches
+            jobs = all_of(self._client.batches.list(config={"page_size": LIST_PAGE_SIZE}))
+            return each_once(self._remote_batch(job, raw=False) for job in jobs)
 
         return self._calls.repeat(read, "listing the batches")
 
@@ -306,13 +325,16 @@ class Gemini:
 
         That it has ended by now, or is not there, is no error: a look at it will tell.
         """
-        self._calls.repeat_unless(
-            REFUSALS, lambda: self._client.batches.cancel(name=name), f"cancelling {name}"
-        )
+        from google.genai import errors
 
-    def delete_batch(self, name: str) -> None:
-        """Remove a finished batch from the service's list."""
-        self._calls.repeat(lambda: self._client.batches.delete(name=name), f"deleting {name}")
+        def ask() -> None:
+            try:
+                self._client.batches.cancel(name=name)
+            except errors.ClientError as error:
+                if error.code != 409:  # a conflict: it is ending, or has ended
+                    raise
+
+        self._calls.repeat_unless(REFUSALS, ask, f"cancelling {name}")
 
     # Without a batch
 
@@ -324,9 +346,9 @@ class Gemini:
         Raises:
             ServiceError: the service refuses the request, or no answer arrived.
         """
-        import httpx2
         from google.genai import errors, types
 
+        self._may_send()
         settings = dict(request["generationConfig"])
         # As a dictionary it would be taken for JSON Schema and changed.
         settings["responseSchema"] = types.Schema.model_validate(settings["responseSchema"])
@@ -336,9 +358,12 @@ class Gemini:
                 contents=[types.Content.model_validate(part) for part in request["contents"]],
                 config=types.GenerateContentConfig.model_validate(settings),
             )
-        except errors.APIError as error:
-            raise refusal(error, f"to answer with model {model}") from error
-        except (httpx2.TransportError, httpx2.StreamError, ValueError) as error:
+        except Exception as error:
+            # A used-up quota leaves nothing open here: the model was not asked.
+            if isinstance(error, errors.APIError) and (is_refusal(error) or error.code == 429):
+                raise refusal(error, f"to answer with model {model}") from error
+            if not is_transient(error):
+                raise
             raise ServiceError(
                 f"No answer from model {model} ({type(error).__name__}: {error}). It may have been "
                 "paid for. Ask again."
@@ -352,6 +377,14 @@ class Gemini:
     def pause(self, seconds: float) -> None:
         """Sleep, unless the run is told to stop: then raises Stopped."""
         self._calls.pause(seconds)
+
+    def now(self) -> float:
+        """What time it is at the service (Unix seconds), as far as it has told."""
+        return self._clock.now()
+
+    def _hear(self, response: Any) -> None:
+        if response.status_code == 200:  # else something on the way may speak
+            self._clock.hear(response.headers.get("date"))
 
     def _keep_batch_json(self, response: Any) -> None:
         """Remember a batch's raw JSON: the SDK drops its error and results under `response`."""
@@ -380,13 +413,3 @@ class Gemini:
             created_at=job.create_time.timestamp() if job.create_time else 0.0,
             ended_at=job.end_time.timestamp() if job.end_time else None,
         )
-
-
-def _remote_file(file: "types.File") -> RemoteFile:
-    if not file.name or not file.uri:
-        raise PassingTrouble("the answer names no file")
-    state = str(getattr(file.state, "value", file.state) or "ACTIVE")
-    lives_until = time.time() + UPLOAD_LIFE_SECONDS
-    if file.expiration_time:
-        lives_until = min(lives_until, file.expiration_time.timestamp())
-    return RemoteFile(file.name, file.uri, state, lives_until)

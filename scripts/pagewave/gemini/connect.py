@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex as new_password
 from urllib.parse import urlsplit
 
+from pagewave.command_line import module
 from pagewave.config.keys import Secrets, load_secrets
 from pagewave.config.settings import Settings, require_key
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, running_server, start_server
@@ -23,12 +25,12 @@ ADDRESS_VARIABLE = "PAGEWAVE_EMBEDDED_URL"
 GEMINI_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
 """Where google-genai sends what is meant for Gemini, if it is set (its _base_url.py)."""
 
-NEEDS_A_SERVER = f"""\
+NEEDS_A_SERVER = """\
 execution.wait: false leaves batches to a server that goes on when the run ends, and the embedded
 server of a run ends with it. Wait (execution.wait: true), or start a server that stays, with the
-same two variables as the runs:
-  export {ADDRESS_VARIABLE}=http://127.0.0.1:8765 {TOKEN_VARIABLE}=<a password of yours>
-  python -m pagewave.embedded --state state/embedded --port 8765 --stay &"""
+same two variables as the runs (the second is a password: any will do):
+  export {address}=http://127.0.0.1:8765 {token}={password}
+  {start} &"""
 
 PATIENCE_SECONDS = 60.0
 """For which a command waits out trouble at the service; a run has `batch.outage_seconds`."""
@@ -64,12 +66,22 @@ def use_service(session: Session, secrets: Secrets) -> EmbeddedServer | None:
     server = None
     if ADDRESS_VARIABLE not in os.environ:
         if not session.waits:
-            raise ConfigError(NEEDS_A_SERVER)
+            raise ConfigError(_needs_a_server(session.settings))
         server = start_server(session.settings)
         os.environ[ADDRESS_VARIABLE] = server.base_url
         os.environ[TOKEN_VARIABLE] = server.token
     session.base_url, session.api_key = os.environ[ADDRESS_VARIABLE], os.environ[TOKEN_VARIABLE]
     return server
+
+
+def _needs_a_server(settings: Settings) -> str:
+    state = str(settings.paths.state_dir / "embedded")
+    return NEEDS_A_SERVER.format(
+        address=ADDRESS_VARIABLE,
+        token=TOKEN_VARIABLE,
+        password=new_password(16),
+        start=module("pagewave.embedded", "--state", state, "--port", "8765", "--stay"),
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Whoever has a `Session` may send and spend; whoever has only a `Workspace` can't.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ LONGEST_RETRY_PAUSE = 15
 
 FEWEST_POLLS = 3
 LONGEST_POLL_PAUSE_SECONDS = 10.0
+DATE_RESOLUTION_SECONDS = 1.0
 
 
 @dataclass
@@ -36,12 +38,21 @@ class Session(Workspace):
     """Is what takes its time waited for, or left to the next run?"""
     most_batches: int | None = None
     """Batches in flight at once, if the command line says another number than the settings."""
-    looked_at: float = 0.0
-    """When doubtful batches were last looked for (Unix seconds)."""
+    refused: str | None = None
+    """Why the service reads nothing more for this account, if its answers say so."""
+    looked_at: float = -math.inf
+    """When doubtful batches were last looked for (seconds of the monotonic clock)."""
+    _checking: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _models: set[str] = field(default_factory=set)
+    """Models that the service was asked about, and knows."""
 
     @cached_property
     def client(self) -> Gemini:
-        """The client, made when the first wave needs it: its import takes more than a second."""
+        """The client, made when the first wave needs it: its import takes more than a second.
+
+        It looks, cancels and deletes for anyone, and sends nothing unless the ledger has a run that
+        was begun by this process, or by the head whose job this is.
+        """
         files, batch = self.settings.files, self.settings.batch
         return Gemini(
             self.api_key,
@@ -52,7 +63,26 @@ class Session(Workspace):
             attempts=files.upload_retry_attempts,
             backoff_seconds=files.upload_retry_backoff_seconds,
             outage_seconds=batch.outage_seconds,
+            may_send=self.ledger.runs.require_begun,
         )
+
+    @property
+    def key_hash(self) -> str | None:
+        """What stands for the key in the ledger; None for the embedded engine, which has none."""
+        if self.engine != "gemini" or not self.api_key:
+            return None
+        return self.ledger.identity.hash_of(self.api_key)
+
+    def check_access(self, model: str) -> None:
+        """Before anything is uploaded, once a session: may this key use this model from here?
+
+        Raises:
+            ServiceError: it may not, or the service is not there.
+        """
+        with self._checking:
+            if model not in self._models:
+                self.client.models.check(model)
+                self._models.add(model)
 
     def batch_lock(self, batch_id: int) -> AbstractContextManager[None]:
         """Held by who collects this batch: the waves of two lanes may both want it.
@@ -65,21 +95,25 @@ class Session(Workspace):
         """Numbers the looks for something that the service does not show, with pauses in between.
 
         One missing answer proves nothing: it is gone when none of these looks found it. They go
-        on until `batch.reconcile_seconds` after `since` (Unix seconds), and are three at least.
+        on until `batch.reconcile_seconds` after `since` (Unix seconds, as the service's clock has
+        them), and are three at least.
 
         Raises:
             Stopped: the run was told to stop.
         """
         patience = self.settings.batch.reconcile_seconds
         pause = min(LONGEST_POLL_PAUSE_SECONDS, patience / 10)
-        for number in count(1):
-            is_last = number >= FEWEST_POLLS and time.time() > since + patience
+        began = time.monotonic()
+        yield 1  # which also tells what time it is there, to the second
+        gone = max(0.0, self.client.now() - since - DATE_RESOLUTION_SECONDS)
+        for number in count(2):
+            self.client.pause(pause)
+            is_last = number >= FEWEST_POLLS and time.monotonic() - began + gone > patience
             yield number
             if is_last:
                 return
-            self.client.pause(pause)
 
     def retry_pause(self, times: int) -> float:
         """Seconds to wait before trying again what failed so often: doubled each time."""
         first = self.settings.batch.retry_pause_seconds
-        return float(min(first * 2 ** max(0, times - 1), first * LONGEST_RETRY_PAUSE))
+        return float(first * min(2 ** max(0, times - 1), LONGEST_RETRY_PAUSE))

@@ -5,15 +5,16 @@ answer leaves there is known, and deleted when a later run ends. An image that c
 record's failure alone; the others go without it.
 """
 
+import hashlib
 import json
 import secrets
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 from pagewave import crash_points as crash
-from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, RemoteFile, UploadFailed
+from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, QuotaExceeded, RemoteFile, UploadFailed
 from pagewave.gemini.session import Session
 from pagewave.ledger import Batch, explained
 from pagewave.log import log
@@ -31,17 +32,24 @@ def upload_images(
     """URIs of the requests' images by content hash, and why others have none.
 
     Raises:
+        QuotaExceeded: there is no room for more; what was uploaded stays.
         ServiceError: the service refuses all uploads, or is not there.
     """
     uris: dict[str, str] = {}
     problems: dict[str, Exception] = {}
+    no_room = threading.Event()
     distinct = {request.facts.sha256: request for request in requests}
 
     def send(request: Request) -> None:
         session.client.pause(0)  # ends a long queue at once when the run is told to stop
+        if no_room.is_set():
+            return
         sha256 = request.facts.sha256
         try:
             uris[sha256] = _reusable(session, sha256) or _upload(session, request)
+        except QuotaExceeded:
+            no_room.set()
+            raise
         except (OSError, UploadFailed) as problem:
             log.warning("%s: %s", request.key, problem)
             problems[sha256] = problem
@@ -71,61 +79,85 @@ def upload_requests(
     }
     schema = response_schema(session.prompt.page_model)
     path = session.request_file(batch.display_name)
+    data = b"".join(
+        jsonl_line(request, uris[request.facts.sha256], configs[request.key], schema)
+        for request in requests
+    )
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            for request in requests:
-                uri = uris[request.facts.sha256]
-                file.write(jsonl_line(request, uri, configs[request.key], schema))
-    return upload(session, path, "application/jsonl", batch.display_name, batch_id=batch.id).name
+        path.write_bytes(data)
+    mime_type = "application/jsonl"
+    return upload(session, data, path, mime_type, batch.display_name, batch_id=batch.id).name
 
 
 def _reusable(session: Session, sha256: str) -> str | None:
     """URI of an image that the service still has: it is asked, as files may go early."""
-    known = session.ledger.files.uploaded_image(
-        session.engine, sha256, time.time() + LIFE_LEFT_SECONDS
-    )
+    known = _known(session, sha256)
     if not known:
         return None
     name, uri = known
     file = session.client.file(name)
     if file and file.state == "ACTIVE":
-        return uri
+        # The look has told what time it is there.
+        return uri if _known(session, sha256) else None
     session.ledger.files.forget(session.engine, [name])
     return None
 
 
+def _known(session: Session, sha256: str) -> tuple[str, str] | None:
+    """Name and URI of an uploaded image that lives long enough, by the service's clock."""
+    until = session.client.now() + LIFE_LEFT_SECONDS
+    return session.ledger.files.uploaded_image(session.engine, sha256, until)
+
+
+class ChangedMeanwhile(OSError):
+    """An image is not the one that the request was made for."""
+
+
+def image_bytes(request: Request) -> bytes:
+    """A request's image, read once, and the one that its fingerprint stands for.
+
+    Raises:
+        OSError: it can't be read, or is another one by now.
+    """
+    data = request.image.read_bytes()
+    if hashlib.sha256(data).hexdigest() != request.facts.sha256:
+        raise ChangedMeanwhile("changed meanwhile; the next attempt sends what is there then")
+    return data
+
+
 def _upload(session: Session, request: Request) -> str:
-    facts = request.facts
+    facts, data = request.facts, image_bytes(request)
     return upload(
-        session, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
+        session, data, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
     ).uri
 
 
 def upload(
     session: Session,
-    path: Path,
+    data: bytes,
+    what: Path,
     mime_type: str,
     display_name: str,
     *,
     image_sha256: str | None = None,
     batch_id: int | None = None,
 ) -> RemoteFile:
-    """Upload an image or the requests of a batch, as `Gemini.upload` does.
+    """Upload an image or the requests of a batch (`what` names them), as `Gemini.upload` does.
 
     Every try has a name of its own: nobody can tell what became of a try without an answer.
     """
 
     def new_name() -> str:
         name = unused_name()
-        expires_at = time.time() + UPLOAD_LIFE_SECONDS
+        expires_at = session.client.now() + UPLOAD_LIFE_SECONDS
         session.ledger.files.add(
             session.engine, name, expires_at, image_sha256=image_sha256, batch_id=batch_id
         )
         return name
 
     patience = session.settings.files.processing_seconds
-    file = session.client.upload(path, mime_type, display_name, patience, new_name)
+    file = session.client.upload(data, what, mime_type, display_name, patience, new_name)
     crash.point("file-uploaded")
     session.ledger.files.confirm(session.engine, file.name, file.uri, file.expires_at)
     return file
@@ -141,16 +173,16 @@ def delete_files_of(session: Session, batch_id: int) -> None:
     _delete(session, session.ledger.files.release_of(batch_id))
 
 
-def delete_unneeded_files(session: Session) -> None:
-    """Delete every file of ours that no open batch needs, whoever left it."""
-    session.ledger.files.forget_expired(session.engine)
-    _delete(session, session.ledger.files.release(session.engine))
+def delete_unneeded_files(session: Session) -> int:
+    """Delete every file of ours that no open batch needs, whoever left it; returns how many."""
+    session.ledger.files.forget_expired(session.engine, session.client.now())
+    return _delete(session, session.ledger.files.release(session.engine))
 
 
-def _delete(session: Session, names: list[str]) -> None:
+def _delete(session: Session, names: list[str]) -> int:
     """Delete files; when one can't be deleted now, the rest is left for later as well.
 
-    They expire by themselves after two days, so that nothing fails for it.
+    They expire by themselves after two days, so that nothing fails for it. Returns how many were.
     """
     deleted: list[str] = []
 
@@ -170,3 +202,4 @@ def _delete(session: Session, names: list[str]) -> None:
                 pool.shutdown(wait=False, cancel_futures=True)
     if deleted:
         session.ledger.files.forget(session.engine, deleted)
+    return len(deleted)

@@ -12,17 +12,28 @@ from pagewave.ledger.batches import (
     DOUBT_SECONDS,
     LOST,
     NO_RESULTS,
+    OTHER_KEY,
     STUCK,
     UNKNOWN,
     Batch,
     Batches,
     Record,
 )
+from pagewave.ledger.calls import Calls
 from pagewave.ledger.connection import Connection
-from pagewave.ledger.failures import FailureCount, FailureRow, Failures, LoggedFailure
+from pagewave.ledger.failures import (
+    FailureCount,
+    FailureRow,
+    Failures,
+    LoggedFailure,
+    ServiceTrouble,
+    Setback,
+)
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
 from pagewave.ledger.history import BatchHistory, History, WaveHistory
+from pagewave.ledger.identity import Identity
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
+from pagewave.ledger.page_files import PageFiles, WrittenFile
 from pagewave.ledger.runs import (
     COMPARISON_MARK,
     MemberOutcome,
@@ -31,6 +42,7 @@ from pagewave.ledger.runs import (
     RunOutcome,
     RunRow,
     Runs,
+    Trouble,
 )
 from pagewave.ledger.soundness import refuse_network
 from pagewave.ledger.spending import (
@@ -48,6 +60,7 @@ __all__ = [
     "DOUBT_SECONDS",
     "LOST",
     "NO_RESULTS",
+    "OTHER_KEY",
     "STUCK",
     "UNKNOWN",
     "Attempt",
@@ -75,8 +88,12 @@ __all__ = [
     "RunCost",
     "RunOutcome",
     "RunRow",
+    "ServiceTrouble",
+    "Setback",
+    "Trouble",
     "UsedTemplate",
     "WaveHistory",
+    "WrittenFile",
     "explained",
     "refuse_network",
 ]
@@ -95,6 +112,9 @@ class Ledger(Connection):
         self.answers = Answers(self)
         self.failures = Failures(self)
         self.files = Files(self)
+        self.page_files = PageFiles(self)
         self.outbox = Outbox(self)
+        self.calls = Calls(self)
         self.spending = Spending(self)
         self.history = History(self)
+        self.identity = Identity(self)

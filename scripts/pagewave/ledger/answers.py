@@ -202,6 +202,26 @@ class Answers(Shelf):
         )
         return rows[0][0] if rows else None
 
+    def untaken(
+        self, key: str, image_sha256: str, engine: str, prompt_name: str, after_batch: int = 0
+    ) -> int | None:
+        """The newest good attempt at a page that no wave took yet, however it was asked.
+
+        So a batch that was in flight when settings changed is left once it is collected. None
+        where the page had an answer of a batch after `after_batch` already.
+        """
+        rows = self._connection.query(
+            "SELECT MAX(a.id) FROM attempt a JOIN batch b ON b.id = a.batch_id"
+            " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
+            " JOIN run u ON u.id = b.run_id JOIN prompt p ON p.sha256 = b.prompt_sha256"
+            " WHERE a.key = ?1 AND a.ok AND r.image_sha256 = ?2 AND b.engine = ?3 AND p.name = ?4"
+            " AND b.id > ?5 AND u.purpose = 'workflow' AND NOT EXISTS (SELECT 1 FROM attempt t"
+            " WHERE t.batch_id > ?5 AND t.id IN (SELECT attempt_id FROM page WHERE key = ?1"
+            " UNION SELECT attempt_id FROM wave_page WHERE key = ?1))",
+            *(key, image_sha256, engine, prompt_name, after_batch),
+        )
+        return rows[0][0] if rows else None
+
     def attempt(self, attempt_id: int) -> Attempt:
         """One attempt by its number in the ledger."""
         rows = self._connection.query(

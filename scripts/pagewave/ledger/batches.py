@@ -10,9 +10,11 @@ from pagewave.redaction import hide_keys
 
 OPEN_STATUSES = ("intent", "creating", "submitted")
 UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN = "UNKNOWN", "LOST", "STUCK", "NO_RESULTS", "TWIN"
-DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN)
+OTHER_KEY = "OTHER_KEY"
+DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN, OTHER_KEY)
 """States of an abandoned batch that may turn up all the same, paid for: it was never listed, was
-listed and then not, did not end, ended without results, or was created beside the wanted one."""
+listed and then not, did not end, ended without results, was created beside the wanted one, or was
+sent with a key that is not the run's."""
 DOUBT_SECONDS = 7 * 24 * 3600.0
 """A batch expires after 48 hours at the service, its results two days later; with some room."""
 
@@ -98,10 +100,14 @@ class Batches(Shelf):
             assert batch_id is not None
         return self.get(batch_id)
 
-    def mark_creating(self, batch_id: int, input_file: str) -> None:
-        """The create call is about to be sent: from now on the batch may exist."""
+    def mark_creating(self, batch_id: int, input_file: str, at: float | None = None) -> None:
+        """The create call is about to be sent: from now on the batch may exist.
+
+        `at`: what time it is at the service (Unix seconds); None: by this computer's clock.
+        """
+        creating_at = time.time() if at is None else at
         self._update_batch(
-            batch_id, status="creating", input_file=input_file, creating_at=time.time()
+            batch_id, status="creating", input_file=input_file, creating_at=creating_at
         )
 
     def mark_not_created(self, batch_id: int) -> None:
@@ -109,19 +115,21 @@ class Batches(Shelf):
         self._update_batch(batch_id, status="intent")
 
     def mark_submitted(self, batch_id: int, name: str) -> None:
-        """The service has the batch under this name."""
-        self._update_batch(batch_id, status="submitted", name=name, submitted_at=time.time())
+        """The service has the batch under this name; given up where its results are on record."""
+        with self._connection.transaction():
+            if self._claim(batch_id, name):
+                now = time.time()
+                self._update_batch(batch_id, status="submitted", name=name, submitted_at=now)
+            else:
+                self.mark_abandoned(batch_id, f"{name} is on record already")
 
     def mark_found(self, batch_id: int, name: str, created_at: float) -> None:
         """The service has had the batch under this name since `created_at` (Unix seconds)."""
-        self._update_batch(
-            batch_id,
-            status="submitted",
-            name=name,
-            intent_at=created_at,
-            creating_at=created_at,
-            submitted_at=created_at,
-        )
+        with self._connection.transaction():
+            self.mark_submitted(batch_id, name)
+            self._update_batch(
+                batch_id, intent_at=created_at, creating_at=created_at, submitted_at=created_at
+            )
 
     def mark_state(self, batch_id: int, state: str) -> None:
         """The service's word for the batch's state, as last seen."""
@@ -134,9 +142,50 @@ class Batches(Shelf):
         """
         self._update_batch(batch_id, status="abandoned", error=hide_keys(error), state=state)
 
-    def mark_seen(self, batch_id: int, name: str) -> None:
-        """A doubtful batch turned up at the service, under this name."""
-        self._update_batch(batch_id, name=name)
+    def mark_seen(self, batch_id: int, name: str) -> bool:
+        """A doubtful batch turned up at the service, under this name; was it news?"""
+        with self._connection.transaction():
+            is_news = self._claim(batch_id, name)
+            if is_news:
+                self._update_batch(batch_id, name=name)
+        return is_news
+
+    def _claim(self, batch_id: int, name: str) -> bool:
+        """Let no other batch have this name: one name at the service is one batch.
+
+        A list that showed the batch twice, or its twin alone, may have made a row of its own for
+        it. That row goes, unless it is waited for or results are on record under it: then returns
+        False.
+        """
+        with self._connection.transaction() as db:
+            others = db.execute(
+                "SELECT id, status FROM batch WHERE name = ? AND id != ?", (name, batch_id)
+            ).fetchall()
+            if not others:
+                return True
+            other, status = others[0]
+            if status != "abandoned":
+                return False
+            for table in ("response", "attempt", "failure"):
+                if db.execute(f"SELECT 1 FROM {table} WHERE batch_id = ?", (other,)).fetchone():
+                    return False
+            db.execute("UPDATE service_file SET batch_id = ? WHERE batch_id = ?", (batch_id, other))
+            db.execute("DELETE FROM batch_key WHERE batch_id = ?", (other,))
+            db.execute("DELETE FROM record WHERE batch_id = ?", (other,))
+            db.execute("DELETE FROM batch WHERE id = ?", (other,))
+        return True
+
+    def keys_under(self, name: str) -> set[str]:
+        """Keys of the records of the batch that the service has under this name, if it is known."""
+        rows = self._connection.query(
+            "SELECT key FROM record WHERE batch_id = (SELECT id FROM batch WHERE name = ?)", name
+        )
+        return {row[0] for row in rows}
+
+    def release_name(self, name: str) -> None:
+        """The batch of which only books told is about to get a row of its own."""
+        with self._connection.transaction() as db:
+            db.execute("UPDATE batch SET name = NULL WHERE name = ?", (name,))
 
     def renew_intent(self, batch_id: int, display_name: str) -> Batch:
         """The same records in a new batch; the old one's fate stays unknown.
@@ -186,6 +235,21 @@ class Batches(Shelf):
         """One batch by its number in the ledger."""
         return Batch(*self._connection.query("SELECT * FROM batch WHERE id = ?", batch_id)[0])
 
+    def is_any_taken(self, batch: Batch, key: str) -> bool:
+        """Has the service taken a batch like this one in its run, or since batches with this key
+        began to fail?"""
+        rows = self._connection.query(
+            "SELECT 1 FROM batch WHERE engine = ?1 AND model = ?2 AND name IS NOT NULL"
+            " AND (run_id = ?3 OR submitted_at > (SELECT MIN(created_at) FROM failure"
+            " WHERE key = ?4 AND engine = ?1 AND cleared_at IS NULL AND error_type = 'BadBatch'))"
+            " LIMIT 1",
+            batch.engine,
+            batch.model,
+            batch.run_id,
+            key,
+        )
+        return bool(rows)
+
     def open(self, engine: str) -> list[Batch]:
         """Batches that were intended or sent and are not collected yet, oldest first."""
         rows = self._connection.query(
@@ -194,6 +258,10 @@ class Batches(Shelf):
             *OPEN_STATUSES,
         )
         return [Batch(*row) for row in rows]
+
+    def exists(self, batch_id: int) -> bool:
+        """Is there (still) a batch of this number?"""
+        return bool(self._connection.query("SELECT 1 FROM batch WHERE id = ?", batch_id))
 
     def all(self) -> list[Batch]:
         """All batches of all engines, oldest first."""
@@ -246,3 +314,23 @@ class Batches(Shelf):
             *OPEN_STATUSES,
         )
         return int(rows[0][0]) if rows else None
+
+    def carrying_page(
+        self, key: str, image_sha256: str, engine: str, prompt_name: str, after_batch: int = 0
+    ) -> int | None:
+        """The newest open batch of the workflow that carries a page, however it is asked there.
+
+        Args:
+            prompt_name: of the prompt that it was asked with; another one has answers of another
+                kind.
+            after_batch: older ones do not count.
+        """
+        rows = self._connection.query(
+            "SELECT MAX(b.id) FROM batch b JOIN record r ON r.batch_id = b.id"
+            " JOIN run u ON u.id = b.run_id JOIN prompt p ON p.sha256 = b.prompt_sha256"
+            " WHERE r.key = ? AND r.image_sha256 = ? AND b.engine = ? AND p.name = ?"
+            " AND b.id > ? AND u.purpose = 'workflow' AND b.status IN (?, ?, ?)",
+            *(key, image_sha256, engine, prompt_name, after_batch),
+            *OPEN_STATUSES,
+        )
+        return rows[0][0] if rows else None

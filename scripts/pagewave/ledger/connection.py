@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -10,9 +10,36 @@ from typing import Any, Self
 from pagewave.errors import LedgerError
 from pagewave.ledger.migrations import migrate, newest_version, refuse_version, version
 from pagewave.ledger.soundness import back_up, check_content, check_files
-from pagewave.ledger.trouble import DAMAGED, explained
+from pagewave.ledger.trouble import damaged, explained
 
 BUSY_TIMEOUT_SECONDS = 30.0
+
+
+LARGEST = 2**63 - 1
+
+
+def bounded(value: object) -> object:
+    """A value as SQLite can hold it: numbers cut to what fits, NaN as NULL, text in valid Unicode.
+
+    What a service or a model says is theirs: no number of it may stop a run, nor the next one.
+    """
+    if isinstance(value, float):
+        return None if value != value else max(-float(LARGEST), min(float(LARGEST), value))
+    if isinstance(value, int):
+        return max(-LARGEST, min(LARGEST, value))
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value
+
+
+class _Bounded(sqlite3.Connection):
+    """A connection that binds only what SQLite can hold."""
+
+    def execute(self, sql: str, values: Iterable[object] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
+        return super().execute(sql, tuple(map(bounded, values)))
+
+    def executemany(self, sql: str, rows: Iterable[Iterable[object]], /) -> sqlite3.Cursor:  # type: ignore[override]
+        return super().executemany(sql, (tuple(map(bounded, row)) for row in rows))
 
 
 class Connection:
@@ -208,6 +235,7 @@ def _create(path: Path) -> None:
     """Make an empty ledger under another name first: so a file without content is a damaged one."""
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)  # what is beside it later has the same mode
     connection = sqlite3.connect(partial, isolation_level=None)
     try:
         migrate(connection)
@@ -241,13 +269,14 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         isolation_level=None,
         timeout=BUSY_TIMEOUT_SECONDS,
+        factory=_Bounded,
     )
     connection.row_factory = sqlite3.Row
     try:
         found = version(connection)
         refuse_version(path, found)
         if found == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise LedgerError(f"{path}: this database is no ledger of pagewave. {DAMAGED}")
+            raise LedgerError(f"{path}: this database is no ledger of pagewave. {damaged()}")
     except BaseException:
         connection.close()
         raise

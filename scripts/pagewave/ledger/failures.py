@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from pagewave.ledger.connection import Shelf
 from pagewave.redaction import hide_keys
 
+NOBODYS = frozenset({"AccountLimited"})
+"""Failures that say nothing of page or batch: they are on record, and count for nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
@@ -25,15 +28,56 @@ class FailureRow:
     raw_json: str | None = None
 
 
+_COUNTS = (
+    "SUM(counted), SUM(NOT counted AND error_type NOT IN"
+    " ('ServiceTrouble', 'ServiceRefused', 'BadBatch')),"
+    " MAX(error_type = 'BadBatch') AND MAX(error_type = 'BadRequest')"
+)
+"""A key's failures as a FailureCount."""
+
+
 class FailureCount(NamedTuple):
-    """Failures of one key that nothing has cleared yet."""
+    """Failures of one key that nothing has cleared yet.
+
+    Trouble of the service counts for nothing, nor does a batch that failed for one of its requests,
+    until this one stands alone. `is_bad`: it did, and its batch failed again.
+    """
 
     counted: int
     of_batches: int
+    is_bad: bool = False
 
     def are_too_many(self, max_retries: int, max_batch_failures: int) -> bool:
         """Is the page given up?"""
+        if self.is_bad:
+            return True
         return self.counted >= max_retries or self.of_batches >= max_batch_failures
+
+
+class Setback(NamedTuple):
+    """Failures of one key that call for a pause: how many, and the newest (Unix seconds).
+
+    They are not the page's own: of batches, of uploads, of images that are gone, of the service.
+    """
+
+    times: int
+    error_type: str
+    message: str
+    at: float
+
+
+class ServiceTrouble(NamedTuple):
+    """What one key met that only the service is to blame for, unanswered since.
+
+    `since` and `at`: the first and the newest time (Unix seconds); `is_refusal`: the newest was one
+    of the key or the account.
+    """
+
+    times: int
+    since: float
+    at: float
+    message: str
+    is_refusal: bool
 
 
 def clear_failures(db: sqlite3.Connection, keys: Iterable[str], now: float) -> None:
@@ -76,7 +120,8 @@ def insert_failures(
 ) -> None:
     """Write failures down, inside of a transaction; those of the keys in `forgiven` as cleared.
 
-    Failures in a comparison of prompts count for nothing in the workflow: all are cleared.
+    Failures in a comparison of prompts count for nothing in the workflow: all are cleared. So are
+    those that are nobody's.
     """
     nothing_counts = batch_id is not None and is_comparison(db, batch_id)
     db.executemany(
@@ -96,7 +141,7 @@ def insert_failures(
                 f.raw_text,
                 f.raw_json,
                 now,
-                now if nothing_counts or f.key in forgiven else None,
+                now if nothing_counts or f.key in forgiven or f.error_type in NOBODYS else None,
             )
             for f in failures
         ],
@@ -106,10 +151,10 @@ def insert_failures(
 class Failures(Shelf):
     """Failures, cleared or not, and which pages are dead letters because of them."""
 
-    def add(self, engine: str, failures: Iterable[FailureRow]) -> None:
-        """Failures of records that were never put into a batch."""
+    def add(self, engine: str, failures: Iterable[FailureRow], batch_id: int | None = None) -> None:
+        """Failures of records that were never put into a batch, or whose batch was not created."""
         with self._connection.transaction() as db:
-            insert_failures(db, engine, None, failures, time.time())
+            insert_failures(db, engine, batch_id, failures, time.time())
 
     def leave_out(self, batch_id: int, failures: Sequence[FailureRow]) -> None:
         """Take records out of a batch that is not sent yet: they failed before they could be."""
@@ -124,21 +169,20 @@ class Failures(Shelf):
     def counts(self, engine: str) -> dict[str, FailureCount]:
         """Failures that nothing has cleared yet, by key."""
         rows = self._connection.query(
-            "SELECT key, SUM(counted), SUM(1 - counted) FROM failure"
+            f"SELECT key, {_COUNTS} FROM failure"
             " WHERE cleared_at IS NULL AND engine = ? GROUP BY key",
             engine,
         )
         return defaultdict(
-            lambda: FailureCount(0, 0), {row[0]: FailureCount(row[1], row[2]) for row in rows}
+            lambda: FailureCount(0, 0), {row[0]: FailureCount(*row[1:]) for row in rows}
         )
 
     def uncleared(self) -> dict[str, FailureCount]:
         """Failures of all engines that nothing has cleared yet, by key, in the keys' order."""
         rows = self._connection.query(
-            "SELECT key, SUM(counted), SUM(1 - counted) FROM failure WHERE cleared_at IS NULL"
-            " GROUP BY key ORDER BY key"
+            f"SELECT key, {_COUNTS} FROM failure WHERE cleared_at IS NULL GROUP BY key ORDER BY key"
         )
-        return {row[0]: FailureCount(int(row[1]), int(row[2])) for row in rows}
+        return {row[0]: FailureCount(*row[1:]) for row in rows}
 
     def dead_letters(self, engine: str, max_retries: int, max_batch_failures: int) -> set[str]:
         """Keys that failed so often, by themselves or with their batch, that they are given up."""
@@ -147,6 +191,48 @@ class Failures(Shelf):
             for key, failures in self.counts(engine).items()
             if failures.are_too_many(max_retries, max_batch_failures)
         }
+
+    def setbacks(self, engine: str) -> dict[str, Setback]:
+        """What calls for a pause before it is sent again, by key."""
+        rows = self._connection.query(
+            # SQLite takes the other columns from the row of the one maximum.
+            "SELECT key, COUNT(*), MAX(id), error_type, message, created_at FROM failure"
+            " WHERE cleared_at IS NULL AND engine = ? AND NOT counted"
+            " AND error_type NOT IN ('ServiceRefused', 'BadBatch') GROUP BY key",
+            engine,
+        )
+        return {
+            row["key"]: Setback(row[1], row["error_type"], row["message"], row["created_at"])
+            for row in rows
+        }
+
+    def bad_batches(self, engine: str) -> dict[str, tuple[int, int]]:
+        """Of each key, the newest batch that failed for one of its requests, and how many failed
+        in it."""
+        rows = self._connection.query(
+            "WITH newest AS (SELECT key, MAX(batch_id) AS batch_id FROM failure"
+            " WHERE error_type = 'BadBatch' AND cleared_at IS NULL AND engine = ? GROUP BY key)"
+            " SELECT n.key, n.batch_id, (SELECT COUNT(*) FROM failure f"
+            " WHERE f.batch_id = n.batch_id AND f.error_type = 'BadBatch') FROM newest n",
+            engine,
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def trouble(self, engine: str, run_id: str | None = None) -> dict[str, ServiceTrouble]:
+        """What pages met (in a run) that only the service is to blame for, by key."""
+        found: dict[str, ServiceTrouble] = {}
+        for key, error_type, message, at in self._connection.query(
+            "SELECT f.key, f.error_type, f.message, f.created_at FROM failure f"
+            " JOIN batch b ON b.id = f.batch_id WHERE f.engine = ?1 AND f.cleared_at IS NULL"
+            " AND (?2 IS NULL OR b.run_id = ?2)"
+            " AND f.error_type IN ('ServiceTrouble', 'ServiceRefused') ORDER BY f.id",
+            engine,
+            run_id,
+        ):
+            times, since = (found[key].times, found[key].since) if key in found else (0, at)
+            refused = error_type == "ServiceRefused"
+            found[key] = ServiceTrouble(times + 1, since, at, message, refused)
+        return found
 
     def all(self) -> list[LoggedFailure]:
         """All failures there ever were, cleared ones too, oldest first."""
@@ -220,12 +306,12 @@ class Failures(Shelf):
     def count(self, key: str, engine: str) -> FailureCount:
         """Failures of one key that nothing has cleared yet."""
         rows = self._connection.query(
-            "SELECT COALESCE(SUM(counted), 0), COALESCE(SUM(1 - counted), 0) FROM failure"
-            " WHERE cleared_at IS NULL AND key = ? AND engine = ?",
+            f"SELECT {_COUNTS} FROM failure WHERE cleared_at IS NULL AND key = ? AND engine = ?"
+            " GROUP BY key",
             key,
             engine,
         )
-        return FailureCount(*rows[0])
+        return FailureCount(*rows[0]) if rows else FailureCount(0, 0)
 
     def error_types(self, key: str, engine: str) -> list[str]:
         """What went wrong with a key since someone last forgave it, oldest first."""

@@ -22,7 +22,8 @@ _SERVED_IN_BATCH = """
 OR (engine = (SELECT engine FROM batch WHERE id = ?1) AND sha256 IN
     (SELECT image_sha256 FROM record WHERE batch_id = ?1 AND key IN
         (SELECT key FROM attempt WHERE batch_id = ?1 AND ok
-        UNION SELECT key FROM failure WHERE batch_id = ?1 AND error_type = 'APIError'))))"""
+        UNION SELECT key FROM failure WHERE batch_id = ?1
+            AND error_type IN ('APIError', 'ServiceTrouble')))))"""
 
 
 class Origin(NamedTuple):
@@ -230,10 +231,10 @@ class Files(Shelf):
                 [(engine, name) for name in names],
             )
 
-    def forget_expired(self, engine: str) -> None:
-        """Forget the files that the service has deleted by itself."""
+    def forget_expired(self, engine: str, now: float) -> None:
+        """Forget the files that the service has deleted by itself until now (Unix seconds)."""
         with self._connection.transaction() as db:
             db.execute(
                 "DELETE FROM service_file WHERE engine = ? AND expires_at < ?",
-                (engine, time.time()),
+                (engine, now),
             )

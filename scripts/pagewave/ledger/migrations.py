@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from pagewave.errors import LedgerError
-from pagewave.ledger.trouble import DAMAGED
+from pagewave.ledger.trouble import damaged
 
 SCHEMA_VERSION = 11
 
@@ -305,7 +305,70 @@ CREATE VIEW batch_totals AS
 
 SCHEMA = TABLES + VIEWS_OF_PREFECT + BATCH_TOTALS
 
-STEPS: list[str] = []
+EXIT_CODES = """
+-- The exit code and message of the job that stopped a run, where one did: see WORST_FIRST. Jobs may
+-- be processes of their own, and Snakemake ends with 1 whatever they ended with.
+ALTER TABLE run ADD COLUMN exit_code INTEGER;
+ALTER TABLE run ADD COLUMN trouble TEXT;
+"""
+
+# What files held when they were written, by page key or as `{book id}/book.json`: another hash
+# means that a person changed them. And what a person made of a page: the correction itself is a
+# file, from which its row follows.
+WHAT_A_PERSON_WROTE = """
+CREATE TABLE written_file (
+    name TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE correction (
+    key TEXT PRIMARY KEY,
+    page TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+# What the ledger calls itself, with a salt for hashes of keys; and with which key a batch was sent,
+# as such a hash. forgets_before: what is older at the service was given up on purpose.
+WHOSE_LEDGER = """
+CREATE TABLE identity (id TEXT NOT NULL, salt TEXT NOT NULL, forgets_before REAL);
+CREATE TABLE batch_key (
+    batch_id INTEGER PRIMARY KEY REFERENCES batch(id),
+    hash TEXT NOT NULL
+);
+"""
+
+# Calls that were asked and answered at once, by runs of a purpose of their own. `run` keeps
+# whatever other columns it has: a column's CHECK goes with it. max_usd: what the call can't go
+# beyond, which a budget counts until it was answered; usd: what it cost, NULL: not known.
+CALLS = """
+ALTER TABLE run RENAME COLUMN purpose TO former_purpose;
+ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
+    CHECK (purpose IN ('workflow', 'comparison', 'trial'));
+UPDATE run SET purpose = former_purpose;
+ALTER TABLE run DROP COLUMN former_purpose;
+
+CREATE TABLE call (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run(id),
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt_sha256 TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    asked_at REAL NOT NULL,
+    answered_at REAL,
+    ok INTEGER,
+    prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    thoughts_tokens INTEGER NOT NULL DEFAULT 0,
+    cached_tokens INTEGER NOT NULL DEFAULT 0,
+    usd REAL,
+    max_usd REAL
+);
+CREATE INDEX call_run ON call(run_id);
+"""
+
+STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 
@@ -333,10 +396,11 @@ def refuse_version(path: Path, found: int) -> None:
             "another paths.state_dir."
         )
     if 0 < found < SCHEMA_VERSION:
+        advice = damaged()
         raise LedgerError(
             f"{path}: this ledger is from before pagewave's first release (version {found}, not "
             f"{SCHEMA_VERSION}); a run with commit bc4c192 still brings it up to date. Else: "
-            f"{DAMAGED[0].lower()}{DAMAGED[1:]}"
+            f"{advice[0].lower()}{advice[1:]}"
         )
 
 

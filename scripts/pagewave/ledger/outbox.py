@@ -23,7 +23,7 @@ _TOLD = """
         a.thoughts_tokens, a.cached_tokens, a.usd, f.error_type, f.message AS error_message,
         f.traceback, f.raw_text, f.raw_json,
         (SELECT json_group_array(what || ': ' || message) FROM flag WHERE attempt_id = a.id)
-        AS flags
+        AS flags, (SELECT page FROM correction WHERE key = o.key) AS corrected
     FROM ({rows}) o
     JOIN batch b ON b.id = o.batch_id
     JOIN record r ON r.batch_id = o.batch_id AND r.key = o.key
@@ -42,7 +42,8 @@ class LogRow:
 
     Times are Unix seconds, `lines` the raw results, `flags` a JSON list of texts. Where no attempt
     could be made of the result (an error line), tokens and USD are None. Of a batch that is not
-    collected yet there is no `answered_at` either.
+    collected yet there is no `answered_at` either. `corrected` is what a person made of the page,
+    JSON.
     """
 
     id: int
@@ -80,6 +81,7 @@ class LogRow:
     raw_text: str | None
     raw_json: str | None
     flags: str
+    corrected: str | None = None
     lines: tuple[bytes, ...] = ()
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from pagewave.ledger.connection import Shelf
+from pagewave.errors import LedgerError, is_worse
+from pagewave.ledger.connection import Connection, Shelf
 from pagewave.ledger.failures import clear_failures
 
-Purpose = Literal["workflow", "comparison"]
+Purpose = Literal["workflow", "comparison", "trial"]
 
 COMPARISON_MARK = "-compare"
 """How the name of a comparison's run ends, so that its purpose outlives the ledger."""
@@ -66,6 +67,13 @@ class PlannedPage(NamedTuple):
     place: int
 
 
+class Trouble(NamedTuple):
+    """Why a job of a run failed: the exit code that it asks for, and what it said."""
+
+    exit_code: int
+    message: str
+
+
 class RunRow(NamedTuple):
     """A run; times are Unix seconds.
 
@@ -83,7 +91,14 @@ class RunRow(NamedTuple):
 
 
 class Runs(Shelf):
-    """Runs, the pages they are to read, and their waves."""
+    """Runs, the pages they are to read, and their waves.
+
+    `begun` is the run that goes on in this process, if one does: only in its name is anything sent.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.begun: str | None = None
 
     def start(
         self,
@@ -111,6 +126,32 @@ class Runs(Shelf):
                 [(key, run_id) for key in forced],
             )
             clear_failures(db, forced, now)
+        self.begun = run_id
+
+    def join(self, run_id: str) -> None:
+        """Take part in a run that another process has begun, and that goes on.
+
+        Raises:
+            LedgerError: there is no such run, or it has ended.
+        """
+        sql = "SELECT 1 FROM run WHERE id = ? AND ended_at IS NULL"
+        if not self._connection.query(sql, run_id):
+            raise LedgerError(
+                f"The ledger has no run {run_id} that goes on, so nothing is sent for it. Run the "
+                "workflow itself, not one of its jobs."
+            )
+        self.begun = run_id
+
+    def require_begun(self) -> None:
+        """Whatever costs money asks this first.
+
+        Raises:
+            LedgerError: no run was begun that would have it on record.
+        """
+        if self.begun is None:
+            raise LedgerError(
+                "Nothing was sent: no run was begun in the ledger that would have it on record."
+            )
 
     def add_past(self, run_id: str, engine: str, model: str, started_at: float) -> None:
         """A run that the ledger has lost, known by what it sent; one it knows stays as it is."""
@@ -123,10 +164,27 @@ class Runs(Shelf):
                 (run_id, started_at, engine, model, purpose, RunOutcome.REBUILT),
             )
 
-    def note_trouble(self, run_id: str) -> None:
-        """Write down that a job of a run failed, and not for a dead letter."""
+    def exists(self, run_id: str) -> bool:
+        """Does the ledger know this run?"""
+        return bool(self._connection.query("SELECT 1 FROM run WHERE id = ?", run_id))
+
+    def note_trouble(self, run_id: str, exit_code: int, message: str) -> None:
+        """Write down that a job of a run failed, and not for a dead letter; the worst one stays."""
         with self._connection.transaction() as db:
             db.execute("UPDATE run SET outcome = ? WHERE id = ?", (RunOutcome.FAILED, run_id))
+            before = self.trouble(run_id)
+            if before is None or is_worse(exit_code, before.exit_code):
+                db.execute(
+                    "UPDATE run SET exit_code = ?, trouble = ? WHERE id = ?",
+                    (exit_code, message, run_id),
+                )
+
+    def trouble(self, run_id: str) -> Trouble | None:
+        """What the job that failed worst ended with, if any did."""
+        rows = self._connection.query(
+            "SELECT exit_code, trouble FROM run WHERE id = ? AND exit_code IS NOT NULL", run_id
+        )
+        return Trouble(*rows[0]) if rows else None
 
     def has_trouble(self, run_id: str) -> bool:
         """Did a job of a run that goes on fail, and not for a dead letter?"""
@@ -142,6 +200,7 @@ class Runs(Shelf):
                 "UPDATE run SET ended_at = ?, outcome = ? WHERE id = ?",
                 (time.time(), outcome, run_id),
             )
+        self.begun = None
 
     def latest(self) -> RunRow | None:
         """The newest run of the workflow; None where there was none yet."""
@@ -161,6 +220,14 @@ class Runs(Shelf):
         )
         return [PlannedPage(*row) for row in rows]
 
+    def lanes(self, run_id: str) -> int:
+        """How many lanes the run has."""
+        return int(
+            self._connection.query(
+                "SELECT COUNT(DISTINCT lane) FROM run_page WHERE run_id = ?", run_id
+            )[0][0]
+        )
+
     def find_keys(self, text: str, limit: int) -> list[str]:
         """Keys that hold a text (capitals count as small letters), of pages that any run read."""
         rows = self._connection.query(
@@ -168,6 +235,13 @@ class Runs(Shelf):
             " ORDER BY key LIMIT ?",
             text,
             limit,
+        )
+        return [row[0] for row in rows]
+
+    def known_keys(self) -> list[str]:
+        """Keys of all pages that were ever to be read, were sent, or failed."""
+        rows = self._connection.query(
+            "SELECT key FROM run_page UNION SELECT key FROM record UNION SELECT key FROM failure"
         )
         return [row[0] for row in rows]
 

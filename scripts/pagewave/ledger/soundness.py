@@ -9,13 +9,14 @@ end of a write that a power failure cut off.
 
 import itertools
 import re
+import shutil
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 
 from pagewave.errors import LedgerError
-from pagewave.ledger.trouble import DAMAGED
+from pagewave.ledger.trouble import damaged
 
 WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 """How a WAL begins (sqlite.org/fileformat2.html, "The Write-Ahead Log")."""
@@ -82,12 +83,12 @@ def check_files(path: Path) -> None:
         if not path.is_file():
             raise LedgerError(f"{path} is no file. Move it away: the ledger belongs there.")
         if path.stat().st_size == 0:
-            raise LedgerError(f"{path}: the ledger is empty, it has zero bytes. {DAMAGED}")
+            raise LedgerError(f"{path}: the ledger is empty, it has zero bytes. {damaged()}")
     elif header:
-        raise LedgerError(f"{path}: the ledger is gone, though {wal} is still there. {DAMAGED}")
+        raise LedgerError(f"{path}: the ledger is gone, though {wal} is still there. {damaged()}")
     # All zeros: a power failure came before the header; nothing in there was ever committed.
     if any(header) and header[:4] not in WAL_MAGIC:
-        raise LedgerError(f"{wal}: the ledger's last changes are damaged. {DAMAGED}")
+        raise LedgerError(f"{wal}: the ledger's last changes are damaged. {damaged()}")
 
 
 def check_content(connection: sqlite3.Connection, path: Path) -> None:
@@ -102,13 +103,13 @@ def check_content(connection: sqlite3.Connection, path: Path) -> None:
     problems = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
     if problems != ["ok"]:
         problem = " ".join(str(problems[0]).split())
-        raise LedgerError(f"{path}: the ledger is damaged ({problem}). {DAMAGED}")
+        raise LedgerError(f"{path}: the ledger is damaged ({problem}). {damaged()}")
     orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
     if orphans:
         table, _, parent, _ = orphans[0]
         raise LedgerError(
             f"{path}: the ledger is damaged ({len(orphans)} rows refer to rows that are gone, the "
-            f"first from table {table} to {parent}). {DAMAGED}"
+            f"first from table {table} to {parent}). {damaged()}"
         )
 
 
@@ -133,6 +134,7 @@ def back_up(path: Path, reason: str = "") -> Path:
     try:
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as target:
             source.backup(target)
+        shutil.copymode(path, partial)
         partial.rename(copy)
     finally:
         partial.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ class Cost(NamedTuple):
 
     `metered`: the service said what they used. Else they are on their way, or it never said: they
     count as dear as they can be. `usd` is the price at the time they were read, `max_usd` what was
-    held ready for them, both None where that is not known.
+    held ready for them, both None where that is not known. `interactive`: asked without a batch.
     """
 
     model: str
@@ -25,6 +25,7 @@ class Cost(NamedTuple):
     cached_tokens: int
     usd: float | None
     max_usd: float | None
+    interactive: bool = False
 
 
 class EstimateAndActual(NamedTuple):
@@ -112,7 +113,16 @@ class Spending(Shelf):
             engine,
             *([run_id] if run_id else []),
         )
-        return [Cost(row[0], bool(row[1]), *row[2:]) for row in rows]
+        calls = self._connection.query(
+            "SELECT c.model, c.prompt_tokens > 0 AS metered, COUNT(*), SUM(c.prompt_tokens),"
+            " SUM(c.output_tokens + c.thoughts_tokens), SUM(c.cached_tokens), SUM(c.usd),"
+            " SUM(c.max_usd), 1 FROM call c JOIN run r ON r.id = c.run_id"
+            f" WHERE r.engine = ? {'AND r.id = ?' if run_id else ''}"
+            " GROUP BY c.model, metered, c.usd IS NULL, c.max_usd IS NULL",
+            engine,
+            *([run_id] if run_id else []),
+        )
+        return [Cost(row[0], bool(row[1]), *row[2:]) for row in [*rows, *calls]]
 
     def of_run(self, run_id: str) -> float | None:
         """USD of all attempts that a run sent; None where a price was not known."""
@@ -139,8 +149,11 @@ class Spending(Shelf):
             "SELECT r.id, r.purpose, r.outcome, r.engine, r.model,"
             " COUNT(a.id), COALESCE(SUM(a.prompt_tokens), 0), COALESCE(SUM(a.cached_tokens), 0),"
             " COALESCE(SUM(a.output_tokens), 0), COALESCE(SUM(a.thoughts_tokens), 0),"
-            " COALESCE(SUM(a.usd), 0.0), COUNT(a.id) - COUNT(a.usd) FROM run r"
-            " LEFT JOIN batch b ON b.run_id = r.id LEFT JOIN attempt a ON a.batch_id = b.id"
+            " COALESCE(SUM(a.usd), 0.0), COUNT(a.id) - COUNT(a.usd) FROM run r LEFT JOIN"
+            " (SELECT b.run_id, t.id, t.prompt_tokens, t.cached_tokens, t.output_tokens,"
+            " t.thoughts_tokens, t.usd FROM attempt t JOIN batch b ON b.id = t.batch_id"
+            " UNION ALL SELECT run_id, id, prompt_tokens, cached_tokens, output_tokens,"
+            " thoughts_tokens, usd FROM call WHERE answered_at IS NOT NULL) a ON a.run_id = r.id"
             " GROUP BY r.id ORDER BY r.started_at, r.id"
         )
         return [RunCost(*row)._replace(outcome=run_outcome(row["outcome"])) for row in rows]

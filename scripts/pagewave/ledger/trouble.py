@@ -5,13 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pagewave.command_line import script
 from pagewave.errors import LedgerError
 
-DAMAGED = (
-    "Move it away with `python scripts/nuke_database.py --force`, put a good copy in its place if "
-    "there is one, and run scripts/rebuild_ledger.py before the next run: without it, batches in "
-    "flight would be paid for again (docs/operators.md)."
-)
+
+def damaged() -> str:
+    """What to do about a ledger that can't be read any more."""
+    return (
+        f"Move it away with `{script('nuke_database', '--force')}`, put a good copy in its place "
+        f"if there is one, and run `{script('rebuild_ledger')}` before the next run: without it, "
+        "batches in flight would be paid for again (docs/operators.md)."
+    )
+
+
 AGAIN = "Then run the same command again: nothing is lost, and nothing is asked twice."
 NO_PERMISSION = (
     f"Check the permissions of the file, of those beside it (-wal, -shm) and of the folder. {AGAIN}"
@@ -25,9 +31,8 @@ ADVICE = {
     sqlite3.SQLITE_CANTOPEN: NO_PERMISSION,
     sqlite3.SQLITE_PERM: NO_PERMISSION,
     sqlite3.SQLITE_BUSY: f"Another program holds it: close that one. {AGAIN}",
-    sqlite3.SQLITE_CORRUPT: f"The ledger is damaged. {DAMAGED}",
-    sqlite3.SQLITE_NOTADB: f"The ledger is damaged. {DAMAGED}",
 }
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 UNEXPECTED = "This is not supposed to happen: please report it. Nothing of the change was kept."
 
 
@@ -43,7 +48,10 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         # Extended codes keep the primary one in their lowest byte. Python's own errors have none.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        raise LedgerError(f"{path}: {error}. {ADVICE.get(code, UNEXPECTED)}") from error
+        advice = ADVICE.get(code, UNEXPECTED)
+        if code in DAMAGE:
+            advice = f"The ledger is damaged. {damaged()}"
+        raise LedgerError(f"{path}: {error}. {advice}") from error
     except OSError as error:
         raise LedgerError(
             f"{error.filename or path}: {error.strerror or error}. Check the disk's space, and the "

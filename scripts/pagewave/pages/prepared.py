@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pagewave.command_line import snakemake
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
@@ -52,7 +53,8 @@ class Manifest(BaseModel):
 class PreparedImages:
     """The images of all pages, as configured; asks the file system and nothing else.
 
-    Headers are looked at once a process, manifests again when they were written anew.
+    Headers are looked at once a process (those that can't be read, again in a run), manifests
+    again when they were written anew.
 
     `scans_may_change`: set once a run has begun. Then the images that were made for it are sent
     whatever happens to their scans meanwhile; the next run notices.
@@ -73,7 +75,9 @@ class PreparedImages:
         Raises:
             DataError: the scan, or this page of it, can't be read; names both.
         """
-        if page.scan not in self._leaves:
+        known = self._leaves.get(page.scan)
+        # A scan that was gone, as a share may be for a moment, is looked for again by its wave.
+        if known is None or (isinstance(known, str) and self.scans_may_change):
             try:
                 self._leaves[page.scan] = scan_files.leaves(page.scan, self.options.pdf_dpi)
             except DataError as error:
@@ -144,7 +148,7 @@ class PreparedImages:
         manifest = self.manifest_file(page.book_id)
         raise DataError(
             f"{page.scan}{_page_of(page)}: no image was made of it, or it was changed since. "
-            f'To make it: snakemake --profile profiles/local -f "{manifest}"'
+            f"To make it: {snakemake('-f', str(manifest))}"
         )
 
     def path(self, page: Page) -> Path:

@@ -15,7 +15,12 @@ from pagewave.config.models import Pricing
 from pagewave.config.settings import Settings
 from pagewave.errors import BudgetReached, ConfigError
 from pagewave.ledger import Cost, Ledger, Record
-from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
+from pagewave.prompts.costs import (
+    INTERACTIVE_PRICE_FACTOR,
+    MOST_OUTPUT_TOKENS,
+    interactive_usd,
+    usd,
+)
 
 MOST_INPUT_TOKENS = 32_768
 """For a record of which the ledger has no estimate, such as one of a restored ledger."""
@@ -110,6 +115,25 @@ def reserve_now(
         raise BudgetReached(str(full)) from None
 
 
+def reserve_call(
+    ledger: Ledger, settings: Settings, run_id: str, what: str, most_usd: float | None
+) -> None:
+    """Make sure that there is room for a call without a batch, inside of what writes it down.
+
+    Args:
+        most_usd: what it can't go beyond; a budget's model has a price.
+
+    Raises:
+        BudgetReached: it might go over a limit.
+    """
+    for budget in budgets(ledger, settings, run_id):
+        assert most_usd is not None, "a budget's model has a price"
+        if budget.spent + budget.held + most_usd > budget.limit:
+            raise BudgetReached(
+                f"{what}: not sent. {budget}; it might cost up to {most_usd:.4f} more."
+            )
+
+
 def has_budget(settings: Settings) -> bool:
     """Is any limit set?"""
     execution = settings.execution
@@ -123,12 +147,16 @@ def _used(settings: Settings, costs: Sequence[Cost]) -> tuple[float, float]:
     for cost in costs:
         if not cost.metered:
             known = cost.max_usd
-            held += cost.records * _dearest(pricing, cost.model) if known is None else known
+            times = INTERACTIVE_PRICE_FACTOR if cost.interactive else 1
+            if known is None:
+                known = cost.records * times * _dearest(pricing, cost.model)
+            held += known
         elif settings.engine == "gemini" and cost.usd is not None:
             spent += cost.usd
         else:
             tokens = (cost.input_tokens, cost.output_tokens, cost.cached_tokens)
-            spent += _known(usd(pricing, cost.model, *tokens), cost.model)
+            price = interactive_usd if cost.interactive else usd
+            spent += _known(price(pricing, cost.model, *tokens), cost.model)
     return spent, held
 
 

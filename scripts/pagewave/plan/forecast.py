@@ -246,14 +246,21 @@ class Forecast:
                     context = workspace.previous_context(page)
                 request = workspace.request_after(page, context)
                 after = rebuilds.get(key, 0)
-                answer = workspace.ledger.answers.stored(request.fingerprint, after)
-                if not answer:
-                    if workspace.ledger.batches.carrying(
-                        request.fingerprint, workspace.engine, after
-                    ):
+                ledger, fingerprint = workspace.ledger, request.fingerprint
+                answer = ledger.answers.stored(fingerprint, after)
+                is_on_its_way = not answer and (
+                    ledger.batches.carrying(fingerprint, workspace.engine, after)
+                    or workspace.batch_asked_otherwise(request, after)
+                )
+                answer = answer or workspace.answer_asked_otherwise(request, after)
+                if is_on_its_way or not answer:
+                    if is_on_its_way:
                         on_their_way.add(key)
                     break
                 free.add(key)
+                if workspace.corrections.file(page).exists():
+                    context = workspace.read_page(page).context()
+                    continue
                 stored = workspace.ledger.answers.page(answer)
                 context = workspace.prompt.page_model.model_validate_json(stored).context()
         return free, on_their_way
@@ -271,7 +278,6 @@ def forecast_of(
     guesses = list(to_be_sent)
     input_tokens = sum(guess.input_tokens for guess in guesses)
     output_tokens = sum(guess.output_tokens for guess in guesses)
-    settings = settings
     return WaveForecast(
         pages=len(pages),
         books=len({page.book_id for page in pages}),

@@ -1,10 +1,11 @@
 """Which prompt, model and engine read each page on file, and what reading it again would cost."""
 
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from pagewave.command_line import script, snakemake
 from pagewave.config.settings import Settings
+from pagewave.errors import DataError
 from pagewave.ledger import Ledger, UsedTemplate
 from pagewave.pages.dataset import Page, split_key
 from pagewave.plan.estimates import estimator
@@ -79,6 +80,35 @@ def is_outdated(workspace: Workspace, origin: PageOrigin) -> bool:
     return other_model or origin.prompt_sha256 != workspace.prompt.sha256
 
 
+def behind_corrections(workspace: Workspace, corrected: Collection[Page]) -> list[Page]:
+    """Pages that were told something else of the page before than it says since its correction.
+
+    Pages that are corrected themselves are not among them: their files would stay the same.
+    """
+    corrected, dataset = set(corrected), workspace.dataset
+    before = {page: dataset.previous(page) for page in dataset.pages} if corrected else {}
+    return [
+        page
+        for page, previous in before.items()
+        if previous in corrected and page not in corrected and _is_told_otherwise(workspace, page)
+    ]
+
+
+def _is_told_otherwise(workspace: Workspace, page: Page) -> bool:
+    """Would the page's prompt say something else of the page before than it did?"""
+    attempt = workspace.ledger.page_files.question(page.key)
+    if attempt is None or not workspace.page_file(page).exists():
+        return False  # not read yet, or by a person
+    try:
+        context = workspace.previous_context(page)
+        if context == attempt.previous_context:
+            return False
+        # Of answers that a lost ledger had, it is not known what they were told.
+        return workspace.request_after(page, context).fingerprint != attempt.fingerprint
+    except DataError:  # others tell of it
+        return False
+
+
 def reading_again(workspace: Workspace, pages: Collection[Page]) -> WaveForecast:
     """What reading these pages again will cost with the prompt and model of today."""
     expected = estimator(workspace)
@@ -97,12 +127,11 @@ def command_to_read_again(
         config_file: what follows `--configfile`, if anything does.
     """
     config = ["--configfile", config_file] if config_file else []
-    # Targets last: one after --configfile would be taken for a second such file.
-    snakemake = ["snakemake", *config, "--profile", "profiles/local", "--force"]
     if len(pages) <= PASTED_FILES:
-        return shlex.join([*snakemake, *(str(workspace.page_file(page)) for page in pages)])
-    listed = shlex.join(["python", "scripts/pages.py", *config, *listing, "--print0"])
-    return f"{listed} | xargs -0 {shlex.join(snakemake)}"
+        files = [str(workspace.page_file(page)) for page in pages]
+        return snakemake("--force", *files, config=config)
+    listed = script("pages", *listing, "--print0", config=config)
+    return f"{listed} | xargs -0 {snakemake('--force', config=config, there=False)}"
 
 
 def edited_prompts(ledger: Ledger, settings: Settings) -> list[str]:

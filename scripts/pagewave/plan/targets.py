@@ -61,7 +61,8 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
     """The pages that a command has to read.
 
     A page is settled when its file is there, unless it is to be read again, its image was changed
-    or, with engine gemini, the embedded engine read it. Settled pages are left alone even where one
+    or, with engine gemini, the embedded engine read it and nobody corrected it. So is a corrected
+    page without a file: that is made of the correction. Settled pages are left alone even where one
     before them is read again: what their context was is on record, and reading them too is a
     decision that costs money.
     """
@@ -71,6 +72,7 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
     rebuilds = workspace.ledger.runs.rebuilds()
     origins = workspace.ledger.files.origins()
     changed = changed_images(workspace.ledger, workspace.dataset.pages)
+    corrected = set(workspace.corrections.kept(workspace.dataset.pages))
     files = {page.key: _normal(workspace.page_file(page)) for page in workspace.dataset.pages}
     page_targets = targets & set(files.values())
     book_targets = {
@@ -98,14 +100,15 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
 
     def reason_to_read(page: Page) -> str | None:
         if not Path(files[page.key]).exists():
-            return ""
+            # A corrected page is made of its correction.
+            return None if page in corrected and not is_forced(page) else ""
         if is_forced(page):
             return "forced"
         if page.key in rebuilds:
             return "forced by an earlier run"
         if page.key in changed:
             return FILE_CHANGED if page.leaf else IMAGE_CHANGED
-        if workspace.engine == "gemini" and page.key in origins:
+        if workspace.engine == "gemini" and page.key in origins and page not in corrected:
             return EMBEDDED_BEFORE if origins[page.key].engine == "embedded" else None
         return None
 

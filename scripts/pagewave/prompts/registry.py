@@ -21,10 +21,14 @@ from types import ModuleType
 import jinja2
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import SandboxedEnvironment
 
+from pagewave.config.reading import PromptChoice
 from pagewave.errors import ConfigError
 from pagewave.page_model import PageModel
 
+OWN_PROMPTS = Path(__file__).parents[3] / "prompts"
+"""The prompts of the checkout that this file is in."""
 TEMPLATE_SUFFIX = ".jinja"
 PAGE_MODULE = "page.py"
 VARIABLE = "previous_context"
@@ -75,6 +79,12 @@ class Prompt:
             ) from error
 
 
+def found_registry(registry_dir: Path) -> Path:
+    """The folder of prompts: where there is no `prompts` here, that which comes with pagewave."""
+    is_default = registry_dir == PromptChoice().registry_dir
+    return OWN_PROMPTS if is_default and not registry_dir.exists() else registry_dir
+
+
 def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
     """Load one version of a prompt and its page model.
 
@@ -86,6 +96,7 @@ def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
     Raises:
         ConfigError: something of it is missing or broken; says what, where, and what there is.
     """
+    registry_dir = found_registry(registry_dir)
     folder = registry_dir / name
     if not _is_plain_name(name) or not folder.is_dir():
         raise ConfigError(
@@ -116,7 +127,7 @@ def render_again(source: str, previous_context: str | None) -> str:
 
 def template_sha256(registry_dir: Path, name: str, template_file: str) -> str | None:
     """The hash of a version's text as it is now, as `Prompt.sha256`; None where it is gone."""
-    path = registry_dir / name / template_file
+    path = found_registry(registry_dir) / name / template_file
     return _sha256(_read(path)) if path.is_file() else None
 
 
@@ -149,7 +160,8 @@ def _compile_again(source: str) -> jinja2.Template:
 
 
 def _compile(path: Path, source: str) -> jinja2.Template:
-    environment = jinja2.Environment(
+    # A template may come out of somebody else's ledger: it may read what it is given, and no more.
+    environment = SandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # the prompt is plain text, not HTML
         trim_blocks=True,

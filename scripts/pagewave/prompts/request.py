@@ -6,6 +6,7 @@ says which requests ask for the same thing, so that no answer is paid for twice.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,12 @@ def recipe(settings: "Settings", prompt: Prompt) -> str:
     """
     schema = response_schema(prompt.page_model)
     return _sha256(_common(settings, schema) | {"template": prompt.sha256})[:8]
+
+
+def recipe_in(display_name: str) -> str | None:
+    """The recipe in a batch's display name, which ends with it and a random part; None: none."""
+    found = re.fullmatch(r".+-lane\d+-wave\d+-([0-9a-f]{8})-[0-9a-f]{8}", display_name)
+    return found[1] if found else None
 
 
 def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:

@@ -3,9 +3,6 @@
     the ledger's outbox -> rows -> cleaning -> service (over Braintrust's client) -> ticked off
 
 `delivery` carries that out, `background` does so beside a run, scripts/deliver_logs.py after one.
-Nothing that reads pages knows of this room. Calls made by hand are traced by `interactive`.
+Nothing that reads pages knows of this room. Calls made by hand have rows of the same shape
+(commands/trials/asking).
 """
-
-from pagewave.tracking.interactive import flush_interactive, wrap_interactive
-
-__all__ = ["flush_interactive", "wrap_interactive"]

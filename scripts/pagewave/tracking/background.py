@@ -2,7 +2,10 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from pagewave.command_line import script
 from pagewave.config.keys import Secrets
 from pagewave.config.service import Tracking
 from pagewave.ledger import Ledger
@@ -16,7 +19,11 @@ REST = 4.0
 JOIN_SECONDS = 0.1
 STOPPING_SECONDS = 1.0
 """For the last rows when a run is told to stop."""
-HOW_TO_SEND = "they go with the next run, or with: python scripts/deliver_logs.py"
+
+
+def how_to_send() -> str:
+    """What becomes of rows that are not sent yet."""
+    return f"they go with the next run, or with: {script('deliver_logs')}"
 
 
 class BackgroundDelivery:
@@ -76,6 +83,26 @@ class BackgroundDelivery:
         return outbox_summary(self._ledger, self._delivery.delivered)
 
 
+def keeps_rows(settings: Tracking, secrets: Secrets) -> bool:
+    """Are rows noted for what is read now: to be sent at once, or once there is a key?"""
+    return settings.keep_rows or why_off(secrets) is None
+
+
+@contextmanager
+def delivering(
+    settings: Tracking, secrets: Secrets, ledger: Ledger, stop: threading.Event
+) -> Iterator[None]:
+    """Deliver rows beside what happens inside, as a run does; says at its end what is left."""
+    delivery = start_delivery(settings, secrets, ledger)
+    try:
+        yield
+    finally:
+        if delivery:
+            delivery.finish(settings.wait_at_end_seconds, stop)
+            for line in delivery.summary():
+                log.info("%s", line)
+
+
 def start_delivery(
     settings: Tracking, secrets: Secrets, ledger: Ledger
 ) -> BackgroundDelivery | None:
@@ -102,10 +129,10 @@ def outbox_summary(ledger: Ledger, delivered: int) -> list[str]:
     if counts.waiting:
         because = f" ({outage.error})" if outage else ""
         rows = count(counts.waiting, "row")
-        lines.append(f"Braintrust: {rows} not sent yet{because}; {HOW_TO_SEND}")
+        lines.append(f"Braintrust: {rows} not sent yet{because}; {how_to_send()}")
     if counts.parked:
         lines.append(
             f"Braintrust: {count(counts.parked, 'row')} refused and not sent any more; "
-            "python scripts/deliver_logs.py --status says why."
+            f"{script('deliver_logs', '--status')} says why."
         )
     return lines

@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from pagewave.answers.result_line import text_of
+from pagewave.answers.result_line import finish_reason_of, text_of
 from pagewave.ledger import LogRow
 from pagewave.pages.dataset import split_key
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, render_again
@@ -52,6 +52,7 @@ def braintrust_row(row: LogRow) -> Row:
             "generation_config": json.loads(row.generation_config),
         },
         "output": None if row.page is None else json.loads(row.page),
+        "expected": None if row.corrected is None else json.loads(row.corrected),
         "error": f"{row.error_type}: {row.error_message}" if failed else None,
         "metadata": _metadata(row, failed),
         "metrics": _metrics(row, answered_at, failed),
@@ -80,7 +81,7 @@ def _metadata(row: LogRow, failed: bool) -> Row:
         "image": row.image,
         "image_sha256": row.image_sha256,
         "fingerprint": row.fingerprint,
-        "finish_reason": row.finish_reason,
+        "finish_reason": _finish_reason(row),
         "flags": json.loads(row.flags),
         "error": row.error_message if failed else None,
         "error_type": row.error_type if failed else None,
@@ -88,6 +89,13 @@ def _metadata(row: LogRow, failed: bool) -> Row:
         "raw_response_text": raw_text or "\n".join(texts) or None,
         "raw_response_json": raw_json or "\n".join(lines) or None,
     }
+
+
+def _finish_reason(row: LogRow) -> str | None:
+    """The service's own word; an older ledger has our error type in its place."""
+    if row.finish_reason and row.finish_reason != row.error_type:
+        return row.finish_reason
+    return next(filter(None, map(finish_reason_of, row.lines)), None)
 
 
 def _metrics(row: LogRow, answered_at: float, failed: bool) -> dict[str, float]:
@@ -100,7 +108,7 @@ def _metrics(row: LogRow, answered_at: float, failed: bool) -> dict[str, float]:
         "attempt": row.attempt_number,
         "usd": row.usd,
     }
-    if row.prompt_tokens is not None:
+    if row.prompt_tokens:  # else the service counted none, and `usd` is what they may have cost
         output = (row.output_tokens or 0) + (row.thoughts_tokens or 0)
         metrics |= {
             "prompt_tokens": row.prompt_tokens,

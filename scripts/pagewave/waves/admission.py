@@ -2,10 +2,11 @@
 
 A run that waits has Snakemake keep count of the batches in flight, and pauses where a pause is due.
 One that doesn't leaves its batches behind, so the ledger counts them, and a pause is left to the
-time between runs.
+time between runs (trouble.py).
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -27,19 +28,22 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
     if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
-    if (due := _pause_over_at(session, new)) > time.time():
-        at = time.strftime("%H:%M:%S", time.localtime(due))
-        return f"whole batches failed before, sent again from {at} on"
     return None
 
 
-def _pause_over_at(session: Session, new: Sequence[Request]) -> float:
-    """When the pause after the last batch that failed as a whole is over (Unix seconds)."""
-    counts = session.ledger.failures.counts(session.engine)
-    failed = min(counts[request.key].of_batches for request in new)
-    failures = [session.ledger.failures.last(request.key) for request in new] if failed else []
-    last = max((failure["created_at"] for failure in failures if failure), default=0.0)
-    return float(last) + session.retry_pause(failed)
+def batches_at_once(session: Session, run_id: str, lane: int) -> int:
+    """How many batches a wave may send, one at least; `reason_to_hold` was asked before.
+
+    In a run that waits Snakemake counts one batch a wave. What the lanes leave of the limit, as
+    there are fewer of them, is for waves that send several.
+    """
+    limit = session.most_batches or session.settings.execution.max_concurrent_batches
+    going = session.ledger.batches.open(session.engine)
+    if not session.waits:
+        return max(1, limit - len(going))
+    spare = limit - min(limit, session.ledger.runs.lanes(run_id))
+    of_lanes = Counter(b.lane for b in going if b.run_id == run_id and b.lane != lane)
+    return 1 + max(0, spare - sum(number - 1 for number in of_lanes.values()))
 
 
 def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:

@@ -10,6 +10,7 @@ be sent again then, and should it turn up later, `recover` takes in what it brin
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pagewave import crash_points as crash
 from pagewave.answers.result_line import (
@@ -27,6 +28,11 @@ from pagewave.waves.results import Ended, parse_results
 
 CANCEL_SENT = "CANCEL_SENT"
 """Our word for a batch beyond its deadline that the run did not wait to see cancelled."""
+ADVICE_ON_ACCOUNT = (
+    "Google limits or has disabled this account (its policy on prohibited use): see "
+    "ai.google.dev/gemini-api/docs/usage-policies and the account's mail. Nothing more is sent; "
+    "what was read is kept. When that is settled, run the same command again."
+)
 DOWNLOADS_OF_SHORT_RESULTS = 3
 SENDING_SECONDS = 24 * 3600.0
 """Long enough to upload the images of any batch; whoever sends it is not at it any more."""
@@ -85,8 +91,12 @@ def _take_in(
     crash.point("raw-stored")
     attempts, failures = parse_results(session, batch, ended, records)
     crash.point("parsed")
+    limited = [failure for failure in failures if failure.error_type == "AccountLimited"]
+    if limited:
+        session.refused = f"{limited[0].message} {ADVICE_ON_ACCOUNT}"
     if late:
-        failures = [failure for failure in failures if failure.counted]
+        # What has a line of its own is news.
+        failures = [failure for failure in failures if failure.counted or failure.raw_json]
     session.ledger.answers.commit(batch.id, ended.state, ended.error, attempts, failures)
     crash.point("committed")
     events.batch_collected(session.ledger, batch, ended.state, ended.error, attempts, failures)
@@ -121,10 +131,7 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
     """Poll until the batch has ended, and fetch its results; None: it is not waited for."""
     assert batch.name, "only a submitted batch can be waited for"
     settings = session.settings.batch
-    submitted_at = batch.submitted_at or batch.intent_at
-    deadline = submitted_at + settings.poll_interval_seconds * settings.max_poll_attempts
-    # Only a run that does not wait leaves our own word in the ledger; the time was not kept.
-    cancelled_at, asked_at = deadline if batch.state == CANCEL_SENT else 0.0, 0.0
+    cancelled_at, asked_at = 0.0, 0.0
     last_state = batch.state
     told_old = False
     while True:
@@ -139,8 +146,16 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             events.batch_state(batch, remote, last_state)
             last_state = remote.state
         if remote.ended:
-            return _fetch(session, batch, remote, records)
-        now = time.time()
+            ended = _fetch(session, batch, remote, records)
+            was_cancelled = cancelled_at > 0 or batch.state == CANCEL_SENT
+            return replace(ended, was_cancelled=was_cancelled)
+        # By the service's clock: this computer may have slept, or its clock been set.
+        now = session.client.now()
+        began = remote.created_at or batch.submitted_at or batch.intent_at
+        deadline = began + settings.poll_interval_seconds * settings.max_poll_attempts
+        if batch.state == CANCEL_SENT and not cancelled_at:
+            # A run that did not wait left our own word in the ledger; the time was not kept.
+            cancelled_at = deadline
         told_old = told_old or events.batch_old(session.settings, batch, remote.state)
         if cancelled_at and now > cancelled_at + settings.cancel_seconds:
             waited = f"{settings.cancel_seconds:.0f} s after it was cancelled"
@@ -174,7 +189,7 @@ def download(session: Session, display_name: str, result_file: str) -> list[byte
 
 def _look_again(session: Session, name: str) -> RemoteBatch | None:
     """A batch that the service said it doesn't know: neither by name nor in its list?"""
-    for _ in session.polls(time.time()):
+    for _ in session.polls(session.client.now()):
         listed = [batch for batch in session.client.list_batches() if batch.name == name]
         if remote := session.client.get(name) or next(iter(listed), None):
             return remote
@@ -183,7 +198,7 @@ def _look_again(session: Session, name: str) -> RemoteBatch | None:
 
 def _fetch(session: Session, batch: Batch, remote: RemoteBatch, records: Sequence[Record]) -> Ended:
     """The results of a batch that has ended, whatever its state: what there is was paid for."""
-    for _ in session.polls(time.time()):
+    for _ in session.polls(session.client.now()):
         lines = _results(session, batch, remote, records)
         # A batch may say SUCCEEDED a little before its results can be had.
         has_results = remote.state in SUCCESSFUL_STATES or remote.result_file

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
+from pagewave.command_line import script
 from pagewave.config.settings import Settings
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome, Outcome
@@ -95,7 +96,7 @@ def wave_closed(
         level = logging.WARNING if place < SHOWN_DEAD_LETTERS else logging.DEBUG
         emit("dead_letter", f"{key} {IS_DEAD} {why}", level=level, key=key, why=why)
     if len(dead) > SHOWN_DEAD_LETTERS:
-        log.warning("%s: python scripts/analyze_failures.py shows all dead letters", name)
+        log.warning("%s: %s shows all dead letters", name, script("analyze_failures"))
 
 
 def batch_state(batch: Batch, remote: RemoteBatch, before: str | None) -> None:

@@ -16,6 +16,7 @@ from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch, Ledger
 from pagewave.log import log
 from pagewave.waves.collect import collect, collect_late
+from pagewave.waves.other_key import settle_keys
 from pagewave.waves.submit import settle_intents
 from pagewave.workspace import Workspace
 
@@ -27,9 +28,11 @@ def recover(session: Session) -> None:
     """Put in order what earlier runs left: called when a run starts.
 
     Raises:
-        ServiceError: the service is not there; which batches exist cannot be told.
+        ServiceError: the service is not there, or what is in flight was sent with another key;
+            which batches exist cannot be told.
         Stopped: the run was told to stop.
     """
+    settle_keys(session)
     settle_intents(session)
     _remove_leftover_files(session)
     _note_written_pages(session)
@@ -53,15 +56,17 @@ def clear_up(session: Session) -> None:
 
 def find_doubtful(session: Session) -> None:
     """Look for batches that were given up on; not more often than `batch.reconcile_seconds`."""
-    now = time.time()
-    if now < session.looked_at + session.settings.batch.reconcile_seconds:
+    if time.monotonic() < session.looked_at + session.settings.batch.reconcile_seconds:
         return
-    session.looked_at = now
-    doubtful = session.ledger.batches.doubtful(session.engine, now - DOUBT_SECONDS)
+    session.looked_at = time.monotonic()
+    since = session.client.now() - DOUBT_SECONDS
+    doubtful = session.ledger.batches.doubtful(session.engine, since)
     if not doubtful:
         return
     listed = session.client.list_batches()
     for batch in doubtful:
+        if not session.ledger.batches.exists(batch.id):
+            continue  # it was another one's twin by mistake
         found = [
             remote
             for remote in listed
@@ -120,7 +125,8 @@ def _collect_ended(session: Session, tries: int | None = None) -> None:
 
 def _settle(session: Session, batch: Batch, found: RemoteBatch) -> None:
     """Deal with a batch that turned up although it was given up on."""
-    session.ledger.batches.mark_seen(batch.id, found.name)
+    if not session.ledger.batches.mark_seen(batch.id, found.name):
+        return  # of the same create call, and taken in already
     if found.ended:
         remote = session.client.get(found.name) or found  # a list may leave out where results are
         if collect_late(session, batch.id, remote):

@@ -14,30 +14,38 @@ from pagewave.answers.result_line import (
     BATCH_ERROR_TYPES,
     Answer,
     Failure,
-    Usage,
+    finish_reason_of,
     key_of,
     parse_line,
 )
+from pagewave.answers.service_errors import error_type_of_batch
+from pagewave.answers.usage import Usage, unknown
+from pagewave.config.models import Pricing
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.gemini.client import SUCCESSFUL_STATES
 from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record
 from pagewave.log import log
-from pagewave.prompts.costs import usd
+from pagewave.plan.budget import MOST_INPUT_TOKENS
+from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
 from pagewave.workspace import Workspace
 
 NEIGHBOURS = 8
 """Pages on either side of one that may be blank, to whose images its own is compared."""
-NO_USAGE = Usage(0, 0, 0, 0, 0)
+NO_USAGE = unknown("there is no answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words."""
+    """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words.
+
+    `was_cancelled`: by us, beyond its deadline.
+    """
 
     state: str
     error: str | None
     lines: Sequence[bytes] = ()
+    was_cancelled: bool = False
 
 
 def parse_results(
@@ -69,8 +77,10 @@ def parse_results(
     attempts, failures = [], []
     for record in records:
         result = results.get(record.key)
+        if result and result.usage and result.usage.problem:
+            _tell_of_counts(workspace, record, result.usage)
         if result is None:
-            failure = _unanswered(record, ended)
+            failure = _unanswered(record, ended, is_alone=len(records) == 1)
             failures.append(failure)
             # Where the batch succeeded the record was read in all likelihood, and is paid for.
             if failure.counted or ended.state == NO_RESULTS:
@@ -88,15 +98,18 @@ def parse_results(
         else:
             if result.inferred:
                 usage = result.usage or NO_USAGE
-                attempts.append(
-                    _attempt(workspace.settings, batch, record, None, usage, result.error_type)
-                )
+                reason = finish_reason_of((result.raw_json or "").encode())
+                attempts.append(_attempt(workspace.settings, batch, record, None, usage, reason))
+            error_type = result.error_type
+            # The service cancels lines under load too, of batches that nobody cancelled.
+            if error_type == "BatchCancelled" and not _is_cancelled(ended):
+                error_type = "ServiceTrouble"
             failures.append(
                 FailureRow(
                     key=record.key,
                     attempt_number=record.attempt_number,
-                    counted=result.error_type not in BATCH_ERROR_TYPES,
-                    error_type=result.error_type,
+                    counted=error_type not in BATCH_ERROR_TYPES,
+                    error_type=error_type,
                     message=result.message,
                     traceback=result.traceback,
                     raw_text=result.raw_text,
@@ -148,7 +161,11 @@ def _neighbours(workspace: Workspace, key: str) -> list[Path]:
     return images
 
 
-def _unanswered(record: Record, ended: Ended) -> FailureRow:
+def _is_cancelled(ended: Ended) -> bool:
+    return ended.was_cancelled or ended.state == "CANCELLED"
+
+
+def _unanswered(record: Record, ended: Ended, *, is_alone: bool) -> FailureRow:
     """Why a record has no line: only a batch that succeeded can be said to have tried it."""
     if ended.state in SUCCESSFUL_STATES:
         error_type, message = "MissingResponse", "the batch's results hold no line for this record"
@@ -156,6 +173,8 @@ def _unanswered(record: Record, ended: Ended) -> FailureRow:
         error_type = {"EXPIRED": "BatchExpired", "CANCELLED": "BatchCancelled"}.get(
             ended.state, "BatchFailed"
         )
+        if ended.state == "FAILED":
+            error_type = error_type_of_batch(ended.error, is_alone=is_alone)
         message = f"the batch ended as {ended.state}" + (f": {ended.error}" if ended.error else "")
     return FailureRow(
         key=record.key,
@@ -174,8 +193,7 @@ def _attempt(
     usage: Usage,
     finish_reason: str | None,
 ) -> Attempt:
-    output = usage.output_tokens + usage.thoughts_tokens
-    cost = usd(settings.pricing, batch.model, usage.prompt_tokens, output, usage.cached_tokens)
+    cost = _price(settings.pricing, batch.model, record, usage)
     return Attempt(
         key=record.key,
         number=record.attempt_number,
@@ -187,4 +205,29 @@ def _attempt(
         thoughts_tokens=usage.thoughts_tokens,
         cached_tokens=usage.cached_tokens,
         usd=cost if settings.engine == "gemini" else 0.0,
+    )
+
+
+def _price(pricing: Pricing, model: str, record: Record, usage: Usage) -> float | None:
+    """USD by what the service counted; where it counted nothing, the most that it can be."""
+    if usage.is_known:
+        output = usage.output_tokens + usage.thoughts_tokens
+        return usd(pricing, model, usage.prompt_tokens, output, usage.cached_tokens)
+    if record.max_usd is not None:
+        return record.max_usd
+    return usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS)
+
+
+def _tell_of_counts(workspace: Workspace, record: Record, usage: Usage) -> None:
+    """Say once a run that the service's counts are odd, and what they are taken for."""
+    kind = "tokens that do not add up" if usage.is_known else "tokens that were not counted"
+    if kind in workspace.told:
+        return
+    workspace.told.add(kind)
+    taken = "the larger number counts" if usage.is_known else "it counts as dear as it can be"
+    log.warning(
+        "%s: the service's counts of tokens are odd (%s): %s. Further pages like it are not told.",
+        record.key,
+        usage.problem,
+        taken,
     )

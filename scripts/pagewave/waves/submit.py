@@ -7,7 +7,6 @@ own, so that a batch which turns up after all can be told from the one that took
 
 import contextlib
 import secrets
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,9 +20,9 @@ from pagewave.gemini.client import (
     RemoteBatch,
     UploadFailed,
 )
-from pagewave.gemini.retries import Stopped
+from pagewave.gemini.retries import Stopped, is_about_content
 from pagewave.gemini.session import Session
-from pagewave.gemini.uploads import upload_images, upload_requests
+from pagewave.gemini.uploads import delete_unneeded_files, upload_images, upload_requests
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
@@ -103,7 +102,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
     """Send an intended batch, and see to it that it is created once, however often that takes.
 
     Returns the batch that came of it: submitted, or abandoned where nothing of it could be
-    uploaded; then its records carry the failure.
+    uploaded or a request in it is not accepted; then its records carry the failure.
 
     Raises:
         ServiceError: the service refuses it, or is not there; nothing was created.
@@ -111,15 +110,22 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
-    patience = _Patience(session, started_at=time.time())
+    patience = _Patience(session)
     input_file, uploaded_at = None, 0.0
     try:
+        session.check_access(batch.model)
         while True:
-            if input_file is None or time.time() > uploaded_at + UPLOADS_FRESH_SECONDS:
-                input_file, uploaded_at = _upload(session, batch, requests), time.time()
+            if input_file is None or session.client.now() > uploaded_at + UPLOADS_FRESH_SECONDS:
+                try:
+                    input_file = _upload(session, batch, requests)
+                except QuotaExceeded as error:
+                    patience.wait_for_storage(batch, error)
+                    continue
+                uploaded_at = session.client.now()
                 if input_file is None:
                     return session.ledger.batches.get(batch.id)
                 crash.point("requests-uploaded")
+                patience.begin()
             try:
                 remote = _create(session, batch, input_file)
             except QuotaExceeded as error:
@@ -129,7 +135,13 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
                 if not remote:
                     continue
             except CreateRefused as error:
-                patience.wait_for_file(batch, input_file, error)
+                try:
+                    patience.wait_for_file(batch, input_file, error)
+                except CreateRefused as refused:
+                    if not is_about_content(refused.__cause__):
+                        raise
+                    _refuse_content(session, batch, refused)
+                    return session.ledger.batches.get(batch.id)
                 input_file = None
                 continue
             if remote:
@@ -146,21 +158,44 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
 
 @dataclass
 class _Patience:
-    """How long one submission has tried, and how long it may."""
+    """How long one submission has tried, and how long it may: by the service's clock."""
 
     session: Session
-    started_at: float
+    started_at: float | None = None
     refused_by_quota: int = 0
     refused_for_file: int = 0
 
-    def wait_for_quota(self, batch: Batch, error: QuotaExceeded) -> None:
-        """Wait for minutes; raises ServiceError when the quota was used up for too long."""
+    def begin(self) -> None:
+        """All is uploaded, and what time it is there is known."""
+        if self.started_at is None:
+            self.started_at = self.session.client.now()
+
+    def _seconds(self) -> float:
+        now = self.session.client.now()
+        return now - (now if self.started_at is None else self.started_at)
+
+    def wait_for_storage(self, batch: Batch, error: QuotaExceeded) -> None:
+        """As `wait_for_quota`, once no file of ours is left that nobody needs any more."""
+        self.begin()  # the refusal told what time it is there
+        if deleted := delete_unneeded_files(self.session):
+            log.warning("no room for uploads, %d old files of ours deleted (%s)", deleted, error)
+        else:
+            self.wait_for_quota(batch, error, state=None)  # no create call was sent
+
+    def wait_for_quota(
+        self, batch: Batch, error: QuotaExceeded, state: str | None = UNKNOWN
+    ) -> None:
+        """Wait for minutes; raises ServiceError when the quota was used up for too long.
+
+        Args:
+            state: what the batch is abandoned as.
+        """
         settings = self.session.settings.batch
         if not self.session.waits:
-            abandon(self.session, batch, "the quota was used up", UNKNOWN)
+            abandon(self.session, batch, "the quota was used up", state)
             raise OnItsWay(f"the quota is used up ({error})") from error
-        if time.time() > self.started_at + settings.quota_seconds:
-            abandon(self.session, batch, "the quota was used up", UNKNOWN)
+        if self._seconds() > settings.quota_seconds:
+            abandon(self.session, batch, "the quota was used up", state)
             raise ServiceError(
                 f"The quota has been used up for {settings.quota_seconds / 3600:.3g} hours: {error}"
                 " Look at the project's limits, cancel batches that nobody needs, and run the same "
@@ -187,7 +222,7 @@ class _Patience:
     def wait_for_service(self, batch: Batch) -> None:
         """Raise ServiceError when create calls have got lost for too long."""
         settings = self.session.settings.batch
-        if time.time() > self.started_at + settings.outage_seconds:
+        if self._seconds() > settings.outage_seconds:
             abandon(self.session, batch, "it did not turn up", UNKNOWN)
             raise ServiceError(
                 f"The service has not created a batch for {settings.outage_seconds:.0f} s (last "
@@ -277,6 +312,36 @@ def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str 
     return None
 
 
+def _refuse_content(session: Session, batch: Batch, error: CreateRefused) -> None:
+    """A create call was refused for one of the requests: that is their failure, not the service's.
+
+    Raises:
+        CreateRefused: a request alone, while the service has taken no other batch: it may be all
+            that it refuses.
+    """
+    ledger = session.ledger
+    records = ledger.batches.records(batch.id)
+    is_alone = len(records) == 1
+    if is_alone and not ledger.batches.is_any_taken(batch, records[0].key):
+        raise error
+    failures = [
+        FailureRow(
+            key=record.key,
+            attempt_number=record.attempt_number,
+            counted=False,
+            error_type="BadRequest" if is_alone else "BadBatch",
+            message=str(error),
+        )
+        for record in records
+    ]
+    with ledger.transaction():
+        ledger.failures.add(session.engine, failures, batch.id)
+        ledger.batches.mark_abandoned(batch.id, str(error))
+    session.request_file(batch.display_name).unlink(missing_ok=True)
+    log.warning("%s: %s", batch.display_name, error)
+    events.records_failed(failures, batch.display_name)
+
+
 def _not_sent(record: Record, problem: Exception) -> FailureRow:
     gone = isinstance(problem, OSError)
     return FailureRow(
@@ -293,7 +358,9 @@ def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | No
 
     With QuotaExceeded too the ledger goes on saying that the batch may exist.
     """
-    session.ledger.batches.mark_creating(batch.id, input_file)
+    with session.ledger.transaction():
+        session.ledger.batches.mark_creating(batch.id, input_file, session.client.now())
+        session.ledger.identity.note_key(batch.id, session.key_hash)
     crash.point("creating")
     try:
         return session.client.create(batch.model, input_file, batch.display_name)

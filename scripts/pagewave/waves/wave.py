@@ -8,6 +8,10 @@ sent. The steps that send and fetch live in `submit` and `collect`.
 
 A page whose image or previous page can't be read fails alone, before anything is sent for it.
 
+Mostly what is new is one batch; after one that failed as a whole, each half of it is. Pages that
+find no room among the batches in flight, or whose pause is not over yet while others can go on,
+ride again in the lane's next wave.
+
 With `execution.wait: false` nothing is waited for: pages whose batch goes on, or that can't be sent
 yet, ride again in the next wave, as failed ones do. A wave that has only such pages stays open, and
 with it the lane ends for this run.
@@ -16,23 +20,32 @@ with it the lane ends for this run.
 import json
 import logging
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
-from pagewave.errors import DataError, OnItsWay
+from pagewave.errors import DataError, OnItsWay, ServiceError
 from pagewave.gemini.session import Session
-from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome
+from pagewave.ledger import Batch, FailureRow, Ledger, MemberOutcome, Outcome, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
+from pagewave.plan.budget import NoRoom
 from pagewave.prompts.request import Request
 from pagewave.waves import events
-from pagewave.waves.admission import reason_to_hold, within_budget
+from pagewave.waves.admission import batches_at_once, reason_to_hold, within_budget
 from pagewave.waves.collect import collect
+from pagewave.waves.halves import split
 from pagewave.waves.recover import find_doubtful
-from pagewave.waves.submit import Submission, intend, send
+from pagewave.waves.submit import Submission, abandon, intend, send
+from pagewave.waves.trouble import (
+    give_up,
+    out_of_patience,
+    pause_until_due,
+    ready_parts,
+    without_resting,
+)
 from pagewave.workspace import Workspace
 
 
@@ -45,19 +58,23 @@ class Members:
     new: list[Request] = field(default_factory=list)
 
 
+Sending = tuple[Batch, Sequence[Submission]]
+
+
 @dataclass(frozen=True)
 class _Decision:
     """What to do about a wave's requests: settled in one transaction, as two lanes must not both
     send the same request, nor spend the same dollar.
 
-    `batch` is what is sent now, and `not_yet` why it is not, where a run does not wait.
+    `sendings` are the batches to send now, and `not_yet` says why others ride again. Of `given_up`
+    pages this run sends no more: the service goes on failing them, or refuses.
     """
 
     standing: dict[str, int]
     members: Members
-    submissions: list[Submission]
-    batch: Batch | None
+    sendings: Sequence[Sending]
     not_yet: str | None
+    given_up: dict[str, ServiceTrouble]
 
 
 def run_wave(
@@ -67,37 +84,44 @@ def run_wave(
 
     Raises:
         BudgetReached: what is new might cost more than is left; nothing of it was sent.
-        ServiceError: the service refuses the batch; nothing was created.
+        ServiceError: the service refuses a batch, or has failed its pages for too long.
         OnItsWay: the run does not wait, and so far there is nothing of any page.
         Stopped: the run was told to stop; what was sent is collected by the next one.
     """
+    _refuse_if_limited(session)
     started_at = time.time()
     name = f"lane {lane} wave {number}"
     find_doubtful(session)
+    keys = without_resting(session, name, keys)
     requests = _build_requests(session, keys)
     decision = within_budget(
         session, run_id, lambda: _decide(session, run_id, lane, number, requests)
     )
-    members, batch, not_yet = decision.members, decision.batch, decision.not_yet
+    members, not_yet = decision.members, decision.not_yet
     waiting = [request for requests in members.waiting.values() for request in requests]
     events.wave_started(name, lane, number, members.free, waiting, members.new)
     for batch_id in members.waiting if session.waits else ():
         log.info(
             "%s: waiting for batch %s", name, session.ledger.batches.get(batch_id).display_name
         )
-    if batch:
-        crash.point("intent-written")
-        try:
-            batch = _send(session, name, batch, decision.submissions)
-        except OnItsWay as reason:
-            not_yet = str(reason)
-    batches = [*members.waiting, *([batch.id] if batch else [])]
+    sent: dict[int, set[str]] = {}
+    try:
+        for batch_id, fingerprints in _send_all(session, name, decision.sendings):
+            sent[batch_id] = fingerprints
+    except OnItsWay as reason:
+        not_yet = str(reason)
+    batches = [*members.waiting, *sent]
     going = [batch_id for batch_id in batches if not collect(session, batch_id)]
-    later = [request for b in going for request in members.waiting.get(b, members.new)]
-    later += members.new if not_yet else []
+    _refuse_if_limited(session)
+    done = set().union(*(sent[batch_id] for batch_id in sent if batch_id not in going))
+    later = [request for b in going for request in members.waiting.get(b, ())]
+    later += [request for request in members.new if request.fingerprint not in done]
     if later:
-        log.info("%s: %s", name, _what_is_left(later, going, not_yet))
-    decided = [key for key in keys if key not in {request.key for request in later}]
+        log.info("%s: %s", name, _what_is_left(session, later, going, not_yet))
+    left = {request.key for request in later} | decision.given_up.keys()
+    decided = [key for key in keys if key not in left]
+    if not decided and decision.given_up:
+        raise give_up(session, decision.given_up)
     if not decided:
         raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
     outcomes = _outcomes(session, decided, requests, members.free, decision.standing)
@@ -107,6 +131,12 @@ def run_wave(
     session.ledger.runs.close_wave(run_id, lane, number, started_at, outcomes)
     crash.point("wave-closed")
     events.wave_closed(session, name, run_id, lane, number, started_at, outcomes)
+
+
+def _refuse_if_limited(session: Session) -> None:
+    """Send nothing more where an answer, of whichever lane, said that the account is limited."""
+    if session.refused:
+        raise ServiceError(session.refused)
 
 
 def _decide(
@@ -119,30 +149,69 @@ def _decide(
             [(session.dataset.page(r.key), r.facts) for r in requests],
         )
         standing = standing_answers(session, requests)
-        members = sort_members(session.ledger, session.engine, requests, standing)
+        members = sort_members(session.ledger, session.engine, requests, standing, session)
         # Some may have died only now, of what an earlier run had sent.
         dead = session.dead_letters()
         members.new = [request for request in members.new if request.key not in dead]
+        given_up = out_of_patience(session, run_id, members.new)
+        members.new = [request for request in members.new if request.key not in given_up]
         not_yet = reason_to_hold(session, members.new)
-        submissions = [] if not_yet else _submissions(session.ledger, session.engine, members.new)
-        batch = intend(session, run_id, lane, number, submissions) if submissions else None
-    return _Decision(standing, members, submissions, batch, not_yet)
+        submissions = _submissions(session.ledger, session.engine, members.new)
+        parts = [] if not_yet else split(session.ledger, session.engine, submissions)
+        is_all = not (members.free or members.waiting)
+        ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
+        at_once = batches_at_once(session, run_id, lane)
+        sendings, full = _intend_all(session, run_id, lane, number, ready[:at_once])
+    if len(ready) > at_once:
+        full = full or "as many batches are in flight as there may be"
+    return _Decision(standing, members, sendings, not_yet or full or resting, given_up)
 
 
-def _send(session: Session, name: str, batch: Batch, submissions: Sequence[Submission]) -> Batch:
-    """Send the wave's batch, after a pause if a whole batch failed before."""
-    _pause_after_failed_batches(session, name, submissions)
-    batch = send(session, batch, submissions)
-    if batch.name:
-        events.batch_sent(session.ledger, name, batch)
-    return batch
+def _intend_all(
+    session: Session, run_id: str, lane: int, number: int, parts: Sequence[Sequence[Submission]]
+) -> tuple[list[Sending], str | None]:
+    """Write down each batch that the budget has room for; raises NoRoom if that is none."""
+    sendings: list[Sending] = []
+    for part in parts:
+        try:
+            sendings.append((intend(session, run_id, lane, number, part), part))
+        except NoRoom as full:
+            if not sendings:
+                raise
+            return sendings, str(full)
+    return sendings, None
 
 
-def _what_is_left(later: Sequence[Request], going: Sequence[int], not_yet: str | None) -> str:
-    """What a run that does not wait leaves to the next one."""
+def _send_all(
+    session: Session, name: str, sendings: Sequence[Sending]
+) -> Iterator[tuple[int, set[str]]]:
+    """Send the wave's batches, after a pause where one is due: each with its fingerprints.
+
+    Where one can't be sent, those behind it are not either.
+    """
+    if sendings:
+        crash.point("intent-written")
+        pause_until_due(session, name, [s.request.key for _, part in sendings for s in part])
+    for place, (intent, part) in enumerate(sendings):
+        try:
+            batch = send(session, intent, part)
+        except Exception:
+            for left, _ in sendings[place + 1 :]:
+                abandon(session, left, "one of the same wave could not be sent")
+            raise
+        if batch.name:
+            events.batch_sent(session.ledger, name, batch)
+        yield batch.id, {submission.request.fingerprint for submission in part}
+
+
+def _what_is_left(
+    session: Session, later: Sequence[Request], going: Sequence[int], not_yet: str | None
+) -> str:
+    """What a wave leaves to the next one; a run that does not wait, to the next run."""
     parts = [f"{len(going)} batch{'es' * (len(going) > 1)} not finished"] if going else []
     parts += [f"not sent, {not_yet}"] if not_yet else []
-    return f"{len(later)} pages left to the next run: {'; '.join(parts)}"
+    to = "wave" if session.waits else "run"
+    return f"{len(later)} pages left to the next {to}: {'; '.join(parts)}"
 
 
 def _build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
@@ -190,12 +259,17 @@ def standing_answers(workspace: Workspace, requests: Sequence[Request]) -> dict[
 
 
 def sort_members(
-    ledger: Ledger, engine: str, requests: Sequence[Request], standing: Container[str] = ()
+    ledger: Ledger,
+    engine: str,
+    requests: Sequence[Request],
+    standing: Container[str] = (),
+    workspace: Workspace | None = None,
 ) -> Members:
     """Tell the requests that have an answer from those on their way and those to be sent.
 
     Args:
         standing: keys of pages whose answer on file is still good, see `standing_answers`.
+        workspace: where what is on its way with other settings may be taken, or waited for.
     """
     members = Members()
     rebuilds = ledger.runs.rebuilds()
@@ -206,6 +280,10 @@ def sort_members(
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
+        elif workspace and workspace.answer_asked_otherwise(request, after):
+            members.free.append(request)
+        elif workspace and (other := workspace.batch_asked_otherwise(request, after)):
+            members.waiting.setdefault(other, []).append(request)
         else:
             members.new.append(request)
     return members
@@ -226,19 +304,6 @@ def _submissions(ledger: Ledger, engine: str, requests: Sequence[Request]) -> li
     return list(submissions.values())
 
 
-def _pause_after_failed_batches(
-    session: Session, name: str, submissions: Sequence[Submission]
-) -> None:
-    """Give a service that fails whole batches time to recover, before their records are spent."""
-    if not session.waits:
-        return  # `reason_to_hold` has held them back until the pause was over
-    counts = session.ledger.failures.counts(session.engine)
-    if failed := min(counts[submission.request.key].of_batches for submission in submissions):
-        pause = session.retry_pause(failed)
-        log.warning("%s: %d batches failed before it, sending in %.0f s", name, failed, pause)
-        session.client.pause(pause)
-
-
 def _outcomes(
     workspace: Workspace,
     keys: Sequence[str],
@@ -247,13 +312,15 @@ def _outcomes(
     standing: Mapping[str, int],
 ) -> list[MemberOutcome]:
     rebuilds, dead = workspace.ledger.runs.rebuilds(), workspace.dead_letters()
-    fingerprints = {request.key: request.fingerprint for request in requests}
+    asked = {request.key: request for request in requests}
     free_keys = {request.key for request in free}
     outcomes = []
     for key in keys:
         attempt_id = standing.get(key)
-        if not attempt_id and key in fingerprints:
-            attempt_id = workspace.ledger.answers.stored(fingerprints[key], rebuilds.get(key, 0))
+        if not attempt_id and key in asked:
+            after = rebuilds.get(key, 0)
+            attempt_id = workspace.ledger.answers.stored(asked[key].fingerprint, after)
+            attempt_id = attempt_id or workspace.answer_asked_otherwise(asked[key], after)
         outcome = Outcome.DEAD if key in dead else Outcome.FAILED
         outcome = Outcome.READ if attempt_id else outcome
         outcomes.append(MemberOutcome(key, outcome, key in free_keys, attempt_id))

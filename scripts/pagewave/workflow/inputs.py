@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pagewave.errors import exit_on_error
+from pagewave.ledger.belonging import refuse_foreign
 from pagewave.pages.dataset import Page
 from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_prepare
 from pagewave.plan.forecast import Forecast
@@ -18,8 +19,10 @@ from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
+from pagewave.workflow.corrections import files_behind, refuse_unreadable
+from pagewave.workflow.corrections import notices as notices_of_corrections
 from pagewave.workflow.messages import notices
-from pagewave.workspace import Workspace
+from pagewave.workspace import REQUESTS, Workspace
 
 NOT_STARTED = "next"
 """Stands for the run's name where there is none yet, in a dry run."""
@@ -76,12 +79,20 @@ class Plan:
         else:
             # Here, not in `begin`: a dry run does it too. Snakemake would dress the error up.
             workspace = self.workspace
+            exit_on_error(self.refuse_foreign)
             exit_on_error(
                 lambda: refuse_broken(workspace.images, workspace.dataset, self._wanted_pages)
             )
-            for notice in notices(self.workspace, self.wanted, self.command()):
+            found = exit_on_error(lambda: workspace.corrections.look(list(workspace.dataset.pages)))
+            exit_on_error(lambda: refuse_unreadable(workspace, found, self.wanted))
+            said = notices(self.workspace, self.wanted, self.command())
+            said += exit_on_error(
+                lambda: notices_of_corrections(workspace, found, self.wanted, self.command())
+            )
+            for notice in said:
                 print(f"pagewave: {notice}", file=sys.stderr)
-            self._make_again(self._files_behind(self.wanted.keys) | self.manifests_to_make)
+            again = self._files_behind(self.wanted.keys) | self.manifests_to_make
+            self._make_again(again | files_behind(workspace, found))
             in_flight = (
                 {}
                 if workspace.settings.execution.wait
@@ -91,6 +102,15 @@ class Plan:
             pages = plan(self.wanted.chains, lane_size, in_flight)
         return Schedule(
             self.workspace.ledger, self.id, pages, self.workspace.continues_past_dead_letters
+        )
+
+    def refuse_foreign(self) -> None:
+        """Make sure that the output folder is this ledger's; raises LedgerError."""
+        paths = self.workspace.settings.paths
+        refuse_foreign(
+            self.workspace.ledger,
+            paths.output_dir,
+            paths.state_dir / REQUESTS,
         )
 
     @property
@@ -173,7 +193,8 @@ class Plan:
         """Is the page's answer there, and not to be read again by this run?"""
         if page.key in self.schedule or page.key in self._blocked:
             return False
-        return self.workspace.page_file(page).exists()
+        corrections = self.workspace.corrections
+        return corrections.page_file(page).exists() or corrections.file(page).exists()
 
     def why_again(self, page: Page) -> str:
         """Why a page that has an answer is read again, in brackets; else nothing."""

@@ -1,4 +1,5 @@
-"""The one seam to Snakemake's insides: all that pagewave uses of it beyond what it documents.
+"""The one seam to Snakemake's insides: all that pagewave uses of it beyond what it documents. (The
+other half, what is ensured whoever loads these rules and with whatever options, is `guarantees`.)
 
 Each function names what it touches, what happens if that is gone, and why no interface of Snakemake
 does instead. All of them were tested with Snakemake 9.27 (tests/workflow/test_internals.py, where
@@ -16,15 +17,15 @@ place (its pull requests 3864 and 3982).
 import logging
 import os
 import re
-import shlex
 import signal
-import sys
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from inspect import signature
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from pagewave.command_line import again
 from pagewave.errors import ConfigError
 from pagewave.plan.targets import Command
 
@@ -103,15 +104,42 @@ def command_of(workflow: Any) -> Command:
     If they are gone: nothing is planned, so nothing is sent.
     """
     dag = workflow.dag_settings
-    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
+    config = config_of(workflow)
     return Command(
         targets=dag.targets,
         force_all=dag.forceall,
         force_targets=dag.forcetargets,
-        forced=dag.forcerun,
-        config_file=files[0] if len(files) == 1 else None,  # as it would be typed here
-        typed=shlex.join(["snakemake", *sys.argv[1:]]),
+        forced={own_names(workflow).get(name, name) for name in dag.forcerun},
+        config_file=config[-1] if config else None,
+        typed=again(),
     )
+
+
+@_uses("workflow.config_settings")
+def config_of(workflow: Any) -> list[str]:
+    """The arguments that name the same configuration in another command, typed here.
+
+    Touches `workflow.config_settings.configfiles`. If it is gone: nothing is planned.
+    """
+    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
+    return ["--configfile", files[0]] if len(files) == 1 else []
+
+
+@_uses("workflow.config_settings.overwrite_config")
+def config_of_command(workflow: Any) -> dict[str, Any]:
+    """What `--configfile` and `--config` say, put together.
+
+    Touches `workflow.config_settings.overwrite_config`. If it is gone: no run begins.
+    """
+    return dict(workflow.config_settings.overwrite_config)
+
+
+def working_directory(workflow: Any) -> Path | None:
+    """The folder of the run, where that is not the one in which it was called (`--directory`).
+
+    Touches `workflow.overwrite_workdir`. If it is gone: printed commands don't begin with `cd`.
+    """
+    return Path.cwd() if getattr(workflow, "overwrite_workdir", None) else None
 
 
 @_uses("workflow.dryrun")
@@ -121,6 +149,24 @@ def is_dry_run(workflow: Any) -> bool:
     Touches `workflow.dryrun`. If it is gone: nothing is planned, so nothing is sent.
     """
     return bool(workflow.dryrun)
+
+
+@_uses("workflow.touch")
+def is_touched(workflow: Any) -> bool:
+    """Does Snakemake only mark files as up to date (`--touch`)? Known once it has made its DAG.
+
+    Touches `workflow.touch`. If it is gone: the run does not begin.
+    """
+    return bool(workflow.touch)
+
+
+@_uses("workflow.subprocess_exec")
+def is_job_process(workflow: Any) -> bool:
+    """Is this the process of a single job, which a head on this machine started?
+
+    Touches `workflow.subprocess_exec`. If it is gone: no run begins.
+    """
+    return bool(workflow.subprocess_exec)
 
 
 @_uses("workflow.remote_exec")
@@ -148,6 +194,40 @@ def is_verbose(workflow: Any) -> bool:
     Touches `workflow.output_settings`. If it is gone: the run does not begin.
     """
     return bool(workflow.output_settings.verbose)
+
+
+# Whose rules these are
+#
+# Another workflow may load this one, by `include` or as a module, and give its rules other names.
+
+
+@_uses("workflow and its attributes")
+def loaded(workflow: Any) -> dict[str, Any]:
+    """What was loaded for this workflow: kept with it, as a module's Snakefile may be read twice
+    (each `use rule … from` reads it again).
+
+    Touches the workflow's `__dict__`. If it is gone: no run begins.
+    """
+    kept: dict[str, Any] = vars(workflow).setdefault("_pagewave", {})
+    return kept
+
+
+@_uses("workflow.rules, their snakefile and run_func")
+def own_names(workflow: Any) -> dict[str, str]:
+    """Our rules: as the workflow calls them (`pw_page`), and as the files here do (`page`).
+
+    Touches of each rule `name`, `snakefile` and `run_func`, the function that Snakemake compiles
+    and whose code keeps the rule's first name. No interface tells them. If they are gone: nothing
+    is planned, so nothing is sent.
+    """
+    root = loaded(workflow).get("root")
+    return {
+        rule.name: rule.run_func.__code__.co_name.removeprefix("__rule_")
+        for rule in workflow.rules
+        if root is not None
+        and rule.run_func
+        and Path(rule.snakefile).resolve().is_relative_to(root)
+    }
 
 
 # What is made
@@ -303,6 +383,21 @@ def failed_files(record: logging.LogRecord) -> frozenset[str] | None:
     if getattr(record, "event", None) != "job_error":
         return None
     return frozenset(map(str, getattr(record, "output", ())))
+
+
+_ERROR_OF_JOB = re.compile(
+    r'RuleException:\nWorkflowError in file "[^"\n]*", line \d+:\n(.*?)(\n  File "[^\n]*)*\s*',
+    re.DOTALL,
+)
+
+
+def without_frames(text: str) -> str:
+    """What Snakemake says of a WorkflowError in a job, without the stack frames around it.
+
+    Touches the words of `RuleException`. If they change: the frames are shown.
+    """
+    error = _ERROR_OF_JOB.fullmatch(text)
+    return error[1] if error else text
 
 
 def failed_rule(record: logging.LogRecord) -> str | None:

@@ -18,10 +18,20 @@ from pagewave.exports.book import write_book
 from pagewave.exports.facts import facts_of, write_facts
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
+from pagewave.log import log
 from pagewave.pages.dataset import Book, Page
+from pagewave.pages.json_files import written_file
 from pagewave.pages.prepare import prepare_book
+from pagewave.redaction import hide_keys
 from pagewave.waves.wave import run_wave
 from pagewave.workflow.cluster.images import take_over
+from pagewave.workflow.corrections import (
+    book_file_name,
+    copies_of_edited,
+    take_in_book,
+    take_in_page,
+    tell_of_copies,
+)
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.messages import dead_letter
 
@@ -36,13 +46,19 @@ class Jobs:
     _trouble: LedgerError | None
     """Why the ledger can't be written any more, if it can't."""
 
+    def ensure_begun(self) -> None:
+        """Begin the run, if that was not done yet."""
+        raise NotImplementedError
+
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""
+        self.ensure_begun()
         book = self.session.dataset.book(book_id)
-        if report := self.plan.remote_jobs and self.plan.remote_jobs.report(book):
-            take_over(self.session.images, book, report)
-        else:
-            prepare_book(self.session.images, book, self.session.stop)
+        with self._noting_trouble():
+            if report := self.plan.remote_jobs and self.plan.remote_jobs.report(book):
+                take_over(self.session.images, book, report)
+            else:
+                prepare_book(self.session.images, book, self.session.stop)
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
@@ -74,25 +90,50 @@ class Jobs:
                 # Snakemake may want a settled page again, as for an edited rule, or because a crash
                 # came between the page and Snakemake's own note of it: nothing is read.
                 attempt_id = ledger.runs.latest_answer(page.key) or ledger.files.answer(page.key)
-            if attempt_id is None:
+            take_in_page(self.session, page)
+            corrections = self.session.corrections
+            # A corrected page that nobody wants read is made of its correction, if need be alone.
+            is_corrected = page.key not in self.plan.schedule and corrections.file(page).exists()
+            if attempt_id is None and not is_corrected:
                 error = DeadLetter if page.key in self.session.dead_letters() else PagewaveError
                 raise error(self._why_unread(page))
-            write_atomically(self.session.page_file(page), self.session.page_text(attempt_id))
+            answer = self.session.page_text(attempt_id) if attempt_id else ""
+            path, content = self.session.page_file(page), corrections.content_for(page, answer)
+            write_atomically(path, content)
             crash.point("page-written")
-            ledger.files.mark_written(page.key, attempt_id)
+            with ledger.transaction():
+                ledger.page_files.note({page.key: written_file(path, content)})
+                if attempt_id:
+                    ledger.files.mark_written(page.key, attempt_id)
             crash.point("page-marked")
 
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages."""
         with self._while_ledger_works():
             book = self._book(state, school, year)
-            write_book(self.session, book, facts_of(self.session, book))
-            crash.point("book-written")
+            take_in_book(self.session, book)
+            copies = copies_of_edited(self.session, book)
+            try:
+                write_book(self.session, book, facts_of(self.session, book))
+                crash.point("book-written")
+            finally:
+                tell_of_copies(copies)
+            self.session.ledger.page_files.note(
+                {
+                    book_file_name(book, path): written_file(path, path.read_bytes())
+                    for path in self.session.book_files(book)
+                }
+            )
 
     def write_facts(self, state: str, school: str, year: str, file: str) -> None:
         """Hand over what the ledger knows of a book's pages to the job that writes its files."""
         with self._while_ledger_works():
             book = self._book(state, school, year)
+            take_in_book(self.session, book)
+            for path, copy in copies_of_edited(self.session, book).items():
+                log.warning("%s was changed by hand, and is made anew; kept as %s", path, copy)
+            names = [book_file_name(book, path) for path in self.session.book_files(book)]
+            self.session.ledger.page_files.forget(names)
             write_facts(Path(file), facts_of(self.session, book))
 
     def _book(self, state: str, school: str, year: str) -> Book:
@@ -104,19 +145,28 @@ class Jobs:
 
         A job that fails is noted: then the run has failed, whatever else is on its way.
         """
+        self.ensure_begun()
         if self._trouble:
             raise LedgerError("Not begun, because the ledger can't be written any more.")
         try:
-            yield
+            with self._noting_trouble():
+                yield
         except LedgerError as error:
             self._trouble = self._trouble or error
             self.session.stop.set()
             raise
-        except (DeadLetter, OnItsWay, RunStopped):
+
+    @contextmanager
+    def _noting_trouble(self) -> Iterator[None]:
+        """Why a job fails is written down: the run ends with its exit code."""
+        try:
+            yield
+        except (DeadLetter, OnItsWay, RunStopped, Stopped):
             raise
-        except Exception:
+        except Exception as error:
+            code = error.exit_code if isinstance(error, PagewaveError) else PagewaveError.exit_code
             with contextlib.suppress(LedgerError):  # the end of the run meets it again
-                self.session.ledger.runs.note_trouble(self.plan.id)
+                self.session.ledger.runs.note_trouble(self.plan.id, code, hide_keys(str(error)))
             raise
 
     def _why_unread(self, page: Page) -> str:

@@ -2,13 +2,14 @@
 brought and cost, what is left, and the command to go on with.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from pagewave.command_line import option, script, snakemake
 from pagewave.ledger import RunOutcome
 from pagewave.plan.forecast import Forecast
+from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
@@ -32,6 +33,7 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
     if wanted.blocked:
         lines.append(_dead_letters(workspace, wanted, command))
     lines += edited_prompts(workspace.ledger, workspace.settings)
+    lines += _in_flight_with_other_settings(workspace, wanted)
     asked_for = set(wanted.keys)
     settled = {page.key: page for page in workspace.dataset.pages if page.key not in asked_for}
     outdated = [
@@ -39,6 +41,9 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
         for origin in pages_on_file(workspace.ledger)
         if origin.key in settled and is_outdated(workspace, origin)
     ]
+    if outdated:  # the files of corrected pages would stay the same
+        corrected = {page.key for page in workspace.corrections.corrected([*settled.values()])}
+        outdated = [origin for origin in outdated if origin.key not in corrected]
     if outdated:
         counts = Counter(origin.made_with for origin in outdated)
         made_with = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))
@@ -46,9 +51,28 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
         again = command_to_read_again(workspace, pages, [LISTING], command.config_file)
         lines.append(
             f"{count(len(pages), 'page')} read before with another prompt or model ({made_with}), "
-            "and left as they are. What reading them again costs: python scripts/pages.py "
-            f"{LISTING}. "
+            f"and left as they are. What reading them again costs: {script('pages', LISTING)}. "
             f"To do it: {again}"
+        )
+    return lines
+
+
+def _in_flight_with_other_settings(workspace: Workspace, wanted: Wanted) -> list[str]:
+    """What was sent before the settings changed, its price, and what becomes of it."""
+    lines = []
+    for found in asked_otherwise(workspace, set(wanted.keys) - wanted.forced):
+        price = "price unknown" if found.usd is None else f"about {found.usd:.4f} USD"
+        price = f"free here, {price} at Gemini" if workspace.engine == "embedded" else price
+        are = "page is" if found.pages == 1 else "pages are"
+        what_then = (
+            "The answers are taken (execution.in_flight: collect). To ask anew instead, which is "
+            "paid as well: --config 'execution={in_flight: replace}'."
+            if found.is_taken
+            else "Sent again as configured now, which is paid as well."
+        )
+        lines.append(
+            f"{found.pages} {are} in flight, asked with other settings ({found.made_with}; "
+            f"{price}). {what_then}"
         )
     return lines
 
@@ -142,7 +166,7 @@ def ending(
     ]
     if flagged := ledger.answers.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
-        details.append(f"Flagged pages ({guards}): python scripts/flags.py lists them.")
+        details.append(f"Flagged pages ({guards}): {script('flags')} lists them.")
     details += [
         f"Dead letter: {dead_letter(workspace, key, command)}" for key in dead[:SHOWN_DEAD_LETTERS]
     ]
@@ -159,7 +183,7 @@ def ending(
 
 def dead_letter(workspace: Workspace, key: str, command: Command) -> str:
     """Why a page is a dead letter, and how to try it again."""
-    clear = command_to_clear(["--key", key], command.config)
+    clear = command_to_clear(option("--key", key), command.config)
     return (
         f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: {clear}, then the same "
         "command."
@@ -171,9 +195,9 @@ def _next_command(totals: Totals, command: Command) -> str:
     if totals.outcome == RunOutcome.STOPPED or totals.open_batches:
         return command.typed or "the same command"
     if totals.dead_letters:
-        return shlex.join(["python", "scripts/analyze_failures.py", *command.config])
+        return script("analyze_failures", config=command.config)
     if totals.outcome == RunOutcome.OK:
-        return shlex.join(["snakemake", "--report", "report.html", *command.config])
+        return snakemake("--report", "report.html", config=command.config, profile=False)
     return command.typed or "the same command"
 
 

@@ -1,12 +1,15 @@
 """One run of the workflow: its beginning and its end. What its rules do is in jobs.py.
 
-While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started; a run
-begins in `begin`, which Snakemake calls just before its first job.
+While Snakemake only looks (dry run, lint, report) nothing is written and nothing is started. A run
+begins in `begin`, just before Snakemake's first job, or else with the first job that needs it: no
+job does anything before, and nothing can be sent (`ledger.runs.begun`).
 """
 
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
@@ -21,13 +24,17 @@ from pagewave.errors import (
     OnItsWay,
     PagewaveError,
     RunStopped,
+    failure,
+    is_worse,
 )
 from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import Ledger, RunOutcome, refuse_network
-from pagewave.ledger.lock import take_lock
+from pagewave.ledger import DOUBT_SECONDS, Ledger, RunOutcome, Trouble, refuse_network
+from pagewave.ledger.belonging import command_to_rebuild, mark_folder
+from pagewave.ledger.lock import holder, take_lock
+from pagewave.ledger.private import keep_private
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
 from pagewave.plan.budget import check_prices
@@ -38,8 +45,10 @@ from pagewave.tracking.background import BackgroundDelivery, start_delivery
 from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import left_for_next_run
+from pagewave.waves.lost_ledger import refuse_lost
 from pagewave.waves.recover import clear_up, recover
 from pagewave.wording import count
+from pagewave.workflow.corrections import keep_before_deleting, take_in
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.jobs import Jobs
 from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, spending_lines
@@ -50,7 +59,10 @@ RUN_VARIABLE = "PAGEWAVE_RUN"
 
 
 class Run(Jobs):
-    """A run, or the look at one; shared by all threads of the process."""
+    """A run, or the look at one; shared by all threads of the process.
+
+    `is_part`: this process is that of a single job, whose head has begun the run.
+    """
 
     def __init__(
         self,
@@ -62,6 +74,8 @@ class Run(Jobs):
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
         sends_jobs_away: Callable[[], bool] = lambda: False,
+        *,
+        is_part: bool = False,
     ) -> None:
         self.settings = settings
         self.dataset = dataset
@@ -71,7 +85,10 @@ class Run(Jobs):
         self._delivery: BackgroundDelivery | None = None
         self._notifier: Notifier | None = None
         self._head_id = os.environ.get(RUN_VARIABLE)
+        self._is_part = is_part
+        self._beginning = threading.Lock()
         self._started = False
+        self._ended = False
         self._trouble: LedgerError | None = None
         ledger = self._open_ledger()
         ledger.answers.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
@@ -81,6 +98,9 @@ class Run(Jobs):
         self.stopper = SignalHandler(self.session.stop)
         self.left_open: dict[str, str] = {}
         if self._head_id:
+            if holder(settings.paths.state_dir) is None:
+                raise LedgerError("The run that this job belongs to is over. Nothing was sent.")
+            ledger.runs.join(self._head_id)
             self.session.images.scans_may_change = True
             log_to_terminal()
             start_run_log(settings.paths.logs_dir, self._head_id)
@@ -97,6 +117,16 @@ class Run(Jobs):
         ledger.check()  # what a run plans and pays follows from it
         return ledger
 
+    def ensure_begun(self) -> None:
+        """Begin the run, if that was not done yet: each job asks for it first.
+
+        Raises:
+            PagewaveError: as for `begin`.
+        """
+        with self._beginning:
+            if not self._started:
+                self.begin()
+
     def begin(self, slurm_name: str | None = None) -> None:
         """Make the run real: called once, before the first job.
 
@@ -109,15 +139,26 @@ class Run(Jobs):
         """
         if self._head_id:
             return
+        if self._is_part:
+            raise PagewaveError(
+                "Nothing was sent: this job is a process of its own, and no run was begun before "
+                "it. Run the same command with --force-use-threads."
+            )
+        if self.settings.execution.dry_run:
+            raise PagewaveError("execution.dry_run is true: nothing was sent.")
         log_to_terminal()
         self._lock_file = take_lock(self.settings.paths.state_dir)
         check_prices(self.session.ledger, self.session.settings)
+        self.plan.refuse_foreign()
         start_run_log(self.settings.paths.logs_dir, self.plan.id)
         self.session.ledger.start_writing()
+        self._keep_private()
         self._server = use_service(self.session, self._secrets)
         self.stopper.install()
         try:
+            refuse_lost(self.session, command_to_rebuild())
             recover(self.session)
+            take_in(self.session)
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
         self.session.ledger.runs.start(
@@ -128,6 +169,8 @@ class Run(Jobs):
             self.plan.wanted.forced,
         )
         self._started = True
+        paths = self.settings.paths
+        mark_folder(self.session.ledger, paths.ledger, paths.output_dir, self.plan.id)
         self.session.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.plan.id
@@ -138,6 +181,39 @@ class Run(Jobs):
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
+
+    def _keep_private(self) -> None:
+        paths = self.settings.paths
+        keep_private(
+            paths.state_dir, self.settings.execution.state_access, paths.is_state_dir_shared
+        )
+
+    def keep_before_deleting(self) -> None:
+        """Before Snakemake deletes all outputs: keep what people wrote into them."""
+        log_to_terminal()
+        keep_before_deleting(self.session)
+
+    def look_for_doubtful(self) -> None:
+        """Where nothing is to be read no run begins; what may be at the service is looked for.
+
+        So it is when the key is back with which something was sent that others were asked for.
+
+        Raises:
+            PagewaveError: another run is going on, or the service can't be asked.
+        """
+        begins = self._head_id or self._lock_file or not self.plan.is_made
+        if begins or self.plan.schedule.pages or self.session.engine != "gemini":
+            return
+        batches = self.session.ledger.batches
+        since = time.time() - DOUBT_SECONDS
+        if not (batches.open("gemini") or batches.doubtful("gemini", since)):
+            return
+        with take_lock(self.settings.paths.state_dir):
+            log_to_terminal()
+            self.session.ledger.start_writing()
+            use_service(self.session, self._secrets)
+            recover(self.session)
+            self.session.ledger.close()
 
     def _say_the_start(self) -> None:
         pages, waves = self.plan.schedule.pages, self.plan.schedule.waves()
@@ -164,14 +240,17 @@ class Run(Jobs):
             BudgetReached: not all was sent.
             OnItsWay: `execution.wait` is false, and all that is left are batches and their pages.
             RunStopped: it was told to stop.
+            ServiceError, ConfigError, DataError: a job failed so, see `errors.WORST_FIRST`.
             PagewaveError: no job failed, but there are dead letters: with a book as target, nothing
                 asked for their pages any more.
         """
         self.stopper.interrupts = False
-        if not self._started:
+        if not self._started or self._ended:
             return
+        self._ended = True
         lost: set[str] = set()
         over_budget: str | None = None
+        trouble: Trouble | None = None
         try:
             if outcome == RunOutcome.OK:
                 wanted = {page.key for page in self.plan.schedule.pages}
@@ -193,6 +272,7 @@ class Run(Jobs):
                 self._delivery.finish(seconds, self.session.stop)
             left = left_for_next_run(self.session.ledger, self.session.engine)
             self._say_the_end(outcome)
+            trouble = self.session.ledger.runs.trouble(self.plan.id)
             self.session.ledger.runs.end(self.plan.id, outcome)
             self._write_summary()
             if self.plan.remote_jobs and outcome != RunOutcome.STOPPED:
@@ -208,10 +288,17 @@ class Run(Jobs):
             self.session.ledger.close()
             if self._server:
                 self._server.close()
+            self._keep_private()
         if self._trouble:
             raise self._trouble
         if outcome == RunOutcome.STOPPED:
             raise RunStopped("stopped. The same command goes on.")
+        if (
+            trouble
+            and outcome != RunOutcome.OK
+            and is_worse(trouble.exit_code, BudgetReached.exit_code)
+        ):
+            raise failure(trouble.exit_code, trouble.message)
         if outcome == RunOutcome.ON_ITS_WAY:
             raise OnItsWay(left)
         if over_budget:

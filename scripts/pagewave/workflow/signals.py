@@ -35,7 +35,12 @@ class SignalHandler:
         """Jobs on other machines are going on: Snakemake cancels them on KeyboardInterrupt only."""
 
     def install(self) -> None:
-        """Take over both signals; called in the main thread, after Snakemake took SIGTERM."""
+        """Take over both signals, after Snakemake took SIGTERM.
+
+        Python allows it in the main thread alone: a run that begins with a job leaves them.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
         self._end_gently = internals.end_gently()
         for number in (signal.SIGINT, signal.SIGTERM):
             # SIGINT is ignored in what a script starts in the background.

@@ -1,20 +1,24 @@
 """Where the package meets Snakemake: builds the run from a workflow, and ends it in plain words."""
 
 import atexit
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pagewave import command_line
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import load_settings
-from pagewave.errors import PagewaveError, exit_on_error
+from pagewave.errors import ConfigError, PagewaveError, exit_on_error
 from pagewave.ledger import RunOutcome
+from pagewave.ledger.lock import RUN, LockedError, holder
 from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
-from pagewave.workflow import internals, terminal
+from pagewave.wording import count
+from pagewave.workflow import guarantees, internals, terminal
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -25,15 +29,37 @@ NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
 
 
-def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
+def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJob:
     """What a Snakefile serves: a run, or in a job on another machine what that job needs of it.
 
-    A user's mistake ends the process with its message.
+    `root` is the folder of the Snakefile. As a module it is read once for each `use rule`
+    statement, and all are served the same run. A user's mistake ends the process with its message.
     """
 
     def build() -> Run | RemoteJob:
+        command_line.remember(
+            internals.config_of(workflow), folder=internals.working_directory(workflow)
+        )
+        terminal.speak_plainly()
+        guarantees.refuse_prefix(workflow)
+        known = internals.loaded(workflow)
+        given = json.dumps(config, sort_keys=True, default=str)
+        if known and known["config"] != given:
+            raise ConfigError(
+                "This workflow loads pagewave twice, with different settings. One Snakemake can "
+                "run one of them: make two workflows of it."
+            )
+        if not known:
+            known |= {"config": given, "root": root.resolve()}
+            known["run"] = new()
+        run: Run | RemoteJob = known["run"]
+        return run
+
+    def new() -> Run | RemoteJob:
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
-        settings = load_settings(config, Path.cwd())
+        # A module without `config:` is given none by Snakemake, not even the command line's.
+        of_command = internals.config_of_command(workflow)
+        settings = load_settings(config or of_command, Path.cwd())
         dataset = scan(settings)
         prompt = load_prompt(
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
@@ -43,6 +69,9 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt)
+        is_part = internals.is_job_process(workflow)
+        if not is_part:
+            os.environ.pop(RUN_VARIABLE, None)  # of a run that carries out this very command
         for warning in [*_of_version(), *settings.warnings]:
             print(f"pagewave: {warning}", file=sys.stderr)
         run = Run(
@@ -54,9 +83,23 @@ def load(config: Mapping[str, Any], workflow: Any) -> Run | RemoteJob:
             is_dry=lambda: internals.is_dry_run(workflow),
             make_again=lambda files: internals.make_again(workflow, files),
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
+            is_part=is_part,
         )
+        guarantees.ensure_settings(
+            workflow, lambda: exit_on_error(lambda: guarantees.refuse_options(workflow))
+        )
+        guarantees.note_reports(workflow)
+        guarantees.before_commands(
+            workflow,
+            lambda results: exit_on_error(lambda: before_deleting(run, results=results)),
+            lambda: exit_on_error(refuse_unit_tests),
+        )
+        if not is_part:
+            guarantees.around_jobs(
+                workflow, lambda: start(run, workflow), lambda outcome: end(run, outcome)
+            )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
-        atexit.register(lambda: _end_dry_run(run) if internals.is_dry_run(workflow) else None)
+        atexit.register(lambda: _end_without_hook(run, internals.is_dry_run(workflow)))
         return run
 
     return exit_on_error(build)
@@ -92,11 +135,22 @@ class Lazily:
         return self._function(*arguments.split("/"))
 
 
+def use_in_messages(workflow: Any, **functions: Callable[..., str]) -> None:
+    """Let the messages of rules call these functions by their names."""
+    named = {name: Lazily(workflow, function) for name, function in functions.items()}
+    guarantees.name_in_messages(workflow, named)
+
+
 def start(run: Run, workflow: Any) -> None:
     """Begin the run, with a thread for every batch in flight."""
 
     def begin() -> None:
-        if run.settings.execution.dry_run and not run.plan.is_job:
+        if internals.is_touched(workflow):
+            refuse_touch(run)
+            return
+        if not guarantees.needs_run(workflow):
+            return
+        if run.settings.execution.dry_run:
             run.plan.show_waves()
             show_forecast(run)
             print("execution.dry_run is true: nothing was sent.")
@@ -105,10 +159,13 @@ def start(run: Run, workflow: Any) -> None:
         most = internals.resource(workflow, BATCHES)
         run.session.most_batches = most
         internals.add_threads(workflow, most)
+        guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
+        guarantees.keep_going(workflow)
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
-            terminal.hide()
+            names = {ours: name for name, ours in internals.own_names(workflow).items()}
+            terminal.hide(names.get("page", "page"))
 
     exit_on_error(begin)
 
@@ -121,6 +178,48 @@ def end(run: Run, outcome: str) -> None:
         terminal.show()
 
 
+def before_deleting(run: Run, *, results: bool) -> None:
+    """Files of a run that goes on are not deleted under its hands, nor what people wrote in them.
+
+    Raises:
+        LedgerError: somebody holds the lock.
+        DataError: a page file that a person changed can't be read, so that it can't be kept.
+    """
+    state_dir = run.settings.paths.state_dir
+    process = holder(state_dir)
+    if process is not None:
+        raise LockedError(state_dir, process, RUN)
+    if results:
+        run.keep_before_deleting()
+
+
+def refuse_unit_tests() -> None:
+    """Snakemake's unit tests carry out single jobs, and ours are parts of a run.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError(
+        "pagewave's jobs are parts of a run and can't be carried out alone: there is nothing for "
+        "--generate-unit-tests to write. Nothing was sent. How it is tested: tests/README.md"
+    )
+
+
+def refuse_touch(run: Run) -> None:
+    """`--touch` marks what is there as up to date; what is not read yet it can't stand for.
+
+    Raises:
+        ConfigError: it asks for pages that are to be read.
+    """
+    unread = len(run.plan.schedule.pages) if run.plan.is_made else 0
+    if unread:
+        raise ConfigError(
+            f"--touch only marks files as up to date, and {count(unread, 'page')} would have to be "
+            "read first. Nothing was sent. Run the same command without --touch, or name files "
+            "that are there."
+        )
+
+
 def show_forecast(run: Run) -> None:
     """Print what the command would read and cost; nothing where it never came to ask for pages."""
     if run.plan.is_made:
@@ -130,10 +229,16 @@ def show_forecast(run: Run) -> None:
         printer().print(view(run.plan.forecast.whole(run.plan.wanted.blocked)))
 
 
-def _end_dry_run(run: Run) -> None:
-    """The forecast; Python is ending, and no exit code can be given any more."""
+def _end_without_hook(run: Run, is_dry: bool) -> None:
+    """The forecast, or a look for what is in doubt where nothing was to be done.
+
+    Python is ending, and no exit code can be given any more.
+    """
     try:
-        show_forecast(run)
+        if is_dry:
+            show_forecast(run)
+        else:
+            run.look_for_doubtful()
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
 

@@ -15,6 +15,9 @@ from pagewave.workspace import IS_DEAD
 class JobLines(logging.Filter):
     """Refuses what is said of jobs one by one."""
 
+    page_rule = "page"
+    """What the workflow calls the rule of pages."""
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Is the record one to be shown?"""
         if record.levelno < logging.WARNING:
@@ -23,7 +26,7 @@ class JobLines(logging.Filter):
         # A page that dies is told of when its wave ends, and again when the run does. Snakemake
         # says it twice more, and that there is no earlier answer to put back.
         is_death = IS_DEAD in text or text.endswith(internals.NO_BACKUP)
-        return not (is_death or internals.failed_rule(record) == "page")
+        return not (is_death or internals.failed_rule(record) == self.page_rule)
 
 
 class ExpectedStops(logging.Filter):
@@ -53,7 +56,23 @@ class ExpectedStops(logging.Filter):
         )
 
 
+class PlainWords(logging.Filter):
+    """Has Snakemake say of a job that failed what went wrong, without the code that said so."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record, and show it."""
+        if isinstance(record.msg, str):
+            record.msg = internals.without_frames(record.msg)
+        return True
+
+
 _job_lines = JobLines()
+_plain_words = PlainWords()
+
+
+def speak_plainly() -> None:
+    """From now on a mistake that a job meets is told without stack frames; a bug keeps its own."""
+    internals.snakemake_log().addFilter(_plain_words)
 
 
 def drop_expected_stops(left_open: Mapping[str, str]) -> None:
@@ -61,8 +80,9 @@ def drop_expected_stops(left_open: Mapping[str, str]) -> None:
     internals.snakemake_log().addFilter(ExpectedStops(left_open))
 
 
-def hide() -> None:
+def hide(page_rule: str = "page") -> None:
     """From now on Snakemake's lines about jobs stay out of the terminal."""
+    _job_lines.page_rule = page_rule
     for handler in internals.terminals():
         handler.addFilter(_job_lines)
 

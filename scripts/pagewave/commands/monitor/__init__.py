@@ -9,10 +9,10 @@ tunnel: ssh -L 8750:127.0.0.1:8750 HOST."""
 # `failure_list` answer what a person asks. `assets/` is what the browser runs, with no build step.
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 
+from pagewave.command_line import script
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.monitor.server import serve
 from pagewave.errors import PagewaveError
@@ -47,7 +47,7 @@ def _monitor(options: argparse.Namespace) -> int:
     except OSError as error:
         raise PagewaveError(
             f"Port {options.port} can't be used: {error.strerror}. Another monitor may be running; "
-            f"choose another port: {shlex.join(['monitor.py', *config, '--port', '0'])}"
+            f"choose another port: {script('monitor', '--port', '0')}"
         ) from None
 
     def ready(url: str) -> None:

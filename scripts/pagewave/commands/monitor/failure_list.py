@@ -1,10 +1,10 @@
 """The failures that a person asks for, and the dead letters with what brings them back."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pagewave.command_line import option, snakemake
 from pagewave.commands.failures import dead_letters
 from pagewave.commands.selection import EVERYTHING
 from pagewave.config.service import Execution
@@ -52,10 +52,10 @@ def failure_list(
         "dead_letters": {
             "total": len(letters),
             "letters": [
-                asdict(letter) | {"command": command_to_clear(["--key", letter.key], config)}
+                asdict(letter) | {"command": command_to_clear(option("--key", letter.key), config)}
                 for letter in letters[:MOST_DEAD_LETTERS]
             ],
             "clear_all": command_to_clear(["--all"], config),
-            "then": shlex.join(["snakemake", "--profile", "profiles/local", *config]),
+            "then": snakemake(config=config),
         },
     }

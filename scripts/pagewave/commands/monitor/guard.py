@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pagewave.loopback import OWN_HOSTS
+from pagewave.loopback import is_own_host
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -56,8 +56,7 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
-        # The port may be another: that of an SSH tunnel.
-        if host.partition(":")[0] not in OWN_HOSTS:
+        if not is_own_host(host):
             return PlainTextResponse("This server does not go by that name.\n", 403)
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "none")

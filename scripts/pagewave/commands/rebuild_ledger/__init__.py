@@ -8,15 +8,18 @@ repeated. Refuses while a run is going on."""
 import argparse
 import sqlite3
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+from pagewave.command_line import script
 from pagewave.commands.command import Place, command_parser, find_place, print_json, run_command
 from pagewave.commands.rebuild_ledger.from_service import NOT_RECOVERED, Rebuilt, rebuild
 from pagewave.gemini.connect import open_session, serving
 from pagewave.ledger import Ledger
+from pagewave.ledger.belonging import pass_on
 from pagewave.ledger.lock import take_lock
 from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
@@ -51,6 +54,10 @@ def _carry_out(options: argparse.Namespace) -> int:
         session = open_session(place.settings, scan(place.settings), ledger)
         with nullcontext() if options.files_only else serving(session):
             found = rebuild(session, ask_service=not options.files_only)
+        if not (options.dry_run or found.unclear):
+            if not options.files_only:
+                ledger.identity.forget(time.time())  # what is unknown now never came to be
+            pass_on(ledger, place.ledger, place.settings.paths.output_dir)
         session.ledger.close()
     if options.json:
         print_json(
@@ -104,7 +111,7 @@ def _print(found: Rebuilt, dry_run: bool) -> None:
         print(
             f"In flight, and nothing here says with which pages: {_few(found.unclear)}\n"
             "If they are of this data set, a run now would pay for their pages twice. Run this "
-            "command again when they have ended (batches.py --live)."
+            f"command again when they have ended ({script('batches', '--live')})."
         )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.config.settings import Settings
-from pagewave.errors import ConfigError
+from pagewave.errors import ConfigError, DataError
 from pagewave.ledger import Attempt, Flag, Ledger, Record
-from pagewave.prompts.registry import load_prompt, versions
+from pagewave.prompts.registry import found_registry, load_prompt, versions
 from pagewave.prompts.schema import canonical_json
 from pagewave.workspace import Workspace
 
@@ -45,7 +45,9 @@ def past_answers(workspace: Workspace) -> tuple[list[PastAnswer], list[str]]:
             continue
         try:
             entries = json.loads(file.read_bytes())["pages"]
-            answers += [_answer(workspace, entry) for entry in entries if entry["provenance"]]
+            told = [entry for entry in entries if entry["provenance"]]
+            read = [(entry, _read(workspace, entry)) for entry in told]
+            answers += [_answer(workspace, entry, page) for entry, page in read if page is not None]
         except (OSError, ValueError, KeyError, TypeError):
             unreadable.append(str(file))
     return answers, unreadable
@@ -93,7 +95,7 @@ def add_prompt(ledger: Ledger, settings: Settings, answer: PastAnswer) -> str:
 
 def _template(registry: Path, name: str, sha256: str) -> str:
     """The text of a template by its hash; "" where the registry has it no more."""
-    for file in versions(registry / name):
+    for file in versions(found_registry(registry) / name):
         with contextlib.suppress(ConfigError):
             prompt = load_prompt(registry, name, file)
             if prompt.sha256 == sha256:
@@ -101,7 +103,20 @@ def _template(registry: Path, name: str, sha256: str) -> str:
     return ""
 
 
-def _answer(workspace: Workspace, entry: dict[str, Any]) -> PastAnswer:
+def _read(workspace: Workspace, entry: dict[str, Any]) -> Any:
+    """The page of a book's entry as it was read; None where only its correction is known."""
+    if not entry.get("corrected"):
+        return entry["page"]
+    with contextlib.suppress(DataError):
+        correction = workspace.corrections.of(workspace.dataset.page(entry["key"]))
+        told = entry["provenance"]
+        corrects = correction.corrects if correction else None
+        if correction and corrects and corrects.batch == told["batch"]:
+            return correction.read
+    return None
+
+
+def _answer(workspace: Workspace, entry: dict[str, Any], read: Any) -> PastAnswer:
     told = entry["provenance"]
     record = Record(
         key=entry["key"],
@@ -112,7 +127,7 @@ def _answer(workspace: Workspace, entry: dict[str, Any]) -> PastAnswer:
         image=told.get("image", entry["image"]),
         image_sha256=told["image_sha256"],
     )
-    page = workspace.prompt.page_model.model_validate(entry["page"]).model_dump_json()
+    page = workspace.prompt.page_model.model_validate(read).model_dump_json()
     return PastAnswer(entry["key"], told["batch"], page, record, told)
 
 

@@ -7,6 +7,7 @@ it had.
 """
 
 import contextlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from pagewave.ledger import Record
 from pagewave.pages.changed import remember_images
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
+from pagewave.pages.json_files import json_text
 from pagewave.prompts.request import generation_config, recipe
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves.collect import download
@@ -120,8 +122,11 @@ class _Adoption:
         if not remote.ended and not sent:
             self._found.unclear.append(name)
             return
-        lines = self._results(remote)
-        keys = [key for key in {*sent, *map(key_of, lines)} if key is not None]
+        told = self._session.ledger.batches.keys_under(name)  # by books, in an earlier rebuild
+        lines = [line for line in self._results(remote) if key_of(line) not in told]
+        if told and not lines:
+            return
+        keys = [key for key in {*sent, *map(key_of, lines)} - told if key is not None]
         if remote.ended and not lines:
             self._found.without_answers.append(name)
         elif not self._ours & set(keys):
@@ -147,6 +152,7 @@ class _Adoption:
         session, ledger, found = self._session, self._session.ledger, self._found
         records = [self._record(remote, key, match["recipe"] == self._recipe) for key in keys]
         with ledger.transaction():
+            ledger.batches.release_name(remote.name)
             ledger.runs.add_past(match["run"], session.engine, remote.model, remote.created_at)
             batch = ledger.batches.add_intent(
                 display_name=remote.display_name,
@@ -159,6 +165,7 @@ class _Adoption:
                 records=records,
             )
             ledger.batches.mark_found(batch.id, remote.name, remote.created_at)
+            ledger.identity.note_key(batch.id, session.key_hash)
             found.batches += 1
             if not remote.ended:
                 ledger.batches.mark_state(batch.id, remote.state)
@@ -251,17 +258,41 @@ def _mark_pages(workspace: Workspace, found: Rebuilt) -> None:
         file = workspace.page_file(page)
         if not file.exists():
             continue
-        content = file.read_text(encoding="utf-8").strip()
-        if marked.get(page.key) == content:
+        texts = _texts(workspace, page)
+        if not texts or marked.get(page.key) in texts:
             continue
-        attempt_id = ledger.answers.attempt_with(page.key, content) or _answer_of_twin(
-            workspace, page, content
+        attempt_id = next(
+            (
+                found_id
+                for text in texts
+                if (found_id := ledger.answers.attempt_with(page.key, text))
+                or (found_id := _answer_of_twin(workspace, page, text))
+            ),
+            None,
         )
         if attempt_id:
             ledger.files.mark_written(page.key, attempt_id)
             found.pages_marked += 1
         else:
             found.pages_without_answer.append(page.key)
+
+
+def _texts(workspace: Workspace, page: Page) -> list[str]:
+    """What was read of a page with a file, as the ledger may have it: JSON.
+
+    Of a corrected page only its correction tells, if anything was read; a file that somebody saved
+    in another way says the same all the same.
+    """
+    content = workspace.page_file(page).read_bytes()
+    texts = [content.decode("utf-8", "replace").strip()]
+    with contextlib.suppress(DataError, ValueError):
+        value = json.loads(json_text(content))
+        if correction := workspace.corrections.of(page):
+            texts, value = [], correction.read
+            if value is None:
+                return []
+        texts.append(workspace.prompt.page_model.model_validate(value).model_dump_json())
+    return texts
 
 
 def _answer_of_twin(workspace: Workspace, page: Page, content: str) -> int | None:

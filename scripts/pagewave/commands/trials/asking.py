@@ -1,33 +1,46 @@
 """One page asked at once, without a batch: what a prompt makes of it, while one writes the prompt.
 
-The request is the one that a batch would carry, image included as an uploaded file. Nothing of it
-goes into the ledger.
+The request is the one that a batch would carry, image included as an uploaded file. Of the answer
+the ledger keeps what it cost, no more.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pagewave.answers.result_line import Answer, Failure, parse_line
+from pagewave.answers.result_line import Answer, Failure, finish_reason_of, parse_line
 from pagewave.answers.scores import PageScore, score, truth_of
+from pagewave.commands.selection import page_named
 from pagewave.commands.trials.context import Context, context_of
+from pagewave.commands.trials.recorded import Trial
 from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
-from pagewave.gemini.client import RemoteFile, UploadFailed
+from pagewave.gemini.client import QuotaExceeded, RemoteFile, UploadFailed
+from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
-from pagewave.gemini.uploads import delete_unneeded_files, upload
+from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
+from pagewave.ledger import LogRow
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.prompts.costs import interactive_usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
-from pagewave.tracking import flush_interactive, wrap_interactive
+from pagewave.tracking.cleaning import cleaned
+from pagewave.tracking.rows import braintrust_row
+from pagewave.tracking.service import Braintrust, why_off
 from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
+
+LOG_SECONDS = 5.0
+"""For which Braintrust may be silent: somebody waits."""
+NOT_ANSWERED = frozenset({400, 401, 403, 404, 429})
+"""HTTP codes by which the service says that it did not ask the model: nothing was paid."""
 
 
 @dataclass(frozen=True)
@@ -43,37 +56,45 @@ class Question:
 class Reply:
     """What the model answered.
 
-    `usd` is the interactive price of the tokens, None where the model has none; it is what Gemini
-    would take also where the embedded engine answered. `seconds` passed until the answer was there.
-    `score` is None where nobody knows the truth, or the answer is none.
+    `usd` is the interactive price of the tokens, None where the model has none or they were not
+    counted; it is what Gemini would take also where the embedded engine answered. `seconds` passed
+    until the answer was there. `score` is None where nobody knows the truth, or the answer is none.
+    `row` is what Braintrust is told, as of an attempt in a batch.
     """
 
     result: Answer | Failure
     usd: float | None
     seconds: float
     score: PageScore | None
+    row: LogRow
 
 
 def question(workspace: Workspace, key: str) -> Question:
     """What to ask for a page; raises DataError when there is no such page or no image."""
-    page = workspace.dataset.page(key)
+    page = page_named(workspace.dataset, key)
     context = context_of(workspace, page)
     image, facts = workspace.images.inspect(page)
     request = build_request(page, workspace.prompt, context.text, workspace.settings, image, facts)
     return Question(page, context, request)
 
 
-def ask(session: Session, asked: Question, truth_dir: Path) -> Reply:
+def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Reply:
     """Ask the model and wait for its answer.
 
     The session's ledger is one that is thrown away: it only knows the uploaded image.
 
     Raises:
+        BudgetReached: it might go over a limit of the configuration.
         ServiceError: the service refuses the request, or no answer arrived.
         DataError: the page's truth file is none.
     """
     truth = truth_of(truth_dir, asked.page.name)  # before anything is paid for
-    file = _upload(session, asked.request)
+    call = trial.ask(session, asked.request)
+    try:
+        file = _upload(session, asked.request)
+    except Exception:
+        trial.ledger.calls.refused(call)  # it never came to the question
+        raise
     try:
         schema = response_schema(session.prompt.page_model)
         config = generation_config(session.settings, 1, ())
@@ -81,24 +102,99 @@ def ask(session: Session, asked: Question, truth_dir: Path) -> Reply:
         started = time.monotonic()
         response = session.client.generate(session.settings.model.name, body)
         seconds = time.monotonic() - started
+    except Refused as no:
+        if no.code in NOT_ANSWERED:
+            trial.ledger.calls.refused(call)
+        raise
     finally:
         delete_unneeded_files(session)
     line = json.dumps({"key": asked.page.key, "response": response}).encode()
     result = parse_line(line, session.prompt.page_model)
     if isinstance(result, Answer):
         result = guarded(session, result, asked.context.text, asked.request.image, line)
+    price = _usd(session.settings, result)
+    _note(session, trial, call, result, price)
     found = None
     if truth and isinstance(result, Answer):
         courses = json.loads(result.page_json).get("courses") or []
         found = score(asked.page.name, truth, result.page.text(), courses)
-    return Reply(result, _usd(session.settings, result), seconds, found)
+    row = _row(session, trial, asked, result, line, config, seconds, price)
+    return Reply(result, price, seconds, found, row)
+
+
+def _row(
+    session: Session,
+    trial: Trial,
+    asked: Question,
+    result: Answer | Failure,
+    line: bytes,
+    config: dict[str, Any],
+    seconds: float,
+    price: float | None,
+) -> LogRow:
+    """What there is to log of an answer that just came."""
+    now, usage, request = time.time(), result.usage, asked.request
+    good, failed = (result, None) if isinstance(result, Answer) else (None, result)
+    prompt, settings = session.prompt, session.settings
+    name = f"{settings.batch.display_name_prefix}-{trial.run_id}-{secrets.token_hex(4)}"
+    return LogRow(
+        id=0,
+        batch_id=0,
+        key=asked.page.key,
+        display_name=name,
+        batch_name=None,
+        engine=session.engine,
+        model=settings.model.name,
+        run_id=trial.run_id,
+        lane=0,
+        wave=0,
+        sent_at=now - seconds,
+        answered_at=now,
+        prompt_name=prompt.name,
+        template_file=prompt.template_file,
+        template=prompt.source,
+        prompt_sha256=prompt.sha256,
+        attempt_number=1,
+        fingerprint=request.fingerprint,
+        previous_context=request.previous_context,
+        generation_config=json.dumps(config),
+        image=str(request.image),
+        image_sha256=request.facts.sha256,
+        page=good.page_json if good else None,
+        finish_reason=finish_reason_of(line),
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        thoughts_tokens=usage.thoughts_tokens if usage else None,
+        cached_tokens=usage.cached_tokens if usage else None,
+        usd=price if session.engine == "gemini" else 0.0,
+        error_type=failed.error_type if failed else None,
+        error_message=failed.message if failed else None,
+        traceback=failed.traceback if failed else None,
+        raw_text=failed.raw_text if failed else None,
+        raw_json=failed.raw_json if failed else None,
+        flags=json.dumps([f"{flag.what}: {flag.message}" for flag in good.flags] if good else []),
+        lines=(line,),
+    )
+
+
+def _note(
+    session: Session, trial: Trial, call: int, result: Answer | Failure, price: float | None
+) -> None:
+    usage, ok = result.usage, isinstance(result, Answer)
+    if usage is None:
+        trial.ledger.calls.answered(call, ok=ok, usd=None)
+        return
+    tokens = (usage.prompt_tokens, usage.output_tokens, usage.thoughts_tokens, usage.cached_tokens)
+    usd = 0.0 if session.engine == "embedded" else price
+    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=usd)
 
 
 def _upload(session: Session, request: Request) -> RemoteFile:
     facts = request.facts
     try:
-        return upload(session, request.image, facts.mime_type, facts.sha256)
-    except UploadFailed as error:
+        data = image_bytes(request)
+        return upload(session, data, request.image, facts.mime_type, facts.sha256)
+    except (OSError, QuotaExceeded, UploadFailed) as error:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
 
@@ -106,17 +202,25 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
     usage = result.usage
     if usage is None:
         return 0.0
+    if not usage.is_known:
+        return None
     output_tokens = usage.output_tokens + usage.thoughts_tokens
     tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
     return interactive_usd(settings.pricing, settings.model.name, *tokens)
 
 
 @contextmanager
-def logged_to_braintrust(secrets: Secrets) -> Iterator[None]:
-    """Have Braintrust's wrapper log the calls inside; a line says so, or why not."""
-    wrapped = wrap_interactive(secrets)
+def logged_to_braintrust(keys: Secrets) -> Iterator[list[LogRow]]:
+    """Log the rows that are put into the list, in the end; a line says so, or why not."""
+    rows: list[LogRow] = []
     try:
-        yield
+        yield rows
     finally:
-        if wrapped and flush_interactive():
-            log.info("logged to Braintrust")
+        if reason := why_off(keys):
+            log.warning("%s", reason)
+        elif rows:
+            try:
+                Braintrust(keys, LOG_SECONDS).send([cleaned(braintrust_row(row)) for row in rows])
+                log.info("logged to Braintrust")
+            except Exception as error:  # a log must not cost anybody an answer
+                log.warning("this call was not logged to Braintrust: %s", cleaned(str(error)))

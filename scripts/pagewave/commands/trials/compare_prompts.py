@@ -18,6 +18,7 @@ from rich.table import Table
 from pagewave.answers.intervals import MIN_PAGES, SEED, Interval
 from pagewave.answers.scores import FACTS
 from pagewave.commands.command import command_parser, find_place, positive, print_json, run_command
+from pagewave.commands.selection import page_named
 from pagewave.commands.trials.comparison import (
     Pair,
     Reading,
@@ -34,7 +35,7 @@ from pagewave.commands.trials.experiment import record
 from pagewave.commands.trials.summary import Summary, summarize
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import Settings
-from pagewave.console import printer, table
+from pagewave.console import printable, printer, table
 from pagewave.errors import ConfigError
 from pagewave.gemini.connect import serving
 from pagewave.gemini.session import Session
@@ -45,6 +46,7 @@ from pagewave.pages.dataset import Page, scan
 from pagewave.plan.forecast import WaveForecast
 from pagewave.plan.outdated import edited_prompts
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
+from pagewave.tracking.background import delivering, keeps_rows
 from pagewave.wording import count
 from pagewave.workspace import Workspace
 
@@ -104,7 +106,8 @@ def _compare(options: argparse.Namespace) -> int:
                 return NOT_ALL
             run_id = new_run_id()
             ledger.start_writing()
-            with serving(session):
+            ledger.answers.keeps_log_rows = keeps_rows(settings.tracking, secrets)
+            with serving(session), delivering(settings.tracking, secrets, ledger, session.stop):
                 read(session, sides, run_id)
         pairs = make_pairs(session, sides, run_id, options.truth)
         paid = ledger.spending.of_run(run_id) if run_id else 0.0
@@ -136,7 +139,7 @@ def _load(settings: Settings, template: str) -> Prompt:
 def _pages(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
     """The pages to compare, each once."""
     if options.pages:
-        return [workspace.dataset.page(key) for key in dict.fromkeys(options.pages)]
+        return [page_named(workspace.dataset, key) for key in dict.fromkeys(options.pages)]
     pages = sample(workspace, options.sample, options.seed)
     if len(pages) < options.sample:
         print(f"pagewave: the data set has only {len(pages)} pages.", file=sys.stderr)
@@ -167,7 +170,8 @@ def _print(
     for pair in pairs:
         for version, reading in ((a, pair.a), (b, pair.b)):
             if reading.page is None:
-                console.print(f"{pair.page.key} was not read with {version}. {reading.error}")
+                why = printable(str(reading.error))
+                console.print(f"{pair.page.key} was not read with {version}. {why}")
     told_nothing = sum(pair.context.unread is not None for pair in pairs)
     if told_nothing:
         console.print(

@@ -19,7 +19,7 @@ from rapidfuzz.distance import Levenshtein
 
 from pagewave.answers.scores import PageScore, matched_courses, normal_text, score, truth_of
 from pagewave.commands.trials.context import Context, context_of
-from pagewave.errors import PagewaveError
+from pagewave.errors import PagewaveError, ServiceError
 from pagewave.gemini.session import Session
 from pagewave.ledger import COMPARISON_MARK, Batch, Ledger, RunOutcome
 from pagewave.log import log
@@ -202,6 +202,8 @@ def _read_side(session: Session, side: Side, run_id: str) -> None:
             log.info("%s: %d pages sent", side.prompt.version, len(part))
         for batch_id in sent:
             collect(session, batch_id)
+        if session.refused:
+            raise ServiceError(session.refused)
         if not sent:
             return
         for key, row in session.ledger.failures.of_lane(run_id, side.lane, attempt).items():

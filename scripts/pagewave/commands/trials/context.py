@@ -25,6 +25,8 @@ class Context(NamedTuple):
 def context_of(workspace: Workspace, page: Page) -> Context:
     """The context of a page; raises DataError when the previous page's file is damaged."""
     before = workspace.dataset.previous(page)
-    if before is not None and not workspace.page_file(before).exists():
+    if before is not None and not (
+        workspace.page_file(before).exists() or workspace.corrections.file(before).exists()
+    ):
         return Context(None, before)
     return Context(workspace.previous_context(page), None)

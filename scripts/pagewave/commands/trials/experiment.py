@@ -17,6 +17,7 @@ from typing import Any
 from pagewave.commands.trials.comparison import Pair, Reading, Side
 from pagewave.config.keys import KEY_VARIABLES, Secrets, load_secrets
 from pagewave.embedded.process import python_path
+from pagewave.pages.dataset import split_key
 from pagewave.redaction import hide_keys
 from pagewave.tracking.cleaning import cleaned
 
@@ -103,6 +104,12 @@ def _case(pair: Pair, reading: Reading, side: Side) -> Json:
         "output": reading.page,
         "scores": dict(zip(SCORES, values, strict=True)),
         "metadata": {
+            **split_key(pair.page.key)._asdict(),
+            "page_id": pair.page.key,
+            "prompt_name": side.prompt.name,
+            "prompt_version": side.prompt.version,
+            "prompt_template": side.prompt.template_file,
+            "prompt_sha256": side.prompt.sha256,
             "fingerprint": request.fingerprint,
             "input_tokens": reading.input_tokens,
             "output_tokens": reading.output_tokens,

@@ -1,7 +1,9 @@
 """Try a prompt on a page now: show what is asked, ask the model at once, show what it answers.
 
 At the interactive price, twice that of a batch. Pages that the workflow has read stay as they are:
-nothing is stored, but Braintrust logs the call where its keys are set."""
+the answer is not kept, its cost is: in the ledger, where the limits of the workflow count it
+(execution.max_cost_usd for one command, max_cost_usd_total). Braintrust logs the call where its
+keys are set."""
 
 import argparse
 import json
@@ -19,6 +21,7 @@ from rich.text import Text
 from pagewave.answers.result_line import Answer
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.trials.asking import Question, Reply, ask, logged_to_braintrust, question
+from pagewave.commands.trials.recorded import trial_run
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import Settings
 from pagewave.console import printable, printer, table
@@ -64,15 +67,21 @@ def _try(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         # An embedded server over a folder of its own is in nobody's way, not even a run's.
         paths = settings.paths.model_copy(update={"state_dir": Path(scratch)})
-        settings = settings.model_copy(update={"paths": paths})
+        apart = settings.model_copy(update={"paths": paths})
         # No file is there: a ledger in memory.
-        session = open_session(settings, scan(settings), Ledger.peek(paths.ledger))
+        session = open_session(apart, scan(apart), Ledger.peek(paths.ledger))
         questions = [question(session, key) for key in options.page]
-        with serving(session), logged_to_braintrust(load_secrets(Path.cwd())):
+        secrets = load_secrets(Path.cwd())
+        with (
+            serving(session),
+            trial_run(session, settings) as trial,
+            logged_to_braintrust(secrets) as rows,
+        ):
             for asked in questions:
                 if not options.json:
                     _show_question(console, session, asked)
-                reply = ask(session, asked, options.truth)
+                reply = ask(session, trial, asked, options.truth)
+                rows.append(reply.row)
                 good = good and isinstance(reply.result, Answer)
                 if options.json:
                     reports.append(_report(session, asked, reply))
@@ -124,7 +133,9 @@ def _show_reply(console: Console, workspace: Workspace, reply: Reply) -> None:
         if result.raw_text:
             console.print(Panel(Text(printable(result.raw_text)), title="what the model wrote"))
     usage = result.usage
-    if usage:
+    if usage and not usage.is_known:
+        console.print(f"The service did not count the tokens: {printable(str(usage.problem))}.")
+    elif usage:
         thoughts = f" and {usage.thoughts_tokens:,} of thought" if usage.thoughts_tokens else ""
         console.print(
             f"{usage.prompt_tokens:,} tokens in, {usage.output_tokens:,} out{thoughts}, "

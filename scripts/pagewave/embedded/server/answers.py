@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pagewave.embedded.server import tokens
-from pagewave.embedded.server.faults import Fault
+from pagewave.embedded.server.faults import LOOSE, Fault
 from pagewave.embedded.server.wire import INTERNAL, Json, dumps, pick
 
 Read = Callable[[str, bytes, str, int], str]
@@ -18,6 +18,12 @@ of a page."""
 
 # As in pagewave.page_model, whose import would delay the start of the server.
 CONTEXT_BEGIN, CONTEXT_END = "<<<PREVIOUS_PAGE", "PREVIOUS_PAGE>>>"
+
+SAID = {
+    7: "You do not have permission to access the File it asks for or it may not exist.",
+    16: "Request had invalid authentication credentials.",
+}
+"""What goes with some codes of error lines."""
 
 LOOP = "Course of study, first term, "
 INVENTED = (
@@ -72,7 +78,7 @@ def answer(
     """Reads one record, for the `reading`-th time, and lets its faults happen."""
     for fault in faults:
         if fault.name in ("record-error", "record-status"):
-            message = "An internal error has occurred."
+            message = SAID.get(fault.code, "An internal error has occurred.")
             return error_line(key, fault.code, message, fault.name.removeprefix("record-"))
     try:
         response = respond(key, request, images, model, read, reading, faults)
@@ -125,6 +131,10 @@ def respond(
         if fault.name == "token-counts":
             counts = (fault.prompt, fault.output, fault.thoughts, fault.cached)
             response["usageMetadata"] = tokens.usage_of(*counts)
+            if fault.total >= 0:
+                response["usageMetadata"]["totalTokenCount"] = fault.total
+        elif fault.name == "no-counts":
+            del response["usageMetadata"]
     response["modelVersion"] = model.removeprefix("models/")
     response["responseId"] = hashlib.sha256(f"{key}\n{prompt}".encode()).hexdigest()[:22]
     return response
@@ -162,6 +172,10 @@ def _damage(text: str, faults: Sequence[Fault]) -> tuple[str, str]:
                 text = f"```json\n{text}\n```"
             case "text-around-json":
                 text = f"Here is the page you asked for:\n\n{text}\n\nI hope this helps!"
+            case "finish-reason":
+                text, reason = text[: max(1, len(text) // 2)], fault.finish
+            case "loose-json":
+                text = LOOSE[fault.how](text)
             case "invalid-schema":
                 text = dumps({"page": json.loads(text).get("page_info"), "courses": "none"})
             case "line-separator":

@@ -10,7 +10,7 @@ from pagewave.embedded.server import messages
 from pagewave.embedded.server.answers import Refused
 from pagewave.embedded.server.calls import body_of
 from pagewave.embedded.server.entities import Batch
-from pagewave.embedded.server.jobs import Jobs
+from pagewave.embedded.server.jobs import BAD_REQUEST, Jobs
 from pagewave.embedded.server.wire import (
     HTTP_OF_RPC,
     ApiError,
@@ -60,7 +60,11 @@ class BatchCalls:
             records = None  # the job finds it again, and fails as a job
         display_name = str(pick(batch, "displayName") or "")
         # Drawn once and kept with the job, so that a restart changes nothing.
+        bad = [fault for record in records or () for fault in self.jobs.draw("member", record.key)]
+        if any(fault.refused for fault in bad):
+            raise ApiError(400, BAD_REQUEST)
         quirks = {fault.name: fault.number for fault in self.jobs.draw("job", display_name)}
+        quirks |= {fault.name: float(fault.code) for fault in bad}
         made = self.store.add_batch(
             f"models/{request.path_params['model']}",
             display_name,

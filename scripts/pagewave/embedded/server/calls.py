@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from pagewave.embedded.server.faults import GARBAGE, Fault
+from pagewave.embedded.server.faults import GARBAGE, REASONS, Fault
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.wire import ApiError, Json
 
@@ -80,12 +80,24 @@ class Call:
         match fault.name:
             case "http-error":
                 message = f"Injected fault {fault.code}."
-                response = self._refusal(request, ApiError(fault.code, message))
+                response: Response = self._refusal(request, ApiError(fault.code, message))
+                if fault.foreign:
+                    html = GARBAGE["html"]
+                    response = Response(html, fault.code, media_type="text/html")
+            case "redirect":
+                response = Response(b"", 307, headers={"location": str(request.url)})
+            case "refused":
+                code, status, words = REASONS[fault.reason]
+                model = request.path_params.get("model", "unknown")
+                response = self._refusal(request, ApiError(code, words.format(model=model), status))
             case "garbage-200":
                 response = Response(GARBAGE[fault.body], 200, media_type="text/html")
             case "slow":
                 await asyncio.sleep(fault.seconds)
                 return False
+            case "drip":
+                await _drip(request, send)
+                return True
             case "hang":
                 await _until_disconnect(request)
                 return True
@@ -107,6 +119,15 @@ class Call:
         await asyncio.sleep(0.05)  # lets the half arrive: a cut drops what is still to be sent
         self.cut(request.scope)
         await _until_disconnect(request)
+
+
+async def _drip(request: Request, send: Send) -> None:
+    gone = asyncio.ensure_future(_until_disconnect(request))
+    headers = [(b"content-length", b"1000000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while not gone.done():
+        await send({"type": "http.response.body", "body": b" ", "more_body": True})
+        await asyncio.wait([gone], timeout=0.05)
 
 
 async def _until_disconnect(request: Request) -> None:

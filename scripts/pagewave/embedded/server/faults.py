@@ -10,14 +10,24 @@ import difflib
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pagewave.errors import ConfigError
 
 FOREVER: Final = float("inf")
-CALLS: Final = ("create", "get", "list", "upload", "download", "delete", "cancel", "generate")
+CALLS: Final = (
+    "create",
+    "get",
+    "list",
+    "upload",
+    "download",
+    "delete",
+    "cancel",
+    "generate",
+    "model",
+)
 
 
 class FaultError(ConfigError, ValueError):
@@ -39,17 +49,26 @@ SCOPES: Final = {
     "call": "METHOD and path of the HTTP request, e.g. GET /v1beta/batches/abc",
     "file": "display name and name of the file",
     "job": "display name of the batch",
+    "member": "key of each record of a new batch (times= counts for each key)",
     "record": "key of the record (times= counts for each key)",
 }
 _CALL = {"call": "any"}
-COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0}
+COUNTS: Final = {"prompt": 1000, "output": 100, "thoughts": 0, "cached": 0, "total": -1}
 KINDS: Final[dict[str, Kind]] = {
-    "http-error": Kind("call", "an HTTP error", _CALL | {"code": 503, "acted": False}),
+    "http-error": Kind(
+        "call", "an HTTP error", _CALL | {"code": 503, "acted": False, "foreign": False}
+    ),
+    "redirect": Kind("call", "sent on to where it went, for ever", _CALL),
+    "refused": Kind("call", "a definite no, in Google's words", _CALL | {"reason": "key"}),
     "cut-before": Kind("call", "connection cut, nothing done", _CALL),
     "cut-after": Kind("call", "done, then connection cut", _CALL),
     "slow": Kind("call", "a late reply", _CALL | {"seconds": 1.0, "acted": True}),
     "hang": Kind("call", "no reply, ever", _CALL | {"acted": False}),
+    "drip": Kind("call", "a reply byte by byte, without an end", _CALL),
     "garbage-200": Kind("call", "200 with nonsense", _CALL | {"acted": True, "body": "html"}),
+    "storage-full": Kind(
+        "call", "429 to an upload while so many are there", {"files": 0}, "upload"
+    ),
     "not-active-yet": Kind(
         "call", "create takes an ACTIVE file for a PROCESSING one", {}, "create"
     ),
@@ -58,11 +77,15 @@ KINDS: Final[dict[str, Kind]] = {
     "list-empty": Kind("call", "{}, whatever there is", {}, "list"),
     "list-empty-without-page-size": Kind("call", "{} unless pageSize is given", {}, "list"),
     "list-empty-later-page": Kind("call", "an empty page before each later one", {}, "list"),
+    "list-twice": Kind("call", "each entry twice", {}, "list"),
+    "list-in-circles": Kind("call", "the first page over and over", {}, "list"),
     "list-oldest-first": Kind("call", "the newest on the last page", {}, "list"),
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
     "file-failed": Kind("file", "FAILED once it was processed"),
+    "file-damaged": Kind("file", "its last byte is another than was sent"),
+    "file-short": Kind("file", "its last byte is missing"),
     "undeletable": Kind("file", "delete answers 400 (the files of results always do)"),
     "list-delay": Kind("job", "a new job is not listed at first", {"seconds": 5.0}),
     "job-pending": Kind("job", "PENDING, for so long", {"seconds": FOREVER}),
@@ -74,9 +97,12 @@ KINDS: Final[dict[str, Kind]] = {
     "no-result-file": Kind("job", "SUCCEEDED without output, for so long", {"seconds": FOREVER}),
     "response-only": Kind("job", "output under `response`, not in metadata"),
     "batch-hold": Kind("job", "takes at least so long", {"seconds": 5.0}),
+    "bad-request": Kind(
+        "member", "its batch ends FAILED, or is refused", {"code": 3, "refused": False}
+    ),
     "record-slow": Kind("record", "its reading takes longer", {"seconds": 1.0}),
-    "record-error": Kind("record", "an `error` line", {"code": 13}),
-    "record-status": Kind("record", "a `status` line", {"code": 13}),
+    "record-error": Kind("record", "an `error` line", {"code": 3}),
+    "record-status": Kind("record", "a `status` line", {"code": 3}),
     "missing-key": Kind("record", "no line at all"),
     "duplicate-key": Kind("record", "its line twice"),
     "foreign-key": Kind("record", "one more line, with a key nobody asked for"),
@@ -92,14 +118,52 @@ KINDS: Final[dict[str, Kind]] = {
     "empty-text": Kind("record", "no text; content_type as declared", {"declared": "courses"}),
     "invented-text": Kind("record", "the text is a made-up list of studies"),
     "line-separator": Kind("record", "U+2028 inside a string"),
-    "token-counts": Kind("record", "these counts, whatever it took", COUNTS),
+    "token-counts": Kind("record", "these counts; total=-1: their sum", COUNTS),
+    "no-counts": Kind("record", "no counts of tokens at all"),
+    "finish-reason": Kind("record", "cut in the middle, for this reason", {"finish": "OTHER"}),
+    "loose-json": Kind("record", "JSON that is nearly right", {"how": "comma"}),
 }
+REASONS: Final[dict[str, tuple[int, str, str]]] = {
+    "key": (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
+    "expired-key": (400, "INVALID_ARGUMENT", "API key expired. Please renew the API key."),
+    "login": (
+        401,
+        "UNAUTHENTICATED",
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login "
+        "cookie or other valid authentication credential.",
+    ),
+    "permission": (403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "model": (
+        404,
+        "NOT_FOUND",
+        "models/{model} is not found for API version v1beta, or is not supported for "
+        "batchGenerateContent. Call ListModels to see the list of available models and their "
+        "supported methods.",
+    ),
+    "place": (
+        400,
+        "FAILED_PRECONDITION",
+        "User location is not supported for the API use.",
+    ),
+}
+"""Why the service refuses: code, status, words (ai.google.dev/gemini-api/docs/troubleshooting)."""
 GARBAGE: Final = {
     "html": b"<html>It works!</html>",
     "json": b"{}",
+    "list": b"[]",
+    "null": b"null",
+    "text": b'"ok"',
     "empty": b"",
     "binary": b"\xff\xfe\x00",
 }
+LOOSE: Final[dict[str, Callable[[str], str]]] = {
+    "comma": lambda text: f"{text[:-1]},}}",
+    "twice": lambda text: f"{text}\n{text}",
+    "wrapped": lambda text: f'{{"page": {text}}}',
+    "listed": lambda text: f"[{text}]",
+    "words": lambda text: re.sub(r":\s*null\b", ': "N/A"', text),
+}
+"""Ways in which JSON is nearly right: what each makes of sound JSON."""
 COMMON: Final = {"match": "", "times": FOREVER, "skip": 0, "probability": 1.0, "seed": 0}
 
 
@@ -119,13 +183,20 @@ class Fault:
     seconds: float = 0.0
     share: float = 0.0
     body: str = "html"
+    reason: str = "key"
     acted: bool = False
+    refused: bool = False
+    files: int = 0
     closed: bool = False
+    foreign: bool = False
     declared: str = ""
     prompt: int = 0
     output: int = 0
     thoughts: int = 0
     cached: int = 0
+    total: int = -1
+    finish: str = ""
+    how: str = ""
 
     @property
     def number(self) -> float:
@@ -197,7 +268,7 @@ class Faults:
 
     def _fires(self, number: int, fault: Fault, subject: str) -> bool:
         # Records count each for itself: which of them is read first is left to the threads.
-        count = (number, subject if fault.scope == "record" else "")
+        count = (number, subject if fault.scope in ("record", "member") else "")
         seen = self._seen[count]
         self._seen[count] += 1
         if seen < fault.skip or self._fired[count] >= fault.times:
@@ -231,7 +302,11 @@ def describe() -> str:
             "",
             f"call={calls}|any",
             f"body={'|'.join(GARBAGE)}",
+            f"how={'|'.join(LOOSE)}",
+            f"reason={'|'.join(REASONS)}",
             "acted=yes: only after the call took effect",
+            "refused=yes: create answers 400, and there is no batch",
+            "foreign=yes: as a proxy on the way would say it, in HTML",
         ]
     )
 
@@ -267,16 +342,13 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
-def _call(text: str) -> str:
-    if text not in (*CALLS, "any"):
-        raise ValueError(f"must be one of {', '.join(CALLS)}, any{_nearest(text, CALLS)}")
-    return text
+def _one_of(choices: Collection[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}{_nearest(text, choices)}")
+        return text
 
-
-def _body(text: str) -> str:
-    if text not in GARBAGE:
-        raise ValueError(f"must be one of {', '.join(GARBAGE)}{_nearest(text, GARBAGE)}")
-    return text
+    return read
 
 
 _READ: Final[dict[str, Callable[[str], Any]]] = {
@@ -285,13 +357,19 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "skip": int,
     "probability": _share,
     "seed": int,
-    "call": _call,
+    "call": _one_of((*CALLS, "any")),
     "code": int,
+    "files": int,
     "seconds": _amount,
     "share": _share,
-    "body": _body,
+    "body": _one_of(GARBAGE),
+    "finish": str,
+    "how": _one_of(LOOSE),
+    "reason": _one_of(REASONS),
     "acted": _yes,
+    "refused": _yes,
     "closed": _yes,
+    "foreign": _yes,
     "declared": str,
     **dict.fromkeys(COUNTS, int),
 }

@@ -1,5 +1,6 @@
 """The calls of the File service: resumable upload, get, list, delete, download."""
 
+import io
 import re
 
 from starlette.requests import Request
@@ -13,6 +14,11 @@ from pagewave.embedded.server.uploads import CHUNK_GRANULARITY, Session, Uploads
 from pagewave.embedded.server.wire import ApiError, Json, pick
 
 FILE_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+STORAGE_FULL = (
+    "You exceeded your current quota. Quota exceeded for metric: "
+    "generativelanguage.googleapis.com/file_storage_bytes, limit: 21474836480."
+)
 
 
 class FileCalls:
@@ -38,6 +44,9 @@ class FileCalls:
             raise ApiError(
                 400, "Only resumable uploads are supported: X-Goog-Upload-Command: start"
             )
+        full = request.state.faults.get("storage-full")
+        if full and self.store.count_uploads() >= full.files:
+            raise ApiError(429, STORAGE_FULL)
         file = pick(await body_of(request), "file", {})
         name = str(pick(file, "name") or "").removeprefix("files/")
         if name and not FILE_ID.fullmatch(name):
@@ -81,6 +90,12 @@ class FileCalls:
         self.store.delete_file(session.file_id)  # a name is free again once its file has expired
         subject = f"{session.display_name or ''} files/{session.file_id}"
         faults = {fault.name for fault in self.jobs.draw("file", subject)}
+        if faults & {"file-damaged", "file-short"}:
+            with session.part.open("rb+") as part:
+                part.truncate(session.received - 1)
+                if "file-damaged" in faults:
+                    part.seek(0, io.SEEK_END)
+                    part.write(b"\0")
         fate = "FAILED" if "file-failed" in faults else "ACTIVE"
         file = self.store.add_file(
             session.file_id,

@@ -29,6 +29,7 @@ from pagewave.embedded.server.wire import (
 )
 
 UNKNOWN_STATE = "SOMETHING_NEW"
+BAD_REQUEST = "Request contains an invalid argument."
 LOOK_SECONDS = 0.2
 
 
@@ -127,6 +128,10 @@ class Jobs:
                 self.store.set_state(batch.id, "RUNNING")
             due = batch.created + max(self.pace.batch_seconds, quirks.get("batch-hold", 0.0))
             records = self._records(batch) if records is None else records
+            if "bad-request" in quirks:
+                await _until(due)
+                self._finish(batch, "FAILED", error=(int(quirks["bad-request"]), BAD_REQUEST))
+                return
             for name in ("failed", "expired", "cancelled"):
                 if f"job-{name}" in quirks:
                     todo = _share(records, quirks[f"job-{name}"])

@@ -110,4 +110,8 @@ def page(
     if len(rows) > size:
         mark = "e" if "list-empty-later-page" in faults else ""
         body["nextPageToken"] = f"{mark}{rows[size - 1][0]}"
+    if "list-twice" in faults and entries:
+        body[field] = [entry for entry in entries for _ in range(2)]
+    if "list-in-circles" in faults:
+        body["nextPageToken"] = token
     return body

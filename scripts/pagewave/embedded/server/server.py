@@ -1,26 +1,28 @@
 """The server as a Starlette application: which address is which call."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pagewave.embedded.server.batch_calls import BatchCalls
 from pagewave.embedded.server.calls import Call, Cut, Handler
 from pagewave.embedded.server.faults import FaultError
 from pagewave.embedded.server.file_calls import FileCalls
 from pagewave.embedded.server.jobs import Jobs
+from pagewave.embedded.server.model_calls import ModelCalls
 from pagewave.embedded.server.wire import ApiError
-from pagewave.loopback import OWN_HOSTS
+from pagewave.loopback import is_own_host
 
 
 class _Version(Convertor[str]):
@@ -40,6 +42,21 @@ register_url_convertor("api", _Version())
 BROWSER_HEADERS = frozenset((b"origin", b"sec-fetch-site", b"sec-fetch-mode"))
 
 
+class OwnName:
+    """Refuses what was sent to another name than the server's own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_call = scope["type"] == "http"
+        if is_call and not is_own_host(Request(scope).headers.get("host", "")):
+            refusal = ApiError(400, "This server does not go by that name.")
+            await JSONResponse(refusal.body(), refusal.code)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
 class NoBrowsers:
     """Refuses what a browser sends, from whatever page: only programs have business here."""
 
@@ -52,6 +69,22 @@ class NoBrowsers:
             await JSONResponse(refusal.body(), refusal.code)(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+
+class Dated:
+    """Tells in each answer what time it is here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = (b"date", formatdate(time.time(), usegmt=True).encode())
+                message["headers"] = [*message.get("headers", ()), date]
+            await send(message)
+
+        await self.app(scope, receive, dated)
 
 
 class ControlCalls:
@@ -90,6 +123,7 @@ class ControlCalls:
 def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
     """The application. `token` is what x-goog-api-key must say; `cut` cuts a connection."""
     files, batches, control = FileCalls(jobs), BatchCalls(jobs), ControlCalls(jobs)
+    models = ModelCalls(jobs)
 
     def call(method: str, path: str, name: str, handler: Handler) -> Route:
         return Route(path, Call(name, handler, jobs, token, cut), methods=[method])
@@ -111,6 +145,9 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
         call("POST", tuned + ":batchGenerateContent", "create", batches.create_batch),
         call("POST", model + ":generateContent", "generate", batches.generate),
         call("POST", tuned + ":generateContent", "generate", batches.generate),
+        call("GET", model, "model", models.get_model),
+        call("GET", tuned, "model", models.get_model),
+        call("GET", api + "/models", "list", models.list_models),
         call("POST", "/control/faults", "", control.faults),
         call("GET", "/control/faults", "", control.faults),
         call("GET", "/control/stats", "", control.stats),
@@ -128,7 +165,7 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, OWN_HOSTS), Middleware(NoBrowsers)],
+        middleware=[Middleware(OwnName), Middleware(NoBrowsers), Middleware(Dated)],
         exception_handlers={HTTPException: unknown},
         lifespan=lifespan,
     )

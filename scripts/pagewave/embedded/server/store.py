@@ -109,6 +109,11 @@ class Store:
         )
         return [_file(row) for row in rows]
 
+    def count_uploads(self) -> int:
+        """How many uploaded files there are."""
+        query = "SELECT count(*) FROM files WHERE source = 'UPLOADED' AND expires > ?"
+        return int(self._db.execute(query, (time.time(),)).fetchone()[0])
+
     def delete_file(self, file_id: str) -> None:
         """Forgets a file and frees its place (also when it has expired)."""
         self._db.execute("DELETE FROM files WHERE id = ?", (file_id,))

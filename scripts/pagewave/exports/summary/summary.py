@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 
 from pagewave.atomic import write_atomically
+from pagewave.characters import harmless
 from pagewave.errors import PagewaveError
 from pagewave.exports.summary import summary_files, template
 from pagewave.exports.summary.tables import Cell, Table, of_books, of_cost, of_failures, of_run
@@ -55,9 +56,5 @@ def _tsv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([[_harmless(cell) for cell in row] for row in table.rows])
+    writer.writerows([[harmless(cell) for cell in row] for row in table.rows])
     return text.getvalue()
-
-
-def _harmless(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "@")) else cell

@@ -1,0 +1,127 @@
+"""Commands for a person to paste: quoted for the shell, complete, and such that they are found.
+
+They name the configuration that this process goes by, and what is not found from the folder in
+which they are pasted is named in full: a workflow runs in other folders than its own too.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+PROJECT = SCRIPTS.parent
+WITHOUT_LEDGER = ("monitor", "pages", "plan", "rebuild_ledger", "try_prompt", "compare_prompts")
+"""Commands that go by the configuration alone: they have no `--ledger`."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What this process goes by: `config` for all commands, `ledger` for ours alone.
+
+    `folder` is where it works, if that is not where it was called.
+    """
+
+    config: Sequence[str] = ()
+    ledger: Sequence[str] = ()
+    folder: Path | None = None
+
+
+_places = [_Place()]
+
+
+def remember(
+    config: Sequence[str] = (), ledger: Sequence[str] = (), folder: Path | None = None
+) -> None:
+    """From now on commands are printed for a process that goes by these arguments.
+
+    Args:
+        config: such as `--configfile FILE`.
+        ledger: such as `--ledger FILE`.
+        folder: the working directory, where that is not the one it was called in.
+    """
+    _places[1:] = [_Place(config, ledger, folder)]
+
+
+def forget() -> None:
+    """As if nothing had been remembered: for tests, of which many share a process."""
+    del _places[1:]
+
+
+def script(name: str, *arguments: str, config: Sequence[str] = ()) -> str:
+    """A command of ours, such as `python scripts/status.py --watch`.
+
+    Args:
+        config: instead of what is remembered.
+    """
+    place = _places[-1]
+    file = SCRIPTS / f"{name}.py"
+    # Installed as a package alone, there are no scripts.
+    words = [_program("python"), _here(file)] if file.exists() else [_program("pagewave"), name]
+    ledger = () if name in WITHOUT_LEDGER else place.ledger
+    return _typed([*words, *(config or [*place.config, *ledger]), *arguments])
+
+
+def module(name: str, *arguments: str) -> str:
+    """A module as a program, such as `python -m pagewave.embedded`."""
+    # Not every environment has this very pagewave installed.
+    found = f"PYTHONPATH={shlex.quote(str(SCRIPTS))} " if len(_places) > 1 else ""
+    return _typed([_program("python"), "-m", name, *arguments], found)
+
+
+def snakemake(
+    *arguments: str, config: Sequence[str] = (), profile: bool = True, there: bool = True
+) -> str:
+    """A run such as `snakemake --profile profiles/local results/…`.
+
+    Args:
+        config: as in `script`.
+        profile: with the profile for this machine, as all that reads needs.
+        there: false within a command that is in the right folder already.
+    """
+    words = [_program("snakemake")]
+    if not _is_here() and (PROJECT / "Snakefile").exists():
+        words += ["-s", str(PROJECT / "Snakefile")]
+    # Targets last: one after --configfile would be taken for a second such file.
+    words += config or _places[-1].config
+    words += ["--profile", _here(PROJECT / "profiles/local")] if profile else []
+    return _typed([*words, *arguments]) if there else shlex.join([*words, *arguments])
+
+
+def option(name: str, value: str) -> list[str]:
+    """An option and its value, which may begin with a hyphen."""
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
+
+
+def again() -> str:
+    """What was typed to start this process as `snakemake`, quoted anew."""
+    return shlex.join([_program("snakemake"), *sys.argv[1:]])
+
+
+def _typed(words: Sequence[str], before: str = "") -> str:
+    folder = _places[-1].folder
+    there = f"cd {shlex.quote(str(folder))} && " if folder else ""
+    return there + before + shlex.join(words)
+
+
+def _is_here() -> bool:
+    return len(_places) == 1 or Path.cwd().resolve() == PROJECT
+
+
+def _here(path: Path) -> str:
+    """A path of the project: as short as it can be where the project is the working directory."""
+    return str(path.relative_to(PROJECT)) if _is_here() else str(path)
+
+
+def _program(name: str) -> str:
+    """A program beside this Python: by its name alone where the shell finds that very one."""
+    beside = Path(sys.executable).with_name(name)
+    found = shutil.which(name)
+    is_found = found is not None and os.path.abspath(found) == str(beside)  # noqa: PTH100
+    if len(_places) == 1 or is_found or not beside.exists():
+        return name
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)

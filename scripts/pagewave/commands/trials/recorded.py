@@ -1,0 +1,100 @@
+"""The run that a trial's calls belong to: in the ledger before anything is sent, with its budget.
+
+The ledger is the one of the workflow here. A run may be going on beside it, so the lock is taken
+only to make the file or to bring it up to date.
+"""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pagewave.config.settings import Settings
+from pagewave.errors import LedgerError
+from pagewave.gemini.session import Session
+from pagewave.ledger import Ledger, RunOutcome, refuse_network
+from pagewave.ledger.belonging import command_to_rebuild
+from pagewave.ledger.lock import take_lock
+from pagewave.plan.budget import check_prices, reserve_call
+from pagewave.prompts.costs import interactive_usd, most_tokens
+from pagewave.prompts.request import Request, generation_config
+from pagewave.workspace import Workspace
+
+TRIAL_MARK = "-try"
+"""How the name of a trial's run ends."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run of purpose `trial` that goes on; `ledger` is the workflow's."""
+
+    ledger: Ledger
+    settings: Settings
+    run_id: str
+
+    def ask(self, workspace: Workspace, request: Request) -> int:
+        """Write down a call before it is made; returns its number.
+
+        Raises:
+            BudgetReached: it might go over a limit of the configuration.
+        """
+        config = generation_config(self.settings, 1, ())
+        facts, prompt = request.facts, workspace.prompt
+        most = most_tokens(request.prompt, prompt.page_model, facts.width, facts.height, config)
+        model = self.settings.model.name
+        tokens = (most.input_tokens, most.output_tokens)
+        max_usd = interactive_usd(self.settings.pricing, model, *tokens)
+        with self.ledger.transaction():
+            reserve_call(self.ledger, self.settings, self.run_id, request.key, max_usd)
+            return self.ledger.calls.add(
+                self.run_id, request.key, model, prompt.sha256, request.fingerprint, max_usd
+            )
+
+
+@contextmanager
+def trial_run(session: Session, settings: Settings) -> Iterator[Trial]:
+    """Begin a run of purpose `trial`, in whose name the session may send, and end it.
+
+    Args:
+        session: its own ledger is one that is thrown away, and knows uploaded images alone.
+        settings: those of the workflow here: where its ledger is, and its limits.
+
+    Raises:
+        LedgerError: the ledger can't be used, or was lost.
+        ConfigError: a limit is set, and the price of something is not known.
+    """
+    ledger = _open(settings)
+    run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{secrets.token_hex(2)}{TRIAL_MARK}"
+    outcome = RunOutcome.FAILED
+    with contextlib.closing(ledger):
+        check_prices(ledger, settings)
+        for each in (ledger, session.ledger):
+            each.runs.start(run_id, session.engine, settings.model.name, [], [], purpose="trial")
+        try:
+            yield Trial(ledger, settings, run_id)
+            outcome = RunOutcome.OK
+        except KeyboardInterrupt:
+            outcome = RunOutcome.STOPPED
+            raise
+        finally:
+            ledger.runs.end(run_id, outcome)
+
+
+def _open(settings: Settings) -> Ledger:
+    path = settings.paths.ledger
+    if not settings.execution.allow_network_state:
+        refuse_network(path.parent)
+    look = Ledger.peek(path)
+    is_current = not look.is_copy
+    look.close()
+    if is_current:
+        return Ledger.open(path)
+    if not path.exists() and any((path.parent / "requests").glob("*.jsonl")):
+        raise LedgerError(
+            f"{path} is gone, and with it what was paid. Bring it back first: "
+            f"{command_to_rebuild()}"
+        )
+    with take_lock(path.parent, "try_prompt.py"):
+        return Ledger.open(path)

@@ -1,0 +1,148 @@
+"""Files and batches as the service describes them, and its clock."""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from pagewave.gemini.retries import PassingTrouble
+
+if TYPE_CHECKING:
+    from google.genai import types
+
+TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
+"""Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
+
+UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
+LATEST_ANSWER_SECONDS = 600.0
+"""An answer that says it is earlier than thought by more is not late: the clock was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at the service; `expires_at` in Unix seconds.
+
+    Size (in bytes) and hash are what the service says that it was sent, if it does.
+    """
+
+    name: str
+    uri: str
+    state: str
+    expires_at: float
+    size: int | None = None
+    sha256_hash: str | None = None
+
+    def holds(self, data: bytes) -> bool:
+        """Did these bytes arrive, as far as the service says?"""
+        if self.size is not None and self.size != len(data):
+            return False
+        told = _digest(self.sha256_hash or "")
+        return told is None or told == hashlib.sha256(data).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBatch:
+    """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
+
+    Times are Unix seconds; `model` has no `models/` in front.
+    """
+
+    name: str
+    display_name: str
+    model: str
+    state: str
+    result_file: str | None
+    error: str | None
+    created_at: float
+    ended_at: float | None
+
+    @property
+    def ended(self) -> bool:
+        """Will this state never change again?"""
+        return self.state in TERMINAL_STATES
+
+
+def each_once(batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:
+    """One entry a name: of several the last, unless an earlier one says that the batch ended."""
+    found: dict[str, RemoteBatch] = {}
+    for batch in batches:
+        if batch.name not in found or not found[batch.name].ended:
+            found[batch.name] = batch
+    return list(found.values())
+
+
+class ServiceClock:
+    """What time it is at the service, by its answers: this computer's clock may be set or jump.
+
+    Between two answers time goes on by the monotonic clock, which no setting moves. It stands still
+    while a laptop sleeps, which the next answer makes up for.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ahead: float | None = None
+
+    def hear(self, date: str | None) -> None:
+        """Take the time from an answer's `Date` header (RFC 9110, 6.6.1): whole seconds."""
+        try:
+            ahead = parsedate_to_datetime(date or "").timestamp() - time.monotonic()
+        except ValueError:
+            return
+        with self._lock:
+            # A date is cut down to seconds and comes late: of several that agree the last counts.
+            known = self._ahead
+            if known is None or not known - LATEST_ANSWER_SECONDS < ahead < known:
+                self._ahead = ahead
+
+    def now(self) -> float:
+        """Unix seconds; by this computer's clock as long as the service has told no time."""
+        with self._lock:
+            return time.time() if self._ahead is None else time.monotonic() + self._ahead
+
+
+def all_of(pager: Any) -> list[Any]:
+    """The entries of all pages of a list."""
+    entries, seen = list(pager.page), set()
+    # Not `for entry in pager`: that raises IndexError when a later page is empty.
+    while token := pager.config.get("page_token"):
+        if token in seen:
+            raise PassingTrouble("a list goes round in circles")
+        seen.add(token)
+        pager.next_page()
+        entries += pager.page
+    return entries
+
+
+def remote_file(file: "types.File") -> RemoteFile:
+    """A file as the service describes it."""
+    if not file.name or not file.uri:
+        raise PassingTrouble("the answer names no file")
+    state = str(getattr(file.state, "value", file.state) or "ACTIVE")
+    lives_until = time.time() + UPLOAD_LIFE_SECONDS
+    if file.expiration_time:
+        lives_until = min(lives_until, file.expiration_time.timestamp())
+    return RemoteFile(file.name, file.uri, state, lives_until, file.size_bytes, file.sha256_hash)
+
+
+def _digest(told: str) -> bytes | None:
+    """The SHA-256 that the service tells: base64 of the bytes or of their hex digits, or those.
+
+    None where it is neither.
+    """
+    digits = [told]
+    with contextlib.suppress(binascii.Error, ValueError):
+        decoded = base64.b64decode(told, validate=True)
+        if len(decoded) == hashlib.sha256().digest_size:
+            return decoded
+        digits.append(decoded.decode("ascii"))
+    for candidate in digits:
+        if re.fullmatch("[0-9a-fA-F]{64}", candidate):
+            return bytes.fromhex(candidate)
+    return None

@@ -1,0 +1,60 @@
+"""Calls that were asked and answered at once, without a batch: what trials of a prompt cost."""
+
+import time
+
+from pagewave.ledger.connection import Shelf
+
+
+class Calls(Shelf):
+    """Single calls of runs that send no batches, on record before they are asked."""
+
+    def add(
+        self,
+        run_id: str,
+        key: str,
+        model: str,
+        prompt_sha256: str,
+        fingerprint: str,
+        max_usd: float | None,
+    ) -> int:
+        """Write down a call that is about to be asked; returns its number.
+
+        `max_usd` is what it can't go beyond: a budget counts that until it is known what it cost.
+        """
+        with self._connection.transaction() as db:
+            row = db.execute(
+                "INSERT INTO call (run_id, key, model, prompt_sha256, fingerprint, asked_at,"
+                " max_usd) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (run_id, key, model, prompt_sha256, fingerprint, time.time(), max_usd),
+            )
+        return int(row.lastrowid or 0)
+
+    def refused(self, call_id: int) -> None:
+        """The service said no: the call cost nothing."""
+        self._settle("ok = 0, usd = 0.0, max_usd = 0.0", call_id)
+
+    def answered(
+        self,
+        call_id: int,
+        *,
+        ok: bool,
+        tokens: tuple[int, int, int, int] = (0, 0, 0, 0),
+        usd: float | None,
+    ) -> None:
+        """What a call brought; `tokens`: of the prompt, answer and thoughts, and those cached.
+
+        Where they are 0 the service did not meter it, and it goes on counting at its most.
+        """
+        self._settle(
+            "ok = ?, prompt_tokens = ?, output_tokens = ?, thoughts_tokens = ?,"
+            " cached_tokens = ?, usd = ?",
+            call_id,
+            *(ok, *tokens, usd),
+        )
+
+    def _settle(self, changes: str, call_id: int, *values: object) -> None:
+        with self._connection.transaction() as db:
+            db.execute(
+                f"UPDATE call SET {changes}, answered_at = ? WHERE id = ?",
+                (*values, time.time(), call_id),
+            )

@@ -1,0 +1,400 @@
+"""What people changed in page files: how that is noticed, kept and put first.
+
+A page file whose hash is not the one that was noted when it was written is looked at. Line ends,
+the order of keys and other rendering are nothing; another value is a correction. It is kept in
+`paths.corrections_dir` at the page's place, in a file that no rule makes and no run deletes, and
+from then on it is what the page says, whatever is read.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pagewave.atomic import write_atomically
+from pagewave.config.data import Paths
+from pagewave.errors import DataError
+from pagewave.ledger import Ledger, WrittenFile
+from pagewave.pages.dataset import Page
+from pagewave.pages.json_files import (
+    changed_fields,
+    is_same,
+    json_for_people,
+    json_text,
+    problem_of,
+    written_file,
+)
+from pagewave.wording import moment
+
+ENDED = ".ended"
+"""Ends the name of a correction that is one no more, as the page file was put back by hand."""
+
+
+class Corrected(BaseModel):
+    """The answer that a correction corrects; `sha256` is of the page file that held it."""
+
+    attempt: int
+    batch: str | None
+    fingerprint: str
+    sha256: str
+
+
+class Correction(BaseModel):
+    """A page as a person left it; `read` is what had been read, None where nothing was."""
+
+    key: str
+    corrected_at: str
+    corrects: Corrected | None
+    fields_changed: list[str]
+    page: Any
+    read: Any = None
+
+
+class Kind(Enum):
+    """What became of a page file since it was noted."""
+
+    EDITED = auto()
+    """It says something else: a correction."""
+    RESTORED = auto()
+    """Corrected before, it says again what was read."""
+    OVERTAKEN = auto()
+    """It does not hold its correction: that was changed itself, or the file came from elsewhere."""
+    UNREADABLE = auto()
+    """It is no JSON."""
+    UNKNOWN = auto()
+    """Nobody knows who wrote it: the ledger has never heard of its page, and is younger."""
+    SAME = auto()
+    """Nothing but its rendering, or what is known of it, is new."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A page file that is not as it was noted.
+
+    `value` is what it says; `problem` why it can't be read, beginning with the place in it.
+    """
+
+    page: Page
+    kind: Kind
+    file: WrittenFile
+    value: Any = None
+    problem: str = ""
+
+
+class Corrections:
+    """The corrections of one working directory, and its page files as a person may leave them."""
+
+    def __init__(self, paths: Paths, ledger: Ledger) -> None:
+        self._paths = paths
+        self._ledger = ledger
+
+    def page_file(self, page: Page) -> Path:
+        """Where a page's answer is written."""
+        return self._paths.output_dir / f"{page.name}.json"
+
+    def file(self, page: Page) -> Path:
+        """Where a page's correction is kept, if it has one."""
+        return self._paths.corrections_dir / f"{page.name}.json"
+
+    def of(self, page: Page) -> Correction | None:
+        """A page's correction, if it has one; raises DataError when it can't be read."""
+        path = self.file(page)
+        try:
+            return Correction.model_validate_json(json_text(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path}, {problem_of(error)}: this correction can't be read. It stays as it is, "
+                "and so does its page. Put it in order there."
+            ) from None
+
+    def kept(self, pages: Iterable[Page]) -> list[Page]:
+        """Those of the pages that have a correction on file."""
+        folder = self._paths.corrections_dir
+        names = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.json")}
+        return [page for page in pages if page.name in names] if names else []
+
+    def corrected(
+        self, pages: Sequence[Page], findings: Iterable[Finding] | None = None
+    ) -> list[Page]:
+        """Those that have a correction, or get one when the next run begins.
+
+        Args:
+            findings: what `look` found, if it has been called already.
+        """
+        found = self.look(pages) if findings is None else findings
+        kinds = {finding.page: finding.kind for finding in found}
+        kept = set(self.kept(pages))
+        return [
+            page
+            for page in pages
+            if kinds.get(page) == Kind.EDITED or (page in kept and kinds.get(page) != Kind.RESTORED)
+        ]
+
+    # Noticing
+
+    def look(self, pages: Sequence[Page]) -> list[Finding]:
+        """The files of these pages that are not as they were noted. Nothing is written."""
+        known = _Known(self._ledger)
+        corrected = set(self.kept(pages))
+        found = (self._look_at(page, known, corrected) for page in pages)
+        return [finding for finding in found if finding]
+
+    def look_at(self, page: Page, is_overwritten: bool = False) -> Finding | None:
+        """The same for one page.
+
+        Args:
+            is_overwritten: it is about to be: then a file that nobody knows is taken for a
+                person's.
+        """
+        corrected = {page} if self.file(page).exists() else set()
+        finding = self._look_at(page, _Known(self._ledger, page.key), corrected)
+        if not is_overwritten or corrected or self._ledger.files.answer(page.key):
+            return finding
+        if finding and finding.kind == Kind.UNKNOWN:
+            return replace(finding, kind=Kind.EDITED)
+        return finding or self._found_there(page)
+
+    def _found_there(self, page: Page) -> Finding | None:
+        """A file that was there before the ledger heard of its page, as an edited one."""
+        path = self.page_file(page)
+        content = _content(path)
+        if content is None:
+            return None
+        file = written_file(path, content)
+        try:
+            value = json.loads(json_text(content))
+        except ValueError as error:
+            return Finding(page, Kind.UNREADABLE, file, problem=str(error))
+        if self._is_answer(page, content, value, is_older=False):
+            return None
+        return Finding(page, Kind.EDITED, file, value)
+
+    def _look_at(self, page: Page, known: "_Known", corrected: set[Page]) -> Finding | None:
+        path, noted = self.page_file(page), known.noted.get(page.key)
+        try:
+            status = path.stat()
+            unchanged = noted and (status.st_size, status.st_mtime_ns) == noted[1:]
+            if unchanged and page not in corrected:
+                return None
+            content = path.read_bytes()
+            file = written_file(path, content)
+        except OSError:  # it is to be made, or those who need it will tell
+            return None
+        correction = self.of(page) if page in corrected else None
+        is_noted = noted is not None and noted.sha256 == file.sha256
+        if is_noted and not correction:
+            return Finding(page, Kind.SAME, file)
+        try:
+            value = json.loads(json_text(content))
+        except ValueError as error:
+            return Finding(page, Kind.UNREADABLE, file, problem=str(error))
+        if correction and is_same(value, correction.page):
+            return None if noted == file else Finding(page, Kind.SAME, file)
+        if is_noted:
+            return Finding(page, Kind.OVERTAKEN, file, value)
+        if self._is_answer(page, content, value, is_older=noted is None) or (
+            correction and is_same(value, correction.read)
+        ):
+            if not correction:
+                return Finding(page, Kind.SAME, file)
+            return Finding(page, Kind.RESTORED if noted else Kind.OVERTAKEN, file, value)
+        is_known = noted or correction or page.key in known.asked
+        is_later = known.since is not None and file.modified_ns / 1e9 > known.since
+        kind = Kind.EDITED if is_known or is_later else Kind.UNKNOWN
+        return Finding(page, kind, file, value)
+
+    def _answers(self, page: Page) -> set[int]:
+        """The attempts that the page's file may hold; the latest may not have been noted."""
+        found = {
+            self._ledger.files.answer(page.key),
+            self._ledger.runs.latest_answer(page.key),
+        }
+        return {attempt_id for attempt_id in found if attempt_id is not None}
+
+    def _is_answer(self, page: Page, content: bytes, value: Any, is_older: bool) -> bool:
+        """Does the file say what was read? Of an older one, with no hash, by any attempt."""
+        for attempt_id in self._answers(page):
+            text = self._ledger.answers.page(attempt_id)
+            if content == f"{text}\n".encode() or is_same(value, json.loads(text)):
+                return True
+        text = content.decode("utf-8", "replace").strip()
+        return is_older and self._ledger.answers.attempt_with(page.key, text) is not None
+
+    # Keeping
+
+    def correction_for(self, finding: Finding) -> Correction:
+        """The correction that an edited file is."""
+        page = finding.page
+        before = self.of(page) if self.file(page).exists() else None
+        corrects, read = self._corrected(page)
+        if corrects is None and before is not None:
+            corrects, read = before.corrects, before.read
+        return Correction(
+            key=page.key,
+            corrected_at=moment(finding.file.modified_ns / 1e9) or "",
+            corrects=corrects,
+            fields_changed=changed_fields({} if read is None else read, finding.value),
+            page=finding.value,
+            read=read,
+        )
+
+    def keep(self, finding: Finding) -> Correction:
+        """Keep what a person wrote into a page file, beside the page files; the ledger waits."""
+        correction = self.correction_for(finding)
+        self.save(finding.page, correction)
+        return correction
+
+    def save(self, page: Page, correction: Correction) -> None:
+        """Write a correction's file; raises PagewaveError when that can't be done."""
+        write_atomically(self.file(page), json_for_people(correction.model_dump()) + "\n")
+
+    def take_in(self, findings: Iterable[Finding]) -> list[tuple[Finding, Correction | None]]:
+        """Keep what people wrote, and note files as they are; for a ledger that is written.
+
+        Returns each correction with its finding, None where that ended it.
+        """
+        done: list[tuple[Finding, Correction | None]] = []
+        noted: dict[str, WrittenFile] = {}
+        for finding in findings:
+            page, file = finding.page, finding.file
+            if finding.kind == Kind.UNREADABLE:
+                continue
+            if finding.kind == Kind.EDITED:
+                done.append((finding, self.keep(finding)))
+            elif finding.kind == Kind.RESTORED:
+                kept = self.file(page)
+                kept.replace(kept.with_name(kept.name + ENDED))
+                done.append((finding, None))
+            elif finding.kind == Kind.OVERTAKEN and (correction := self.of(page)):
+                content = json_for_people(correction.page).encode() + b"\n"
+                write_atomically(self.page_file(page), content)
+                file = written_file(self.page_file(page), content)
+                done.append((finding, correction))
+            noted[page.key] = file
+        with self._ledger.transaction():
+            self._ledger.page_files.note(noted)
+            for finding, correction in done:
+                self._tell_ledger(finding.page, correction)
+        return done
+
+    def match_ledger(self, pages: Sequence[Page]) -> list[Page]:
+        """Let the ledger's copies be those of the files, and the other way round.
+
+        A correction whose file is gone is written again: only `corrections.py` discards one.
+        Returns the pages where that was so.
+        """
+        copies = self._ledger.page_files.corrected()
+        kept = set(self.kept(pages))
+        for page in kept:
+            correction = self.of(page)
+            if correction and copies.get(page.key) != json.dumps(correction.page):
+                self._tell_ledger(page, correction)
+        lost = [page for page in pages if page.key in copies and page not in kept]
+        for page in lost:
+            corrects, read = self._corrected(page)
+            value = json.loads(copies[page.key])
+            fields = changed_fields({} if read is None else read, value)
+            self.save(
+                page,
+                Correction(
+                    key=page.key,
+                    corrected_at=moment(time.time()) or "",
+                    corrects=corrects,
+                    fields_changed=fields,
+                    page=value,
+                    read=read,
+                ),
+            )
+        return lost
+
+    def content_for(self, page: Page, answer: str) -> bytes:
+        """What a page's file is to hold: its correction, in the person's own rendering, or else
+        this answer."""
+        correction = self.of(page)
+        if correction is None:
+            return answer.encode()
+        there = _content(self.page_file(page))
+        try:
+            if there and is_same(json.loads(json_text(there)), correction.page):
+                return there
+        except ValueError:
+            pass
+        return json_for_people(correction.page).encode() + b"\n"
+
+    def discard(self, page: Page, answer: str | None) -> None:
+        """Do without a page's correction, or whatever a person made of its file.
+
+        Args:
+            answer: what its file holds from now on; None: it is deleted, so that it is read again.
+        """
+        path = self.page_file(page)
+        # The ledger first: a file that is gone without it would be written again.
+        self._ledger.page_files.withdraw([page.key])
+        self.file(page).unlink(missing_ok=True)
+        if answer is None:
+            path.unlink(missing_ok=True)
+            return
+        write_atomically(path, answer)
+        self._ledger.page_files.note({page.key: written_file(path, answer.encode())})
+
+    def _tell_ledger(self, page: Page, correction: Correction | None) -> None:
+        files = self._ledger.page_files
+        if correction is None:
+            files.withdraw([page.key])
+        else:
+            files.correct(page.key, json.dumps(correction.page))
+
+    def _corrected(self, page: Page) -> tuple[Corrected | None, Any]:
+        """The answer that the ledger knows to be in the page's file, and what it says."""
+        rows = self._ledger.files.provenance(page.key)
+        if not rows:
+            return None, None
+        row = rows[0]
+        text = self._ledger.answers.page(row["attempt_id"])
+        sha256 = hashlib.sha256(f"{text}\n".encode()).hexdigest()
+        corrected = Corrected(
+            attempt=row["attempt"],
+            batch=row["batch"],
+            fingerprint=row["fingerprint"],
+            sha256=sha256,
+        )
+        return corrected, json.loads(text)
+
+
+class _Known:
+    """What the ledger knows, asked for once: of all pages, or of one."""
+
+    def __init__(self, ledger: Ledger, key: str | None = None) -> None:
+        self._ledger = ledger
+        if key is None:
+            self.noted: Mapping[str, WrittenFile] = ledger.page_files.noted()
+        else:
+            noted = ledger.page_files.noted_of(key)
+            self.noted = {key: noted} if noted else {}
+
+    @cached_property
+    def asked(self) -> set[str]:
+        """Keys of pages that were ever asked for."""
+        return self._ledger.page_files.asked_keys()
+
+    @cached_property
+    def since(self) -> float | None:
+        """When the first run of this ledger began (Unix seconds): what was written later by nobody
+        else is a person's."""
+        return self._ledger.page_files.first_run_at()
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,58 @@
+"""A new ledger, though the service has batches of these very pages: the old one was lost.
+
+Batches do not say what they hold, and others may use the same key and prefix. But our images lie at
+the service under their hashes while a batch needs them.
+"""
+
+import contextlib
+
+from pagewave.errors import DataError, LedgerError
+from pagewave.gemini.session import Session
+from pagewave.pages.image_files import content
+from pagewave.prompts.request import recipe_in
+
+SHOWN_NAMES = 3
+
+
+def refuse_lost(session: Session, rebuild: str) -> None:
+    """Make sure that an empty ledger forgets no batch in flight.
+
+    Args:
+        rebuild: the command that rebuilds a ledger.
+
+    Raises:
+        LedgerError: the service has batches of ours.
+        ServiceError: the service is not there, or refuses.
+    """
+    if session.engine != "gemini" or session.ledger.batches.all():
+        return
+    prefix = f"{session.settings.batch.display_name_prefix}-"
+    since = session.ledger.identity.forgets_before()
+    going = [
+        batch
+        for batch in session.client.list_batches()
+        if batch.display_name.startswith(prefix)
+        and recipe_in(batch.display_name)
+        and not batch.ended
+        and batch.created_at >= since
+    ]
+    if going and _has_our_images(session):
+        names = ", ".join(batch.name for batch in going[:SHOWN_NAMES])
+        more = f" and {len(going) - SHOWN_NAMES} more" if len(going) > SHOWN_NAMES else ""
+        raise LedgerError(
+            f"{session.settings.paths.ledger} is new, but the service has batches in flight "
+            f"({names}{more}) and images of these pages: a ledger was lost, and what it had sent "
+            f"would be paid for again. Nothing was sent. Run first: {rebuild}"
+        )
+
+
+def _has_our_images(session: Session) -> bool:
+    """Does the service have an image of these pages? Only those of the same size are hashed."""
+    uploaded = session.client.uploaded_images()
+    sizes = set(uploaded.values())
+    for page in session.dataset.pages:
+        with contextlib.suppress(DataError, OSError):  # none was made of its scan, or it is gone
+            image = session.images.path(page)
+            if image.stat().st_size in sizes and content(image).sha256 in uploaded:
+                return True
+    return False

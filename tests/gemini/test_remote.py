@@ -1,0 +1,56 @@
+"""What the service says of its files and of the time."""
+
+import base64
+import hashlib
+import time
+from email.utils import formatdate
+
+import pytest
+
+from pagewave.gemini.remote import RemoteFile, ServiceClock
+
+DATA = b"an image"
+DIGEST = hashlib.sha256(DATA)
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "arrived"),
+    [
+        (None, None, True),
+        (len(DATA), None, True),
+        (len(DATA) - 1, None, False),
+        (len(DATA), base64.b64encode(DIGEST.digest()).decode(), True),
+        (len(DATA), base64.b64encode(DIGEST.hexdigest().encode()).decode(), True),
+        (len(DATA), DIGEST.hexdigest(), True),
+        (len(DATA), base64.b64encode(hashlib.sha256(b"another").digest()).decode(), False),
+        (len(DATA), hashlib.sha256(b"another").hexdigest(), False),
+        (len(DATA), base64.b64encode(hashlib.sha256(b"x").hexdigest().encode()).decode(), False),
+        # Whatever else it may come to call a hash proves nothing.
+        (len(DATA), "crc32:1234", True),
+        (len(DATA), "", True),
+    ],
+)
+def test_what_arrived_is_told_by_size_and_hash_however_they_are_written(
+    size: int | None, told: str | None, arrived: bool
+) -> None:
+    file = RemoteFile("files/a", "https://a", "ACTIVE", 0.0, size, told)
+    assert file.holds(DATA) == arrived
+
+
+def test_the_clock_of_the_service_is_heard_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = [50.0]
+    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
+    clock = ServiceClock()
+    for nothing in (None, "", "soon", "Mon, 99 Foo 2026"):
+        clock.hear(nothing)
+    assert abs(clock.now() - time.time()) < 60
+    clock.hear(formatdate(1_000_000, usegmt=True))
+    assert clock.now() == 1_000_000
+    moment[0] += 10.25
+    assert clock.now() == 1_000_010.25
+    clock.hear(formatdate(1_000_010, usegmt=True))  # cut down to seconds
+    assert clock.now() == 1_000_010.25
+    clock.hear(formatdate(1_003_600, usegmt=True))  # the computer slept for an hour
+    assert clock.now() == 1_003_600
+    clock.hear(formatdate(1_000_000, usegmt=True))  # what it heard before was wrong
+    assert clock.now() == 1_000_000

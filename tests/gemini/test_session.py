@@ -1,0 +1,17 @@
+"""How long a session waits before it tries again."""
+
+from pathlib import Path
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.reading import Reading
+
+
+def test_each_retry_waits_twice_as_long_up_to_fifteen_times(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, batch={"retry_pause_seconds": 60})
+    pauses = [reading.session.retry_pause(times) for times in range(1, 7)]
+    assert pauses == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
+    assert reading.session.retry_pause(0) == 60.0
+    # A quota that is used up for days, asked for every few seconds.
+    assert reading.session.retry_pause(10_000) == 900.0

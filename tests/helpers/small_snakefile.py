@@ -1,0 +1,40 @@
+"""A small Snakefile run by the real command: what pagewave relies on of Snakemake, alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers.embedded_process import SCRIPTS
+
+HEAD = f"""
+import json
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, {str(SCRIPTS)!r})
+from pagewave.workflow import guarantees, internals, terminal
+"""
+OPTIONS = ("--cores", "1", "--force-use-threads", "--scheduler", "greedy", "--nolock")
+OPTIONS += ("--keep-going", "--rerun-triggers")
+
+
+def snakemake(
+    folder: Path,
+    snakefile: str,
+    *arguments: str,
+    code: int = 0,
+    triggers: tuple[str, ...] = ("mtime",),
+) -> str:
+    """Runs a Snakefile in a folder, checks its exit code, and returns all it printed."""
+    (folder / "Snakefile").write_text(HEAD + snakefile)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments, *OPTIONS, *triggers],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
