@@ -18,7 +18,7 @@ from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.json_files import json_text, problem_of
 from pagewave.pages.prepared import PreparedImages
 from pagewave.prompts.registry import Prompt, load_prompt
-from pagewave.prompts.request import Request, build_request
+from pagewave.prompts.request import Request, build_request, recipe
 from pagewave.wording import command_to_correct, count
 
 JOBS = "jobs"
@@ -151,15 +151,24 @@ class Workspace:
 
     def answer_asked_otherwise(self, request: Request, after_batch: int) -> int | None:
         """The attempt that was on its way to a page when settings changed, if it is to be taken."""
-        if self.settings.execution.in_flight == "replace":
-            return None
-        return self.ledger.answers.untaken(*self._as_asked(request), after_batch)
+        return self.ledger.answers.untaken(*self._as_asked(request), after_batch, self._taken_names)
 
     def batch_asked_otherwise(self, request: Request, after_batch: int) -> int | None:
         """The open batch that carries a page with other settings, if its answer is to be taken."""
-        if self.settings.execution.in_flight == "replace":
-            return None
-        return self.ledger.batches.carrying_page(*self._as_asked(request), after_batch)
+        return self.ledger.batches.carrying_page(
+            *self._as_asked(request), after_batch, self._taken_names
+        )
+
+    @cached_property
+    def _taken_names(self) -> str:
+        """Display names, as a pattern (SQL), of batches whose answers are taken though pages were
+        asked otherwise.
+
+        That the page before says something else by now, as when it was corrected, is no change of
+        settings.
+        """
+        replaces = self.settings.execution.in_flight == "replace"
+        return f"%-{recipe(self.settings, self.prompt)}-%" if replaces else "%"
 
     def _as_asked(self, request: Request) -> tuple[str, str, str, str]:
         return request.key, request.facts.sha256, self.engine, self.prompt.name

@@ -20,7 +20,7 @@ from helpers.hand_edits import (
     save,
 )
 from helpers.library import Library
-from helpers.playing import Player, in_one_process
+from helpers.playing import Player, in_one_process, undone
 from pagewave.errors import DataError
 from pagewave.pages.json_files import changed_fields, json_text
 from pagewave.plan.targets import Command
@@ -231,3 +231,69 @@ def test_a_crash_makes_no_correction_of_what_was_read(player: Player, point: str
     assert on_file(library, SECOND) == page
     found = [path.name for path in (library.root / "corrections").rglob("*")]
     assert [name for name in found if ".json" in name] == ["2.json"]
+
+
+def test_corrections_in_a_folder_that_is_a_link_count(player: Player) -> None:
+    library, kept = player.library, player.library.root / "kept"
+    edit(library, SECOND)
+    assert player.play(FORCED) == "ok"
+    (library.root / "corrections/Ohio").rename(kept)
+    (library.root / "corrections/Ohio").symlink_to(kept)
+    changed = correction(library, SECOND)
+    changed["page"]["raw_ocr"]["text_blocks"][0]["text"] = WORD
+    correction_file(library, SECOND).write_text(json.dumps(changed), encoding="utf-8")
+    assert player.play(FORCED) == "ok"
+    assert correction(library, SECOND)["page"] == on_file(library, SECOND) == changed["page"]
+
+
+def test_an_answer_that_was_overtaken_is_a_correction_when_it_is_put_back(player: Player) -> None:
+    """Else its book would say that it was read with the newer prompt."""
+    library = player.library
+    first = on_file(library, SECOND)
+    edit(library, FIRST)
+    edit(library, SECOND)
+    assert player.play(FORCED) == "ok"  # told of the changed page before: another answer
+    save(library, SECOND, first)
+    assert player.play(FORCED) == "ok"
+    assert book_entry(library, SECOND)["corrected"] is True
+    assert correction(library, SECOND)["page"] == on_file(library, SECOND) == first
+
+
+def test_what_was_changed_by_hand_is_not_read_again_with_another_engine(player: Player) -> None:
+    edit(player.library, SECOND)
+    player.library.config["engine"] = "gemini"
+    player.library.configure()
+    assert undone(player.library)[0] == {FIRST, THIRD}
+
+
+def test_a_page_that_died_in_a_forced_run_may_be_written_by_hand(player: Player) -> None:
+    library = player.library
+    library.configure(execution={"max_retries": 1}, prompt={"template_file": "v1.jinja"})
+    player.server.set_faults([f"record-error:match={SECOND}$"])
+    assert player.play(FORCED) == "failed"
+    player.server.set_faults([])
+    page = edit(library, SECOND)
+    assert player.play() == "ok"
+    assert on_file(library, SECOND) == page
+    assert library.ledger("SELECT key FROM rebuild") == [(SECOND,)]  # read when it is cleared
+
+
+def test_nothing_is_sent_where_a_page_before_is_no_page_by_the_prompt(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = player.library
+    page = {**on_file(library, SECOND), "courses": "none", "school_name": "\ud83d"}
+    library.page_file(SECOND).write_text(json.dumps(page), encoding="utf-8")
+    sent = len(player.server.log("create"))
+    for _ in range(2):  # before it is kept, and after
+        with pytest.raises(SystemExit) as refused:
+            player.play(FORCED)
+        assert refused.value.code == 3
+        said = capsys.readouterr().err
+        assert f"nothing was sent:\n  {SECOND}: its correction is not what" in said
+        assert "python scripts/corrections.py --discard KEY" in said
+        forced_first = Command(forced={f"results/pages/{BOOK}/1.json"})
+        assert player.play(forced_first) == "failed"  # its book can't be made
+    assert len(player.server.log("create")) == sent + 2
+    assert correction(library, SECOND)["page"] == page
+    assert not library.ledger("SELECT key FROM failure")

@@ -7,11 +7,14 @@ from unittest.mock import patch
 
 import pytest
 
+from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.keyed_proxy import KeyedProxy
 from helpers.library import Library
 from helpers.reading import Reading
 from pagewave.errors import ServiceError
+from pagewave.gemini.connect import GEMINI_ADDRESS_VARIABLE
+from pagewave.ledger import Ledger
 
 FIRST, ROTATED, OTHER = "first-key-0001", "rotated-key-0002", "other-key-0003"
 BOOK = {"Elm/1850": 1}
@@ -165,3 +168,57 @@ def test_the_command_says_so_and_collects_what_it_left_though_nothing_is_to_be_r
         quiet_server.request("POST", f"/v1beta/{name}:cancel").raise_for_status()
         assert "Nothing to be done" in read_with(FIRST, code=0)
         assert library.ledger(states) == [("collected", "SUCCEEDED")] * 2
+
+
+def test_batches_of_before_the_ledger_knew_keys_are_not_lost_for_another_key(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    in_flight(reading, quiet_server)
+    with reading.session.ledger.transaction() as db:
+        db.execute("DELETE FROM batch_key")
+    with pytest.raises(ServiceError, match="may have been sent with another key"):
+        run(reading, OTHER)
+    run(reading, FIRST)
+    reading.check()
+    assert set(reading.inferences().values()) == {1}
+
+
+@pytest.mark.parametrize("key", [FIRST, ROTATED, OTHER])
+def test_a_ledger_that_is_rebuilt_with_another_key_does_not_forget_what_is_in_flight(
+    reading: Reading,
+    quiet_server: EmbeddedProcess,
+    service: KeyedProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+) -> None:
+    in_flight(reading, quiet_server)
+    name = reading.creates()[0]["display_name"]
+    reading.session.ledger.close()
+    for file in reading.library.state.glob("ledger.sqlite*"):
+        file.unlink()
+    reading.library.configure()
+    monkeypatch.setenv("GEMINI_API_KEY", key)
+    monkeypatch.setenv(GEMINI_ADDRESS_VARIABLE, service.base_url)
+    found = said(reading.library, "rebuild_ledger.py", code=1 if key == OTHER else 0)
+    assert found["unseen"] == ([name] if key == OTHER else [])
+    assert found["batches"] == (0 if key == OTHER else 1)
+    ledger = Ledger.peek(reading.library.state / "ledger.sqlite")
+    assert (ledger.identity.forgets_before() > 0) == (key != OTHER)
+    ledger.close()
+
+
+def test_with_its_own_key_it_is_seen_that_nothing_was_created(
+    reading: Reading,
+    quiet_server: EmbeddedProcess,
+    service: KeyedProxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with reading.crash_in("pagewave.waves.submit._create"):
+        run(reading, FIRST)
+    reading.session.ledger.close()
+    for file in reading.library.state.glob("ledger.sqlite*"):
+        file.unlink()
+    reading.library.configure()
+    monkeypatch.setenv("GEMINI_API_KEY", FIRST)
+    monkeypatch.setenv(GEMINI_ADDRESS_VARIABLE, service.base_url)
+    assert said(reading.library, "rebuild_ledger.py")["unseen"] == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.hand_edits import edit
 from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK, Reading
@@ -190,3 +191,35 @@ def test_the_dry_run_and_the_run_say_so(tmp_path: Path) -> None:
 
 def test_the_templates_of_these_tests_are_there() -> None:
     assert (REPO / "prompts/page_ocr/v1.jinja").exists()
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_correction_of_the_page_before_is_no_change_of_settings(
+    tmp_path: Path, quiet_server: EmbeddedProcess, has_ended: bool
+) -> None:
+    """What is in flight behind it is not asked anew, also where other settings are."""
+    in_flight = {"in_flight": "replace"}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, execution=in_flight)
+    reading.run()
+    reading.library.add_page(f"{reading.state}/Elm/1850", 2)
+    quiet_server.set_faults([] if has_ended else ["batch-hold:times=1,seconds=1"])
+    with reading.crash_in("pagewave.waves.wave.collect"):
+        reading.run()
+    if has_ended:
+        name = reading.creates()[1]["batch"]
+        wait_for(lambda: name in [event["batch"] for event in quiet_server.log("finish")])
+    edit(reading.library, reading.key("Elm/1850", 1))
+    reading.run()
+    assert set(reading.inferences().values()) == {1}
+    assert reading.attempts() == reading.inferences()
+
+
+def test_where_the_scan_is_another_one_too_it_is_told_that_the_page_is_sent_again(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
+    stopped(reading, quiet_server)
+    reading.library.configure(**CHANGES["model"])
+    reading.library.add_page(f"{reading.state}/Elm/1850", 1, seed="another")
+    told = asked_otherwise(reading._new_session(), set(reading.keys))
+    assert [(each.pages, each.is_taken) for each in told] == [(1, False), (1, True)]

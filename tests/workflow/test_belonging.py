@@ -3,9 +3,11 @@
 import contextlib
 import itertools
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -18,6 +20,7 @@ from pagewave.errors import LedgerError
 from pagewave.ledger.belonging import MARK
 from pagewave.plan.targets import Command
 from pagewave.waves.lost_ledger import refuse_lost
+from pagewave.workflow.run import Run
 
 BOOK = "Ohio/Elm/1850"
 FIRST = Command({f"results/pages/{BOOK}/1.json"})
@@ -172,6 +175,31 @@ def test_a_copy_from_before_the_last_run_is_completed_first(player: Player) -> N
     command(player, "rebuild_ledger.py")
     assert player.play() == "ok"
     assert readings(player) == [1, 1, 1]
+
+
+def test_a_copy_from_the_middle_of_the_last_run_is_completed_first(player: Player) -> None:
+    """Else the pages that it does not know would be taken for typed by hand."""
+    copy, read_wave = player.library.root / "copy", Run.read_wave
+
+    def read(run: Run, lane: int, wave: int, manifest: str) -> None:
+        if wave == 2:
+            with (
+                contextlib.closing(sqlite3.connect(player.library.state / LEDGER)) as source,
+                contextlib.closing(sqlite3.connect(copy)) as to,
+            ):
+                source.backup(to)
+        read_wave(run, lane, wave, manifest)
+
+    with patch.object(Run, "read_wave", read):
+        assert player.play() == "ok"
+    lose_ledger(player)
+    shutil.copy(copy, player.library.state / LEDGER)
+    player.library.add_page(BOOK, 3)
+    is_refused(player, "is an older copy: it lacks answers")
+    command(player, "rebuild_ledger.py")
+    assert player.play() == "ok"
+    assert readings(player) == [1, 1, 1]
+    assert not list((player.library.root / "corrections").rglob("*.json"))
 
 
 # Another checkout

@@ -203,9 +203,16 @@ class Answers(Shelf):
         return rows[0][0] if rows else None
 
     def untaken(
-        self, key: str, image_sha256: str, engine: str, prompt_name: str, after_batch: int = 0
+        self,
+        key: str,
+        image_sha256: str,
+        engine: str,
+        prompt_name: str,
+        after_batch: int = 0,
+        names: str = "%",
     ) -> int | None:
-        """The newest good attempt at a page that no wave took yet, however it was asked.
+        """The newest good attempt at a page that no wave took yet, however it was asked; `names` is
+        a pattern (SQL) of the display names of batches that count.
 
         So a batch that was in flight when settings changed is left once it is collected. None
         where the page had an answer of a batch after `after_batch` already.
@@ -215,12 +222,17 @@ class Answers(Shelf):
             " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
             " JOIN run u ON u.id = b.run_id JOIN prompt p ON p.sha256 = b.prompt_sha256"
             " WHERE a.key = ?1 AND a.ok AND r.image_sha256 = ?2 AND b.engine = ?3 AND p.name = ?4"
-            " AND b.id > ?5 AND u.purpose = 'workflow' AND NOT EXISTS (SELECT 1 FROM attempt t"
+            " AND b.id > ?5 AND u.purpose = 'workflow' AND b.display_name LIKE ?6"
+            " AND NOT EXISTS (SELECT 1 FROM attempt t"
             " WHERE t.batch_id > ?5 AND t.id IN (SELECT attempt_id FROM page WHERE key = ?1"
             " UNION SELECT attempt_id FROM wave_page WHERE key = ?1))",
-            *(key, image_sha256, engine, prompt_name, after_batch),
+            *(key, image_sha256, engine, prompt_name, after_batch, names),
         )
         return rows[0][0] if rows else None
+
+    def newest(self) -> int:
+        """The number of the newest attempt; 0 before the first one. It never gets smaller."""
+        return int(self._connection.query("SELECT COALESCE(MAX(id), 0) FROM attempt")[0][0])
 
     def attempt(self, attempt_id: int) -> Attempt:
         """One attempt by its number in the ledger."""

@@ -316,7 +316,13 @@ class Batches(Shelf):
         return int(rows[0][0]) if rows else None
 
     def carrying_page(
-        self, key: str, image_sha256: str, engine: str, prompt_name: str, after_batch: int = 0
+        self,
+        key: str,
+        image_sha256: str,
+        engine: str,
+        prompt_name: str,
+        after_batch: int = 0,
+        names: str = "%",
     ) -> int | None:
         """The newest open batch of the workflow that carries a page, however it is asked there.
 
@@ -324,13 +330,15 @@ class Batches(Shelf):
             prompt_name: of the prompt that it was asked with; another one has answers of another
                 kind.
             after_batch: older ones do not count.
+            names: pattern (SQL) of the display names of batches that count.
         """
         rows = self._connection.query(
             "SELECT MAX(b.id) FROM batch b JOIN record r ON r.batch_id = b.id"
             " JOIN run u ON u.id = b.run_id JOIN prompt p ON p.sha256 = b.prompt_sha256"
             " WHERE r.key = ? AND r.image_sha256 = ? AND b.engine = ? AND p.name = ?"
-            " AND b.id > ? AND u.purpose = 'workflow' AND b.status IN (?, ?, ?)",
-            *(key, image_sha256, engine, prompt_name, after_batch),
+            " AND b.id > ? AND u.purpose = 'workflow' AND b.display_name LIKE ?"
+            " AND b.status IN (?, ?, ?)",
+            *(key, image_sha256, engine, prompt_name, after_batch, names),
             *OPEN_STATUSES,
         )
         return rows[0][0] if rows else None

@@ -7,6 +7,7 @@ more for what is in flight. The requests of a batch are kept until it is collect
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pagewave.atomic import write_atomically
 from pagewave.command_line import script
@@ -47,11 +48,22 @@ def refuse_foreign(ledger: Ledger, output_dir: Path, requests_dir: Path) -> None
             f"{output_dir}. What that one sent would be paid for again. Nothing was sent. Run "
             f"first: {rebuild}"
         )
+    if (mark["answers"] or 0) > ledger.answers.newest():
+        raise LedgerError(
+            f"The ledger is an older copy: it lacks answers from which pages in {output_dir} were "
+            f"written. Nothing was sent. Run first: {rebuild}"
+        )
 
 
 def mark_folder(ledger: Ledger, path: Path, output_dir: Path, run_id: str | None) -> None:
-    """Write down that the folder is this ledger's, and which run wrote there last."""
-    mark = {"ledger": ledger.identity.id(), "path": str(path.absolute()), "run": run_id}
+    """Write down that the folder is this ledger's, which run wrote there last, and how far the
+    ledger was then."""
+    mark = {
+        "ledger": ledger.identity.id(),
+        "path": str(path.absolute()),
+        "run": run_id,
+        "answers": ledger.answers.newest(),
+    }
     write_atomically(output_dir / MARK, json.dumps(mark, indent=1) + "\n")
 
 
@@ -78,10 +90,11 @@ def _unknown_requests(ledger: Ledger, requests_dir: Path) -> list[str]:
     ]
 
 
-def _read(path: Path) -> dict[str, str | None] | None:
+def _read(path: Path) -> dict[str, Any] | None:
     """What a mark says; None where there is none, or one that says nothing."""
     try:
         mark = json.loads(path.read_text(encoding="utf-8"))
-        return {name: mark[name] for name in ("ledger", "path", "run")}
+        told: dict[str, Any] = {name: mark[name] for name in ("ledger", "path", "run")}
+        return told | {"answers": mark.get("answers")}
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -107,7 +107,7 @@ class Corrections:
         """A page's correction, if it has one; raises DataError when it can't be read."""
         path = self.file(page)
         try:
-            return Correction.model_validate_json(json_text(path.read_bytes()))
+            return Correction.model_validate(json.loads(json_text(path.read_bytes())))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -118,9 +118,8 @@ class Corrections:
 
     def kept(self, pages: Iterable[Page]) -> list[Page]:
         """Those of the pages that have a correction on file."""
-        folder = self._paths.corrections_dir
-        names = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.json")}
-        return [page for page in pages if page.name in names] if names else []
+        # Asked one by one: a list of all files would leave out folders that are links.
+        return [page for page in pages if self.file(page).exists()]
 
     def corrected(
         self, pages: Sequence[Page], findings: Iterable[Finding] | None = None
@@ -202,7 +201,8 @@ class Corrections:
         if is_noted:
             return Finding(page, Kind.OVERTAKEN, file, value)
         if self._is_answer(page, content, value, is_older=noted is None) or (
-            correction and is_same(value, correction.read)
+            # An answer that was overtaken by another one since is no longer what was read.
+            correction and not self._answers(page) and is_same(value, correction.read)
         ):
             if not correction:
                 return Finding(page, Kind.SAME, file)

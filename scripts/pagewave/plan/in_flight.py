@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Container
 from dataclasses import dataclass
 
-from pagewave.ledger import COMPARISON_MARK
+from pagewave.errors import DataError
+from pagewave.ledger import COMPARISON_MARK, Record
 from pagewave.prompts.request import recipe, recipe_in
 from pagewave.workspace import Workspace
 
@@ -40,11 +41,21 @@ def asked_otherwise(workspace: Workspace, wanted: Container[str]) -> list[AskedO
         is_taken = workspace.settings.execution.in_flight == "collect" and used.name == prompt.name
         for record in ledger.batches.records(batch.id):
             if record.key in wanted and batch.id > rebuilds.get(record.key, 0):
-                prices[what, is_taken][record.key] = record.expected_usd
+                is_same = is_taken and _is_image(workspace, record)
+                prices[what, is_same][record.key] = record.expected_usd
     return [
         AskedOtherwise(what, len(of_pages), _sum(list(of_pages.values())), is_taken)
         for (what, is_taken), of_pages in sorted(prices.items())
     ]
+
+
+def _is_image(workspace: Workspace, record: Record) -> bool:
+    """Is a page's image the one that is in flight? Where that can't be told others complain."""
+    try:
+        facts = workspace.images.inspect(workspace.dataset.page(record.key))[1]
+    except DataError:
+        return True
+    return facts.sha256 == record.image_sha256
 
 
 def _sum(prices: list[float | None]) -> float | None:

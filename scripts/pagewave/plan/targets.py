@@ -73,6 +73,10 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
     origins = workspace.ledger.files.origins()
     changed = changed_images(workspace.ledger, workspace.dataset.pages)
     corrected = set(workspace.corrections.kept(workspace.dataset.pages))
+    by_embedded = {key for key, origin in origins.items() if origin.engine == "embedded"}
+    if (workspace.engine == "gemini" and by_embedded) or rebuilds.keys() & set(dead):
+        # Here those decide too that become one when the run begins.
+        corrected.update(workspace.corrections.corrected(list(workspace.dataset.pages)))
     files = {page.key: _normal(workspace.page_file(page)) for page in workspace.dataset.pages}
     page_targets = targets & set(files.values())
     book_targets = {
@@ -105,11 +109,13 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
         if is_forced(page):
             return "forced"
         if page.key in rebuilds:
-            return "forced by an earlier run"
+            # It died since, and a person wrote it.
+            is_written = page in corrected and page.key in dead
+            return None if is_written else "forced by an earlier run"
         if page.key in changed:
             return FILE_CHANGED if page.leaf else IMAGE_CHANGED
-        if workspace.engine == "gemini" and page.key in origins and page not in corrected:
-            return EMBEDDED_BEFORE if origins[page.key].engine == "embedded" else None
+        if workspace.engine == "gemini" and page.key in by_embedded and page not in corrected:
+            return EMBEDDED_BEFORE
         return None
 
     found = Wanted([], set(), [], {})

@@ -11,7 +11,7 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
-from pagewave.ledger import OTHER_KEY, Batch
+from pagewave.ledger import DOUBT_SECONDS, OTHER_KEY, Batch
 from pagewave.log import log
 from pagewave.wording import count
 
@@ -32,20 +32,29 @@ def settle_keys(session: Session) -> None:
     if own is None:
         return
     hashes = ledger.identity.key_hashes()
-    by_key: dict[str, list[Batch]] = defaultdict(list)
+    by_key: dict[str | None, list[Batch]] = defaultdict(list)
+    since = session.client.now() - DOUBT_SECONDS
     for batch in ledger.batches.open(session.engine):
-        if batch.status != "intent" and hashes.get(batch.id, own) != own:
-            by_key[hashes[batch.id]].append(batch)
+        sent_with = hashes.get(batch.id)
+        # Earlier versions did not note the key.
+        is_ours = sent_with == own or (sent_with is None and batch.intent_at < since)
+        if batch.status != "intent" and not is_ours:
+            by_key[sent_with].append(batch)
     if not by_key:
         return
     listed = session.client.list_batches()
     unseen: list[Batch] = []
     for other, batches in by_key.items():
-        if any(_is_seen(session, batch, listed) for batch in batches):
+        if other is None and not any(batch.name for batch in batches):
+            continue  # they may never have come to be, and are looked for as ever
+        if not any(_is_seen(session, batch, listed) for batch in batches):
+            unseen += batches
+        elif other is None:
+            for batch in batches:
+                ledger.identity.note_key(batch.id, own)
+        else:
             log.info("what was sent with another key is seen with this one: same project")
             ledger.identity.replace_hash(other, own)
-        else:
-            unseen += batches
     if not unseen:
         return
     if session.settings.execution.other_key == "stop":
@@ -74,10 +83,12 @@ def _refusal(session: Session, unseen: Sequence[Batch]) -> str:
     price = f", about {sum(prices):.4f} USD" if prices else ""
     names = ", ".join(batch.name or batch.display_name for batch in unseen[:SHOWN_NAMES])
     more = f" and {len(unseen) - SHOWN_NAMES} more" if len(unseen) > SHOWN_NAMES else ""
+    known = session.ledger.identity.key_hashes()
+    were = "were" if all(batch.id in known for batch in unseen) else "may have been"
     return (
         f"{len(unseen)} of the batches in flight ({names}{more}; {count(len(records), 'page')}"
-        f"{price}) were sent with another key than this GEMINI_API_KEY, which does not show them. "
-        "Nothing was sent. Put the key back that they were sent with, and the same command "
+        f"{price}) {were} sent with another key than this GEMINI_API_KEY, which does not show "
+        "them. Nothing was sent. Put the key back that they were sent with, and the same command "
         "collects them. To go on with this key, which pays for their pages once more: --config "
         "'execution={other_key: go_on}'; they are collected when their key is back."
     )

@@ -30,15 +30,17 @@ EDITED = ".edited"
 # Before a run
 
 
-def refuse_unreadable(workspace: Workspace, findings: Iterable[Finding], wanted: Wanted) -> None:
-    """Make sure that no page file has to be read or written that nobody can read.
+def refuse_unreadable(workspace: Workspace, findings: Sequence[Finding], wanted: Wanted) -> None:
+    """Make sure that no page file has to be read or written that nobody can read, and that none
+    is to be told to the page behind it that is no page by the prompt's page model.
 
     Raises:
         DataError: one has; names them all.
     """
     dataset = workspace.dataset
     needed = {dataset.page(key) for key in wanted.keys}
-    needed |= {before for page in list(needed) if (before := dataset.previous(page))}
+    told = {before for page in needed if (before := dataset.previous(page))}
+    needed |= told
     if broken := [
         each for each in findings if each.kind == Kind.UNREADABLE and each.page in needed
     ]:
@@ -46,6 +48,13 @@ def refuse_unreadable(workspace: Workspace, findings: Iterable[Finding], wanted:
         raise DataError(
             f"Page files that this command needs can't be read; nothing was sent:\n{lines}\n"
             "They stay as they are. Put them in order, then run the same command again."
+        )
+    corrected = workspace.corrections.corrected(list(dataset.pages), findings)
+    if invalid := _invalid(workspace, [page for page in corrected if page in told]):
+        raise DataError(
+            "Pages behind these can't be asked for; nothing was sent:\n  "
+            + "\n  ".join(invalid)
+            + f"\nOr discard them: {command_to_correct('--discard')} KEY"
         )
 
 

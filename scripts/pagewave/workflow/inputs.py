@@ -69,7 +69,9 @@ class Plan:
             exit_on_error(
                 lambda: end_orphans(self.runs_folder, self.workspace.settings.paths.state_dir)
             )
-        return wanted_pages(self.workspace, self.command(), self.workspace.dead_letters())
+        return exit_on_error(
+            lambda: wanted_pages(self.workspace, self.command(), self.workspace.dead_letters())
+        )
 
     @cached_property
     def schedule(self) -> Schedule:

@@ -5,6 +5,7 @@ begins in `begin`, just before Snakemake's first job, or else with the first job
 job does anything before, and nothing can be sent (`ledger.runs.begun`).
 """
 
+import contextlib
 import logging
 import os
 import sys
@@ -169,8 +170,7 @@ class Run(Jobs):
             self.plan.wanted.forced,
         )
         self._started = True
-        paths = self.settings.paths
-        mark_folder(self.session.ledger, paths.ledger, paths.output_dir, self.plan.id)
+        self._mark_folder()
         self.session.images.scans_may_change = True
         crash.point("run-begun")
         os.environ[RUN_VARIABLE] = self.plan.id
@@ -181,6 +181,10 @@ class Run(Jobs):
         notify, webhook = self.settings.notify, self._secrets.pagewave_webhook
         self._notifier = start_notifying(notify, webhook, self.plan.id)
         self._say_the_start()
+
+    def _mark_folder(self) -> None:
+        paths = self.settings.paths
+        mark_folder(self.session.ledger, paths.ledger, paths.output_dir, self.plan.id)
 
     def _keep_private(self) -> None:
         paths = self.settings.paths
@@ -274,6 +278,8 @@ class Run(Jobs):
             self._say_the_end(outcome)
             trouble = self.session.ledger.runs.trouble(self.plan.id)
             self.session.ledger.runs.end(self.plan.id, outcome)
+            with contextlib.suppress(PagewaveError):  # the mark of the beginning stays
+                self._mark_folder()
             self._write_summary()
             if self.plan.remote_jobs and outcome != RunOutcome.STOPPED:
                 self.plan.remote_jobs.withdraw()

@@ -24,6 +24,7 @@ from pagewave.ledger.lock import take_lock
 from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
 from pagewave.wording import dollars
+from pagewave.workspace import REQUESTS
 
 EXAMPLES = """examples:
   %(prog)s --dry-run       what would be taken in
@@ -54,7 +55,7 @@ def _carry_out(options: argparse.Namespace) -> int:
         session = open_session(place.settings, scan(place.settings), ledger)
         with nullcontext() if options.files_only else serving(session):
             found = rebuild(session, ask_service=not options.files_only)
-        if not (options.dry_run or found.unclear):
+        if not (options.dry_run or found.unclear or found.unseen):
             if not options.files_only:
                 ledger.identity.forget(time.time())  # what is unknown now never came to be
             pass_on(ledger, place.ledger, place.settings.paths.output_dir)
@@ -64,8 +65,8 @@ def _carry_out(options: argparse.Namespace) -> int:
             {"dry_run": options.dry_run, **asdict(found), "not_recovered": list(NOT_RECOVERED)}
         )
     else:
-        _print(found, options.dry_run)
-    return INCOMPLETE if found.unclear else 0
+        _print(found, place, options.dry_run)
+    return INCOMPLETE if found.unclear or found.unseen else 0
 
 
 def _copy(place: Place, folder: Path) -> Path:
@@ -77,7 +78,7 @@ def _copy(place: Place, folder: Path) -> Path:
     return copy
 
 
-def _print(found: Rebuilt, dry_run: bool) -> None:
+def _print(found: Rebuilt, place: Place, dry_run: bool) -> None:
     if dry_run:
         print("Dry run: nothing was written. It would be:")
     print(
@@ -112,6 +113,14 @@ def _print(found: Rebuilt, dry_run: bool) -> None:
             f"In flight, and nothing here says with which pages: {_few(found.unclear)}\n"
             "If they are of this data set, a run now would pay for their pages twice. Run this "
             f"command again when they have ended ({script('batches', '--live')})."
+        )
+    if found.unseen:
+        folder = place.settings.paths.state_dir / REQUESTS
+        print(
+            f"Sent from here, and with this GEMINI_API_KEY neither they nor their images are seen: "
+            f"{_few(found.unseen)}\nIf they were sent with another key, put that one back and run "
+            "this command again: else their pages may be paid for twice. To give them up, delete "
+            f"their files in {folder}."
         )
 
 

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from pagewave.answers.result_line import key_of, split_lines
 from pagewave.commands.batch_views import total_usd
@@ -21,7 +22,7 @@ from pagewave.commands.rebuild_ledger.from_books import (
     past_answers,
 )
 from pagewave.errors import DataError
-from pagewave.gemini.client import RemoteBatch
+from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, RemoteBatch
 from pagewave.gemini.session import Session
 from pagewave.ledger import Record
 from pagewave.pages.changed import remember_images
@@ -58,6 +59,8 @@ class Rebuilt:
     in_flight: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
     """In flight, and nothing says with which pages: they may be ours."""
+    unseen: list[str] = field(default_factory=list)
+    """Sent from here, but the service shows neither them nor their images: to another key, maybe."""
     without_answers: list[str] = field(default_factory=list)
     """Ended, but there are no results, or not any more."""
     of_other_data: list[str] = field(default_factory=list)
@@ -113,6 +116,26 @@ class _Adoption:
             if match and remote.display_name not in known:
                 known.add(remote.display_name)  # of twins the earliest is ours
                 self._adopt(remote.name, match)
+        self._found.unseen = [
+            file.stem
+            for file in sorted(self._session.request_file("*").parent.glob("*.jsonl"))
+            if file.stem not in known and self._is_of_other_key(file)
+        ]
+
+    def _is_of_other_key(self, file: Path) -> bool:
+        """May these requests have been sent with a key that sees what this one does not?
+
+        With the same key their images are seen as long as the service keeps them. Once it has
+        deleted them no batch with them is in flight.
+        """
+        session = self._session
+        age = session.client.now() - file.stat().st_mtime
+        if session.key_hash is None or age > UPLOAD_LIFE_SECONDS:
+            return False
+        names = {
+            name.decode() for name in re.findall(rb"files/pagewave-[0-9a-f]+", file.read_bytes())
+        }
+        return not any(map(session.client.file, sorted(names)))
 
     def _adopt(self, name: str, match: re.Match[str]) -> None:
         remote = self._session.client.get(name)  # a list does not tell all
