@@ -67,6 +67,8 @@ def test_a_right_answer_has_no_flag() -> None:
         f"[{PAGE_JSON}]",
         f"[{PAGE_JSON}, {PAGE_JSON}]",
         f"[{PAGE_JSON}, {PAGE_JSON},]",
+        f"[{PAGE_JSON}, null]",
+        json.dumps({"page": PAGE_JSON}),
         f"[[{PAGE_JSON}]]",
         json.dumps({"page": PAGE}),
         json.dumps({"response": {"page": PAGE}, "confidence": 0.9}),
@@ -186,6 +188,17 @@ def test_courses_are_not_lost_to_an_empty_list_beside_them(order: int) -> None:
     assert as_stored(PAGE_JSON.replace('"courses": []', twice))["courses"] == [COURSE] * 2
 
 
+@pytest.mark.parametrize("name", ["Courses", "COURSES", "courses "])
+@pytest.mark.parametrize("nothing", ["[]", "null"])
+def test_courses_are_not_lost_to_an_empty_list_under_another_spelling(
+    name: str, nothing: str
+) -> None:
+    both = [f'"courses": {nothing}', f'"{name}": {json.dumps([COURSE])}']
+    for order in (1, -1):
+        text = PAGE_JSON.replace('"courses": []', ", ".join(both[::order]))
+        assert as_stored(text)["courses"] == [COURSE]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -205,6 +218,17 @@ def test_courses_are_not_lost_to_an_empty_list_beside_them(order: int) -> None:
 )
 def test_what_contradicts_itself_is_no_page(text: str) -> None:
     failure = failed(parse(response(text)), "ValidationError")
+    assert "contradicts itself" in failure.message
+
+
+def test_names_that_differ_by_a_character_nobody_sees_are_one() -> None:
+    courses = json.dumps([COURSE])
+    text = PAGE_JSON.replace('"courses"', r'"courses\u202e"').replace("[]", courses)
+    answer = read(text)
+    assert flags(answer) == {"characters"}
+    assert json.loads(answer.page_json)["courses"] == [COURSE]
+    twice = f'"courses": {courses}, "courses\\u202e": []'
+    failure = failed(parse(response(PAGE_JSON.replace('"courses": []', twice))), "ValidationError")
     assert "contradicts itself" in failure.message
 
 
@@ -245,15 +269,16 @@ def test_a_word_for_nothing_is_null_and_does_not_reach_the_next_prompt(word: str
     assert word.strip() not in answer.page.context()
 
 
-def test_nan_is_null_where_that_may_be_and_else_nothing() -> None:
-    answer = read(PAGE_JSON.replace('"14"', "NaN"))
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1e999"])
+def test_nan_is_null_where_that_may_be_and_else_nothing(number: str) -> None:
+    answer = read(PAGE_JSON.replace('"14"', number))
     assert flags(answer) == {"null_word"}
     assert json.loads(answer.page_json)["page_info"]["page_number"] is None
     failed(
-        parse(response(PAGE_JSON.replace('"One column."', "NaN"))),
+        parse(response(PAGE_JSON.replace('"One column."', number))),
         "ValidationError",
     )
-    course = json.dumps({**COURSE, "topics": ["x", "y"]}).replace('"x"', "NaN")
+    course = json.dumps({**COURSE, "topics": ["x", "y"]}).replace('"x"', number)
     answer = read(PAGE_JSON.replace('"courses": []', f'"courses": [{course}]'))
     assert json.loads(answer.page_json)["courses"] == [{**COURSE, "topics": ["y"]}]
     assert flags(answer) == {"repaired"}

@@ -195,6 +195,8 @@ def test_an_answer_that_reached_its_limit_counts_if_it_is_whole() -> None:
         ({"code": 299, "message": "x"}, r"error 299: x"),
         ({"code": True}, r"error True, without"),
         ({"code": [14]}, r"error \[14\], without"),
+        ({"code": "9" * 5000, "message": "x"}, r"error 9+: x"),
+        ({"code": 99, "message": "UNAVAILABLE in the index"}, r"error 99: UNAVAILABLE"),
         ({"message": "no code"}, r"without a code: no code"),
         ("just words", r"without a code: just words"),
     ],
@@ -226,6 +228,15 @@ GONE = "You do not have permission to access the File abc or it may not exist."
         "UNAVAILABLE: The service is overloaded.",
         "503 UNAVAILABLE.",
         "14",
+        "Deadline exceeded",
+        {"message": "Resource exhausted, try again later."},
+        {"message": "The service is currently unavailable."},
+        {"error": {"code": 503, "message": "x"}},
+        [{"error": {"code": 14, "message": "x"}}],
+        {"error": {"error": {"status": "UNAVAILABLE"}}},
+        {"error": "UNAVAILABLE", "message": "x"},
+        *({"code": code} for code in ("DeadlineExceeded", "CODE_UNAVAILABLE", "deadline-exceeded")),
+        *("HTTP 429", "Error 503.", "code: 14", '{"code": 14, "message": "x"}'),
     ],
 )
 def test_an_error_line_of_the_services_trouble(field: str, error: Any) -> None:
@@ -236,8 +247,10 @@ def test_an_error_line_of_the_services_trouble(field: str, error: Any) -> None:
 
 
 def test_an_error_in_the_place_of_the_response_is_one() -> None:
-    failure = failed(parse({"error": {"code": 503, "status": "UNAVAILABLE"}}), "ServiceTrouble")
-    assert not failure.inferred
+    error = {"code": 503, "status": "UNAVAILABLE"}
+    for told in (error, [error], {"error": error}, "UNAVAILABLE"):
+        failure = failed(parse({"error": told}), "ServiceTrouble")
+        assert not failure.inferred
     answered(parse(response(PAGE_JSON, error={"code": 14})))
 
 
@@ -263,13 +276,21 @@ def test_what_a_cancelled_batch_had_not_read_is_not_the_records_fault(code: Any)
     assert failure.error_type in BATCH_ERROR_TYPES
 
 
-@pytest.mark.parametrize("status", [{}, {"code": 0}, {"message": "OK"}, "OK"])
+@pytest.mark.parametrize(
+    "status",
+    [{}, {"code": 0}, {"code": "0"}, {"code": "OK", "message": "x"}, {"message": "OK"}, "OK"],
+)
 def test_a_status_that_says_all_is_well_is_no_error(status: Any) -> None:
     answered(parse(response(PAGE_JSON), status=status))
+    if isinstance(status, dict) and "code" in status:
+        answered(parse(response(PAGE_JSON), error=status))
 
 
-def test_an_error_beside_a_response_is_an_error() -> None:
-    failed(parse(response(PAGE_JSON), error={"code": 3}), "APIError")
+def test_an_error_beside_a_response_is_an_error_and_what_it_counts_was_paid() -> None:
+    failure = failed(parse(response(PAGE_JSON), error={"code": 3}), "APIError")
+    assert failure.inferred and failure.usage == Usage(3000, 400, 50, 0, 3450)
+    failure = failed(parse({"candidates": []}, error={"code": 3}), "APIError")
+    assert not failure.inferred and failure.usage is None
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", 3])

@@ -133,6 +133,14 @@ def test_what_was_blocked_has_no_output_to_count() -> None:
     assert usage_of({**stopped, "usageMetadata": {"promptTokenCount": 9}}).is_known
 
 
+def test_what_reached_the_limit_of_tokens_used_some() -> None:
+    cut = {"candidates": [{"finishReason": "MAX_TOKENS"}]}
+    for counts in ({"promptTokenCount": 9}, {"promptTokenCount": 9, "totalTokenCount": 9}):
+        assert not usage_of({**cut, "usageMetadata": counts}).is_known
+    thought = {"promptTokenCount": 9, "thoughtsTokenCount": 5, "totalTokenCount": 14}
+    assert usage_of({**cut, "usageMetadata": thought}) == Usage(9, 0, 5, 0, 14)
+
+
 def test_an_absurd_number_does_not_lose_its_line() -> None:
     line = make_line(response(PAGE_JSON)).replace(b": 3450", b": " + b"9" * 5000)
     assert b"9999" in line

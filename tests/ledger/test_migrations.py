@@ -247,3 +247,37 @@ def test_without_a_backup_no_step_is_taken(path: Path, steps: list[str]) -> None
         Ledger.open(path)
     assert (rows_of(path), schema_of(path)) == (before, schema)
     assert list(path.parent.glob("*partial*")) == backups_of(path) == []
+
+
+@pytest.mark.parametrize(
+    "absurd", [2**62, -1, 1e300, "many"], ids=["sum overflows", "negative", "float", "text"]
+)
+@pytest.mark.parametrize("open_it", [Ledger.open, Ledger.peek])
+def test_counts_that_no_service_means_are_unknown_from_now_on(
+    path: Path, open_it: Callable[[Path], Ledger], absurd: Any
+) -> None:
+    """They were kept as they came: SQLite refuses to add up two of 2^62."""
+    restore(LEDGER, path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE batch SET engine = 'gemini'")
+        db.execute("UPDATE attempt SET usd = 0.001")
+        db.execute("UPDATE record SET max_usd = 0.5")
+        ids = [row[0] for row in db.execute("SELECT id FROM attempt ORDER BY id LIMIT 2")]
+        for number in ids:
+            db.execute("UPDATE attempt SET output_tokens = ? WHERE id = ?", (absurd, number))
+            db.execute("UPDATE attempt SET usd = 1e12 WHERE id = ?", (number,))
+        [attempts] = db.execute("SELECT COUNT(*) FROM attempt").fetchone()
+    ledger = open_it(path)
+    ledger.check()
+    for number in ids:
+        attempt = ledger.answers.attempt(number)
+        assert (attempt.prompt_tokens, attempt.output_tokens, attempt.usd) == (0, 0, 0.5)
+    costs = ledger.spending.costs("gemini")
+    assert [c.max_usd for c in costs if not c.metered and c.usd] == [1.0]
+    assert sum(c.usd or 0.0 for c in costs) == pytest.approx(1.0 + 0.001 * (attempts - 2))
+    assert sum(run.usd for run in ledger.spending.by_run()) == pytest.approx(
+        1.0 + 0.001 * (attempts - 2)
+    )
+    assert len(ledger.spending.by_page()) > 0
+    assert all(batch for batch in map(ledger.answers.totals, (b.id for b in ledger.batches.all())))
+    ledger.close()

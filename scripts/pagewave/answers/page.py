@@ -12,7 +12,7 @@ import pydantic
 
 from pagewave.answers.loose_json import Json
 from pagewave.answers.nullable import Nothing, Path, names_anywhere, names_of, shown
-from pagewave.answers.repair import Names, object_in
+from pagewave.answers.repair import Contradiction, Names, object_in
 from pagewave.characters import clean, count_unclean
 from pagewave.ledger import Flag
 from pagewave.page_model import PageModel
@@ -108,9 +108,10 @@ def _cleaned(value: Any) -> tuple[Any, int]:
         return [item for item, _ in items], sum(unclean for _, unclean in items)
     if isinstance(value, dict):
         members = {clean(name): _cleaned(part) for name, part in value.items()}
-        return {name: part for name, (part, _) in members.items()}, sum(
-            unclean for _, unclean in members.values()
-        )
+        if len(members) < len(value):
+            raise Contradiction("two of its names differ by control characters alone")
+        unclean = sum(map(count_unclean, value)) + sum(found for _, found in members.values())
+        return {name: part for name, (part, _) in members.items()}, unclean
     return value, 0
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from pagewave.answers.loose_json import Json
@@ -26,9 +27,11 @@ PLACE = re.compile(r'"s(\d+)"')
 SHAPE = re.compile(r'"s\d+"|[][{}:]|[^][{}:,\s]')
 PAIRS = {"}": "{", "]": "["}
 DEEPEST_WRAPPER = 4
+NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 NAN = float("nan")
-"""The one that stands for `NaN` and `Infinity`: being the same, it is equal to itself in lists."""
+"""The one that stands for `NaN`, `Infinity` and 1e999: being the same, it is equal to itself in
+lists."""
 
 
 class NoObject(ValueError):
@@ -112,13 +115,18 @@ class _Reader:
         """
         if isinstance(value, list) and value and depth < DEEPEST_WRAPPER:
             self.notes.append("it is given in a list")
-            return [found for item in value for found in self.unwrapped(item, depth + 1)]
-        if isinstance(value, str) and BEGIN.match(value.lstrip()) and depth < DEEPEST_WRAPPER:
+            items = [item for item in value if item is not None] or value
+            return [found for item in items for found in self.unwrapped(item, depth + 1)]
+        if _is_quoted(value) and depth < DEEPEST_WRAPPER:
             self.notes.append("it is written as a string")
             return [one for part in self.values(value) for one in self.unwrapped(part, depth + 1)]
         if not isinstance(value, dict):
             raise ValueError(f"it is a {type(value).__name__}, not an object")
-        inner = [name for name, part in value.items() if isinstance(part, dict | list) and part]
+        inner = [
+            name
+            for name, part in value.items()
+            if (isinstance(part, dict | list) and part) or _is_quoted(part)
+        ]
         is_page = bool(set(self.names.of_page) & set(value))
         is_wrapper = len(inner) == 1 and not set(self.names.anywhere) & set(value)
         if is_page or not is_wrapper or depth >= DEEPEST_WRAPPER:
@@ -174,11 +182,17 @@ class _Reader:
                     if not _holds(value, made[name]):
                         clashes.append(name)
                 made[name] = value
+            for name, value in pairs:
+                known = self._known_as(name)
+                if known in made and made[known] in NOTHING and value not in NOTHING:
+                    notes.append(f"{known} is spelled {name!r} too")
+                    made[known] = value
             return made
 
         decoder = json.JSONDecoder(
             strict=False,  # a raw newline in a string is clear enough
             object_pairs_hook=members,
+            parse_float=lambda digits: number if isfinite(number := float(digits)) else NAN,
             parse_constant=lambda name: NAN,
         )
         try:
@@ -189,6 +203,12 @@ class _Reader:
             raise Contradiction(f"{', '.join(clashes)} is given twice and differs")
         self.notes += notes
         return value, end
+
+    def _known_as(self, name: str) -> str | None:
+        """The name that the page model knows, where this one differs by its spelling alone."""
+        if name in self.names.anywhere:
+            return None
+        return next((known for known in self.names.anywhere if _bare(known) == _bare(name)), None)
 
     def _mended(self, text: str) -> str:
         """A closed object without stray backslashes, and without commas too many.
@@ -252,7 +272,16 @@ def _holds(large: Any, small: Any) -> bool:
     """Does a value hold all of another one?"""
     both = isinstance(small, list) and isinstance(large, list)
     is_part = both and large[: len(small)] == small
-    return bool(is_part or small == large or small in (None, "", [], {}))
+    return bool(is_part or small == large or small in NOTHING)
+
+
+def _is_quoted(value: Any) -> bool:
+    """Is it JSON, written as a string?"""
+    return isinstance(value, str) and bool(BEGIN.match(value.lstrip()))
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def _names_in(value: Any) -> Iterator[str]:

@@ -160,7 +160,11 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     usage: Usage | None = None
     response: Json | None = None
     try:
-        response = _response(_entry(line))
+        entry = _entry(line)
+        # What stands beside an error was paid for all the same.
+        if get(as_object(entry.get("response")), "usageMetadata"):
+            usage = usage_of(entry["response"])
+        response = _response(entry)
         usage = usage_of(response)
         candidate = _candidate(response)
         raw_text = _text(candidate)
@@ -177,7 +181,7 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
             raw_text=storable(raw_text) if raw_text else None,
             raw_json=line.decode("utf-8", "backslashreplace"),
             usage=usage,
-            inferred=response is not None,
+            inferred=response is not None or usage is not None,
         )
 
 
@@ -195,23 +199,35 @@ def _response(entry: Json) -> Json:
     """The response in a line, unless the line is an error: then that is raised."""
     response = entry.get("response")
     for field in ("error", "status"):
-        error = entry.get(field)
-        if isinstance(error, Mapping):
-            code = error.get("code")
-            # A status may say that all is well; zero, as everywhere in this format, is left out.
-            if error and not (field == "status" and not code and response):
-                _raise_api_error(error, code, error.get("message"))
-        elif error and not (field == "status" and response):
-            _raise_api_error(error, None, error)
+        error = _bare(entry.get(field))
+        code = error.get("code") if isinstance(error, Mapping) else None
+        # It may say that all is well; zero, as everywhere in this format, is left out.
+        is_well = code in (0, "0", "OK") or (field == "status" and not code)
+        if error and not (is_well and response):
+            _raise_api_error(error)
     if not isinstance(response, dict):
         raise _Refused("APIError", "The result line holds neither a response nor an error.")
-    inner = as_object(response.get("error"))
+    inner = _bare(response.get("error"))
     if inner and not (response.get("candidates") or get(response, "usageMetadata")):
-        _raise_api_error(inner, inner.get("code"), inner.get("message"))
+        _raise_api_error(inner)
     return response
 
 
-def _raise_api_error(error: object, code: object, message: object) -> NoReturn:
+def _bare(error: object) -> object:
+    """An error out of what HTTP answers put around it: `{"error": …}`, and a list."""
+    while True:
+        if isinstance(error, list) and error:
+            error = error[0]
+        elif isinstance(error, Mapping) and error.get("error") and not code_name(error):
+            error = error["error"]
+        else:
+            return error
+
+
+def _raise_api_error(error: object) -> NoReturn:
+    code, message = None, error
+    if isinstance(error, Mapping):
+        code, message = error.get("code"), error.get("message")
     name = code_name(error)
     said = f"The service answered with error {'without a code' if code is None else code}"
     said += f" ({name})" if name and name != code else ""
@@ -305,7 +321,8 @@ def _problems(error: Exception) -> str:
 
 
 def _thoughts(usage: Usage) -> str:
-    return f"It took {usage.thoughts_tokens} tokens of thought."
+    taken = str(usage.thoughts_tokens) if usage.is_known else "an unknown number of"
+    return f"It took {taken} tokens of thought."
 
 
 def _told(values: Json) -> str:

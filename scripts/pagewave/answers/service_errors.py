@@ -4,6 +4,7 @@ Errors are google.rpc statuses. Their code comes as a number, as text, by its na
 status that stands for it; what is known by none of these is the record's own failure.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -61,6 +62,7 @@ REFUSALS: Final = re.compile(
     r"API[ _-]?key|user location|location is not supported|billing|consumer .*(suspended|invalid)",
     re.IGNORECASE,
 )
+WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 FILES: Final = re.compile(r"\bfiles?\b", re.IGNORECASE)
 
 
@@ -72,8 +74,10 @@ def code_name(error: object) -> str | None:
     """
     if not isinstance(error, Mapping):
         return _name(error)
-    status = error.get("status")
-    return (_name(status) if isinstance(status, str) else None) or _name(error.get("code"))
+    status, code = error.get("status"), error.get("code")
+    name = (_name(status) if isinstance(status, str) else None) or _name(code)
+    # Without either, its words may name it: "Deadline exceeded".
+    return name or (None if status or code else _name(error.get("message")))
 
 
 def error_type(name: str | None, message: object) -> str:
@@ -125,12 +129,17 @@ def _name(code: object) -> str | None:
         return _name_of_number(code)
     if not isinstance(code, str):
         return None
-    # "14", "UNAVAILABLE", "unavailable", "google.rpc.Code.UNAVAILABLE", "503 UNAVAILABLE. Try …".
-    words: list[str] = re.findall(r"[A-Za-z_]+|\d+", code)[:6]
-    names = [word.upper().replace("CANCELED", "CANCELLED") for word in words]
-    if known := [name for name in names if name in RPC_CODES.values()]:
-        return known[0]
-    return _name_of_number(int(words[0])) if words and words[0].isdecimal() else None
+    # "14", "UNAVAILABLE", "unavailable", "google.rpc.Code.UNAVAILABLE", "503 UNAVAILABLE. Try …",
+    # "Deadline exceeded", "DeadlineExceeded".
+    words = [word.upper().replace("CANCELED", "CANCELLED") for word in WORDS.findall(code)[:8]]
+    for length in (3, 2, 1):
+        for start in range(len(words)):
+            if (name := "_".join(words[start : start + length])) in RPC_CODES.values():
+                return name
+    # "Error 503", "code: 14".
+    rest = itertools.dropwhile({"HTTP", "ERROR", "STATUS", "CODE"}.__contains__, words)
+    number = next(rest, "")
+    return _name_of_number(int(number)) if number.isdecimal() and len(number) < 4 else None
 
 
 def _name_of_number(number: int) -> str | None:

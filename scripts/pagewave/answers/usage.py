@@ -67,7 +67,7 @@ def usage_of(response: Json) -> Usage:
         return unknown(f"{INPUT} is missing")
     given = prompt + tools + output + thoughts
     paid = max(output, total - prompt - tools - thoughts)
-    if not paid and _has_content(response):
+    if not paid and _wrote(response, bool(thoughts)):
         return unknown(f"{OUTPUT} is missing, and {TOTAL} does not make up for it")
     problem = None
     if total and total != given:
@@ -103,8 +103,12 @@ def _shown(value: Any) -> str:
     return repr(value)[:SHOWN_CHARS] if is_plain else f"a {type(value).__name__}"
 
 
-def _has_content(response: Json) -> bool:
-    """Did the model write anything? What was blocked may have no output to count."""
+def _wrote(response: Json, has_thought: bool) -> bool:
+    """Did the model write what must have been counted? What was blocked may have no output.
+
+    What reached the limit of tokens wrote, or thought, up to there.
+    """
     candidates = response.get("candidates")
-    first = candidates[0] if isinstance(candidates, list) and candidates else None
-    return bool(as_object(as_object(first).get("content")).get("parts"))
+    first = as_object(candidates[0] if isinstance(candidates, list) and candidates else None)
+    is_cut = str(get(first, "finishReason")).upper() == "MAX_TOKENS" and not has_thought
+    return is_cut or bool(as_object(first.get("content")).get("parts"))

@@ -368,7 +368,18 @@ CREATE TABLE call (
 CREATE INDEX call_run ON call(run_id);
 """
 
-STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS]
+# Counts that no service means, as older ones were kept in whatever size: their sum is one that
+# SQLite can't hold. They are unknown, as they are where an answer has such counts today: the
+# attempt counts as dear as it can be. (Of the embedded engine `usd` is 0.)
+ABSURD_COUNTS = """
+UPDATE attempt SET prompt_tokens = 0, output_tokens = 0, thoughts_tokens = 0, cached_tokens = 0,
+    usd = CASE WHEN usd = 0 THEN 0.0 ELSE (SELECT max_usd FROM record r
+        WHERE r.batch_id = attempt.batch_id AND r.key = attempt.key) END
+    WHERE NOT (prompt_tokens BETWEEN 0 AND 2147483647 AND output_tokens BETWEEN 0 AND 2147483647
+        AND thoughts_tokens BETWEEN 0 AND 2147483647 AND cached_tokens BETWEEN 0 AND 2147483647);
+"""
+
+STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

@@ -7,7 +7,7 @@ time between runs (trouble.py).
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from pagewave.errors import BudgetReached, OnItsWay
@@ -31,10 +31,13 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
     return None
 
 
-def batches_at_once(session: Session, run_id: str, lane: int) -> int:
-    """How many batches a wave may send, one at least; `reason_to_hold` was asked before.
+def batches_at_once(
+    session: Session, run_id: str, lane: int, waited_for: Collection[int] = ()
+) -> int:
+    """How many batches a wave may send; `reason_to_hold` was asked before.
 
-    In a run that waits Snakemake counts one batch a wave. What the lanes leave of the limit, as
+    In a run that waits Snakemake counts one batch a wave, so that it is one at least, unless the
+    wave waits for batches of an earlier run (`waited_for`). What the lanes leave of the limit, as
     there are fewer of them, is for waves that send several.
     """
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
@@ -42,8 +45,10 @@ def batches_at_once(session: Session, run_id: str, lane: int) -> int:
     if not session.waits:
         return max(1, limit - len(going))
     spare = limit - min(limit, session.ledger.runs.lanes(run_id))
-    of_lanes = Counter(b.lane for b in going if b.run_id == run_id and b.lane != lane)
-    return 1 + max(0, spare - sum(number - 1 for number in of_lanes.values()))
+    others = [b for b in going if b.id not in waited_for and (b.run_id, b.lane) != (run_id, lane)]
+    of_lanes = Counter((b.run_id, b.lane) for b in others)
+    most = 1 + max(0, spare - sum(number - 1 for number in of_lanes.values()))
+    return max(most - len(waited_for), 0 if waited_for else 1)
 
 
 def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:

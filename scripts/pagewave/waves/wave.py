@@ -160,7 +160,7 @@ def _decide(
         parts = [] if not_yet else split(session.ledger, session.engine, submissions)
         is_all = not (members.free or members.waiting)
         ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
-        at_once = batches_at_once(session, run_id, lane)
+        at_once = batches_at_once(session, run_id, lane, members.waiting)
         sendings, full = _intend_all(session, run_id, lane, number, ready[:at_once])
     if len(ready) > at_once:
         full = full or "as many batches are in flight as there may be"

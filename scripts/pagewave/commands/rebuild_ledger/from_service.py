@@ -60,7 +60,7 @@ class Rebuilt:
     unclear: list[str] = field(default_factory=list)
     """In flight, and nothing says with which pages: they may be ours."""
     unseen: list[str] = field(default_factory=list)
-    """Sent from here, but the service shows neither them nor their images: to another key, maybe."""
+    """Sent from here; the service shows neither them nor their images: to another key, maybe."""
     without_answers: list[str] = field(default_factory=list)
     """Ended, but there are no results, or not any more."""
     of_other_data: list[str] = field(default_factory=list)
