@@ -1,6 +1,7 @@
 """Every command that is printed works when it is pasted into a shell."""
 
 import ast
+import json
 import re
 import shlex
 import subprocess
@@ -124,6 +125,81 @@ def test_a_run_of_another_folder_prints_commands_that_go_there(tmp_path: Path) -
         assert clear.startswith(f"cd '{project}' && ")
         assert "1 page cleared" in paste(clear, tmp_path)
         assert "0 of them not cleared" in paste(analyze, Path("/"))
+
+
+PART = f"""
+configfile: "all.yaml"
+
+
+module pagewave:
+    snakefile: "{REPO}/Snakefile"
+    config: {{config}}
+
+
+use rule * from pagewave as pw_*
+use rule book from pagewave as pw_book with:
+    threads: 1
+
+
+rule final:
+    default_target: True
+    input:
+        rules.pw_all.input,
+    output:
+        touch("final.txt"),
+"""
+
+
+def of_another_workflow(library: Library, config: str) -> str:
+    """What a workflow prints whose page dies; its configuration has ours in a section."""
+    whole = {"samples": ["a"], "reading": library.config}
+    (library.root / "all.yaml").write_text(json.dumps(whole))
+    (library.root / "config.yaml").write_text("samples: [b]")
+    (library.root / "Snakefile").write_text(PART.replace("{config}", config))
+    return library.run("-s", "Snakefile", "--force-use-threads", profile=False, code=1)
+
+
+@pytest.mark.slow
+def test_commands_name_the_part_of_another_workflows_configuration(tmp_path: Path) -> None:
+    faults = {"faults": ["blocked:match=:2$"]}
+    with Library(tmp_path, {"Ohio/Elm/1850": 2}, embedded=faults) as library:
+        library.configure(execution={"max_retries": 1}, paths={"state_dir": "my state"})
+        output = of_another_workflow(library, 'config["reading"]')
+        clear, analyze = printed(output)
+        said = paste(analyze, tmp_path)
+        assert "Dead letters: 1" in said
+        assert "1 page cleared" in paste(clear, tmp_path)
+        library.configure(embedded={"faults": []})
+        whole = {"samples": ["a"], "reading": library.config}
+        (tmp_path / "all.yaml").write_text(json.dumps(whole))
+        again = printed(said)[-1]
+        report = printed(paste(again, tmp_path))[-1]
+        assert (tmp_path / "final.txt").exists()
+        paste(report, tmp_path)
+        assert (tmp_path / "report.html").exists()
+
+
+def test_commands_name_the_ledger_where_a_configuration_was_worked_out(tmp_path: Path) -> None:
+    faults = {"faults": ["blocked:match=:2$"]}
+    with Library(tmp_path, {"Ohio/Elm/1850": 2}, embedded=faults) as library:
+        library.configure(execution={"max_retries": 3}, paths={"state_dir": "my state"})
+        one = '"execution": {"max_retries": 1}'
+        output = of_another_workflow(library, f'config["reading"] | {{{one}}}')
+        clear, analyze = printed(output)
+        assert "1 failure of 1 page" in paste(analyze, tmp_path)
+        assert "1 page cleared" in paste(clear, tmp_path)
+
+
+def test_commands_name_all_configuration_files_and_values(tmp_path: Path) -> None:
+    faults = {"faults": ["blocked:match=:2$"]}
+    with Library(tmp_path, {"Ohio/Elm/1850": 2}, embedded=faults):
+        (tmp_path / "more.yaml").write_text("execution: {max_retries: 1}")
+        command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(REPO / "Snakefile")]
+        command += ["--cores", "2", "--configfile", "config.yaml", "more.yaml"]
+        command += ["--config", "paths={state_dir: my state}"]
+        clear, analyze = printed(paste(f"! {shlex.join(command)}", tmp_path))
+        assert "Dead letters: 1" in paste(analyze, tmp_path)
+        assert "1 page cleared" in paste(clear, tmp_path)
 
 
 def texts_of(path: Path) -> list[str]:

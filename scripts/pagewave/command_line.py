@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,21 +20,28 @@ WITHOUT_LEDGER = ("monitor", "pages", "plan", "rebuild_ledger", "try_prompt", "c
 
 @dataclass(frozen=True)
 class _Place:
-    """What this process goes by: `config` for all commands, `ledger` for ours alone.
+    """What this process goes by: `config` for all commands, `section` and `ledger` for ours alone.
 
-    `folder` is where it works, if that is not where it was called.
+    `folder` is where it works, if that is not where it was called; `snakefile` what it carries out,
+    if that is not ours.
     """
 
     config: Sequence[str] = ()
     ledger: Sequence[str] = ()
     folder: Path | None = None
+    section: Sequence[str] = ()
+    snakefile: str | None = None
 
 
 _places = [_Place()]
 
 
 def remember(
-    config: Sequence[str] = (), ledger: Sequence[str] = (), folder: Path | None = None
+    config: Sequence[str] = (),
+    ledger: Sequence[str] = (),
+    folder: Path | None = None,
+    section: Sequence[str] = (),
+    snakefile: str | None = None,
 ) -> None:
     """From now on commands are printed for a process that goes by these arguments.
 
@@ -42,8 +49,16 @@ def remember(
         config: such as `--configfile FILE`.
         ledger: such as `--ledger FILE`.
         folder: the working directory, where that is not the one it was called in.
+        section: such as `--section KEY`: where the configuration holds that of another workflow.
+        snakefile: the one of another workflow that loads ours.
     """
-    _places[1:] = [_Place(config, ledger, folder)]
+    _places[1:] = [_Place(config, ledger, folder, section, snakefile)]
+
+
+def to_configure(files: Iterable[str], values: Iterable[str] = ()) -> list[str]:
+    """The arguments that name a configuration: of files, and with values over them."""
+    given = {"--configfile": list(files), "--config": list(values)}
+    return [word for name, words in given.items() if words for word in (name, *words)]
 
 
 def forget() -> None:
@@ -62,7 +77,8 @@ def script(name: str, *arguments: str, config: Sequence[str] = ()) -> str:
     # Installed as a package alone, there are no scripts.
     words = [_program("python"), _here(file)] if file.exists() else [_program("pagewave"), name]
     ledger = () if name in WITHOUT_LEDGER else place.ledger
-    return _typed([*words, *(config or [*place.config, *ledger]), *arguments])
+    settings = config or [*place.config, *place.section, *ledger]
+    return _typed([*words, *settings, *arguments])
 
 
 def module(name: str, *arguments: str) -> str:
@@ -83,10 +99,14 @@ def snakemake(
         there: false within a command that is in the right folder already.
     """
     words = [_program("snakemake")]
-    if not _is_here() and (PROJECT / "Snakefile").exists():
+    place = _places[-1]
+    if place.snakefile:
+        words += ["-s", place.snakefile]
+    # A configuration with a section for us is that of a workflow here, which Snakemake finds.
+    elif not _is_here() and not place.section and (PROJECT / "Snakefile").exists():
         words += ["-s", str(PROJECT / "Snakefile")]
     # Targets last: one after --configfile would be taken for a second such file.
-    words += config or _places[-1].config
+    words += config or place.config
     words += ["--profile", _here(PROJECT / "profiles/local")] if profile else []
     return _typed([*words, *arguments]) if there else shlex.join([*words, *arguments])
 

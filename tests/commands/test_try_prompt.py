@@ -138,6 +138,16 @@ def test_what_trials_cost_is_counted_by_the_limit_over_all_runs(tmp_path: Path) 
         assert not library.events("create")
 
 
+def test_what_a_trial_or_a_comparison_begins_is_private_too(tmp_path: Path) -> None:
+    compared = ("--a", "v1", "--b", "v1.1", "--sample", "1", "--yes")
+    for name, given in ((SCRIPT, ("--page", PAGE.format(1))), ("compare_prompts.py", compared)):
+        root = tmp_path / name
+        root.mkdir()
+        with Library(root, {"Ohio/Elm School/1850": 1}) as library:
+            said(library, name, *given)
+            assert library.state.stat().st_mode & 0o077 == 0
+
+
 def test_a_trial_is_allowed_and_on_record_while_a_run_goes_on(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library:
         library.run()

@@ -161,7 +161,6 @@ def looks(wildcards):
         "force_all": command.force_all,
         "force_targets": command.force_targets,
         "forced": sorted(command.forced),
-        "config_file": command.config_file,
         "dry": internals.is_dry_run(workflow),
         "verbose": internals.is_verbose(workflow),
         "away": internals.sends_jobs_away(workflow),
@@ -188,14 +187,13 @@ def test_what_the_command_line_asks_for_is_known(tmp_path: Path) -> None:
         return dict(json.loads((tmp_path / "known.json").read_text()))
 
     plain = {"targets": [], "force_all": False, "force_targets": False, "forced": []}
-    plain |= {"config_file": None, "dry": True, "verbose": False, "away": False, "remote": False}
+    plain |= {"dry": True, "verbose": False, "away": False, "remote": False}
     assert known("-n") == plain | {"batches": 3}
     (tmp_path / "mine.yaml").write_text("key: 1")
     given = ["target", "--force", "--resources", "gemini_batches=5", "--verbose"]
     assert known(*given, "--configfile", "mine.yaml") == plain | {
         "targets": ["target"],
         "force_targets": True,
-        "config_file": "mine.yaml",
         "dry": False,
         "verbose": True,
         "batches": 5,

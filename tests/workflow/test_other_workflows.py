@@ -19,7 +19,7 @@ BOOKS = {BOOK: 2, "Vermont/Linden/1866": 1}
 KEYS = ("Ohio:Elm School:1850:1", "Ohio:Elm School:1850:2", "Vermont:Linden:1866:1")
 ONCE = Counter(KEYS)
 SNAKEFILE = REPO / "Snakefile"
-LOCKED, DEAD_LETTERS, STOPPED = 4, 1, 6
+LOCKED, DEAD_LETTERS, REFUSED, STOPPED = 4, 1, 5, 6
 
 HOOKS = """
 def note(what):
@@ -162,6 +162,54 @@ def test_dead_letters_end_it_with_their_code(tmp_path: Path, way: str) -> None:
         assert "Ohio:Elm School:1850:1 is a dead letter" in output
         assert library.has_book("Vermont/Linden/1866")  # the others go on
         assert library.hooks == ["start", "error"]
+
+
+def test_a_hook_of_theirs_that_fails_does_not_change_what_the_run_ended_with(
+    tmp_path: Path,
+) -> None:
+    refused = {"faults": ["refused:reason=key"]}
+    with Other(tmp_path, {BOOK: 1}, embedded=refused) as library:
+        library.set_up(INCLUDED.replace('note("error")', 'raise ValueError("no mail")'))
+        output = library.go(code=REFUSED)
+        assert "onerror failed: ValueError: no mail" in output and "Check GEMINI_API_KEY" in output
+
+
+def test_a_run_that_a_hook_of_theirs_ends_is_closed(tmp_path: Path) -> None:
+    with Other(tmp_path, {BOOK: 1}) as library:
+        library.set_up(INCLUDED.replace('note("start")', "raise SystemExit(9)"))
+        library.go(code=9)
+        assert library.ledger("SELECT outcome, ended_at > 0 FROM run") == [("failed", 1)]
+        assert not library.events("create")
+
+
+SAME_NAMES = MODULE.format(
+    snakefile=SNAKEFILE,
+    names=" as pw_*",
+    more="""
+rule page:
+    input:
+        rules.pw_all.input,
+    output:
+        "page.txt",
+    shell:
+        "echo > {output}"
+
+
+rule final:
+    default_target: True
+    input:
+        "page.txt",
+""",
+)
+
+
+def test_a_rule_of_theirs_with_the_name_of_ours_forces_no_page(tmp_path: Path) -> None:
+    with Other(tmp_path, {BOOK: 1}) as library:
+        library.set_up(SAME_NAMES)
+        library.go()
+        library.go("--forcerun", "page")
+        assert library.inferences() == {KEYS[0]: 1}
+        assert "1 page read again: forced." in library.go("-n", "--forcerun", "pw_page")
 
 
 # Parts of ours, and what does not fit

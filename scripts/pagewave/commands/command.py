@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from pagewave import command_line
-from pagewave.config.settings import Settings, load_settings
+from pagewave.commands.selection import nearest
+from pagewave.config.settings import DEFAULT_CONFIG, Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.retries import Stopped
 
-DEFAULT_CONFIG = Path("config/config.yaml")
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""
 
@@ -41,7 +41,11 @@ def command_parser(about: str | None, examples: str) -> argparse.ArgumentParser:
         description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = f"the configuration that runs here have ({DEFAULT_CONFIG})"
-    parser.add_argument("--configfile", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--configfile", nargs="+", type=Path, metavar="FILE", help=what)
+    what = "values over it, as for snakemake"
+    parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help=what)
+    what = "the part of it that is pagewave's, where it is that of another workflow"
+    parser.add_argument("--section", metavar="KEY", help=what)
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     return parser
 
@@ -70,21 +74,64 @@ def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place
     """
     ledger: Path | None = getattr(options, "ledger", None)
     _remember(options, ledger)
-    file: Path = options.configfile or DEFAULT_CONFIG
-    if options.configfile is None and (ledger or not (needs_config or file.exists())):
+    is_given = options.configfile or options.config or options.section
+    if not is_given and (ledger or not (needs_config or DEFAULT_CONFIG.exists())):
         here = Path()
         settings = Settings.model_validate(
             {"paths": {"label_source_dir": here, "image_source_dir": here}}
         )
     else:
-        settings = load_settings(_read_config(file), Path.cwd())
+        settings = load_settings(_config_of(options), Path.cwd())
     return Place(settings, ledger or settings.paths.ledger)
 
 
 def _remember(options: argparse.Namespace, ledger: Path | None) -> None:
     """Commands that are printed name the same configuration, or the same ledger."""
-    config = ["--configfile", str(options.configfile)] if options.configfile else []
-    command_line.remember(config, ["--ledger", str(ledger)] if ledger else [])
+    command_line.remember(
+        command_line.to_configure(map(str, options.configfile or ()), options.config),
+        ["--ledger", str(ledger)] if ledger else [],
+        section=["--section", options.section] if options.section else [],
+    )
+
+
+def _config_of(options: argparse.Namespace) -> Any:
+    """The configuration that the options name, put together as Snakemake does it.
+
+    Raises:
+        ConfigError: it can't be read, or has no such section.
+    """
+    files = options.configfile or [DEFAULT_CONFIG]
+    if len(files) == 1 and not options.config and not options.section:
+        return _read_config(files[0])
+    config: dict[str, Any] = {}
+    for part in [*map(_read_config, files), *map(_read_value, options.config)]:
+        _lay_over(config, part if isinstance(part, dict) else {})
+    if not options.section:
+        return config
+    if not isinstance(config.get(options.section), dict):
+        known = [name for name, value in config.items() if isinstance(value, dict)]
+        raise ConfigError(
+            f"The configuration has no section {options.section}. {nearest(options.section, known)}"
+        )
+    return config[options.section]
+
+
+def _read_value(entry: str) -> object:
+    key, separator, value = entry.partition("=")
+    try:
+        if separator:
+            return {key: yaml.safe_load(value)}
+    except yaml.YAMLError:
+        pass
+    raise ConfigError(f"--config {entry}: expected KEY=VALUE, as for snakemake.")
+
+
+def _lay_over(config: dict[str, Any], values: dict[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(config.get(key), dict):
+            _lay_over(config[key], value)
+        else:
+            config[key] = value
 
 
 def _read_config(file: Path) -> object:

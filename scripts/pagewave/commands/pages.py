@@ -170,8 +170,7 @@ def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Name
     for name in ("states", "schools"):
         if values := getattr(options, name):
             listing += [f"--{name}", *values]
-    config_file = str(options.configfile) if options.configfile else None
-    return command_to_read_again(workspace, known, listing, config_file)
+    return command_to_read_again(workspace, known, listing)
 
 
 # For people

@@ -118,20 +118,18 @@ def reading_again(workspace: Workspace, pages: Collection[Page]) -> WaveForecast
 
 
 def command_to_read_again(
-    workspace: Workspace, pages: Sequence[Page], listing: Iterable[str], config_file: str | None
+    workspace: Workspace, pages: Sequence[Page], listing: Iterable[str]
 ) -> str:
     """A command for the shell that reads these pages again, and no others.
 
     Args:
         listing: the arguments with which `pages.py` lists these pages.
-        config_file: what follows `--configfile`, if anything does.
     """
-    config = ["--configfile", config_file] if config_file else []
     if len(pages) <= PASTED_FILES:
         files = [str(workspace.page_file(page)) for page in pages]
-        return snakemake("--force", *files, config=config)
-    listed = script("pages", *listing, "--print0", config=config)
-    return f"{listed} | xargs -0 {snakemake('--force', config=config, there=False)}"
+        return snakemake("--force", *files)
+    listed = script("pages", *listing, "--print0")
+    return f"{listed} | xargs -0 {snakemake('--force', there=False)}"
 
 
 def edited_prompts(ledger: Ledger, settings: Settings) -> list[str]:

@@ -19,23 +19,14 @@ FILE_CHANGED = "the file of its scan was changed; free if the page was not"
 
 @dataclass(frozen=True)
 class Command:
-    """The parts of Snakemake's command line that decide about pages.
-
-    `config_file` is None where that is the workflow's own, or several were named; `typed` is the
-    whole command, to be shown.
-    """
+    """The parts of Snakemake's command line that decide about pages; `typed` is all of it, to be
+    shown."""
 
     targets: Collection[str] = ()
     force_all: bool = False
     force_targets: bool = False
     forced: Collection[str] = ()
-    config_file: str | None = None
     typed: str = ""
-
-    @property
-    def config(self) -> list[str]:
-        """The arguments that name the same configuration in another command."""
-        return ["--configfile", self.config_file] if self.config_file else []
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pagewave.pages.corrections import Correction, Finding, Kind
 from pagewave.pages.dataset import Book, Page
 from pagewave.pages.json_files import is_as_noted, problem_of
 from pagewave.plan.outdated import behind_corrections, command_to_read_again, reading_again
-from pagewave.plan.targets import Command, Wanted
+from pagewave.plan.targets import Wanted
 from pagewave.wording import command_to_correct, count, dollars
 from pagewave.workspace import Workspace
 
@@ -58,9 +58,7 @@ def refuse_unreadable(workspace: Workspace, findings: Sequence[Finding], wanted:
         )
 
 
-def notices(
-    workspace: Workspace, findings: Sequence[Finding], wanted: Wanted, command: Command
-) -> list[str]:
+def notices(workspace: Workspace, findings: Sequence[Finding], wanted: Wanted) -> list[str]:
     """A line for each thing to know about pages that a person changed or corrected."""
     lines = []
     for finding in findings:
@@ -102,7 +100,7 @@ def notices(
             "paid for, and their files keep the corrections."
         )
     lines += _invalid(workspace, corrected)
-    lines += _behind(workspace, corrected, wanted, command)
+    lines += _behind(workspace, corrected, wanted)
     return lines
 
 
@@ -127,16 +125,14 @@ def _invalid(workspace: Workspace, corrected: Iterable[Page]) -> list[str]:
     return lines
 
 
-def _behind(
-    workspace: Workspace, corrected: Sequence[Page], wanted: Wanted, command: Command
-) -> list[str]:
+def _behind(workspace: Workspace, corrected: Sequence[Page], wanted: Wanted) -> list[str]:
     asked_for = set(wanted.keys)
     pages = [page for page in behind_corrections(workspace, corrected) if page.key not in asked_for]
     if not pages:
         return []
     price = reading_again(workspace, pages)
     listing = script("pages", BEHIND)
-    again = command_to_read_again(workspace, pages, [BEHIND], command.config_file)
+    again = command_to_read_again(workspace, pages, [BEHIND])
     return [
         f"{count(len(pages), 'page')} read with what the page before said until it was corrected "
         f"({_few([page.key for page in pages])}), and left as they are. Reading them again: about "

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from pagewave.errors import ConfigError
-from pagewave.workflow.internals import _uses, loaded, own_names
+from pagewave.workflow.internals import _uses, loaded, own_names, snakemake_log
 
 # Settings
 
@@ -141,25 +141,34 @@ def around_jobs(workflow: Any, begin: Callable[[], None], end: Callable[[str], N
                 ended.append(outcome)
                 end(outcome)
 
+        def call_gently(hook: Callable[[Any], None], log: Any) -> None:
+            """The exit code says what the run ended with, whatever their hook does."""
+            try:
+                hook(log)
+            except Exception as trouble:
+                snakemake_log().error(f"onerror failed: {type(trouble).__name__}: {trouble}")
+
         def on_success(log: Any) -> None:
             try:
                 end_once("ok")
             except SystemExit:
-                error(log)
+                call_gently(error, log)
                 raise
             success(log)
 
         def on_error(log: Any) -> None:
             try:
                 end_once("failed")
-            finally:
-                error(log)
+            except SystemExit:
+                call_gently(error, log)
+                raise
+            error(log)
 
         workflow._onstart, workflow._onsuccess, workflow._onerror = on_start, on_success, on_error
         try:
             return execute(*args, **kwargs)
-        except Exception:
-            # Also where Snakemake itself, or a hook of theirs, has failed.
+        except BaseException:
+            # Also where Snakemake itself, or a hook of theirs, has failed or ended the process.
             with suppress(SystemExit):
                 end_once("failed")
             raise

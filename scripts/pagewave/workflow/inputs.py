@@ -87,10 +87,8 @@ class Plan:
             )
             found = exit_on_error(lambda: workspace.corrections.look(list(workspace.dataset.pages)))
             exit_on_error(lambda: refuse_unreadable(workspace, found, self.wanted))
-            said = notices(self.workspace, self.wanted, self.command())
-            said += exit_on_error(
-                lambda: notices_of_corrections(workspace, found, self.wanted, self.command())
-            )
+            said = notices(self.workspace, self.wanted)
+            said += exit_on_error(lambda: notices_of_corrections(workspace, found, self.wanted))
             for notice in said:
                 print(f"pagewave: {notice}", file=sys.stderr)
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make

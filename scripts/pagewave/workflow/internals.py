@@ -15,7 +15,6 @@ place (its pull requests 3864 and 3982).
 """
 
 import logging
-import os
 import re
 import signal
 from collections.abc import Callable, Collection, Iterable
@@ -94,35 +93,26 @@ def _uses(attribute: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 # What was asked for
 
 
-@_uses("workflow.dag_settings and workflow.config_settings")
+@_uses("workflow.dag_settings")
 def command_of(workflow: Any) -> Command:
     """The parts of the command line that decide about pages.
 
-    Touches `workflow.dag_settings` (`targets`, `forceall`, `forcetargets`, `forcerun`) and
-    `workflow.config_settings.configfiles`, which are what Snakemake's own API takes
-    (`snakemake.api.DAGSettings`, `ConfigSettings`). A Snakefile has no other way to its targets.
-    If they are gone: nothing is planned, so nothing is sent.
+    Touches `workflow.dag_settings` (`targets`, `forceall`, `forcetargets`, `forcerun`), which are
+    what Snakemake's own API takes (`snakemake.api.DAGSettings`). A Snakefile has no other way to
+    its targets. A forced rule of another workflow is none of ours, whatever its name. If they
+    are gone: nothing is planned, so nothing is sent.
     """
     dag = workflow.dag_settings
-    config = config_of(workflow)
+    ours = own_names(workflow)
+    # As a module our rules may have other names, and theirs the ones that ours have here.
+    theirs = {rule.name for rule in workflow.rules} & set(ours.values()) - set(ours)
     return Command(
         targets=dag.targets,
         force_all=dag.forceall,
         force_targets=dag.forcetargets,
-        forced={own_names(workflow).get(name, name) for name in dag.forcerun},
-        config_file=config[-1] if config else None,
+        forced={ours.get(name, name) for name in dag.forcerun if name not in theirs},
         typed=again(),
     )
-
-
-@_uses("workflow.config_settings")
-def config_of(workflow: Any) -> list[str]:
-    """The arguments that name the same configuration in another command, typed here.
-
-    Touches `workflow.config_settings.configfiles`. If it is gone: nothing is planned.
-    """
-    files = [os.path.relpath(file) for file in workflow.config_settings.configfiles]
-    return ["--configfile", files[0]] if len(files) == 1 else []
 
 
 @_uses("workflow.config_settings.overwrite_config")
@@ -132,14 +122,6 @@ def config_of_command(workflow: Any) -> dict[str, Any]:
     Touches `workflow.config_settings.overwrite_config`. If it is gone: no run begins.
     """
     return dict(workflow.config_settings.overwrite_config)
-
-
-def working_directory(workflow: Any) -> Path | None:
-    """The folder of the run, where that is not the one in which it was called (`--directory`).
-
-    Touches `workflow.overwrite_workdir`. If it is gone: printed commands don't begin with `cd`.
-    """
-    return Path.cwd() if getattr(workflow, "overwrite_workdir", None) else None
 
 
 @_uses("workflow.dryrun")

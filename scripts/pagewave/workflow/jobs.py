@@ -172,4 +172,4 @@ class Jobs:
     def _why_unread(self, page: Page) -> str:
         if self.session.why_dead(page.key) is None:
             return f"{page.key}: no wave of this run read this page. Run the same command again."
-        return dead_letter(self.session, page.key, self.plan.command())
+        return dead_letter(self.session, page.key)

@@ -22,7 +22,7 @@ LISTING = "--outdated"
 """How `pages.py` is told to list what was read with another prompt or model."""
 
 
-def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]:
+def notices(workspace: Workspace, wanted: Wanted) -> list[str]:
     """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
     lines = [
         f"{count(number, 'page')} read again: {reason}."
@@ -31,7 +31,7 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
     if workspace.dataset.ignored:
         lines.append(_ignored(workspace))
     if wanted.blocked:
-        lines.append(_dead_letters(workspace, wanted, command))
+        lines.append(_dead_letters(workspace, wanted))
     lines += edited_prompts(workspace.ledger, workspace.settings)
     lines += _in_flight_with_other_settings(workspace, wanted)
     asked_for = set(wanted.keys)
@@ -48,7 +48,7 @@ def notices(workspace: Workspace, wanted: Wanted, command: Command) -> list[str]
         counts = Counter(origin.made_with for origin in outdated)
         made_with = ", ".join(f"{name}: {number}" for name, number in sorted(counts.items()))
         pages = [settled[origin.key] for origin in outdated]
-        again = command_to_read_again(workspace, pages, [LISTING], command.config_file)
+        again = command_to_read_again(workspace, pages, [LISTING])
         lines.append(
             f"{count(len(pages), 'page')} read before with another prompt or model ({made_with}), "
             f"and left as they are. What reading them again costs: {script('pages', LISTING)}. "
@@ -84,7 +84,7 @@ def _ignored(workspace: Workspace) -> str:
     return f"{_listed(names, LISTED_KEYS)} {are} and left alone."
 
 
-def _dead_letters(workspace: Workspace, wanted: Wanted, command: Command) -> str:
+def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
     """The dead letters that a command wants, and what waits for them."""
     dead = sorted(workspace.dead_letters() & set(wanted.blocked))
     waiting = len(wanted.blocked) - len(dead)
@@ -95,7 +95,7 @@ def _dead_letters(workspace: Workspace, wanted: Wanted, command: Command) -> str
             if waiting
             else ""
         )
-        + f" To try them again: {command_to_clear(config=command.config)}"
+        + f" To try them again: {command_to_clear()}"
     )
 
 
@@ -167,9 +167,7 @@ def ending(
     if flagged := ledger.answers.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())
         details.append(f"Flagged pages ({guards}): {script('flags')} lists them.")
-    details += [
-        f"Dead letter: {dead_letter(workspace, key, command)}" for key in dead[:SHOWN_DEAD_LETTERS]
-    ]
+    details += [f"Dead letter: {dead_letter(workspace, key)}" for key in dead[:SHOWN_DEAD_LETTERS]]
     if len(dead) > SHOWN_DEAD_LETTERS:
         details.append(f"{count(len(dead) - SHOWN_DEAD_LETTERS, 'more dead letter')}.")
     if in_flight:
@@ -181,9 +179,9 @@ def ending(
     return Ending(headline, details, totals)
 
 
-def dead_letter(workspace: Workspace, key: str, command: Command) -> str:
+def dead_letter(workspace: Workspace, key: str) -> str:
     """Why a page is a dead letter, and how to try it again."""
-    clear = command_to_clear(option("--key", key), command.config)
+    clear = command_to_clear(option("--key", key))
     return (
         f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: {clear}, then the same "
         "command."
@@ -195,9 +193,9 @@ def _next_command(totals: Totals, command: Command) -> str:
     if totals.outcome == RunOutcome.STOPPED or totals.open_batches:
         return command.typed or "the same command"
     if totals.dead_letters:
-        return script("analyze_failures", config=command.config)
+        return script("analyze_failures")
     if totals.outcome == RunOutcome.OK:
-        return snakemake("--report", "report.html", config=command.config, profile=False)
+        return snakemake("--report", "report.html", profile=False)
     return command.typed or "the same command"
 
 

@@ -208,6 +208,8 @@ class Run(Jobs):
         begins = self._head_id or self._lock_file or not self.plan.is_made
         if begins or self.plan.schedule.pages or self.session.engine != "gemini":
             return
+        if self.settings.execution.dry_run:
+            return
         batches = self.session.ledger.batches
         since = time.time() - DOUBT_SECONDS
         if not (batches.open("gemini") or batches.doubtful("gemini", since)):

@@ -18,7 +18,7 @@ from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.wording import count
-from pagewave.workflow import guarantees, internals, terminal
+from pagewave.workflow import guarantees, internals, terminal, typed
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -37,12 +37,11 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
     """
 
     def build() -> Run | RemoteJob:
-        command_line.remember(
-            internals.config_of(workflow), folder=internals.working_directory(workflow)
-        )
+        known = internals.loaded(workflow)
+        if not known:
+            command_line.remember(folder=typed.working_directory(workflow))
         terminal.speak_plainly()
         guarantees.refuse_prefix(workflow)
-        known = internals.loaded(workflow)
         given = json.dumps(config, sort_keys=True, default=str)
         if known and known["config"] != given:
             raise ConfigError(
@@ -60,6 +59,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         # A module without `config:` is given none by Snakemake, not even the command line's.
         of_command = internals.config_of_command(workflow)
         settings = load_settings(config or of_command, Path.cwd())
+        typed.remember_command(workflow, config or of_command, settings.paths.ledger, root)
         dataset = scan(settings)
         prompt = load_prompt(
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file

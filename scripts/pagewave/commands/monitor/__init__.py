@@ -41,7 +41,6 @@ def _port(text: str) -> int:
 
 def _monitor(options: argparse.Namespace) -> int:
     place = find_place(options, needs_config=True)
-    config = ["--configfile", str(options.configfile)] if options.configfile else []
     try:
         bound = bind(options.port)
     except OSError as error:
@@ -58,5 +57,5 @@ def _monitor(options: argparse.Namespace) -> int:
         sys.stdout.flush()
 
     with bound:
-        serve(place, config, bound, ready)
+        serve(place, (), bound, ready)
     return 0

@@ -41,6 +41,7 @@ from pagewave.gemini.connect import serving
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, refuse_network
 from pagewave.ledger.lock import take_lock
+from pagewave.ledger.private import keep_private
 from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import Page, scan
 from pagewave.plan.forecast import WaveForecast
@@ -106,6 +107,10 @@ def _compare(options: argparse.Namespace) -> int:
                 return NOT_ALL
             run_id = new_run_id()
             ledger.start_writing()
+            paths = settings.paths
+            keep_private(
+                paths.state_dir, settings.execution.state_access, paths.is_state_dir_shared
+            )
             ledger.answers.keeps_log_rows = keeps_rows(settings.tracking, secrets)
             with serving(session), delivering(settings.tracking, secrets, ledger, session.stop):
                 read(session, sides, run_id)

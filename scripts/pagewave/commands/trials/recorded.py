@@ -17,6 +17,7 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, RunOutcome, refuse_network
 from pagewave.ledger.belonging import command_to_rebuild
 from pagewave.ledger.lock import take_lock
+from pagewave.ledger.private import keep_private
 from pagewave.plan.budget import check_prices, reserve_call
 from pagewave.prompts.costs import interactive_usd, most_tokens
 from pagewave.prompts.request import Request, generation_config
@@ -97,4 +98,7 @@ def _open(settings: Settings) -> Ledger:
             f"{command_to_rebuild()}"
         )
     with take_lock(path.parent, "try_prompt.py"):
-        return Ledger.open(path)
+        ledger = Ledger.open(path)
+        paths = settings.paths
+        keep_private(path.parent, settings.execution.state_access, paths.is_state_dir_shared)
+        return ledger
