@@ -153,11 +153,13 @@ class Player:
         if not head.plan.wanted.keys and all(file.exists() for file in files):
             return "nothing"
         try:
-            if not begins_late:
-                head.begin()
+            # What has no pages to read begins before its books, as there is nobody to catch it.
+            if not (begins_late and list(head.plan.schedule.lanes)):
+                try:
+                    head.begin()
+                except PagewaveError:
+                    return "failed"
             return self._do_jobs(head)
-        except PagewaveError:
-            return "failed"
         finally:
             os.environ.pop(run.RUN_VARIABLE, None)
             if head._started:
@@ -172,7 +174,10 @@ class Player:
         for book in head.session.dataset.books:
             if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
                 head.write_book(book.state, book.school, str(book.year))
-        head.end(RunOutcome.FAILED if failed else RunOutcome.OK)
+        try:
+            head.end(RunOutcome.FAILED if failed else RunOutcome.OK)
+        except PagewaveError:
+            failed = True
         return "failed" if failed else "ok"
 
     def _ride(self, head: Run, lane: int) -> bool:

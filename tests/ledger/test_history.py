@@ -203,8 +203,8 @@ def test_what_was_forgiven_is_on_record_and_counts_no_more(story: Story) -> None
     left = story.ledger.failures.uncleared()
     assert left == {KEYS[1]: (0, 1, 0), KEYS[2]: (1, 0, 0)}
     assert story.ledger.failures.counts("gemini") == left
-    assert story.ledger.failures.count(KEYS[2], "gemini") == (1, 0)
-    assert story.ledger.failures.count(KEYS[2], "embedded") == (0, 0)
+    assert story.ledger.failures.count(KEYS[2], "gemini") == (1, 0, 0)
+    assert story.ledger.failures.count(KEYS[2], "embedded") == (0, 0, 0)
     assert story.ledger.failures.totals() == (3, 2)
     # Forgiven once: a second pardon does not make it look younger.
     story.ledger.failures.clear([KEYS[0]])

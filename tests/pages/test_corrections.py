@@ -293,7 +293,8 @@ def test_nothing_is_sent_where_a_page_before_is_no_page_by_the_prompt(
         assert f"nothing was sent:\n  {SECOND}: its correction is not what" in said
         assert "python scripts/corrections.py --discard KEY" in said
         forced_first = Command(forced={f"results/pages/{BOOK}/1.json"})
-        assert player.play(forced_first) == "failed"  # its book can't be made
+        with pytest.raises(DataError):  # its book can't be made
+            player.play(forced_first)
     assert len(player.server.log("create")) == sent + 2
     assert correction(library, SECOND)["page"] == page
     assert not library.ledger("SELECT key FROM failure")
