@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from helpers.playing import head_of, in_one_process
 from pagewave.embedded.process import TOKEN_VARIABLE
 from pagewave.errors import LedgerError, PagewaveError
 from pagewave.gemini.connect import ADDRESS_VARIABLE
+from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, holder, take_lock
 from pagewave.plan.targets import Command
 from pagewave.workflow.run import RUN_VARIABLE, Run
@@ -87,3 +89,17 @@ def test_the_process_of_a_job_needs_a_head_that_goes_on(library: Library) -> Non
     close(head)
     with pytest.raises(LedgerError, match="belongs to is over"):
         head_of(library, Command())
+
+
+def test_two_runs_of_one_second_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library(tmp_path, {"Ohio/Elm/1850": 1})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda *_: "20260101T000000Z")
+    for name in ("20260101T000000Z", "20260101T000000Z-2", "20260101T000000Z-3"):
+        head = head_of(library, Command())
+        assert head.plan.id == name
+        head.session.ledger.close()
+        with contextlib.closing(Ledger.open(library.state / "ledger.sqlite")) as ledger:
+            ledger.runs.start(name, "embedded", "a model", [], [])

@@ -4,6 +4,7 @@ A function of the data set, the ledger and the command; it changes as waves end.
 and no more.
 """
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -56,10 +57,14 @@ class Plan:
 
     @cached_property
     def id(self) -> str:
-        """The run's name: when it started, in UTC."""
+        """The run's name: when it started, in UTC; numbered if one of this second is known."""
         if self._head_id:
             return self._head_id
-        return NOT_STARTED if self._is_dry() else time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        if self._is_dry():
+            return NOT_STARTED
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
+        return next(name for name in names if not self.workspace.ledger.runs.exists(name))
 
     @cached_property
     def wanted(self) -> Wanted:
