@@ -4,6 +4,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from pagewave.gemini.remote import all_of
 from pagewave.gemini.retries import Refused, Repeating
 
 if TYPE_CHECKING:
@@ -57,11 +58,7 @@ class Models:
         """The models that the service offers; None where it has no list of them."""
 
         def read() -> list[str]:
-            pager = self._client.models.list(config={"page_size": PAGE_SIZE})
-            models = [*pager.page]
-            while pager.config.get("page_token"):
-                pager.next_page()
-                models += pager.page
+            models = all_of(self._client.models.list(config={"page_size": PAGE_SIZE}))
             return [(each.name or "").removeprefix("models/") for each in models]
 
         return self._calls.repeat_unless(NO_SUCH, read, "listing the models")

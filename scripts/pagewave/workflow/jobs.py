@@ -1,6 +1,7 @@
 """What the rules do: each method is one job of the run that `Run` begins and ends."""
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ from pagewave.workflow.inputs import Plan
 from pagewave.workflow.messages import dead_letter
 
 
-class Jobs:
+class Jobs(ABC):
     """The jobs of a run, called from all of its threads."""
 
     session: Session
@@ -46,9 +47,9 @@ class Jobs:
     _trouble: LedgerError | None
     """Why the ledger can't be written any more, if it can't."""
 
+    @abstractmethod
     def ensure_begun(self) -> None:
         """Begin the run, if that was not done yet."""
-        raise NotImplementedError
 
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""
