@@ -11,6 +11,12 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def few(names: Sequence[str], most: int) -> str:
+    """The first of these names, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def moment(seconds: float | None) -> str | None:
     """Unix seconds as UTC, to the second: 2026-10-07T12:00:00Z."""
     if seconds is None:

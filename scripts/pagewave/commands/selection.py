@@ -10,6 +10,7 @@ from pagewave.config.data import Paths
 from pagewave.errors import DataError, UnknownName
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Dataset, Page, nfc, split_key
+from pagewave.wording import few
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ def nearest(name: str, known: Iterable[str], most: int = 10) -> str:
     if near:
         return f"Did you mean {by_letters[near[0]]}?"
     names = sorted(by_letters.values())
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"There are: {', '.join(names[:most])}{more}." if names else "There are none yet."
+    return f"There are: {few(names, most)}." if names else "There are none yet."
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:

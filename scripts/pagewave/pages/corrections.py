@@ -118,6 +118,8 @@ class Corrections:
 
     def kept(self, pages: Iterable[Page]) -> list[Page]:
         """Those of the pages that have a correction on file."""
+        if not self._paths.corrections_dir.exists():
+            return []
         # Asked one by one: a list of all files would leave out folders that are links.
         return [page for page in pages if self.file(page).exists()]
 

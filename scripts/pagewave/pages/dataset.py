@@ -26,6 +26,7 @@ from pagewave.config.settings import Settings
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
 from pagewave.pages.scan_names import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number
+from pagewave.wording import few
 
 LISTED = 20
 """How many of many things an error names."""
@@ -353,8 +354,7 @@ def _listing(items: Iterable[str]) -> str:
 
 
 def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:5]) or "none"
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return few(names, 5) or "none"
 
 
 def _in_years(year: int, filters: Filters) -> bool:

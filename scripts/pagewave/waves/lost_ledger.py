@@ -10,6 +10,7 @@ from pagewave.errors import DataError, LedgerError
 from pagewave.gemini.session import Session
 from pagewave.pages.image_files import content
 from pagewave.prompts.request import recipe_in
+from pagewave.wording import few
 
 SHOWN_NAMES = 3
 
@@ -37,11 +38,10 @@ def refuse_lost(session: Session, rebuild: str) -> None:
         and batch.created_at >= since
     ]
     if going and _has_our_images(session):
-        names = ", ".join(batch.name for batch in going[:SHOWN_NAMES])
-        more = f" and {len(going) - SHOWN_NAMES} more" if len(going) > SHOWN_NAMES else ""
+        names = few([batch.name for batch in going], SHOWN_NAMES)
         raise LedgerError(
             f"{session.settings.paths.ledger} is new, but the service has batches in flight "
-            f"({names}{more}) and images of these pages: a ledger was lost, and what it had sent "
+            f"({names}) and images of these pages: a ledger was lost, and what it had sent "
             f"would be paid for again. Nothing was sent. Run first: {rebuild}"
         )
 

@@ -13,7 +13,7 @@ from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
 from pagewave.ledger import DOUBT_SECONDS, OTHER_KEY, Batch
 from pagewave.log import log
-from pagewave.wording import count
+from pagewave.wording import count, few
 
 SHOWN_NAMES = 3
 
@@ -81,12 +81,11 @@ def _refusal(session: Session, unseen: Sequence[Batch]) -> str:
     records = [record for batch in unseen for record in session.ledger.batches.records(batch.id)]
     prices = [record.expected_usd for record in records if record.expected_usd is not None]
     price = f", about {sum(prices):.4f} USD" if prices else ""
-    names = ", ".join(batch.name or batch.display_name for batch in unseen[:SHOWN_NAMES])
-    more = f" and {len(unseen) - SHOWN_NAMES} more" if len(unseen) > SHOWN_NAMES else ""
+    names = few([batch.name or batch.display_name for batch in unseen], SHOWN_NAMES)
     known = session.ledger.identity.key_hashes()
     were = "were" if all(batch.id in known for batch in unseen) else "may have been"
     return (
-        f"{len(unseen)} of the batches in flight ({names}{more}; {count(len(records), 'page')}"
+        f"{len(unseen)} of the batches in flight ({names}; {count(len(records), 'page')}"
         f"{price}) {were} sent with another key than this GEMINI_API_KEY, which does not show "
         "them. Nothing was sent. Put the key back that they were sent with, and the same command "
         "collects them. To go on with this key, which pays for their pages once more: --config "

@@ -17,7 +17,7 @@ from pagewave.pages.dataset import Book, Page
 from pagewave.pages.json_files import is_as_noted, problem_of
 from pagewave.plan.outdated import behind_corrections, command_to_read_again, reading_again
 from pagewave.plan.targets import Wanted
-from pagewave.wording import command_to_correct, count, dollars
+from pagewave.wording import command_to_correct, count, dollars, few
 from pagewave.workspace import Workspace
 
 LISTED_KEYS = 5
@@ -141,8 +141,7 @@ def _behind(workspace: Workspace, corrected: Sequence[Page], wanted: Wanted) -> 
 
 
 def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED_KEYS} more" if len(names) > LISTED_KEYS else ""
-    return ", ".join(names[:LISTED_KEYS]) + more
+    return few(names, LISTED_KEYS)
 
 
 def files_behind(workspace: Workspace, findings: Iterable[Finding]) -> set[str]:

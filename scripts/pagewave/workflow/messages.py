@@ -14,7 +14,7 @@ from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_out
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
 from pagewave.prompts.costs import usd
-from pagewave.wording import command_to_clear, count
+from pagewave.wording import command_to_clear, count, few
 from pagewave.workspace import IS_DEAD, Workspace
 
 LISTED_KEYS = 5
@@ -81,7 +81,7 @@ def _ignored(workspace: Workspace) -> str:
     """What lies among the labels and is none: it may have been meant as one."""
     names = [str(path) for path in workspace.dataset.ignored]
     are = "are no labels" if len(names) > 1 else "is no label"
-    return f"{_listed(names, LISTED_KEYS)} {are} and left alone."
+    return f"{few(names, LISTED_KEYS)} {are} and left alone."
 
 
 def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
@@ -89,7 +89,7 @@ def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
     dead = sorted(workspace.dead_letters() & set(wanted.blocked))
     waiting = len(wanted.blocked) - len(dead)
     return (
-        f"{count(len(dead), 'page')} not sent again, dead letters: {_listed(dead, LISTED_KEYS)}."
+        f"{count(len(dead), 'page')} not sent again, dead letters: {few(dead, LISTED_KEYS)}."
         + (
             f" {count(waiting, 'page')} behind them wait{'s' if waiting == 1 else ''}."
             if waiting
@@ -97,11 +97,6 @@ def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
         )
         + f" To try them again: {command_to_clear()}"
     )
-
-
-def _listed(keys: Sequence[str], most: int) -> str:
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(keys[:most]) + more
 
 
 SHOWN_DEAD_LETTERS = 10
