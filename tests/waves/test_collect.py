@@ -1,8 +1,11 @@
 """What a batch brings: stored before it is understood, joined by key, and taken in once."""
 
 import json
+import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +20,9 @@ from pagewave.answers.result_line import Answer
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Stopped
+from pagewave.gemini.session import Session
 from pagewave.ledger import NO_RESULTS, Batch, Record
+from pagewave.waves import collect as taking_in
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.results import Ended, parse_results
@@ -69,6 +74,34 @@ def test_lines_are_stored_before_they_are_understood(reading: Reading) -> None:
     reading.run()
     reading.check()
     assert set(reading.inferences().values()) == {1}
+
+
+def test_two_lanes_that_want_one_batch_take_it_in_one_after_the_other(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both at once would each take the other's download away, and store every answer twice."""
+    with reading.crash_in("pagewave.waves.wave.collect"):
+        reading.run()
+    [batch] = reading.session.ledger.batches.open(reading.session.engine)
+    looks: list[RemoteBatch] = []
+    both = threading.Event()
+
+    def look_at_results(
+        session: Session, batch: Batch, remote: RemoteBatch, records: Sequence[Record]
+    ) -> list[bytes] | None:
+        looks.append(remote)
+        if len(looks) > 1:
+            both.set()
+        both.wait(0.2)  # long enough for the other one to get here, if nothing keeps it
+        return results_of(session, batch, remote, records)
+
+    results_of = taking_in._results
+    monkeypatch.setattr(taking_in, "_results", look_at_results)
+    with ThreadPoolExecutor(2) as lanes:
+        taken = list(lanes.map(lambda _: collect(reading.session, batch.id), range(2)))
+    assert taken == [True, True]
+    assert len(looks) == 1
+    assert reading.query("SELECT count(*) FROM attempt") == [(len(reading.keys),)]
 
 
 def test_of_several_downloads_the_fullest_counts(
