@@ -80,7 +80,8 @@ def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPr
 
 @pytest.fixture
 def quiet_server(echo_server: EmbeddedProcess) -> Iterator[EmbeddedProcess]:
-    """The same without faults, before the test and after it."""
+    """The same without faults and batches that go on, before the test and after it."""
     echo_server.set_faults([])
     yield echo_server
     echo_server.set_faults([])
+    echo_server.cancel_all()

@@ -153,7 +153,7 @@ def test_an_older_copy_is_completed(tmp_path: Path) -> None:
 
 
 def test_what_is_in_flight_is_collected_by_the_next_run(tmp_path: Path) -> None:
-    embedded = {"faults": ["batch-hold:match=-wave2-,seconds=4"]}
+    embedded = {"faults": ["batch-hold:match=-wave2-,seconds=12"]}
     with Library(tmp_path, BOOKS, embedded=embedded) as library:
         head = library.start()
         head.wait_for_create(library, 2)
