@@ -45,7 +45,7 @@ def refuse_lost(session: Session, rebuild: str) -> None:
         names = few([batch.name for batch in going], SHOWN_NAMES)
         raise LedgerError(
             f"{session.settings.paths.ledger} knows of no page read, but the service has batches "
-            f"in flight ({names}) and images of these pages: a ledger was lost, and what it had sent "
+            f"in flight ({names}) and images of these pages: a ledger was lost, and what it sent "
             f"would be paid for again. Nothing was sent. Run first: {rebuild}"
         )
 
