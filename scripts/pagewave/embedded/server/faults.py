@@ -81,7 +81,7 @@ KINDS: Final[dict[str, Kind]] = {
     "list-in-circles": Kind("call", "the first page over and over", {}, "list"),
     "list-oldest-first": Kind("call", "the newest on the last page", {}, "list"),
     "wrong-date": Kind("call", "an answer's Date header is this", _CALL | {"told": ""}),
-    "wrong-create-time": Kind("call", "an answer's createTime is this, or none", {"told": ""}),
+    "wrong-create-time": Kind("call", "its createTime is this, or none", _CALL | {"told": ""}),
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
