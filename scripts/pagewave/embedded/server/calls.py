@@ -128,7 +128,8 @@ def _with_create_time(response: Response, told: str) -> Response:
     """The answer with another time in it; "" leaves it out."""
     told = f'"createTime": {json.dumps(told)},' if told else ""
     body = re.sub(r'"createTime":\s*"[^"]*",', told, bytes(response.body).decode())
-    return Response(body, response.status_code, media_type="application/json")
+    headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
+    return Response(body, response.status_code, headers)
 
 
 async def _drip(request: Request, send: Send) -> None:
