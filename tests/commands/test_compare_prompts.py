@@ -18,6 +18,7 @@ from helpers.embedded_process import SCRIPTS, EmbeddedProcess, wait_for
 from helpers.experiments import Experiments
 from helpers.library import Library
 from helpers.sample import KEY, NO_CONTEXT, TRUTH, sample_library, write_true_page
+from pagewave.gemini.client import Gemini
 from pagewave.ledger import FailureRow, Ledger, PlannedPage, Record
 from pagewave.ledger.lock import take_lock
 
@@ -203,6 +204,30 @@ def test_money_is_asked_for_and_nothing_is_sent_without_yes(
         monkeypatch.delenv("GEMINI_API_KEY")
         out, _ = run(library, *BOTH, "--sample", "1")
         assert "0.0000 USD spent now" in out
+
+
+def test_the_services_trouble_costs_a_comparison_no_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    pause = Gemini.pause
+
+    def noted(gemini: Gemini, seconds: float) -> None:
+        pauses.append(seconds)
+        pause(gemini, seconds)
+
+    monkeypatch.setattr(Gemini, "pause", noted)
+    with Library(tmp_path, BOOKS, execution={"max_retries": 1}) as library:
+        library.configure(
+            batch={"retry_pause_seconds": 0.0123, "poll_interval_seconds": 0.02},
+            embedded={"faults": ["record-error:code=14,times=6"]},
+        )
+        found = said(library, SCRIPT, *BOTH, "--pages", PAGE.format(1))
+        [page] = found["pages"]
+        assert page["a"]["page"] and page["b"]["page"]
+        troubles = "SELECT COUNT(*), SUM(counted) FROM failure WHERE error_type = 'ServiceTrouble'"
+        assert library.ledger(troubles) == [(6, 0)]
+    assert {0.0123, 0.0246, 0.0492} <= set(pauses)  # each twice the one before
 
 
 def test_a_killed_comparison_is_collected_by_the_next(tmp_path: Path) -> None:

@@ -289,27 +289,40 @@ def test_the_request_is_the_one_that_a_batch_carries() -> None:
 
 
 @pytest.mark.parametrize("is_up", [True, False])
-def test_the_call_is_logged_to_braintrust_if_that_is_there(tmp_path: Path, is_up: bool) -> None:
-    # In a process of its own, as the wrapper changes the client for good.
-    command = [sys.executable, str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", "--json"]
-    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library, BraintrustServer() as server:
-        environment = os.environ | {"PYTHONPATH": str(SCRIPTS)} | server.environment
-        if not is_up:
-            server.stop()
-        done = subprocess.run(
-            [*command, "--page", PAGE.format(1)],
+def test_the_call_is_logged_to_braintrust_now_or_later_and_once(
+    tmp_path: Path, is_up: bool
+) -> None:
+    # In processes of their own, as the wrapper changes the client for good.
+    def command(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        call = [sys.executable, str(SCRIPTS / script), "--configfile", "config.yaml", "--json"]
+        return subprocess.run(
+            [*call, *arguments],
             cwd=library.root,
-            env=environment,
+            env=os.environ | {"PYTHONPATH": str(SCRIPTS)} | server.environment,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library, BraintrustServer() as server:
+        if not is_up:
+            server.stop()
+        done = command(SCRIPT, "--page", PAGE.format(1))
+        assert ("Braintrust: 1 row logged." in done.stderr) == is_up
+        assert ("Braintrust: 1 row not sent yet" in done.stderr) != is_up
+        assert len(server.rows) == is_up
+        status = json.loads(command("deliver_logs.py", "--status").stdout)
+        assert (status["waiting"], status["delivered"]) == (1 - is_up, is_up)
+        if not is_up:
+            server.start()
+            later = command("deliver_logs.py")
+            assert later.returncode == 0, later.stderr
+            assert json.loads(later.stdout)["delivered_now"] == 1
+            assert json.loads(command("deliver_logs.py").stdout)["delivered_now"] == 0
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["page"]
-    assert done.stderr.endswith(" pagewave: logged to Braintrust\n") == is_up
-    assert ("not logged to Braintrust" in done.stderr) != is_up
     assert "Traceback" not in done.stderr
-    assert len(server.rows) == is_up
+    assert len(server.rows) == 1
     for row in server.rows.values():
         assert "Read after: nothing" in json.dumps(row["output"])
         assert row["metrics"]["prompt_tokens"] > 0

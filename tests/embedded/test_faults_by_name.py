@@ -651,3 +651,18 @@ def test_a_batch_that_ends_badly_may_hold_answers(
     assert batch.state and batch.state.value == fault.upper().replace("-", "_STATE_")
     assert len(result_lines(client, batch)) == 2
     assert server.stats()["inferences"] == before + 2
+
+
+def test_wrong_times(server: EmbeddedProcess, client: genai.Client) -> None:
+    name = run_batch(client, [RECORD], "timed").name
+    assert name
+    server.set_faults(["wrong-create-time:call=get,told=1970-01-01T00:00:00Z"])
+    told = client.batches.get(name=name).create_time
+    assert told and told.timestamp() == 0
+    server.set_faults(["wrong-create-time:call=get,told="])
+    assert client.batches.get(name=name).create_time is None
+    server.set_faults(["wrong-date:call=get,told=soon"])
+    path = f"/v1beta/{name}"
+    assert server.request("GET", path).headers["date"] == "soon"
+    server.set_faults([])
+    assert server.request("GET", path).headers["date"].endswith("GMT")

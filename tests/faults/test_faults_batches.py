@@ -61,6 +61,31 @@ def test_what_such_a_batch_had_read_is_kept(
     assert (batch["records_sent"], batch["records_answered"]) == (2, 1)
 
 
+@pytest.mark.parametrize("fault", ["job-expired", "job-cancelled"])
+def test_a_batch_that_is_cut_short_again_and_again_and_brings_some_kills_no_page(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str
+) -> None:
+    books = {f"Elm/{year}": 1 for year in range(1850, 1858)}
+    limits = {"max_batch_failures": 2, "max_retries": 1}
+    reading = Reading(tmp_path, quiet_server, books, execution=limits)
+    quiet_server.set_faults([f"{fault}:times=3,share=0.5"])
+    reading.run()
+    reading.check()
+    assert set(reading.inferences().values()) == {1}
+    assert [len(batch["keys"]) for batch in reading.creates()] == [8, 4, 2, 1]
+    assert reading.query("SELECT COUNT(*), COUNT(cleared_at) FROM failure") == [(7, 7)]
+
+
+def test_a_batch_that_expires_again_and_again_and_brings_none_counts(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    limits = {"max_batch_failures": 2}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1}, execution=limits)
+    quiet_server.set_faults(["job-expired:times=2"])
+    reading.run()
+    assert len(reading.dead()) == 2
+
+
 def test_a_partially_succeeded_batch_is_taken_in_and_the_rest_sent_again(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -499,3 +524,36 @@ def test_what_ended_while_nobody_was_there_is_kept_even_if_nobody_asks_for_it(
     reading.run()
     assert reading.attempts()[first(reading)] == 1
     assert reading.attempts() == reading.inferences()
+
+
+# What the service says of the time
+
+YEAR_9999 = r"Fri\, 31 Dec 9999 23:59:59 GMT"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(f"wrong-date:call=get,skip={skip},times=1,told={YEAR_9999}" for skip in (0, 1, 3)),
+        r"wrong-date:call=get,times=2,told=Thu\, 01 Jan 1970 00:00:00 GMT",
+        r"wrong-date:told=Mon\, 01 Jan 999999999999999999999 00:00:00 GMT",
+        *("wrong-date:told=", "wrong-date:told=soon"),
+        *("wrong-create-time:told=", "wrong-create-time:told=soon"),
+        *(f"wrong-create-time:told={year}-01-01T00:00:00Z" for year in ("0001", 1960, 1970, 9999)),
+    ],
+)
+@pytest.mark.parametrize("waits", [True, False])
+def test_an_odd_time_neither_stops_a_run_nor_makes_a_batch_old(
+    tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, waits: bool
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, execution={"wait": waits})
+    quiet_server.set_faults([fault, "batch-hold:seconds=0.3"])
+    already = len(quiet_server.log("cancel"))
+    for _ in range(50):
+        reading.run()
+        if waits or reading.attempts():
+            break
+        time.sleep(0.02)
+    reading.check()
+    assert reading.batches() == [("collected", "SUCCEEDED")]
+    assert len(quiet_server.log("cancel")) == already

@@ -354,6 +354,38 @@ def test_a_batch_is_found_on_whatever_page_of_the_list(
         assert [len(each.creates()) for each in (older, lost, newer)] == [2, 1, 2]
 
 
+def test_a_list_goes_on_behind_the_pages_that_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the calls fail: begun anew each time, 24 pages would take millions of calls."""
+    monkeypatch.setattr("pagewave.gemini.client.LIST_PAGE_SIZE", 1)
+    with EmbeddedProcess(tmp_path / "server", "--file-seconds", "0") as server:
+        books = {f"Elm/{year}": 1 for year in range(1850, 1862)}
+        reading = Reading(tmp_path, server, books, execution={"batch_size_limit": 1})
+        reading.run()
+        there = server.stats()["batches"]
+        already, failed = len(server.log("list")), len(server.log("refused"))
+        server.set_faults(["http-error:call=list,code=503,probability=0.5"])
+        found = reading.session.client.list_batches()
+        assert len(found) == there == 12
+        assert len(server.log("list")) == already + 12  # each page once
+        assert len(server.log("refused")) > failed
+
+
+def test_a_list_whose_next_page_is_refused_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the token of a page was good for a while only."""
+    monkeypatch.setattr("pagewave.gemini.client.LIST_PAGE_SIZE", 1)
+    with EmbeddedProcess(tmp_path / "server", "--file-seconds", "0") as server:
+        reading = Reading(tmp_path, server, {"Elm/1850": 3})
+        reading.run()
+        already = len(server.log("list"))
+        server.set_faults(["http-error:call=list,code=400,skip=1,times=1"])
+        assert len(reading.session.client.list_batches()) == 3
+        assert len(server.log("list")) == already + 1 + 3
+
+
 def new_folder(path: Path) -> Path:
     """The folder, once it is there."""
     path.mkdir()

@@ -2,12 +2,10 @@
 
 import base64
 import hashlib
-import time
-from email.utils import formatdate
 
 import pytest
 
-from pagewave.gemini.remote import RemoteFile, ServiceClock
+from pagewave.gemini.remote import RemoteFile
 
 DATA = b"an image"
 DIGEST = hashlib.sha256(DATA)
@@ -35,22 +33,3 @@ def test_what_arrived_is_told_by_size_and_hash_however_they_are_written(
 ) -> None:
     file = RemoteFile("files/a", "https://a", "ACTIVE", 0.0, size, told)
     assert file.holds(DATA) == arrived
-
-
-def test_the_clock_of_the_service_is_heard_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    moment = [50.0]
-    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
-    clock = ServiceClock()
-    for nothing in (None, "", "soon", "Mon, 99 Foo 2026"):
-        clock.hear(nothing)
-    assert abs(clock.now() - time.time()) < 60
-    clock.hear(formatdate(1_000_000, usegmt=True))
-    assert clock.now() == 1_000_000
-    moment[0] += 10.25
-    assert clock.now() == 1_000_010.25
-    clock.hear(formatdate(1_000_010, usegmt=True))  # cut down to seconds
-    assert clock.now() == 1_000_010.25
-    clock.hear(formatdate(1_003_600, usegmt=True))  # the computer slept for an hour
-    assert clock.now() == 1_003_600
-    clock.hear(formatdate(1_000_000, usegmt=True))  # what it heard before was wrong
-    assert clock.now() == 1_000_000

@@ -20,6 +20,7 @@ from pagewave.errors import LedgerError
 from pagewave.ledger.belonging import MARK
 from pagewave.plan.targets import Command
 from pagewave.waves.lost_ledger import refuse_lost
+from pagewave.waves.submit import Submission, intend
 from pagewave.workflow.run import Run
 
 BOOK = "Ohio/Elm/1850"
@@ -100,6 +101,31 @@ def test_requests_that_nothing_came_of_stop_no_run_after_a_rebuild(player: Playe
     command(player, "rebuild_ledger.py")
     assert player.play() == "ok"
     assert readings(player) == [1, 1]
+
+
+@pytest.mark.parametrize("beside", ["comparison", "trial"])
+def test_what_is_no_reading_makes_a_new_ledger_no_old_one(
+    tmp_path: Path, quiet_server: EmbeddedProcess, beside: str
+) -> None:
+    """compare_prompts.py and try_prompt.py write into a new ledger before the next run does."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading.library.config["engine"] = "gemini"
+    quiet_server.set_faults(["batch-hold:times=1,seconds=3600"])
+    with reading.crash_in("pagewave.waves.wave.collect"):
+        reading.run()
+    for file in (tmp_path / "state").glob(f"{LEDGER}*"):
+        file.unlink()
+    session = reading.session = reading._new_session()
+    request = session.request_for(reading.keys[0])
+    session.ledger.runs.start("beside", "gemini", "a model", [], [], purpose=beside)
+    if beside == "comparison":
+        intend(session, "beside", 1, 1, [Submission(request, 1, ())])
+    else:
+        session.ledger.calls.add("beside", request.key, "a model", "hash", "print", None)
+    with pytest.raises(LedgerError, match=r"a ledger was lost.* Run first: rebuild it") as lost:
+        refuse_lost(session, "rebuild it")
+    assert reading.creates()[0]["batch"] in str(lost.value)
+    reading.release()
 
 
 @pytest.mark.parametrize("whose", ["ours", "others'"])

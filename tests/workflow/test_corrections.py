@@ -343,3 +343,26 @@ def test_braintrust_is_told_what_a_page_should_have_been(tmp_path: Path) -> None
             del library.environment["PAGEWAVE_RUN"]
         assert expected() == {THIRD: page}
         assert len(server.rows) == 3
+
+
+# The ledger was emptied
+
+
+@pytest.mark.parametrize("how", ["empty", "recreate"])
+def test_an_edit_behind_an_emptied_ledger_outlives_the_deletion_of_all_outputs(
+    library: Library, how: str
+) -> None:
+    said(library, "nuke_database.py", "--confirm", *["--recreate-tables"] * (how == "recreate"))
+    edit(library, THIRD)
+    library.run("--delete-all-output")
+    assert not library.page_file(THIRD).exists()
+    assert WORD in json.dumps(correction(library, THIRD)["page"])
+    assert not correction_file(library, FOURTH).exists()
+
+
+def test_after_an_emptied_ledger_a_forced_run_keeps_changed_files_alone(library: Library) -> None:
+    said(library, "nuke_database.py", "--confirm")
+    edit(library, THIRD)
+    library.run("-F")
+    kept = [key for key in KEYS if correction_file(library, key).exists()]
+    assert kept == [THIRD]

@@ -1,7 +1,8 @@
 """Start anew with an empty ledger. The old one is kept beside it under a dated name.
 
 Forgotten are dead letters, stored answers (a page without its file is paid for again) and what was
-spent. Page files, books and the embedded server's jobs stay. Asks before it does anything, and
+spent. Page files, books and the embedded server's jobs stay, and what was written into the files is
+still known. Asks before it does anything, and
 refuses while a run is going on or batches are in flight."""
 
 import argparse

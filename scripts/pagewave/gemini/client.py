@@ -9,6 +9,7 @@ other is `create`, which has no idempotency key: where its fate is unknown it ra
 import contextlib
 import io
 import json
+import re
 import ssl
 import threading
 import time
@@ -18,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
+from pagewave.gemini.lists import all_of
 from pagewave.gemini.models import Models
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
 from pagewave.gemini.remote import UPLOAD_LIFE_SECONDS as UPLOAD_LIFE_SECONDS
 from pagewave.gemini.remote import RemoteBatch as RemoteBatch
 from pagewave.gemini.remote import RemoteFile as RemoteFile
-from pagewave.gemini.remote import ServiceClock, all_of, each_once, remote_file
+from pagewave.gemini.remote import each_once, remote_batch, remote_file
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -38,7 +40,8 @@ from pagewave.gemini.retries import (
     refusal,
     within,
 )
-from pagewave.redaction import hide_keys, hide_keys_in_bytes
+from pagewave.gemini.service_time import ServiceClock, readable_times
+from pagewave.redaction import hide_keys_in_bytes
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -52,6 +55,8 @@ ABSENT = (403, 404)  # how the service says that there is no such file; (404,) f
 BAD_FILE = (400, 413)
 STEPS_OF_UPLOAD = 3  # calls of which the smallest upload is made, each with its own time-out
 SLOWEST_BYTES_PER_SECOND = 10_000.0  # an upload that is slower than this hangs, as it were
+TELLS_TIMES = re.compile(r"/(batches|files)(/[^:]*)?$|:batchGenerateContent$")
+"""Paths of calls whose answers describe batches and files."""
 LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
 
 
@@ -105,7 +110,7 @@ class Gemini:
         self._clock = ServiceClock()
         self._raw = threading.local()
         client_args: dict[str, Any] = {
-            "event_hooks": {"response": [self._hear, self._keep_batch_json]}
+            "event_hooks": {"response": [self._hear, self._make_readable, self._keep_batch_json]}
         }
         async_client_args: dict[str, Any] = {}
         if base_url:
@@ -228,11 +233,11 @@ class Gemini:
     def uploaded_images(self) -> dict[str, int]:
         """Display names of all files at the service, which of our images are hashes, and sizes."""
 
-        def read() -> dict[str, int]:
-            files = all_of(self._client.files.list(config={"page_size": LIST_PAGE_SIZE}))
-            return {file.display_name or "": file.size_bytes or 0 for file in files}
+        def made(file: "types.File") -> tuple[str, int]:
+            return file.display_name or "", file.size_bytes or 0
 
-        return self._calls.repeat(read, "listing the files")
+        fetch = self._client.files.list
+        return dict(all_of(self._calls, fetch, made, "listing the files", LIST_PAGE_SIZE))
 
     def delete_file(self, name: str) -> None:
         """Delete a file; that it is gone already, or can't be deleted, is no error.
@@ -308,11 +313,8 @@ class Gemini:
         A list may show one twice, as where it grows between two of its pages.
         """
 
-        def read() -> list[RemoteBatch]:
-            jobs = all_of(self._client.batches.list(config={"page_size": LIST_PAGE_SIZE}))
-            return each_once(self._remote_batch(job, raw=False) for job in jobs)
-
-        return self._calls.repeat(read, "listing the batches")
+        fetch, doing = self._client.batches.list, "listing the batches"
+        return each_once(all_of(self._calls, fetch, remote_batch, doing, LIST_PAGE_SIZE))
 
     def get(self, name: str, tries: int | None = None) -> RemoteBatch | None:
         """A batch's state now; None when the service says that it doesn't exist.
@@ -400,22 +402,12 @@ class Gemini:
             with contextlib.suppress(ValueError):
                 self._raw.operation = json.loads(response.content)
 
-    def _remote_batch(self, job: "types.BatchJob", raw: bool = True) -> RemoteBatch:
-        if not job.name:
-            raise PassingTrouble("the answer names no batch")
-        operation = getattr(self._raw, "operation", None) if raw else None
-        operation = operation if isinstance(operation, dict) else {}
-        result = job.dest.file_name if job.dest else None
-        response = operation.get("response") or {}
-        state = str(getattr(job.state, "value", job.state) or "UNSPECIFIED")
-        error = operation.get("error")
-        return RemoteBatch(
-            name=job.name,
-            display_name=job.display_name or "",
-            model=(job.model or "").removeprefix("models/"),
-            state=state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_"),
-            result_file=result or response.get("responsesFile") or response.get("responses_file"),
-            error=hide_keys(json.dumps(error)) if error else None,
-            created_at=job.create_time.timestamp() if job.create_time else 0.0,
-            ended_at=job.end_time.timestamp() if job.end_time else None,
-        )
+    def _make_readable(self, response: Any) -> None:
+        """Take out times that nobody can read, for which the SDK would refuse the answer."""
+        if TELLS_TIMES.search(response.request.url.path):
+            response.read()
+            if content := readable_times(response.content):
+                response._content = content  # httpx has no other way than a transport of its own
+
+    def _remote_batch(self, job: "types.BatchJob") -> RemoteBatch:
+        return remote_batch(job, getattr(self._raw, "operation", None))

@@ -4,11 +4,12 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
-from pagewave.gemini.remote import all_of
+from pagewave.gemini.lists import all_of
 from pagewave.gemini.retries import Refused, Repeating
 
 if TYPE_CHECKING:
     from google import genai
+    from google.genai import types
 
 NO_SUCH = (404, 405)
 """How the service says that there is no such model, and a gateway that it has no such call."""
@@ -57,8 +58,13 @@ class Models:
     def _names(self) -> list[str] | None:
         """The models that the service offers; None where it has no list of them."""
 
-        def read() -> list[str]:
-            models = all_of(self._client.models.list(config={"page_size": PAGE_SIZE}))
-            return [(each.name or "").removeprefix("models/") for each in models]
+        def name(model: "types.Model") -> str:
+            return (model.name or "").removeprefix("models/")
 
-        return self._calls.repeat_unless(NO_SUCH, read, "listing the models")
+        fetch = self._client.models.list
+        try:
+            return all_of(self._calls, fetch, name, "listing the models", PAGE_SIZE)
+        except Refused as error:
+            if error.code not in NO_SUCH:
+                raise
+            return None

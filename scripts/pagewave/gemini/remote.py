@@ -1,18 +1,19 @@
-"""Files and batches as the service describes them, and its clock."""
+"""Files and batches as the service describes them."""
 
 import base64
 import binascii
 import contextlib
 import hashlib
+import json
 import re
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from pagewave.gemini.retries import PassingTrouble
+from pagewave.gemini.service_time import unix_seconds
+from pagewave.redaction import hide_keys
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -21,8 +22,6 @@ TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANC
 """Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
 UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
-LATEST_ANSWER_SECONDS = 600.0
-"""An answer that says it is earlier than thought by more is not late: the clock was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class RemoteFile:
 class RemoteBatch:
     """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
 
-    Times are Unix seconds; `model` has no `models/` in front.
+    Times are Unix seconds, `created_at` 0.0 where none is told; `model` has no `models/` in front.
     """
 
     name: str
@@ -78,57 +77,40 @@ def each_once(batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:
     return list(found.values())
 
 
-class ServiceClock:
-    """What time it is at the service, by its answers: this computer's clock may be set or jump.
-
-    Between two answers time goes on by the monotonic clock, which no setting moves. It stands still
-    while a laptop sleeps, which the next answer makes up for.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._ahead: float | None = None
-
-    def hear(self, date: str | None) -> None:
-        """Take the time from an answer's `Date` header (RFC 9110, 6.6.1): whole seconds."""
-        try:
-            ahead = parsedate_to_datetime(date or "").timestamp() - time.monotonic()
-        except ValueError:
-            return
-        with self._lock:
-            # A date is cut down to seconds and comes late: of several that agree the last counts.
-            known = self._ahead
-            if known is None or not known - LATEST_ANSWER_SECONDS < ahead < known:
-                self._ahead = ahead
-
-    def now(self) -> float:
-        """Unix seconds; by this computer's clock as long as the service has told no time."""
-        with self._lock:
-            return time.time() if self._ahead is None else time.monotonic() + self._ahead
-
-
-def all_of(pager: Any) -> list[Any]:
-    """The entries of all pages of a list."""
-    entries, seen = list(pager.page), set()
-    # Not `for entry in pager`: that raises IndexError when a later page is empty.
-    while token := pager.config.get("page_token"):
-        if token in seen:
-            raise PassingTrouble("a list goes round in circles")
-        seen.add(token)
-        pager.next_page()
-        entries += pager.page
-    return entries
-
-
 def remote_file(file: "types.File") -> RemoteFile:
     """A file as the service describes it."""
     if not file.name or not file.uri:
         raise PassingTrouble("the answer names no file")
     state = str(getattr(file.state, "value", file.state) or "ACTIVE")
     lives_until = time.time() + UPLOAD_LIFE_SECONDS
-    if file.expiration_time:
-        lives_until = min(lives_until, file.expiration_time.timestamp())
+    if expires_at := unix_seconds(file.expiration_time):
+        lives_until = min(lives_until, expires_at)
     return RemoteFile(file.name, file.uri, state, lives_until, file.size_bytes, file.sha256_hash)
+
+
+def remote_batch(job: "types.BatchJob", operation: Any = None) -> RemoteBatch:
+    """A batch as the service describes it.
+
+    Args:
+        operation: its raw JSON, of which the SDK drops the error, and results under `response`.
+    """
+    if not job.name:
+        raise PassingTrouble("the answer names no batch")
+    raw = operation if isinstance(operation, dict) else {}
+    response = raw.get("response") or {}
+    result = job.dest.file_name if job.dest else None
+    state = str(getattr(job.state, "value", job.state) or "UNSPECIFIED")
+    error = raw.get("error")
+    return RemoteBatch(
+        name=job.name,
+        display_name=job.display_name or "",
+        model=(job.model or "").removeprefix("models/"),
+        state=state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_"),
+        result_file=result or response.get("responsesFile") or response.get("responses_file"),
+        error=hide_keys(json.dumps(error)) if error else None,
+        created_at=unix_seconds(job.create_time) or 0.0,
+        ended_at=unix_seconds(job.end_time),
+    )
 
 
 def _digest(told: str) -> bytes | None:

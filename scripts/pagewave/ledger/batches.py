@@ -267,6 +267,15 @@ class Batches(Shelf):
         """All batches of all engines, oldest first."""
         return [Batch(*row) for row in self._connection.query("SELECT * FROM batch ORDER BY id")]
 
+    def is_any_of_workflow(self) -> bool:
+        """Was any sent to read pages, rather than to compare prompts?"""
+        return bool(
+            self._connection.query(
+                "SELECT 1 FROM batch b JOIN run r ON r.id = b.run_id"
+                " WHERE r.purpose = 'workflow' LIMIT 1"
+            )
+        )
+
     def doubtful(self, engine: str, since: float) -> list[Batch]:
         """Batches intended since then that were given up on but may exist, oldest first."""
         marks = ", ".join("?" * len(DOUBTFUL_STATES))

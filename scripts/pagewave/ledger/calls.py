@@ -3,6 +3,7 @@
 import time
 
 from pagewave.ledger.connection import Shelf
+from pagewave.ledger.outbox import LogRow, add_call_row
 
 
 class Calls(Shelf):
@@ -40,17 +41,22 @@ class Calls(Shelf):
         ok: bool,
         tokens: tuple[int, int, int, int] = (0, 0, 0, 0),
         usd: float | None,
+        told: LogRow | None = None,
     ) -> None:
-        """What a call brought; `tokens`: of the prompt, answer and thoughts, and those cached.
+        """What a call brought, and what the log service is to be told of it, if anything.
 
+        `tokens`: of the prompt, answer and thoughts, and those cached.
         Where they are 0 the service did not meter it, and it goes on counting at its most.
         """
-        self._settle(
-            "ok = ?, prompt_tokens = ?, output_tokens = ?, thoughts_tokens = ?,"
-            " cached_tokens = ?, usd = ?",
-            call_id,
-            *(ok, *tokens, usd),
-        )
+        with self._connection.transaction() as db:
+            self._settle(
+                "ok = ?, prompt_tokens = ?, output_tokens = ?, thoughts_tokens = ?,"
+                " cached_tokens = ?, usd = ?",
+                call_id,
+                *(ok, *tokens, usd),
+            )
+            if told:
+                add_call_row(db, call_id, told)
 
     def _settle(self, changes: str, call_id: int, *values: object) -> None:
         with self._connection.transaction() as db:

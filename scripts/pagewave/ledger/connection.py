@@ -155,8 +155,14 @@ class Shelf:
         self._connection = connection
 
 
+WRITTEN = "written_file"
+"""The table of what files held when they were written (`page_files`)."""
+
+
 def empty(path: Path, *, recreate_tables: bool) -> Path:
     """Copy the ledger to a dated name, which is returned, and empty it; the caller holds the lock.
+
+    What pagewave wrote into files stays known: without it nobody could tell what a person changed.
 
     The file stays the same, so that whoever looks at it meanwhile comes to no harm.
 
@@ -170,13 +176,14 @@ def empty(path: Path, *, recreate_tables: bool) -> Path:
     with closing(connection) as db:
         db.execute("BEGIN IMMEDIATE")  # from here on nobody else writes: the copy is complete
         backup = back_up(path)
+        written = _written_files(db)
         for kind, name in db.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')"
             " AND name NOT LIKE 'sqlite_%' ORDER BY type DESC"  # views first: they name tables
         ).fetchall():
             if recreate_tables:
                 db.execute(f'DROP {kind} "{name}"')
-            elif kind == "table":
+            elif kind == "table" and name != WRITTEN:
                 db.execute(f'DELETE FROM "{name}"')
         if recreate_tables:
             db.execute("PRAGMA user_version = 0")
@@ -184,8 +191,17 @@ def empty(path: Path, *, recreate_tables: bool) -> Path:
         with suppress(sqlite3.OperationalError):
             db.execute("VACUUM")  # only for the space; somebody may be reading
     if recreate_tables:
-        Connection.open(path).close()
+        new = Connection.open(path)
+        with closing(new), new.transaction() as db:
+            db.executemany(f"INSERT INTO {WRITTEN} VALUES (?, ?, ?, ?)", written)
     return backup
+
+
+def _written_files(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+    """The hashes of what was written; none in a ledger that is older than they are."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (WRITTEN,)).fetchone():
+        return []
+    return db.execute(f"SELECT name, sha256, size_bytes, modified_ns FROM {WRITTEN}").fetchall()
 
 
 def _quoted(path: Path) -> str:

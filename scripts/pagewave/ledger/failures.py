@@ -16,7 +16,10 @@ NOBODYS = frozenset({"AccountLimited"})
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """Why a record failed; `counted` failures use up its attempts, those not its own don't."""
+    """Why a record failed; `counted` failures use up its attempts, those not its own don't.
+
+    `is_nobodys`: it is on record, and counts for nothing.
+    """
 
     key: str
     attempt_number: int
@@ -26,6 +29,7 @@ class FailureRow:
     traceback: str | None = None
     raw_text: str | None = None
     raw_json: str | None = None
+    is_nobodys: bool = False
 
 
 _COUNTS = (
@@ -124,6 +128,11 @@ def insert_failures(
     those that are nobody's.
     """
     nothing_counts = batch_id is not None and is_comparison(db, batch_id)
+
+    def is_cleared(failure: FailureRow) -> bool:
+        is_nobodys = failure.is_nobodys or failure.error_type in NOBODYS
+        return nothing_counts or is_nobodys or failure.key in forgiven
+
     db.executemany(
         "INSERT INTO failure (key, batch_id, attempt_number, engine, counted, error_type,"
         " message, traceback, raw_text, raw_json, created_at, cleared_at)"
@@ -141,7 +150,7 @@ def insert_failures(
                 f.raw_text,
                 f.raw_json,
                 now,
-                now if nothing_counts or f.key in forgiven or f.error_type in NOBODYS else None,
+                now if is_cleared(f) else None,
             )
             for f in failures
         ],

@@ -379,8 +379,23 @@ UPDATE attempt SET prompt_tokens = 0, output_tokens = 0, thoughts_tokens = 0, ca
         AND thoughts_tokens BETWEEN 0 AND 2147483647 AND cached_tokens BETWEEN 0 AND 2147483647);
 """
 
+# Calls that the log service is to be told of, as the outbox has attempts. told: JSON, as of such a
+# call nothing else is kept than what it cost.
+CALL_ROWS = """
+CREATE TABLE call_row (
+    call_id INTEGER PRIMARY KEY REFERENCES call(id),
+    told TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'delivered', 'parked')),
+    refusals INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    delivered_at REAL
+);
+CREATE INDEX call_row_status ON call_row(status, refusals);
+"""
+
 STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
+STEPS.append(CALL_ROWS)  # 17
 
 
 def newest_version() -> int:

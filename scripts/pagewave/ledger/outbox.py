@@ -2,15 +2,20 @@
 
 A row names an attempt and no more: what there is to tell is in the ledger already, and is put
 together when the row is sent. So a row costs the transaction of its attempt next to nothing.
+
+Calls that were asked by hand have a table of their own (`call_row`), with all there is to tell: no
+batch or attempt has it. Here their numbers are negative.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from pagewave.ledger.connection import Shelf
+from pagewave.redaction import hide_keys
 
 # {rows}: id, batch_id, key and refusals of the attempts to tell of.
 _TOLD = """
@@ -33,6 +38,10 @@ _TOLD = """
         (SELECT MAX(id) FROM failure WHERE batch_id = o.batch_id AND key = o.key)
     ORDER BY o.refusals, o.id, o.batch_id"""
 _WAITING = "SELECT * FROM outbox WHERE status = 'waiting' ORDER BY refusals, id LIMIT ?"
+_CALLS_WAITING = (
+    "SELECT -call_id, told FROM call_row WHERE status = 'waiting' ORDER BY refusals, call_id"
+    " LIMIT ?"
+)
 _OF_PAGE = "SELECT 0 AS id, batch_id, key, 0 AS refusals FROM record WHERE key = ?"
 
 
@@ -110,12 +119,35 @@ def add_log_rows(db: sqlite3.Connection, batch_id: int, keys: Iterable[str]) -> 
     )
 
 
+def _place(row_id: int) -> tuple[str, str]:
+    """Table and column in which a row of this number is."""
+    return ("call_row", "call_id") if row_id < 0 else ("outbox", "id")
+
+
+def add_call_row(db: sqlite3.Connection, call_id: int, row: LogRow) -> None:
+    """Note a call for the log service, inside of the transaction that writes down its answer."""
+    told = {name: value for name, value in asdict(row).items() if name not in ("id", "lines")}
+    told["lines"] = [line.decode("utf-8", "backslashreplace") for line in row.lines]
+    db.execute(
+        "INSERT OR IGNORE INTO call_row (call_id, told) VALUES (?, ?)",
+        (call_id, hide_keys(json.dumps(told))),
+    )
+
+
+def _call_row(row_id: int, told: str) -> LogRow:
+    values = json.loads(told)
+    lines = tuple(line.encode() for line in values.pop("lines"))
+    return LogRow(id=row_id, lines=lines, **values)
+
+
 class Outbox(Shelf):
     """Rows for the log service, and whether it can be reached."""
 
     def waiting(self, limit: int) -> list[LogRow]:
-        """The next rows to send: the oldest first, those that were refused before at the end."""
-        return self._told(_WAITING, limit)
+        """The next rows to send: calls by hand, then the oldest attempts, those that were refused
+        before at the end."""
+        calls = [_call_row(*row) for row in self._connection.query(_CALLS_WAITING, limit)]
+        return calls + self._told(_WAITING, limit - len(calls))
 
     def attempts_of(self, key: str) -> list[LogRow]:
         """All that is known of each attempt at a page, oldest first; also of what is in flight."""
@@ -139,38 +171,47 @@ class Outbox(Shelf):
         """The service has these rows."""
         now = time.time()
         with self._connection.transaction() as db:
-            db.executemany(
-                "UPDATE outbox SET status = 'delivered', delivered_at = ?, last_error = NULL"
-                " WHERE id = ?",
-                [(now, row_id) for row_id in ids],
-            )
+            for row_id in ids:
+                table, number = _place(row_id)
+                db.execute(
+                    f"UPDATE {table} SET status = 'delivered', delivered_at = ?, last_error = NULL"
+                    f" WHERE {number} = ?",
+                    (now, abs(row_id)),
+                )
 
     def mark_refused(self, row_id: int, error: str, park_after: int) -> None:
         """The service does not take this row; after so many refusals it is sent no more."""
+        table, number = _place(row_id)
         with self._connection.transaction() as db:
             db.execute(
-                "UPDATE outbox SET refusals = refusals + 1, last_error = ?1,"
+                f"UPDATE {table} SET refusals = refusals + 1, last_error = ?1,"
                 " status = CASE WHEN refusals + 1 >= ?2 THEN 'parked' ELSE status END"
-                " WHERE id = ?3",
-                (error, park_after, row_id),
+                f" WHERE {number} = ?3",
+                (error, park_after, abs(row_id)),
             )
 
     def retry_parked(self) -> int:
         """Let parked rows be sent again; returns how many."""
         with self._connection.transaction() as db:
-            return db.execute(
-                "UPDATE outbox SET status = 'waiting', refusals = 0 WHERE status = 'parked'"
-            ).rowcount
+            again = "SET status = 'waiting', refusals = 0 WHERE status = 'parked'"
+            return sum(
+                db.execute(f"UPDATE {table} {again}").rowcount for table in ("outbox", "call_row")
+            )
 
     def parked(self) -> list[sqlite3.Row]:
         """Key, refusals and last error of each parked row."""
         return self._connection.query(
-            "SELECT key, refusals, last_error FROM outbox WHERE status = 'parked' ORDER BY id"
+            "SELECT key, refusals, last_error FROM (SELECT id, key, refusals, last_error, status"
+            " FROM outbox UNION ALL SELECT -c.id, c.key, r.refusals, r.last_error, r.status"
+            " FROM call_row r JOIN call c ON c.id = r.call_id) WHERE status = 'parked' ORDER BY id"
         )
 
     def counts(self) -> OutboxCounts:
         """How many rows wait, are delivered, are parked."""
-        rows = self._connection.query("SELECT status, COUNT(*) FROM outbox GROUP BY status")
+        rows = self._connection.query(
+            "SELECT status, COUNT(*) FROM (SELECT status FROM outbox UNION ALL"
+            " SELECT status FROM call_row) GROUP BY status"
+        )
         counts = {row[0]: int(row[1]) for row in rows}
         return OutboxCounts(*(counts.get(status, 0) for status in OutboxCounts._fields))
 

@@ -157,8 +157,10 @@ class Corrections:
                 person's.
         """
         corrected = {page} if self.file(page).exists() else set()
-        finding = self._look_at(page, _Known(self._ledger, page.key), corrected)
-        if not is_overwritten or corrected or self._ledger.files.answer(page.key):
+        known = _Known(self._ledger, page.key)
+        finding = self._look_at(page, known, corrected)
+        is_known = known.noted or self._ledger.files.answer(page.key)
+        if not is_overwritten or corrected or is_known:
             return finding
         if finding and finding.kind == Kind.UNKNOWN:
             return replace(finding, kind=Kind.EDITED)

@@ -19,7 +19,7 @@ from pagewave.answers.result_line import (
 )
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import GOING_STATES, SUCCESSFUL_STATES, TERMINAL_STATES, RemoteBatch
-from pagewave.gemini.session import Session
+from pagewave.gemini.session import FEWEST_POLLS, Session
 from pagewave.gemini.uploads import delete_files_of
 from pagewave.ledger import LOST, NO_RESULTS, STUCK, Batch, Ledger, Record, explained
 from pagewave.log import log
@@ -34,6 +34,9 @@ ADVICE_ON_ACCOUNT = (
     "what was read is kept. When that is settled, run the same command again."
 )
 DOWNLOADS_OF_SHORT_RESULTS = 3
+CREATED_BEFORE_SECONDS = 3600.0
+"""A batch that says that it is so much older than its create call, or younger than now, is wrong
+about that: it may say 1970, or nothing."""
 SENDING_SECONDS = 24 * 3600.0
 """Long enough to upload the images of any batch; whoever sends it is not at it any more."""
 
@@ -151,16 +154,18 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             return replace(ended, was_cancelled=was_cancelled)
         # By the service's clock: this computer may have slept, or its clock been set.
         now = session.client.now()
-        began = remote.created_at or batch.submitted_at or batch.intent_at
-        deadline = began + settings.poll_interval_seconds * settings.max_poll_attempts
+        deadline = (
+            _began(batch, remote, now) + settings.poll_interval_seconds * settings.max_poll_attempts
+        )
         if batch.state == CANCEL_SENT and not cancelled_at:
             # A run that did not wait left our own word in the ledger; the time was not kept.
             cancelled_at = deadline
         told_old = told_old or events.batch_old(session.settings, batch, remote.state)
-        if cancelled_at and now > cancelled_at + settings.cancel_seconds:
+        if cancelled_at and _is_past(session, batch, cancelled_at + settings.cancel_seconds):
             waited = f"{settings.cancel_seconds:.0f} s after it was cancelled"
             return Ended(STUCK, f"still {remote.state} {waited}")
-        if now > deadline and now > asked_at + settings.reconcile_seconds:
+        is_time_to_ask = now > asked_at + settings.reconcile_seconds
+        if is_time_to_ask and _is_past(session, batch, deadline):
             # Asked again now and then: the service may have said yes and done nothing.
             log.warning("%s: %s beyond its deadline, cancelling", batch.name, remote.state)
             session.client.cancel(batch.name)
@@ -172,6 +177,24 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             return None
         # Jitter keeps many lanes from polling in step.
         session.client.pause(settings.poll_interval_seconds * random.uniform(0.8, 1.2))
+
+
+def _began(batch: Batch, remote: RemoteBatch, now: float) -> float:
+    """When a batch began (Unix seconds, the service's): as it says itself, where that can be."""
+    asked = min(batch.creating_at or batch.intent_at, now)
+    can_be = asked - CREATED_BEFORE_SECONDS <= remote.created_at <= now + CREATED_BEFORE_SECONDS
+    return remote.created_at if can_be else asked
+
+
+def _is_past(session: Session, batch: Batch, deadline: float) -> bool:
+    """Is it later at the service, by several of its answers? One may tell a time that is wrong."""
+    assert batch.name
+    for _ in range(FEWEST_POLLS):
+        if session.client.now() <= deadline:
+            return False
+        session.client.pause(min(1.0, session.settings.batch.poll_interval_seconds))
+        session.client.get(batch.name)
+    return session.client.now() > deadline
 
 
 def download(session: Session, display_name: str, result_file: str) -> list[bytes] | None:

@@ -16,7 +16,9 @@ SHOWN_NAMES = 3
 
 
 def refuse_lost(session: Session, rebuild: str) -> None:
-    """Make sure that an empty ledger forgets no batch in flight.
+    """Make sure that a ledger in which nothing was read forgets no batch in flight.
+
+    What a comparison of prompts or a trial left in it tells nothing of the pages.
 
     Args:
         rebuild: the command that rebuilds a ledger.
@@ -25,8 +27,9 @@ def refuse_lost(session: Session, rebuild: str) -> None:
         LedgerError: the service has batches of ours.
         ServiceError: the service is not there, or refuses.
     """
-    if session.engine != "gemini" or session.ledger.batches.all():
+    if session.engine != "gemini" or session.ledger.batches.is_any_of_workflow():
         return
+    known = {batch.display_name for batch in session.ledger.batches.all()}
     prefix = f"{session.settings.batch.display_name_prefix}-"
     since = session.ledger.identity.forgets_before()
     going = [
@@ -34,14 +37,15 @@ def refuse_lost(session: Session, rebuild: str) -> None:
         for batch in session.client.list_batches()
         if batch.display_name.startswith(prefix)
         and recipe_in(batch.display_name)
+        and batch.display_name not in known
         and not batch.ended
         and batch.created_at >= since
     ]
     if going and _has_our_images(session):
         names = few([batch.name for batch in going], SHOWN_NAMES)
         raise LedgerError(
-            f"{session.settings.paths.ledger} is new, but the service has batches in flight "
-            f"({names}) and images of these pages: a ledger was lost, and what it had sent "
+            f"{session.settings.paths.ledger} knows of no page read, but the service has batches "
+            f"in flight ({names}) and images of these pages: a ledger was lost, and what it sent "
             f"would be paid for again. Nothing was sent. Run first: {rebuild}"
         )
 

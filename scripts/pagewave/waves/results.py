@@ -5,7 +5,7 @@ Every record of the batch comes out as an attempt, a failure or both. What a sin
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from pagewave.workspace import Workspace
 
 NEIGHBOURS = 8
 """Pages on either side of one that may be blank, to whose images its own is compared."""
+CUT_SHORT = ("BatchExpired", "BatchCancelled")
 NO_USAGE = unknown("there is no answer")
 
 
@@ -75,12 +76,14 @@ def parse_results(
             if key not in results or isinstance(parsed, Answer):
                 results[key] = parsed
     attempts, failures = [], []
+    is_progress = _is_progress(ended, results.values())
     for record in records:
         result = results.get(record.key)
         if result and result.usage and result.usage.problem:
             _tell_of_counts(workspace, record, result.usage)
         if result is None:
             failure = _unanswered(record, ended, is_alone=len(records) == 1)
+            failure = replace(failure, is_nobodys=is_progress)
             failures.append(failure)
             # Where the batch succeeded the record was read in all likelihood, and is paid for.
             if failure.counted or ended.state == NO_RESULTS:
@@ -114,6 +117,7 @@ def parse_results(
                     traceback=result.traceback,
                     raw_text=result.raw_text,
                     raw_json=result.raw_json,
+                    is_nobodys=is_progress and error_type in CUT_SHORT,
                 )
             )
     return attempts, failures
@@ -159,6 +163,16 @@ def _neighbours(workspace: Workspace, key: str) -> list[Path]:
             with contextlib.suppress(DataError):  # none was made of its scan
                 images.append(workspace.images.path(other))
     return images
+
+
+def _is_progress(ended: Ended, results: Iterable[Answer | Failure]) -> bool:
+    """Did a batch that ended before its time bring anything?
+
+    Then it was too large for the time that the service had: what is left goes on in a smaller one,
+    and no page is given up for having been at its end again and again.
+    """
+    is_cut_short = ended.state in ("EXPIRED", "CANCELLED")
+    return is_cut_short and any(isinstance(r, Answer) or r.inferred for r in results)
 
 
 def _is_cancelled(ended: Ended) -> bool:

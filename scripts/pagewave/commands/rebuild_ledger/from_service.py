@@ -9,6 +9,7 @@ it had.
 import contextlib
 import json
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -174,9 +175,10 @@ class _Adoption:
     ) -> None:
         session, ledger, found = self._session, self._session.ledger, self._found
         records = [self._record(remote, key, match["recipe"] == self._recipe) for key in keys]
+        began = remote.created_at or time.time()
         with ledger.transaction():
             ledger.batches.release_name(remote.name)
-            ledger.runs.add_past(match["run"], session.engine, remote.model, remote.created_at)
+            ledger.runs.add_past(match["run"], session.engine, remote.model, began)
             batch = ledger.batches.add_intent(
                 display_name=remote.display_name,
                 engine=session.engine,
@@ -187,7 +189,7 @@ class _Adoption:
                 wave=int(match["wave"]),
                 records=records,
             )
-            ledger.batches.mark_found(batch.id, remote.name, remote.created_at)
+            ledger.batches.mark_found(batch.id, remote.name, began)
             ledger.identity.note_key(batch.id, session.key_hash)
             found.batches += 1
             if not remote.ended:
@@ -198,7 +200,7 @@ class _Adoption:
             ledger.answers.store_lines(batch.id, [(key_of(line), line) for line in lines])
             ended = Ended(remote.state, remote.error, lines)
             attempts, failures = parse_results(session, batch, ended, records)
-            at = remote.ended_at or remote.created_at
+            at = remote.ended_at or began
             ledger.answers.commit(batch.id, remote.state, remote.error, attempts, failures, at)
         session.request_file(remote.display_name).unlink(missing_ok=True)
         good = {attempt.key for attempt in attempts if attempt.page is not None}

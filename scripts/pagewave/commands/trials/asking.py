@@ -1,14 +1,12 @@
 """One page asked at once, without a batch: what a prompt makes of it, while one writes the prompt.
 
 The request is the one that a batch would carry, image included as an uploaded file. Of the answer
-the ledger keeps what it cost, no more.
+the ledger keeps what it cost, and what Braintrust is to be told, as of an attempt in a batch.
 """
 
 import json
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from pagewave.answers.scores import PageScore, score, truth_of
 from pagewave.commands.selection import page_named
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.commands.trials.recorded import Trial
-from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import QuotaExceeded, RemoteFile, UploadFailed
@@ -26,19 +23,13 @@ from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
 from pagewave.ledger import LogRow
-from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.prompts.costs import interactive_usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
-from pagewave.tracking.cleaning import cleaned
-from pagewave.tracking.rows import braintrust_row
-from pagewave.tracking.service import Braintrust, why_off
 from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
 
-LOG_SECONDS = 5.0
-"""For which Braintrust may be silent: somebody waits."""
 NOT_ANSWERED = frozenset({400, 401, 403, 404, 429})
 """HTTP codes by which the service says that it did not ask the model: nothing was paid."""
 
@@ -59,14 +50,12 @@ class Reply:
     `usd` is the interactive price of the tokens, None where the model has none or they were not
     counted; it is what Gemini would take also where the embedded engine answered. `seconds` passed
     until the answer was there. `score` is None where nobody knows the truth, or the answer is none.
-    `row` is what Braintrust is told, as of an attempt in a batch.
     """
 
     result: Answer | Failure
     usd: float | None
     seconds: float
     score: PageScore | None
-    row: LogRow
 
 
 def question(workspace: Workspace, key: str) -> Question:
@@ -113,13 +102,13 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
     if isinstance(result, Answer):
         result = guarded(session, result, asked.context.text, asked.request.image, line)
     price = _usd(session.settings, result)
-    _note(session, trial, call, result, price)
+    row = _row(session, trial, asked, result, line, config, seconds, price)
+    _note(session, trial, call, result, price, row if trial.keeps_row else None)
     found = None
     if truth and isinstance(result, Answer):
         courses = json.loads(result.page_json).get("courses") or []
         found = score(asked.page.name, truth, result.page.text(), courses)
-    row = _row(session, trial, asked, result, line, config, seconds, price)
-    return Reply(result, price, seconds, found, row)
+    return Reply(result, price, seconds, found)
 
 
 def _row(
@@ -178,15 +167,20 @@ def _row(
 
 
 def _note(
-    session: Session, trial: Trial, call: int, result: Answer | Failure, price: float | None
+    session: Session,
+    trial: Trial,
+    call: int,
+    result: Answer | Failure,
+    price: float | None,
+    row: LogRow | None,
 ) -> None:
     usage, ok = result.usage, isinstance(result, Answer)
     if usage is None:
-        trial.ledger.calls.answered(call, ok=ok, usd=None)
+        trial.ledger.calls.answered(call, ok=ok, usd=None, told=row)
         return
     tokens = (usage.prompt_tokens, usage.output_tokens, usage.thoughts_tokens, usage.cached_tokens)
     usd = 0.0 if session.engine == "embedded" else price
-    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=usd)
+    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=usd, told=row)
 
 
 def _upload(session: Session, request: Request) -> RemoteFile:
@@ -207,20 +201,3 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
     output_tokens = usage.output_tokens + usage.thoughts_tokens
     tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
     return interactive_usd(settings.pricing, settings.model.name, *tokens)
-
-
-@contextmanager
-def logged_to_braintrust(keys: Secrets) -> Iterator[list[LogRow]]:
-    """Log the rows that are put into the list, in the end; a line says so, or why not."""
-    rows: list[LogRow] = []
-    try:
-        yield rows
-    finally:
-        if reason := why_off(keys):
-            log.warning("%s", reason)
-        elif rows:
-            try:
-                Braintrust(keys, LOG_SECONDS).send([cleaned(braintrust_row(row)) for row in rows])
-                log.info("logged to Braintrust")
-            except Exception as error:  # a log must not cost anybody an answer
-                log.warning("this call was not logged to Braintrust: %s", cleaned(str(error)))

@@ -6,12 +6,14 @@ make again. It is a run of its own in the ledger, whose failures count for nothi
 
 import json
 import random
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from pagewave.waves.admission import within_budget
 from pagewave.waves.collect import collect
 from pagewave.waves.recover import clear_up, recover
 from pagewave.waves.submit import Submission, intend, send
+from pagewave.waves.trouble import FEWEST_TRIES
 from pagewave.waves.wave import Members, sort_members
 from pagewave.workspace import Workspace
 
@@ -177,25 +180,70 @@ def read(session: Session, sides: Sequence[Side], run_id: str) -> None:
             log.warning("stopped: what was sent is at the service, the same command collects it")
 
 
-def _read_side(session: Session, side: Side, run_id: str) -> None:
-    """Ask in rounds, as often as the workflow would: each round, the pages without an answer."""
-    session, limits = replace(session, prompt=side.prompt), session.settings.execution
-    errors: dict[str, list[str]] = defaultdict(list)
-    for attempt in range(1, limits.max_retries + 1):
+@dataclass
+class _Tries:
+    """What befell one page with one prompt: its own failures, and those that are not its own.
 
-        def decide(attempt: int = attempt) -> tuple[Members, list[list[Submission]], list[Batch]]:
+    `since`: when the first of the latter was (Unix seconds).
+    """
+
+    errors: list[str] = field(default_factory=list)
+    own: int = 0
+    others: int = 0
+    since: float | None = None
+
+    def add(self, row: sqlite3.Row | None) -> None:
+        """One more; without a failure on record it counts as its own."""
+        if row is not None:
+            self.errors.append(row["error_type"])
+        if row is None or row["counted"]:
+            self.own += 1
+            return
+        self.others += 1
+        self.since = self.since or row["created_at"]
+
+    def are_over(self, session: Session) -> bool:
+        """Is the page given up? By the workflow's limits: see `waves/trouble.py`."""
+        limits, last = session.settings.execution, self.errors[-1:]
+        if self.own >= limits.max_retries or last == ["ServiceRefused"]:
+            return True
+        if last != ["ServiceTrouble"]:
+            return self.others >= limits.max_batch_failures
+        patience = session.settings.batch.outage_seconds
+        return self.others >= FEWEST_TRIES and time.time() > (self.since or 0.0) + patience
+
+
+def _read_side(session: Session, side: Side, run_id: str) -> None:
+    """Ask in rounds, as often as the workflow would: each round, the pages without an answer.
+
+    A round that failed, but not by its pages, is followed by the pauses of waves, and costs no try.
+    """
+    session, limits = replace(session, prompt=side.prompt), session.settings.execution
+    tries: dict[str, _Tries] = defaultdict(_Tries)
+    for number in count(1):
+
+        def decide(number: int = number) -> tuple[Members, list[list[Submission]], list[Batch]]:
             with session.ledger.transaction():  # both sides must not send the same request
                 members = sort_members(session.ledger, session.engine, list(side.requests.values()))
-                different = {request.fingerprint: request for request in members.new}
-                new = [Submission(r, attempt, errors[r.key]) for r in different.values()]
+                left = [r for r in members.new if not tries[r.key].are_over(session)]
+                different = {request.fingerprint: request for request in left}
+                new = [
+                    Submission(r, 1 + tries[r.key].own, tries[r.key].errors)
+                    for r in different.values()
+                ]
                 parts = [
                     new[start : start + limits.batch_size_limit]
                     for start in range(0, len(new), limits.batch_size_limit)
                 ]
-                batches = [intend(session, run_id, side.lane, attempt, part) for part in parts]
+                batches = [intend(session, run_id, side.lane, number, part) for part in parts]
                 return members, parts, batches
 
         members, parts, batches = within_budget(session, run_id, decide)
+        failed_before = (tries[each.request.key].others for part in parts for each in part)
+        if times := min(failed_before, default=0):
+            pause = session.retry_pause(times)
+            log.warning("%s: failed, not by its pages, again in %.3g s", side.prompt.version, pause)
+            session.client.pause(pause)
         sent = list(members.waiting)
         for batch, part in zip(batches, parts, strict=True):
             sent.append(send(session, batch, part).id)
@@ -206,8 +254,11 @@ def _read_side(session: Session, side: Side, run_id: str) -> None:
             raise ServiceError(session.refused)
         if not sent:
             return
-        for key, row in session.ledger.failures.of_lane(run_id, side.lane, attempt).items():
-            errors[key].append(row["error_type"])
+        failed = session.ledger.failures.of_lane(run_id, side.lane, number)
+        for submission in (submission for part in parts for submission in part):
+            key = submission.request.key
+            if key in failed or not session.ledger.answers.stored(submission.request.fingerprint):
+                tries[key].add(failed.get(key))
 
 
 def make_pairs(

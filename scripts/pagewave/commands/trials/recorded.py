@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import LedgerError
 from pagewave.gemini.session import Session
@@ -21,6 +22,7 @@ from pagewave.ledger.private import keep_private
 from pagewave.plan.budget import check_prices, reserve_call
 from pagewave.prompts.costs import interactive_usd, most_tokens
 from pagewave.prompts.request import Request, generation_config
+from pagewave.tracking.background import delivering, keeps_rows
 from pagewave.workspace import Workspace
 
 TRIAL_MARK = "-try"
@@ -29,11 +31,15 @@ TRIAL_MARK = "-try"
 
 @dataclass(frozen=True)
 class Trial:
-    """A run of purpose `trial` that goes on; `ledger` is the workflow's."""
+    """A run of purpose `trial` that goes on; `ledger` is the workflow's.
+
+    `keeps_row`: is the log service to be told of its calls?
+    """
 
     ledger: Ledger
     settings: Settings
     run_id: str
+    keeps_row: bool
 
     def ask(self, workspace: Workspace, request: Request) -> int:
         """Write down a call before it is made; returns its number.
@@ -55,12 +61,13 @@ class Trial:
 
 
 @contextmanager
-def trial_run(session: Session, settings: Settings) -> Iterator[Trial]:
+def trial_run(session: Session, settings: Settings, keys: Secrets) -> Iterator[Trial]:
     """Begin a run of purpose `trial`, in whose name the session may send, and end it.
 
     Args:
         session: its own ledger is one that is thrown away, and knows uploaded images alone.
         settings: those of the workflow here: where its ledger is, and its limits.
+        keys: with them, Braintrust is told of the calls, as of all attempts.
 
     Raises:
         LedgerError: the ledger can't be used, or was lost.
@@ -74,7 +81,8 @@ def trial_run(session: Session, settings: Settings) -> Iterator[Trial]:
         for each in (ledger, session.ledger):
             each.runs.start(run_id, session.engine, settings.model.name, [], [], purpose="trial")
         try:
-            yield Trial(ledger, settings, run_id)
+            with delivering(settings.tracking, keys, ledger, session.stop):
+                yield Trial(ledger, settings, run_id, keeps_rows(settings.tracking, keys))
             outcome = RunOutcome.OK
         except KeyboardInterrupt:
             outcome = RunOutcome.STOPPED

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from pagewave.answers.result_line import Answer
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
-from pagewave.commands.trials.asking import Question, Reply, ask, logged_to_braintrust, question
+from pagewave.commands.trials.asking import Question, Reply, ask, question
 from pagewave.commands.trials.recorded import trial_run
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import Settings
@@ -72,16 +72,11 @@ def _try(options: argparse.Namespace) -> int:
         session = open_session(apart, scan(apart), Ledger.peek(paths.ledger))
         questions = [question(session, key) for key in options.page]
         secrets = load_secrets(Path.cwd())
-        with (
-            serving(session),
-            trial_run(session, settings) as trial,
-            logged_to_braintrust(secrets) as rows,
-        ):
+        with serving(session), trial_run(session, settings, secrets) as trial:
             for asked in questions:
                 if not options.json:
                     _show_question(console, session, asked)
                 reply = ask(session, trial, asked, options.truth)
-                rows.append(reply.row)
                 good = good and isinstance(reply.result, Answer)
                 if options.json:
                     reports.append(_report(session, asked, reply))

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -48,6 +49,8 @@ class Call:
             response = await self.handler(request)
         except ApiError as error:
             response = self._refusal(request, error)
+        if wrong := request.state.faults.get("wrong-create-time"):
+            response = _with_create_time(response, wrong.told)
         for fault in faults:
             if fault.after_acting and await self._interfere(fault, request, send):
                 return
@@ -119,6 +122,14 @@ class Call:
         await asyncio.sleep(0.05)  # lets the half arrive: a cut drops what is still to be sent
         self.cut(request.scope)
         await _until_disconnect(request)
+
+
+def _with_create_time(response: Response, told: str) -> Response:
+    """The answer with another time in it; "" leaves it out."""
+    told = f'"createTime": {json.dumps(told)},' if told else ""
+    body = re.sub(r'"createTime":\s*"[^"]*",', told, bytes(response.body).decode())
+    headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
+    return Response(body, response.status_code, headers)
 
 
 async def _drip(request: Request, send: Send) -> None:

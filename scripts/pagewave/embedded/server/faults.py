@@ -80,6 +80,8 @@ KINDS: Final[dict[str, Kind]] = {
     "list-twice": Kind("call", "each entry twice", {}, "list"),
     "list-in-circles": Kind("call", "the first page over and over", {}, "list"),
     "list-oldest-first": Kind("call", "the newest on the last page", {}, "list"),
+    "wrong-date": Kind("call", "an answer's Date header is this", _CALL | {"told": ""}),
+    "wrong-create-time": Kind("call", "its createTime is this, or none", _CALL | {"told": ""}),
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
@@ -197,6 +199,7 @@ class Fault:
     total: int = -1
     finish: str = ""
     how: str = ""
+    told: str = ""
 
     @property
     def number(self) -> float:
@@ -364,6 +367,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "share": _share,
     "body": _one_of(GARBAGE),
     "finish": str,
+    "told": str,
     "how": _one_of(LOOSE),
     "reason": _one_of(REASONS),
     "acted": _yes,

@@ -80,8 +80,9 @@ class Dated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = (b"date", formatdate(time.time(), usegmt=True).encode())
-                message["headers"] = [*message.get("headers", ()), date]
+                wrong = scope.get("state", {}).get("faults", {}).get("wrong-date")
+                date = wrong.told if wrong else formatdate(time.time(), usegmt=True)
+                message["headers"] = [*message.get("headers", ()), (b"date", date.encode())]
             await send(message)
 
         await self.app(scope, receive, dated)
