@@ -16,11 +16,12 @@ from pagewave.answers.loops import Loop, find_loop_in_json
 from pagewave.answers.loose_json import Json, as_object, decode, get, load_object, storable
 from pagewave.answers.page import ReadPage, read_page
 from pagewave.answers.repair import Contradiction, NoObject
+from pagewave.answers.served import UNKNOWN, served_by
 from pagewave.answers.service_errors import code_name, error_type
 from pagewave.answers.usage import Usage, usage_of
 from pagewave.characters import clean
 from pagewave.errors import ErrorType
-from pagewave.ledger import Flag
+from pagewave.ledger import Flag, Served
 from pagewave.page_model import PageModel
 
 ERROR_TYPES = frozenset(
@@ -87,6 +88,7 @@ class Answer:
     usage: Usage
     finish_reason: str
     flags: tuple[Flag, ...] = ()
+    served: Served = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Failure:
     raw_json: str | None
     usage: Usage | None
     inferred: bool = True
+    served: Served = UNKNOWN
 
 
 class _Refused(Exception):
@@ -159,8 +162,10 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
     raw_text: str | None = None
     usage: Usage | None = None
     response: Json | None = None
+    served = UNKNOWN
     try:
         entry = _entry(line)
+        served = served_by(as_object(entry.get("response")))
         # What stands beside an error was paid for all the same.
         if get(as_object(entry.get("response")), "usageMetadata"):
             usage = usage_of(entry["response"])
@@ -171,7 +176,9 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
         finish_reason = str(get(candidate, "finishReason") or "UNSPECIFIED").upper()
         _refuse_stopped(candidate, finish_reason)
         read = _page(candidate, raw_text, finish_reason, usage, page_model)
-        return Answer(key, read.page, read.text, read.page_json, usage, finish_reason, read.flags)
+        return Answer(
+            key, read.page, read.text, read.page_json, usage, finish_reason, read.flags, served
+        )
     except _Refused as refusal:
         return Failure(
             key=key,
@@ -182,6 +189,7 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
             raw_json=line.decode("utf-8", "backslashreplace"),
             usage=usage,
             inferred=response is not None or usage is not None,
+            served=served,
         )
 
 

@@ -379,7 +379,24 @@ UPDATE attempt SET prompt_tokens = 0, output_tokens = 0, thoughts_tokens = 0, ca
         AND thoughts_tokens BETWEEN 0 AND 2147483647 AND cached_tokens BETWEEN 0 AND 2147483647);
 """
 
-STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
+# Version 17 is kept for how a batch was sent.
+ROADS = ""
+
+# Which model answered, as the response says: another one may, at its own price, once the one that
+# was asked for has ended (`batch.model`). NULL: not said. Times are Unix seconds. Answers that were
+# read before have none until `pages.py --fill-served` reads them from `response`.
+WHO_SERVED = """
+ALTER TABLE attempt ADD COLUMN model_served TEXT;
+ALTER TABLE attempt ADD COLUMN model_stage TEXT;
+ALTER TABLE attempt ADD COLUMN model_retires_at REAL;
+ALTER TABLE attempt ADD COLUMN model_message TEXT;
+ALTER TABLE attempt ADD COLUMN service_tier TEXT;
+"""
+
+STEPS: list[str] = [
+    *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
+    *(ROADS, WHO_SERVED),
+]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

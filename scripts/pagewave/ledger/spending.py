@@ -15,6 +15,8 @@ class Cost(NamedTuple):
     `metered`: the service said what they used. Else they are on their way, or it never said: they
     count as dear as they can be. `usd` is the price at the time they were read, `max_usd` what was
     held ready for them, both None where that is not known. `interactive`: asked without a batch.
+    `served` is the model that answered and `tier` the tier, where that was said, and `at` the
+    beginning of the day on which they were read (Unix seconds; 0: not read yet).
     """
 
     model: str
@@ -26,6 +28,9 @@ class Cost(NamedTuple):
     usd: float | None
     max_usd: float | None
     interactive: bool = False
+    served: str | None = None
+    tier: str | None = None
+    at: float = 0.0
 
 
 class EstimateAndActual(NamedTuple):
@@ -98,6 +103,7 @@ class Spending(Shelf):
             "WITH part AS (SELECT b.model, COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
             " a.id IS NOT NULL AS attempted, a.prompt_tokens, a.cached_tokens,"
             " a.output_tokens + a.thoughts_tokens AS output_tokens, a.usd, r.max_usd,"
+            " a.model_served, a.service_tier, CAST(a.created_at / 86400 AS INTEGER) AS day,"
             f" b.status IN ({open_marks}) OR (b.status = 'abandoned' AND b.state IN"
             f" ({doubtful_marks}) AND (b.name IS NOT NULL OR b.intent_at > ?)) AS on_its_way"
             " FROM record r JOIN batch b ON b.id = r.batch_id"
@@ -105,8 +111,9 @@ class Spending(Shelf):
             f" WHERE b.engine = ? {of_run})"
             " SELECT model, metered, COUNT(*), COALESCE(SUM(prompt_tokens), 0),"
             " COALESCE(SUM(output_tokens), 0), COALESCE(SUM(cached_tokens), 0), SUM(usd),"
-            " SUM(max_usd) FROM part WHERE attempted OR on_its_way"
-            " GROUP BY model, metered, usd IS NULL, max_usd IS NULL",
+            " SUM(max_usd), 0, model_served, service_tier, COALESCE(day, 0) * 86400.0"
+            " FROM part WHERE attempted OR on_its_way GROUP BY model, metered, usd IS NULL,"
+            " max_usd IS NULL, model_served, service_tier, day",
             *OPEN_STATUSES,
             *DOUBTFUL_STATES,
             time.time() - DOUBT_SECONDS,
@@ -116,13 +123,18 @@ class Spending(Shelf):
         calls = self._connection.query(
             "SELECT c.model, c.prompt_tokens > 0 AS metered, COUNT(*), SUM(c.prompt_tokens),"
             " SUM(c.output_tokens + c.thoughts_tokens), SUM(c.cached_tokens), SUM(c.usd),"
-            " SUM(c.max_usd), 1 FROM call c JOIN run r ON r.id = c.run_id"
+            " SUM(c.max_usd), 1, NULL, NULL,"
+            " COALESCE(CAST(c.answered_at / 86400 AS INTEGER), 0) * 86400.0 AS day"
+            " FROM call c JOIN run r ON r.id = c.run_id"
             f" WHERE r.engine = ? {'AND r.id = ?' if run_id else ''}"
-            " GROUP BY c.model, metered, c.usd IS NULL, c.max_usd IS NULL",
+            " GROUP BY c.model, metered, c.usd IS NULL, c.max_usd IS NULL, day",
             engine,
             *([run_id] if run_id else []),
         )
-        return [Cost(row[0], bool(row[1]), *row[2:]) for row in [*rows, *calls]]
+        return [
+            Cost(*row)._replace(metered=bool(row[1]), interactive=bool(row[8]))
+            for row in map(tuple, [*rows, *calls])
+        ]
 
     def of_run(self, run_id: str) -> float | None:
         """USD of all attempts that a run sent; None where a price was not known."""

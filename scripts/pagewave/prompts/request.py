@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagewave.config.models import sampling_is_deprecated
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.schema import Json, canonical_json, response_schema
 
 if TYPE_CHECKING:
+    from pagewave.config.reading import GenerationOverrides
     from pagewave.config.settings import Settings
     from pagewave.pages.dataset import Page
     from pagewave.pages.image_files import ImageFacts
@@ -29,8 +31,14 @@ WIRE_NAMES = {
     "response_mime_type": "responseMimeType",
     "media_resolution": "mediaResolution",
     "thinking_budget": "thinkingBudget",
+    "thinking_level": "thinkingLevel",
 }
 """The settings of a generation and their names in Gemini's `GenerationConfig`."""
+
+ULTRA_HIGH = "MEDIA_RESOLUTION_ULTRA_HIGH"
+"""A resolution that a single image may have, and no request as a whole."""
+SAFETY = "safetySettings"
+"""Kept beside the generation config, though it stands elsewhere in a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +106,17 @@ def recipe_in(display_name: str) -> str | None:
 
 
 def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:
-    """What determines the answers of all pages alike."""
+    """What determines the answers of all pages alike, as a person configured it: a default counts
+    also where the model is not sent it."""
+    configured = settings.model.generation_config.model_dump(exclude_none=True)
     determines: Json = {
         "engine": settings.engine,
         "model": settings.model.name,
-        "generation_config": generation_config(settings, 1, ()),
+        "generation_config": _on_the_wire(configured),
         "response_schema": schema,
     }
+    if settings.model.safety_settings:
+        determines["safety_settings"] = settings.model.safety_settings
     if settings.engine == "embedded":
         determines["reader"] = settings.embedded.reader
     return determines
@@ -115,28 +127,59 @@ def _sha256(value: Json) -> str:
 
 
 def generation_config(settings: "Settings", attempt: int, errors: Iterable[str]) -> Json:
-    """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt.
+    """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt, with
+    the safety settings if there are any.
 
     A retry changes something: the second attempt takes the first entry of
     `retry.generation_config`, the third the second, and so on; the last entry repeats. What
     `retry.after` says for the errors so far goes over that: a page that was once too long for its
-    answer stays so, whatever else befalls it.
+    answer stays so, whatever else befalls it. Models for which sampling is deprecated are sent a
+    temperature only if a person gave it.
 
     Args:
         attempt: 1 for the first.
         errors: the error types of the attempts before, oldest first.
     """
-    values: Json = settings.model.generation_config.model_dump(exclude_none=True)
-    ladder = settings.retry.generation_config
+    model, retry = settings.model, settings.retry
+    values: Json = model.generation_config.model_dump(exclude_none=True)
+    no_default = sampling_is_deprecated(model.name)
+    if no_default and "temperature" not in model.generation_config.model_fields_set:
+        values.pop("temperature", None)
+    ladder = retry.generation_config
+    if no_default and "generation_config" not in retry.model_fields_set:
+        ladder = []
     if attempt > 1 and ladder:
-        values |= ladder[min(attempt - 2, len(ladder) - 1)].model_dump(exclude_none=True)
-    after = {str(name): overrides for name, overrides in settings.retry.after.items()}
+        _lay_over(values, ladder[min(attempt - 2, len(ladder) - 1)])
+    after = {str(name): overrides for name, overrides in retry.after.items()}
+    if no_default and "after" not in retry.model_fields_set:
+        after.pop("Recitation")
     for error_type in errors:
         if error_type in after:
-            values |= after[error_type].model_dump(exclude_none=True)
+            _lay_over(values, after[error_type])
+    config = _on_the_wire(values)
+    if safety := model.safety_settings:
+        config[SAFETY] = [{"category": name, "threshold": safety[name]} for name in sorted(safety)]
+    return config
+
+
+def _lay_over(values: Json, overrides: "GenerationOverrides") -> None:
+    """Put a retry's settings over others; a budget of thought and a level exclude each other."""
+    given = overrides.model_dump(exclude_none=True)
+    if "thinking_level" in given:
+        values.pop("thinking_budget", None)
+    if "thinking_budget" in given:
+        values.pop("thinking_level", None)
+    values |= given
+
+
+def _on_the_wire(values: Mapping[str, Any]) -> Json:
+    """Settings under Gemini's names."""
     config = {wire: values[name] for name, wire in WIRE_NAMES.items() if name in values}
     if "thinkingBudget" in config:
         config["thinkingConfig"] = {"thinkingBudget": config.pop("thinkingBudget")}
+    if "thinkingLevel" in config:
+        level = str(config.pop("thinkingLevel")).upper()
+        config["thinkingConfig"] = {**config.get("thinkingConfig", {}), "thinkingLevel": level}
     return config
 
 
@@ -155,14 +198,28 @@ def request_body(
     """
     # The text comes first, as its fixed beginning is what can be cached; an image before it would
     # make every prefix unique.
-    parts = [
-        {"text": request.prompt},
-        {"fileData": {"mimeType": request.facts.mime_type, "fileUri": image_uri}},
-    ]
-    return {
-        "contents": [{"role": "user", "parts": parts}],
-        "generationConfig": {**generation_config, "responseSchema": schema},
+    image = {"fileData": {"mimeType": request.facts.mime_type, "fileUri": image_uri}}
+    return body_with_image(request.prompt, image, generation_config, schema)
+
+
+def body_with_image(
+    prompt: str,
+    image: Mapping[str, Any],
+    generation_config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+) -> Json:
+    """The same with the image's part as it is to be sent, uploaded or not."""
+    config, image = dict(generation_config), dict(image)
+    safety = config.pop(SAFETY, None)
+    if config.get("mediaResolution") == ULTRA_HIGH:
+        image["mediaResolution"] = {"level": config.pop("mediaResolution")}
+    body: Json = {
+        "contents": [{"role": "user", "parts": [{"text": prompt}, image]}],
+        "generationConfig": {**config, "responseSchema": schema},
     }
+    if safety:
+        body[SAFETY] = safety
+    return body
 
 
 def jsonl_line(

@@ -27,10 +27,11 @@ from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.estimates import Estimator, estimator
-from pagewave.prompts.costs import most_tokens, usd
+from pagewave.prompts.costs import most_tokens, most_usd, usd
 from pagewave.prompts.request import Request, generation_config, recipe
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves import events
+from pagewave.waves.other_model import refuse_other
 from pagewave.workspace import Workspace
 
 UPLOADS_FRESH_SECONDS = 12 * 3600.0
@@ -83,6 +84,7 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
     page_model = workspace.prompt.page_model
     most = most_tokens(request.prompt, page_model, facts.width, facts.height, config)
     price, model = settings.pricing, settings.model.name
+    held = most_usd(price, model, most.input_tokens, most.output_tokens)
     return Record(
         key=request.key,
         fingerprint=request.fingerprint,
@@ -94,7 +96,7 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
         expected_input_tokens=guess.input_tokens,
         expected_output_tokens=guess.output_tokens,
         expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens),
-        max_usd=usd(price, model, most.input_tokens, most.output_tokens),
+        max_usd=held,
     )
 
 
@@ -114,6 +116,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
     input_file, uploaded_at = None, 0.0
     try:
         session.check_access(batch.model)
+        refuse_other(session, batch.model)
         while True:
             if input_file is None or session.client.now() > uploaded_at + UPLOADS_FRESH_SECONDS:
                 try:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from pagewave.embedded.server import tokens
 from pagewave.embedded.server.faults import LOOSE, Fault
-from pagewave.embedded.server.wire import INTERNAL, Json, dumps, pick
+from pagewave.embedded.server.model_rules import refused, resolution_of
+from pagewave.embedded.server.wire import INTERNAL, INVALID_ARGUMENT, Json, dumps, pick
 
 Read = Callable[[str, bytes, str, int], str]
 """A reader: (record key, image, prompt, which reading of this key it is, from 1) -> the JSON text
@@ -105,6 +106,8 @@ def respond(
     faults: Sequence[Fault],
 ) -> Json:
     """The GenerateContentResponse to a request. Raises Refused when the reader fails."""
+    if refusal := refused(model, request):
+        raise Refused(INVALID_ARGUMENT, refusal)
     prompt = prompt_of(request)
     names = {fault.name for fault in faults}
     blocked, recited = "blocked" in names, "recitation" in names
@@ -126,7 +129,7 @@ def respond(
     else:
         content = {"parts": [{"text": text}], "role": "model"}
         response["candidates"] = [{"content": content, "finishReason": reason, "index": 0}]
-    response["usageMetadata"] = tokens.usage(prompt, images, text)
+    response["usageMetadata"] = tokens.usage(prompt, images, text, model, resolution_of(request))
     for fault in faults:
         if fault.name == "token-counts":
             counts = (fault.prompt, fault.output, fault.thoughts, fault.cached)
@@ -136,8 +139,28 @@ def respond(
         elif fault.name == "no-counts":
             del response["usageMetadata"]
     response["modelVersion"] = model.removeprefix("models/")
+    for fault in faults:
+        if fault.name == "other-model":
+            _serve_by_another(response, fault)
     response["responseId"] = hashlib.sha256(f"{key}\n{prompt}".encode()).hexdigest()[:22]
     return response
+
+
+def _serve_by_another(response: Json, fault: Fault) -> None:
+    """As the service answers for a model that it has retired, or is about to."""
+    if fault.model:
+        response["modelVersion"] = fault.model
+    else:
+        del response["modelVersion"]
+    status = {
+        "modelStage": fault.stage,
+        "retirementTime": fault.retires,
+        "message": fault.stage and "This model is going to be retired.",
+    }
+    if any(status.values()):
+        response["modelStatus"] = {name: value for name, value in status.items() if value}
+    if fault.tier:
+        response.setdefault("usageMetadata", {})["serviceTier"] = fault.tier
 
 
 def _misread(text: str, faults: Sequence[Fault], key: str, prompt: str) -> str:
