@@ -1,7 +1,6 @@
 """How the service is reached: Google's, or an embedded server, by runs and by commands."""
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,6 @@ from pagewave.config.keys import Secrets, load_secrets
 from pagewave.config.settings import Settings, require_key
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer, running_server, start_server
 from pagewave.errors import ConfigError, LedgerError
-from pagewave.gemini.client import Gemini
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, take_lock
@@ -94,23 +92,10 @@ def models_listed(settings: Settings, secrets: Secrets) -> set[str] | None:
     """
     if settings.engine != "gemini" or secrets.gemini_api_key is None:
         return None
-    client = Gemini(
-        secrets.gemini_api_key.get_secret_value(),
-        threading.Event(),
-        base_url=None,
-        api_version=settings.batch.api_version,
-        timeout_seconds=settings.files.timeout_seconds,
-        attempts=settings.files.upload_retry_attempts,
-        backoff_seconds=settings.files.upload_retry_backoff_seconds,
-        outage_seconds=min(PATIENCE_SECONDS, settings.batch.outage_seconds),
-        may_send=_sends_nothing,
-    )
-    names = client.models.names()
+    session = open_session(settings, Dataset(()), Ledger.absent())
+    session.api_key = secrets.gemini_api_key.get_secret_value()
+    names = session.client.models.names()
     return None if names is None else set(names)
-
-
-def _sends_nothing() -> None:
-    raise AssertionError("who only asks which models there are sends nothing")
 
 
 @contextmanager
