@@ -53,14 +53,6 @@ ERROR_TYPES = frozenset(
 )
 """Why a record may have failed."""
 
-BATCH_ERROR_TYPES = frozenset(
-    {
-        *("ServiceTrouble", "ServiceRefused", "AccountLimited", "BadBatch", "BadRequest"),
-        *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
-    }
-)
-"""Failures before or outside of the reading of the record: they don't use up its attempts."""
-
 STOPPED: dict[ErrorType, str] = {
     "Blocked": "The answer was blocked",
     "Recitation": "The answer was stopped as one that recites a known text",

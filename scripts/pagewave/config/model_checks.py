@@ -5,8 +5,8 @@ Only models of the table are judged: what an unknown one takes, its service says
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pagewave.config.models import LEVELS, Level, ModelFacts, known, sampling_is_deprecated
 from pagewave.config.reading import GenerationOverrides
@@ -25,16 +25,34 @@ BUDGET_OF_LEVEL: dict[Level, int] = {"minimal": 0, "low": 1024, "medium": 8192, 
 def refused_settings(settings: Settings) -> list[str]:
     """A line for each setting that the model would refuse, base and retries alike."""
     lines = []
-    for where, given in _places(settings):
+    older = sorted({"generation_config", "after"} & settings.retry.model_fields_set)
+    if settings.retry.steps is not None and older:
+        lines.append(
+            f"retry.steps: stands in place of retry.{' and retry.'.join(older)}; choose one"
+        )
+    for where, given, name in _places(settings):
         if given.thinking_level is not None and given.thinking_budget is not None:
             lines.append(
                 f"{where}: thinking_level and thinking_budget exclude each other; leave one out"
             )
             continue
-        model = known(settings.model.name)
+        model = known(name)
         if model is not None:
             lines += [f"{where}.{line}" for line in _refused(model, given)]
     return lines
+
+
+def taken_by(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of settings, by their configured names, what a model takes; an unknown one takes all."""
+    model = known(name)
+    if model is None:
+        return dict(values)
+    given = {key: value for key, value in values.items() if key in GenerationOverrides.model_fields}
+    refused = {
+        line.partition(":")[0]
+        for line in _refused(model, GenerationOverrides.model_validate(given))
+    }
+    return {key: value for key, value in values.items() if key not in refused}
 
 
 def doubts(settings: Settings, now: float) -> list[str]:
@@ -78,12 +96,19 @@ def _ending(model: ModelFacts, now: float) -> str | None:
     )
 
 
-def _places(settings: Settings) -> Iterator[tuple[str, GenerationOverrides]]:
-    yield "model.generation_config", settings.model.generation_config
-    for place, step in enumerate(settings.retry.generation_config):
-        yield f"retry.generation_config[{place}]", step
-    for error_type, step in settings.retry.after.items():
-        yield f"retry.after.{error_type}", step
+def _places(settings: Settings) -> Iterator[tuple[str, GenerationOverrides, str]]:
+    """Where settings stand, what they are, and the model that is asked with them."""
+    name = settings.model.name
+    yield "model.generation_config", settings.model.generation_config, name
+    for place, entry in enumerate(settings.retry.generation_config):
+        yield f"retry.generation_config[{place}]", entry, name
+    for error_type, entry in settings.retry.after.items():
+        yield f"retry.after.{error_type}", entry, name
+    for key, ladder in (settings.retry.steps or {}).items():
+        asked = name
+        for place, step in enumerate(ladder):
+            asked = step.model or asked
+            yield f"retry.steps.{key}[{place}]", step, asked
 
 
 def _refused(model: ModelFacts, given: GenerationOverrides) -> Iterator[str]:

@@ -59,7 +59,10 @@ class Limits(Section):
 
 
 class Family(Section):
-    """What a family takes; `thinking_budget` None: none is taken, no levels: none are."""
+    """What a family takes; `thinking_budget` None: none is taken, no levels: none are.
+
+    `retry` are the steps that retries take where none are configured, by error type or `any`.
+    """
 
     thinking_levels: tuple[Level, ...]
     thinking_budget: tuple[int, int] | None = None
@@ -70,6 +73,7 @@ class Family(Section):
     max_output_tokens: int
     cached_share: float
     roads: tuple[Literal["batch", "flex", "standard"], ...]
+    retry: dict[str, tuple[dict[str, str | int], ...]] = Field(default={})
 
 
 class ModelFacts(Family):

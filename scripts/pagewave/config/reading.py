@@ -21,6 +21,8 @@ def _off(value: object) -> object:
     return "OFF" if value is False else value
 
 
+StepKey = Literal[ErrorType, "any"]
+"""Which errors a ladder of steps is for."""
 HarmCategory = Literal[
     "HARM_CATEGORY_HARASSMENT",
     "HARM_CATEGORY_HATE_SPEECH",
@@ -86,6 +88,12 @@ class GenerationOverrides(Section):
         description="How finely images are looked at; finer costs more tokens. ULTRA_HIGH goes "
         "with the image itself, from Gemini 3 on.",
     )
+
+
+class Step(GenerationOverrides):
+    """What a retry changes; null leaves it as it was."""
+
+    model: ModelName | None = Field(default=None, description="Another model that is asked.")
 
 
 class GenerationConfig(GenerationOverrides):
@@ -156,6 +164,17 @@ class Retry(Section):
         description="Changes after a certain error, on top of the above; they stay for all "
         "further attempts.",
     )
+    steps: dict[StepKey, list[Step]] | None = Field(
+        default=None,
+        description="In place of both: by error type, or `any`, what the first, second, … attempt "
+        "after such an error changes. null: the model's own, where neither of both is given.",
+    )
+
+    @property
+    def models(self) -> set[str]:
+        """Other models that a retry may ask."""
+        steps = [step for ladder in (self.steps or {}).values() for step in ladder]
+        return {step.model for step in steps if step.model}
 
 
 class Quality(Section):

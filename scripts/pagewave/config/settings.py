@@ -173,11 +173,12 @@ def _doubts(settings: Settings) -> list[str]:
 
 def _price_problems(settings: Settings) -> list[str]:
     """A budget can't be kept for a model without a price."""
-    if settings.pricing.of(settings.model.name, time.time()):
-        return []
+    names = [settings.model.name, *sorted(settings.retry.models)]
     return [
-        f"execution.{key}: the price of {settings.model.name} is not known, so no budget can be "
+        f"execution.{key}: the price of {name} is not known, so no budget can be "
         "kept; add it under pricing.batch_usd_per_million_tokens"
+        for name in names
+        if not settings.pricing.of(name, time.time())
         for key in ("max_cost_usd", "max_cost_usd_total")
         if getattr(settings.execution, key) is not None
     ]

@@ -53,6 +53,7 @@ from pagewave.ledger.spending import (
     PageCost,
     RunCost,
     Spending,
+    StepCost,
 )
 from pagewave.ledger.trouble import explained
 
@@ -94,6 +95,7 @@ __all__ = [
     "ServedCount",
     "ServiceTrouble",
     "Setback",
+    "StepCost",
     "Trouble",
     "Unfilled",
     "UsedTemplate",

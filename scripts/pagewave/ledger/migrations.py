@@ -384,13 +384,15 @@ ROADS = ""
 
 # Which model answered, as the response says: another one may, at its own price, once the one that
 # was asked for has ended (`batch.model`). NULL: not said. Times are Unix seconds. Answers that were
-# read before have none until `pages.py --fill-served` reads them from `response`.
+# read before have none until `models.py --fill-served` reads them from `response`. And of a record
+# what a retry changed, in words; NULL: nothing, or it was asked before that was kept.
 WHO_SERVED = """
 ALTER TABLE attempt ADD COLUMN model_served TEXT;
 ALTER TABLE attempt ADD COLUMN model_stage TEXT;
 ALTER TABLE attempt ADD COLUMN model_retires_at REAL;
 ALTER TABLE attempt ADD COLUMN model_message TEXT;
 ALTER TABLE attempt ADD COLUMN service_tier TEXT;
+ALTER TABLE record ADD COLUMN step TEXT;
 """
 
 STEPS: list[str] = [

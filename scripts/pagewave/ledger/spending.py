@@ -74,6 +74,20 @@ class RunCost(NamedTuple):
     unpriced: int
 
 
+class StepCost(NamedTuple):
+    """Attempts that took one step of a ladder, how many read their page, and what all took.
+
+    `usd` is None where a price was not known.
+    """
+
+    step: str
+    engine: str
+    model: str
+    attempts: int
+    read: int
+    usd: float | None
+
+
 class Measured(NamedTuple):
     """What reading a page took: means over pages read well, tokens of failed attempts included.
 
@@ -169,6 +183,23 @@ class Spending(Shelf):
             " GROUP BY r.id ORDER BY r.started_at, r.id"
         )
         return [RunCost(*row)._replace(outcome=run_outcome(row["outcome"])) for row in rows]
+
+    def by_step(self) -> list[StepCost]:
+        """What first attempts and each step of retries brought and cost, in all runs."""
+        rows = self._connection.query(
+            "SELECT COALESCE(r.step, CASE WHEN r.attempt_number = 1 THEN 'first attempt'"
+            " ELSE 'retry' END) AS step, b.engine, b.model, COUNT(*), SUM(a.ok),"
+            " COALESCE(SUM(a.usd), 0.0), SUM(a.usd IS NULL), MIN(r.attempt_number)"
+            " FROM attempt a JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
+            " JOIN batch b ON b.id = a.batch_id JOIN run u ON u.id = b.run_id"
+            " WHERE u.purpose = 'workflow' GROUP BY step, b.engine, b.model"
+            " ORDER BY MIN(r.attempt_number), step, b.engine, b.model"
+        )
+        found = []
+        for step, engine, model, attempts, read, usd, unpriced, _ in rows:
+            known = None if unpriced else float(usd)
+            found.append(StepCost(step, engine, model, attempts, read, known))
+        return found
 
     def mark_over_budget(self, run_id: str, why: str) -> None:
         """Write down why a run sends nothing more; the first reason stays."""

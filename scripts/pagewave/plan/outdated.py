@@ -88,7 +88,9 @@ def _served_by(engine: str, asked: str, served: str | None) -> str | None:
 
 def is_outdated(workspace: Workspace, origin: PageOrigin) -> bool:
     """Was the page read with another prompt or model than the configuration names?"""
-    other_model = origin.model not in (None, workspace.settings.model.name)
+    settings = workspace.settings
+    # A retry may have asked another model, as it is configured to.
+    other_model = origin.model not in (None, settings.model.name, *settings.retry.models)
     return other_model or origin.prompt_sha256 != workspace.prompt.sha256
 
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagewave.config.models import sampling_is_deprecated
 from pagewave.prompts.registry import Prompt
+from pagewave.prompts.retries import Asked, asked
 from pagewave.prompts.schema import Json, canonical_json, response_schema
 
 if TYPE_CHECKING:
-    from pagewave.config.reading import GenerationOverrides
     from pagewave.config.settings import Settings
     from pagewave.pages.dataset import Page
     from pagewave.pages.image_files import ImageFacts
@@ -128,48 +127,21 @@ def _sha256(value: Json) -> str:
 
 def generation_config(settings: "Settings", attempt: int, errors: Iterable[str]) -> Json:
     """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt, with
-    the safety settings if there are any.
-
-    A retry changes something: the second attempt takes the first entry of
-    `retry.generation_config`, the third the second, and so on; the last entry repeats. What
-    `retry.after` says for the errors so far goes over that: a page that was once too long for its
-    answer stays so, whatever else befalls it. Models for which sampling is deprecated are sent a
-    temperature only if a person gave it.
+    the safety settings if there are any; `retries.asked` says what a retry changes.
 
     Args:
         attempt: 1 for the first.
         errors: the error types of the attempts before, oldest first.
     """
-    model, retry = settings.model, settings.retry
-    values: Json = model.generation_config.model_dump(exclude_none=True)
-    no_default = sampling_is_deprecated(model.name)
-    if no_default and "temperature" not in model.generation_config.model_fields_set:
-        values.pop("temperature", None)
-    ladder = retry.generation_config
-    if no_default and "generation_config" not in retry.model_fields_set:
-        ladder = []
-    if attempt > 1 and ladder:
-        _lay_over(values, ladder[min(attempt - 2, len(ladder) - 1)])
-    after = {str(name): overrides for name, overrides in retry.after.items()}
-    if no_default and "after" not in retry.model_fields_set:
-        after.pop("Recitation")
-    for error_type in errors:
-        if error_type in after:
-            _lay_over(values, after[error_type])
-    config = _on_the_wire(values)
-    if safety := model.safety_settings:
+    return wire_config(settings, asked(settings, attempt, errors))
+
+
+def wire_config(settings: "Settings", how: Asked) -> Json:
+    """The same of an attempt that is known already."""
+    config = _on_the_wire(how.values)
+    if safety := settings.model.safety_settings:
         config[SAFETY] = [{"category": name, "threshold": safety[name]} for name in sorted(safety)]
     return config
-
-
-def _lay_over(values: Json, overrides: "GenerationOverrides") -> None:
-    """Put a retry's settings over others; a budget of thought and a level exclude each other."""
-    given = overrides.model_dump(exclude_none=True)
-    if "thinking_level" in given:
-        values.pop("thinking_budget", None)
-    if "thinking_budget" in given:
-        values.pop("thinking_level", None)
-    values |= given
 
 
 def _on_the_wire(values: Mapping[str, Any]) -> Json:

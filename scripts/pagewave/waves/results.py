@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pagewave.answers.guards import Evidence, judge
 from pagewave.answers.result_line import (
-    BATCH_ERROR_TYPES,
     Answer,
     Failure,
     finish_reason_of,
@@ -25,7 +24,7 @@ from pagewave.answers.usage import Usage, unknown
 from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.pricing import Pricing
 from pagewave.config.settings import Settings
-from pagewave.errors import DataError
+from pagewave.errors import BATCH_ERROR_TYPES, DataError
 from pagewave.gemini.client import SUCCESSFUL_STATES
 from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record, Served
 from pagewave.log import log

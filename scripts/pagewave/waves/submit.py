@@ -7,10 +7,12 @@ own, so that a batch which turns up after all can be told from the one that took
 
 import contextlib
 import secrets
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pagewave import crash_points as crash
+from pagewave.config.settings import Settings
 from pagewave.errors import BudgetReached, OnItsWay, ServiceError
 from pagewave.gemini.client import (
     CreateRefused,
@@ -28,7 +30,8 @@ from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, most_usd, usd
-from pagewave.prompts.request import Request, generation_config, recipe
+from pagewave.prompts.request import Request, recipe, wire_config
+from pagewave.prompts.retries import asked
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves import events
 from pagewave.waves.other_model import refuse_other
@@ -47,10 +50,23 @@ class Submission:
     errors: Sequence[str]
 
 
+def model_of(settings: Settings, submission: Submission) -> str:
+    """The model that is asked: a step of a retry may name another one."""
+    return asked(settings, submission.attempt_number, submission.errors).model
+
+
+def by_model(settings: Settings, part: Sequence[Submission]) -> list[Sequence[Submission]]:
+    """The batches that requests go in which could be one: a batch asks one model."""
+    parts: dict[str, list[Submission]] = defaultdict(list)
+    for submission in part:
+        parts[model_of(settings, submission)].append(submission)
+    return [*parts.values()]
+
+
 def intend(
     workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
 ) -> Batch:
-    """Write a batch and its records into the ledger; nothing is sent yet.
+    """Write a batch and its records, all of one model, into the ledger; nothing is sent yet.
 
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
@@ -66,7 +82,7 @@ def intend(
         return workspace.ledger.batches.add_intent(
             display_name=_display_name(workspace, run_id, lane, wave),
             engine=workspace.engine,
-            model=settings.model.name,
+            model=model_of(settings, submissions[0]),
             prompt_sha256=prompt.sha256,
             run_id=run_id,
             lane=lane,
@@ -79,11 +95,12 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
     """A request as the ledger keeps it, with what it will use about and at most."""
     request, settings = submission.request, workspace.settings
     facts = request.facts
-    config = generation_config(settings, submission.attempt_number, submission.errors)
+    how = asked(settings, submission.attempt_number, submission.errors)
+    config = wire_config(settings, how)
     guess = expected.of_page(len(request.prompt), facts.width, facts.height)
     page_model = workspace.prompt.page_model
     most = most_tokens(request.prompt, page_model, facts.width, facts.height, config)
-    price, model = settings.pricing, settings.model.name
+    price, model = settings.pricing, how.model
     held = most_usd(price, model, most.input_tokens, most.output_tokens)
     return Record(
         key=request.key,
@@ -97,6 +114,7 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
         expected_output_tokens=guess.output_tokens,
         expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens),
         max_usd=held,
+        step=how.step,
     )
 
 
