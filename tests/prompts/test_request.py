@@ -130,6 +130,21 @@ def test_the_fingerprint_holds_what_is_configured_and_not_what_is_sent(folder: P
     assert len({of(name=NEWER), *others}) == 5
 
 
+def test_the_embedded_reader_s_answers_do_not_depend_on_which_model_is_the_default(
+    folder: Path,
+) -> None:
+    paths = {"label_source_dir": "labels", "image_source_dir": "images"}
+
+    def of(engine: str, **model: str) -> str:
+        sections = {"model": model} if model else {}
+        settings = load_settings({"paths": paths, "engine": engine, **sections}, folder)
+        return fingerprint(settings, SCHEMA, "prompt", IMAGE_SHA256)
+
+    assert of("embedded") == of("embedded", name="gemini-2.5-flash")
+    assert of("gemini") == of("gemini", name=Settings.model_fields["model"].default.name)
+    assert of("gemini") != of("gemini", name="gemini-2.5-flash")
+
+
 def test_safety_and_the_finest_images_have_places_of_their_own_in_a_request(folder: Path) -> None:
     model = {
         "name": NEWER,

@@ -36,6 +36,8 @@ WIRE_NAMES = {
 
 ULTRA_HIGH = "MEDIA_RESOLUTION_ULTRA_HIGH"
 """A resolution that a single image may have, and no request as a whole."""
+FIRST_DEFAULT_MODEL = "gemini-2.5-flash"
+"""The default model of the first release."""
 SAFETY = "safetySettings"
 """Kept beside the generation config, though it stands elsewhere in a request."""
 
@@ -110,7 +112,7 @@ def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:
     configured = settings.model.generation_config.model_dump(exclude_none=True)
     determines: Json = {
         "engine": settings.engine,
-        "model": settings.model.name,
+        "model": _hashed_model(settings),
         "generation_config": _on_the_wire(configured),
         "response_schema": schema,
     }
@@ -119,6 +121,13 @@ def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:
     if settings.engine == "embedded":
         determines["reader"] = settings.embedded.reader
     return determines
+
+
+def _hashed_model(settings: "Settings") -> str:
+    """The model's name. The embedded reader has none: where no name is given its answers stay what
+    they were, whatever the default comes to be."""
+    is_given = "name" in settings.model.model_fields_set
+    return settings.model.name if is_given or settings.engine == "gemini" else FIRST_DEFAULT_MODEL
 
 
 def _sha256(value: Json) -> str:
