@@ -194,6 +194,21 @@ def test_a_forecast_prices_each_page_by_when_it_will_be_answered(
     assert look.whole().by_rule.usd == pytest.approx(sum(usd))
 
 
+def test_when_a_model_ends_the_service_knows_better_than_the_table(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, model={"name": "my-model"})
+    told = "model=my-model,stage=LEGACY,retires=2027-03-01T00:00:00Z"
+    quiet_server.set_faults([f"other-model:{told}"])
+    reading.run()
+    shutil.rmtree(reading.root / "results")
+    again = [reading.key("Elm/1850", 1)]
+    monkeypatch.setattr("time.time", lambda: midnight("2027-02-27"))
+    assert forecast(reading, again).whole().model_ends is None
+    monkeypatch.setattr("time.time", lambda: midnight("2027-03-02"))
+    assert forecast(reading, again).whole().model_ends == "my-model ended on 2027-03-01"
+
+
 @pytest.mark.parametrize(
     ("hours_before", "seconds", "told"),
     [

@@ -67,6 +67,17 @@ class WhoServed(Shelf):
         )
         return (str(rows[0][0]), float(rows[0][1])) if rows else None
 
+    def retires_at(self, engine: str, asked: str) -> float | None:
+        """When a model ends (Unix seconds), as its newest answer that says so says; None: none."""
+        rows = self._connection.query(
+            "SELECT a.model_retires_at FROM attempt a JOIN batch b ON b.id = a.batch_id"
+            " WHERE b.engine = ? AND b.model = ? AND a.model_retires_at IS NOT NULL"
+            " ORDER BY a.id DESC LIMIT 1",
+            engine,
+            asked,
+        )
+        return float(rows[0][0]) if rows else None
+
     def unfilled(self) -> Iterator[Unfilled]:
         """Attempts with raw lines of which it is not known who answered, oldest first."""
         last = 0

@@ -17,7 +17,7 @@ from pagewave.plan.schedule import Schedule
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
-from pagewave.wording import count
+from pagewave.wording import count, moment
 from pagewave.workspace import Workspace
 
 TYPICAL_CONTEXT_CHARACTERS = 800
@@ -194,7 +194,7 @@ class Forecast:
             else None,
             pages_measured=expected.measured.pages,
             most_usd=self._price(most, at).usd,
-            model_ends=_model_ends(settings, steps, seconds),
+            model_ends=_model_ends(workspace, steps, seconds),
             budgets=budgets(workspace.ledger, settings, None),
         )
 
@@ -203,8 +203,8 @@ class Forecast:
     ) -> Price:
         """What these pages cost when they are answered at these times (Unix seconds)."""
         together: dict[float, list[Estimate]] = defaultdict(list)
-        for guess, moment in zip(each, at, strict=True):
-            together[moment].append(guess)
+        for guess, hour in zip(each, at, strict=True):
+            together[hour].append(guess)
         settings = self._workspace.settings
         prices = [
             usd(
@@ -212,9 +212,9 @@ class Forecast:
                 settings.model.name,
                 sum(guess.input_tokens for guess in guesses),
                 sum(guess.output_tokens for guess in guesses),
-                at=moment,
+                at=hour,
             )
-            for moment, guesses in (together or {time.time(): []}).items()
+            for hour, guesses in (together or {time.time(): []}).items()
         ]
         known = [price for price in prices if price is not None]
         return Price(
@@ -303,19 +303,26 @@ def _answered_at(steps: int, seconds_a_batch: float | None) -> float:
     return hours * 3600.0
 
 
-def _model_ends(settings: Settings, steps: int, seconds_a_batch: float | None) -> str | None:
+def _model_ends(workspace: Workspace, steps: int, seconds_a_batch: float | None) -> str | None:
     """That the model ends before all can be read, and what comes after it.
 
-    Where no batch was measured each is taken for as long as Google aims at.
+    By the service's own word in the newest answers, else by the table of models. Where no batch was
+    measured each is taken for as long as Google aims at.
     """
-    model, now = known_model(settings.model.name), time.time()
-    if model is None or model.ends_at is None or settings.engine != "gemini":
+    name, now = workspace.settings.model.name, time.time()
+    model = known_model(name)
+    ends_at = workspace.ledger.served.retires_at(workspace.engine, name)
+    if ends_at is None and model and workspace.engine == "gemini":
+        ends_at = model.ends_at
+    if ends_at is None or not steps:
         return None
-    if not steps or now + steps * (seconds_a_batch or DOCUMENTED_BATCH_SECONDS) < model.ends_at:
+    if now + steps * (seconds_a_batch or DOCUMENTED_BATCH_SECONDS) < ends_at:
         return None
-    verb = "ended" if model.ends_at <= now else "may end before all is read:"
-    then = f"; {model.successor} answers then, at its own price" if model.successor else ""
-    return f"{model.name} {verb} on {model.retires}{then}"
+    verb = "ended" if ends_at <= now else "may end before all is read:"
+    successor = model.successor if model else None
+    then = f"; {successor} answers then, at its own price" if successor else ""
+    day = (moment(ends_at) or "").partition("T")[0]
+    return f"{name} {verb} on {day}{then}"
 
 
 def forecast_of(
