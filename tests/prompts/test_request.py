@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from pagewave.config.settings import Settings, load_settings
+from pagewave.embedded.server.answers import NUMBERED
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
+from pagewave.prompts.numbered import INSTRUCTION, KEY, is_numbered
 from pagewave.prompts.registry import load_prompt
 from pagewave.prompts.request import (
     Request,
@@ -409,3 +411,17 @@ def test_the_sdk_knows_what_is_new_from_gemini_3_on(folder: Path) -> None:
     assert content.parts[1].media_resolution == types.PartMediaResolution(level=level)
     (safety,) = [types.SafetySetting.model_validate(each) for each in request["safetySettings"]]
     assert safety.threshold == types.HarmBlockThreshold.BLOCK_NONE
+
+
+def test_numbered_lines_are_asked_for_in_words_and_their_mark_is_not_sent(folder: Path) -> None:
+    retry = {"steps": {"Recitation": [{"numbered_lines": True}]}}
+    settings = make_settings(folder, model={"name": NEWER}, retry=retry)
+    config = generation_config(settings, 2, ["Recitation"])
+    assert is_numbered(json.dumps(config))
+    request = json.loads(jsonl_line(make_request(), "files/abc", config, SCHEMA))["request"]
+    text = request["contents"][0]["parts"][0]["text"]
+    assert text == make_request().prompt + INSTRUCTION
+    assert NUMBERED in text  # the words by which the embedded server knows it
+    assert KEY not in json.dumps(request)
+    assert not is_numbered(json.dumps(generation_config(settings, 1, [])))
+    assert not is_numbered("[1]") and not is_numbered("")

@@ -6,7 +6,10 @@ from pathlib import Path
 from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
+from pagewave.answers.result_line import text_of
 from pagewave.plan.outdated import is_outdated, pages_on_file
+from pagewave.prompts.numbered import INSTRUCTION, is_numbered
+from pagewave.tracking.rows import braintrust_row
 
 LITE, OTHER = "gemini-3.5-flash-lite", "gemini-3.8-flash"
 
@@ -34,6 +37,33 @@ def test_the_default_ladder_of_gemini_3_is_climbed_and_kept(
         {"maxOutputTokens": 65_536, "responseMimeType": "application/json"},
     )
     assert "temperature" not in asked["1", 1][1]
+
+
+def test_lines_asked_for_with_numbers_are_kept_without_them(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2}, model={"name": LITE})
+    quiet_server.set_faults(["recitation:match=:1$,times=1"])
+    reading.run()
+    reading.check()
+    session, first = reading.session, reading.keys[0]
+    ledger, page_file = session.ledger, session.page_file(session.dataset.page(first))
+    [row] = ledger.query("SELECT * FROM record WHERE key = ? AND attempt_number = 2", first)
+    assert row["step"] == "Recitation: numbered_lines=True"
+    assert is_numbered(row["generation_config"])
+    [line] = [
+        bytes(r[0])
+        for r in ledger.query(
+            "SELECT line FROM response WHERE batch_id = ? AND key = ?", row["batch_id"], first
+        )
+    ]
+    assert '"1| ' in (text_of(line) or "").replace('": "', '":"')
+    blocks = json.loads(page_file.read_text())["raw_ocr"]["text_blocks"]
+    assert blocks
+    assert not [block for block in blocks if "1| " in block["text"]]
+    # Braintrust is told of the prompt as it was sent.
+    prompts = [braintrust_row(r)["input"]["prompt"] for r in ledger.outbox.attempts_of(first)]
+    assert [INSTRUCTION in prompt for prompt in prompts] == [False, True]
 
 
 def test_a_retry_may_ask_another_model_in_a_batch_of_its_own(

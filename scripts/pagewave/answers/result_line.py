@@ -4,6 +4,7 @@ Lines are read as plain dictionaries in either spelling (`finishReason`, `finish
 field which Google adds tomorrow breaks nothing today.
 """
 
+import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ STOPPED: dict[ErrorType, str] = {
 }
 """What is said of an answer that the service ended."""
 
+NUMBER = re.compile(r'("|\\n|\n)[ \t]*\d{1,4}\|[ ]?')
+"""The number of a line where it begins in a JSON string: behind a quote or a newline."""
 SHOWN_PROBLEMS = 5
 SHOWN_CHARS = 80
 
@@ -145,10 +148,12 @@ def finish_reason_of(line: bytes) -> str | None:
     return storable(str(said)).upper() if said else None
 
 
-def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
+def parse_line(
+    line: bytes, page_model: type[PageModel], *, numbered: bool = False
+) -> Answer | Failure:
     """Understand one line; never raises for what the service or the model wrote.
 
-    The key is "" where `key_of` finds none.
+    The key is "" where `key_of` finds none. `numbered`: its text was asked for in numbered lines.
     """
     key = key_of(line) or ""
     raw_text: str | None = None
@@ -167,7 +172,8 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
         raw_text = _text(candidate)
         finish_reason = str(get(candidate, "finishReason") or "UNSPECIFIED").upper()
         _refuse_stopped(candidate, finish_reason)
-        read = _page(candidate, raw_text, finish_reason, usage, page_model)
+        text = NUMBER.sub(r"\1", raw_text) if numbered else raw_text
+        read = _page(candidate, text, finish_reason, usage, page_model)
         return Answer(
             key, read.page, read.text, read.page_json, usage, finish_reason, read.flags, served
         )

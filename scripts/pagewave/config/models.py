@@ -73,7 +73,7 @@ class Family(Section):
     max_output_tokens: int
     cached_share: float
     roads: tuple[Literal["batch", "flex", "standard"], ...]
-    retry: dict[str, tuple[dict[str, str | int], ...]] = Field(default={})
+    retry: dict[str, tuple[dict[str, bool | int | str], ...]] = Field(default={})
 
 
 class ModelFacts(Family):

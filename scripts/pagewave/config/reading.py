@@ -94,6 +94,10 @@ class Step(GenerationOverrides):
     """What a retry changes; null leaves it as it was."""
 
     model: ModelName | None = Field(default=None, description="Another model that is asked.")
+    numbered_lines: bool | None = Field(
+        default=None,
+        description="Lines are asked for with their numbers, which are taken off again.",
+    )
 
 
 class GenerationConfig(GenerationOverrides):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagewave.prompts.numbered import KEY as NUMBERED
+from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.retries import Asked, asked
 from pagewave.prompts.schema import Json, canonical_json, response_schema
@@ -148,6 +150,8 @@ def generation_config(settings: "Settings", attempt: int, errors: Iterable[str])
 def wire_config(settings: "Settings", how: Asked) -> Json:
     """The same of an attempt that is known already."""
     config = _on_the_wire(how.values)
+    if how.values.get("numbered_lines"):
+        config[NUMBERED] = True
     if safety := settings.model.safety_settings:
         config[SAFETY] = [{"category": name, "threshold": safety[name]} for name in sorted(safety)]
     return config
@@ -191,11 +195,12 @@ def body_with_image(
 ) -> Json:
     """The same with the image's part as it is to be sent, uploaded or not."""
     config, image = dict(generation_config), dict(image)
-    safety = config.pop(SAFETY, None)
+    safety, text = config.pop(SAFETY, None), sent_prompt(prompt, config)
+    config.pop(NUMBERED, None)
     if config.get("mediaResolution") == ULTRA_HIGH:
         image["mediaResolution"] = {"level": config.pop("mediaResolution")}
     body: Json = {
-        "contents": [{"role": "user", "parts": [{"text": prompt}, image]}],
+        "contents": [{"role": "user", "parts": [{"text": text}, image]}],
         "generationConfig": {**config, "responseSchema": schema},
     }
     if safety:

@@ -30,6 +30,7 @@ from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record, Serv
 from pagewave.log import log
 from pagewave.plan.budget import MOST_INPUT_TOKENS
 from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
+from pagewave.prompts.numbered import is_numbered
 from pagewave.waves.other_model import doubt_of
 from pagewave.workspace import Workspace
 
@@ -70,9 +71,10 @@ def parse_results(
         if key not in by_key:
             log.warning("%s: a line for %r, which was not asked for", batch.name, key)
         elif not isinstance(results.get(key), Answer):
-            parsed = parse_line(line, workspace.prompt.page_model)
+            record = by_key[key]
+            numbered = is_numbered(record.generation_config)
+            parsed = parse_line(line, workspace.prompt.page_model, numbered=numbered)
             if isinstance(parsed, Answer):
-                record = by_key[key]
                 parsed = guarded(
                     workspace, parsed, record.previous_context, Path(record.image), line
                 )

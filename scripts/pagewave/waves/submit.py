@@ -7,12 +7,10 @@ own, so that a batch which turns up after all can be told from the one that took
 
 import contextlib
 import secrets
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pagewave import crash_points as crash
-from pagewave.config.settings import Settings
 from pagewave.errors import BudgetReached, OnItsWay, ServiceError
 from pagewave.gemini.client import (
     CreateRefused,
@@ -30,6 +28,7 @@ from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, most_usd, usd
+from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.request import Request, recipe, wire_config
 from pagewave.prompts.retries import asked
 from pagewave.prompts.schema import canonical_json
@@ -50,19 +49,6 @@ class Submission:
     errors: Sequence[str]
 
 
-def model_of(settings: Settings, submission: Submission) -> str:
-    """The model that is asked: a step of a retry may name another one."""
-    return asked(settings, submission.attempt_number, submission.errors).model
-
-
-def by_model(settings: Settings, part: Sequence[Submission]) -> list[Sequence[Submission]]:
-    """The batches that requests go in which could be one: a batch asks one model."""
-    parts: dict[str, list[Submission]] = defaultdict(list)
-    for submission in part:
-        parts[model_of(settings, submission)].append(submission)
-    return [*parts.values()]
-
-
 def intend(
     workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
 ) -> Batch:
@@ -71,7 +57,7 @@ def intend(
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
     """
-    prompt, settings = workspace.prompt, workspace.settings
+    prompt, settings, first = workspace.prompt, workspace.settings, submissions[0]
     expected = estimator(workspace)
     records = [_record(workspace, expected, submission) for submission in submissions]
     with workspace.ledger.transaction():
@@ -82,7 +68,7 @@ def intend(
         return workspace.ledger.batches.add_intent(
             display_name=_display_name(workspace, run_id, lane, wave),
             engine=workspace.engine,
-            model=model_of(settings, submissions[0]),
+            model=asked(settings, first.attempt_number, first.errors).model,
             prompt_sha256=prompt.sha256,
             run_id=run_id,
             lane=lane,
@@ -97,9 +83,9 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
     facts = request.facts
     how = asked(settings, submission.attempt_number, submission.errors)
     config = wire_config(settings, how)
-    guess = expected.of_page(len(request.prompt), facts.width, facts.height)
-    page_model = workspace.prompt.page_model
-    most = most_tokens(request.prompt, page_model, facts.width, facts.height, config)
+    text, page_model = sent_prompt(request.prompt, config), workspace.prompt.page_model
+    guess = expected.of_page(len(text), facts.width, facts.height)
+    most = most_tokens(text, page_model, facts.width, facts.height, config)
     price, model = settings.pricing, how.model
     held = most_usd(price, model, most.input_tokens, most.output_tokens)
     return Record(

@@ -36,9 +36,9 @@ from pagewave.prompts.request import Request
 from pagewave.waves import events
 from pagewave.waves.admission import batches_at_once, reason_to_hold, within_budget
 from pagewave.waves.collect import collect
-from pagewave.waves.halves import split
+from pagewave.waves.halves import by_model, split
 from pagewave.waves.recover import find_doubtful
-from pagewave.waves.submit import Submission, abandon, by_model, intend, send
+from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
     give_up,
     out_of_patience,

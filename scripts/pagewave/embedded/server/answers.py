@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from pagewave.embedded.server import tokens
 from pagewave.embedded.server.faults import LOOSE, Fault
@@ -25,6 +26,9 @@ SAID = {
     16: "Request had invalid authentication credentials.",
 }
 """What goes with some codes of error lines."""
+
+# As the workflow's prompt says it (pagewave.prompts.numbered), for the same reason.
+NUMBERED = "begin each line of transcribed text with its number and a bar"
 
 LOOP = "Course of study, first term, "
 INVENTED = (
@@ -115,6 +119,7 @@ def respond(
         image = images[0] if images else b""
         text = "" if blocked or recited else read(key, image, prompt, reading)
         text = _misread(text, faults, key, prompt) if text else ""
+        text = _with_numbers(text) if text and NUMBERED in prompt else text
         text, reason = _damage(text, faults) if text else ("", "STOP")
     except Exception as error:
         raise Refused(INTERNAL, f"the reader failed: {type(error).__name__}: {error}") from error
@@ -177,6 +182,15 @@ def _misread(text: str, faults: Sequence[Fault], key: str, prompt: str) -> str:
             case "invented-text":
                 text = _with_text(text, INVENTED)
     return text
+
+
+def _with_numbers(text: str) -> str:
+    """A page (JSON text) whose lines begin with their numbers."""
+    page, number = json.loads(text), count(1)
+    for block in page["raw_ocr"]["text_blocks"]:
+        lines = block["text"].split("\n")
+        block["text"] = "\n".join(f"{next(number)}| {line}" for line in lines)
+    return dumps(page)
 
 
 def _damage(text: str, faults: Sequence[Fault]) -> tuple[str, str]:
