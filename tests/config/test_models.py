@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pagewave.config.model_checks import doubts
-from pagewave.config.models import family_of, is_other_model, known, table
+from pagewave.config.models import Limits, family_of, is_other_model, known, limits, table
 from pagewave.config.other_model import paid_as, price_name, what_then
 from pagewave.config.pricing import Pricing
 from pagewave.config.settings import Settings, load_settings
@@ -92,6 +92,14 @@ def test_a_version_has_its_model_s_entry_and_an_unknown_model_none() -> None:
         assert family.sampling == "deprecated"
     assert family_of("gemini-2.0-flash") is None
     assert family_of("my-model") is None
+
+
+def test_limits_are_those_of_the_entry_and_unknown_of_an_unknown_model() -> None:
+    lite = limits(f"{LITE}-001")
+    assert (lite.requests_per_minute, lite.requests_per_day) == (4000, 150_000)
+    assert lite.enqueued_tokens == (10_000_000, 500_000_000, 1_000_000_000)
+    assert limits("gemini-2.5-flash-lite").requests_per_day is None
+    assert limits("gemini-99-imaginary") == Limits()
 
 
 def test_every_entry_is_whole() -> None:

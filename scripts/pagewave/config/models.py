@@ -137,6 +137,12 @@ def known(name: str) -> ModelFacts | None:
     return models.get(bare) or models.get(_without_version(bare))
 
 
+def limits(name: str) -> Limits:
+    """What a project may use of a model, as far as the table knows."""
+    entry = known(name)
+    return entry.limits if entry else Limits()
+
+
 def family_of(name: str) -> Family | None:
     """What a model takes, by its entry or its name; None where nothing is known of its family.
 
