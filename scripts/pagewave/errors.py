@@ -41,6 +41,14 @@ ErrorType = Literal[
 ]
 """Why an attempt may fail; a retry can change the model's settings by it."""
 
+BATCH_ERROR_TYPES = frozenset(
+    {
+        *("ServiceTrouble", "ServiceRefused", "AccountLimited", "BadBatch", "BadRequest"),
+        *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
+    }
+)
+"""Failures before or outside of the reading of the record: they don't use up its attempts."""
+
 
 class PagewaveError(Exception):
     """Base of all errors meant for the user; `exit_code` is what a command ends with."""

@@ -5,7 +5,7 @@ from google.genai import types
 
 from helpers.result_lines import PAGE_JSON, answered, failed, parse, response
 from pagewave.answers.finish_reasons import BLOCK_REASONS, FINISH_REASONS
-from pagewave.answers.result_line import BATCH_ERROR_TYPES
+from pagewave.errors import BATCH_ERROR_TYPES
 
 CUT = PAGE_JSON[: len(PAGE_JSON) // 2]
 

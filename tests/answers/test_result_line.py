@@ -19,7 +19,6 @@ from helpers.result_lines import (
     response,
 )
 from pagewave.answers.result_line import (
-    BATCH_ERROR_TYPES,
     ERROR_TYPES,
     Failure,
     Usage,
@@ -27,6 +26,7 @@ from pagewave.answers.result_line import (
     parse_line,
     split_lines,
 )
+from pagewave.errors import BATCH_ERROR_TYPES
 from pagewave.page_model import PageModel
 
 # Lines and keys
@@ -463,3 +463,31 @@ def test_settings_know_the_error_types() -> None:
 
     annotation = settings.Retry.model_fields["after"].annotation
     assert set(get_args(get_args(annotation)[0])) == ERROR_TYPES != set()
+
+
+# Lines that were asked for with their numbers
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1| FRESHMAN YEAR.\n2| LATIN.—Livy.", "FRESHMAN YEAR.\nLATIN.—Livy."),
+        ("12|Greek\n 13| Algebra", "Greek\nAlgebra"),
+        ("1| 2| of 5| pages", "2| of 5| pages"),  # only what stands first
+        ("3 | Latin\n1850| Greek", "3 | Latin\nGreek"),
+        ("a\n\n7| b", "a\n\nb"),
+        ("no numbers", "no numbers"),
+    ],
+)
+def test_numbers_of_lines_are_taken_off_where_they_were_asked_for(written: str, read: str) -> None:
+    line = make_line(response(json.dumps(page(written))))
+    numbered, plain = (parse_line(line, MODEL, numbered=asked) for asked in (True, False))
+    assert json.loads(answered(numbered).page_json)["raw_ocr"]["text_blocks"][0]["text"] == read
+    assert json.loads(answered(plain).page_json)["raw_ocr"]["text_blocks"][0]["text"] == written
+
+
+def test_what_failed_keeps_the_numbers_that_the_model_wrote() -> None:
+    line = make_line(response('{"raw_ocr": "1| a"}'))
+    assert failed(parse_line(line, MODEL, numbered=True), "ValidationError").raw_text == (
+        '{"raw_ocr": "1| a"}'
+    )

@@ -58,7 +58,8 @@ OPTIONS = {
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --pages --sample --seed --truth --html --yes",
     "pages.py": "--outdated --prompt-version --model --engine --older-than --states --schools "
-    "--year-start --year-end --limit --csv --print0 --behind-corrections",
+    "--year-start --year-end --limit --csv --print0 --behind-corrections --served",
+    "models.py": "--markdown --fill-served --ledger",
 }
 
 
@@ -115,7 +116,7 @@ def test_failures_are_grouped(operator: Operator, by: str, names: list[str]) -> 
 
 def test_several_views_at_once(operator: Operator) -> None:
     report = operator.json(ANALYZE, "--summary", "--by-state", "--by-school", "--by-error-type")
-    assert set(report) == {"summary", "by_state", "by_school", "by_error_type"}
+    assert set(report) == {"summary", "steps", "by_state", "by_school", "by_error_type"}
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from pagewave.answers.result_line import ERROR_TYPES
+from pagewave.commands.models import markdown
 from pagewave.config.keys import Secrets, load_secrets
-from pagewave.config.models import BATCH_PRICES
+from pagewave.config.models import table
 from pagewave.config.problems import expected, known_keys, place_of
 from pagewave.config.settings import Settings, load_settings
 from pagewave.config.types import Section
@@ -29,8 +30,6 @@ README = (ROOT / "config/README.md").read_text(encoding="utf-8")
 def default_of(path: str, field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required"
-    if field.default == BATCH_PRICES:
-        return "[below](#prices)"
     value = field.default
     if isinstance(value, Section | dict | list):
         value = to_jsonable_python(value, exclude_none=True)
@@ -67,10 +66,13 @@ def test_readme_tables_are_in_the_order_of_the_models() -> None:
     assert places == sorted(places)
 
 
-def test_readme_has_the_shipped_prices() -> None:
-    shown = re.findall(r"^\| `(gemini-[^`]+)` \| ([\d.]+) \| ([\d.]+) \|", README, re.MULTILINE)
-    prices = {(model, f"{p.input:g}", f"{p.output:g}") for model, p in BATCH_PRICES.items()}
-    assert set(shown) == prices != set()
+def test_the_page_on_models_shows_the_table_of_models() -> None:
+    page = (ROOT / "docs/models.md").read_text(encoding="utf-8")
+    assert len(table().model) > 10
+    assert markdown() in page  # python scripts/models.py --markdown
+    assert f"As of {table().as_of}" in page
+    for model in table().model.values():
+        assert model.source in page, model.name
 
 
 def test_readme_and_retry_know_the_errors_that_answers_can_have() -> None:

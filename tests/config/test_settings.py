@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from pagewave.config.keys import Secrets, load_secrets
-from pagewave.config.models import BATCH_PRICES
 from pagewave.config.settings import Settings, load_settings, require_key
 from pagewave.errors import ConfigError
 
@@ -85,7 +84,8 @@ def test_defaults_need_only_the_sources(folder: Path) -> None:
     assert settings.engine == "gemini"
     assert settings.paths.output_dir == Path("results/pages")
     assert settings.batch.poll_interval_seconds == 30
-    assert settings.pricing.batch_usd_per_million_tokens == BATCH_PRICES
+    assert settings.pricing.batch_usd_per_million_tokens == {}
+    assert settings.model.name == "gemini-3.5-flash-lite"
     assert settings.warnings == ()
 
 
@@ -102,9 +102,10 @@ def test_seed_config_means_what_it_meant(folder: Path) -> None:
             else:
                 assert dumped[section][key] == value, key
     assert settings.engine == "gemini"
-    assert [warning.split()[0] for warning in settings.warnings] == [
-        f"prefect.{k}" for k in prefect
-    ]
+    *of_prefect, of_the_model = settings.warnings
+    assert [warning.split()[0] for warning in of_prefect] == [f"prefect.{k}" for k in prefect]
+    assert "gemini-2.5-flash" in of_the_model
+    assert "Set model.name: gemini-3.5-flash-lite" in of_the_model
 
 
 @pytest.mark.parametrize("value", ["prefect:", "prefect: [1]"])
@@ -306,16 +307,23 @@ def test_a_deadline_below_a_day_is_a_warning(folder: Path) -> None:
     assert "is 20 hours" in warning
 
 
-def test_prices_are_added_to_the_shipped_ones(folder: Path) -> None:
-    prices = load(
+def test_own_prices_go_over_those_of_the_table(folder: Path) -> None:
+    pricing = load(
         folder,
         "pricing: {batch_usd_per_million_tokens: {new: {input: 1, output: 2}, "
         "gemini-2.5-pro: {input: 0, output: 0}}}",
-    ).pricing.batch_usd_per_million_tokens
-    assert prices["new"].output == 2
-    assert prices["gemini-2.5-pro"].input == 0
-    assert prices["gemini-2.5-flash"] == BATCH_PRICES["gemini-2.5-flash"]
-    assert BATCH_PRICES["gemini-2.5-pro"].input == 0.625
+    ).pricing
+    now = 1_795_000_000.0  # November 2026
+
+    def prices(model: str) -> tuple[float, float] | None:
+        found = pricing.of(model, now)
+        return found and (found.input, found.output)
+
+    assert prices("new") == (1, 2)
+    assert prices("gemini-2.5-pro") == (0, 0)
+    assert prices("gemini-2.5-pro-001") == (0, 0)
+    assert prices("gemini-2.5-flash") == (0.15, 1.25)
+    assert prices("gemini-99-imaginary") is None
 
 
 def test_model_names_are_the_same_with_and_without_prefix(folder: Path) -> None:

@@ -507,6 +507,21 @@ def test_counts_of_tokens_as_told(server: EmbeddedProcess, client: genai.Client)
     assert "usageMetadata" not in line["response"]
 
 
+def test_another_model_answers(server: EmbeddedProcess, client: genai.Client) -> None:
+    [line] = read_with(server, client)
+    assert line["response"]["modelVersion"] == "gemini-2.5-flash"
+    told = "model=gemini-3.8-flash,stage=DEPRECATED,retires=2026-12-01T00:00:00Z,tier=standard"
+    [line] = read_with(server, client, f"other-model:{told}")
+    assert line["response"]["usageMetadata"].pop("serviceTier") == "standard"
+    response = types.GenerateContentResponse.model_validate(line["response"])
+    assert response.model_version == "gemini-3.8-flash"
+    assert response.model_status is not None
+    assert response.model_status.model_stage == types.ModelStage.DEPRECATED
+    assert response.model_status.retirement_time is not None
+    [line] = read_with(server, client, "other-model:model=")
+    assert "modelVersion" not in line["response"]
+
+
 def test_damaged_answers(server: EmbeddedProcess, client: genai.Client) -> None:
     [line] = read_with(server, client, "max-tokens")
     text, reason = text_of(line)

@@ -50,6 +50,8 @@ class Library(Lasting):
             "engine": "embedded",
             "paths": {"label_source_dir": "labels", "image_source_dir": "images"},
             "prompt": {"registry_dir": str(REPO / "prompts")},
+            # It takes temperatures, so that retries differ in what they are sent.
+            "model": {"name": "gemini-2.5-flash"},
             "batch": {"poll_interval_seconds": 0.05},
             "embedded": {"reader": "echo"},
         }

@@ -1,17 +1,22 @@
 """What reading will cost: tokens at their prices, and how far off that may be."""
 
+import io
 import shutil
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
+from pagewave.config.settings import load_settings
 from pagewave.ledger import Measured
 from pagewave.plan.estimates import Estimator, estimator
 from pagewave.plan.forecast import Forecast, Price, forecast_of
 from pagewave.plan.schedule import Schedule, plan
+from pagewave.plan.table import view
 from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.costs import Estimate
 
@@ -148,3 +153,90 @@ def test_a_forecast_goes_by_what_was_measured_as_soon_as_enough_pages_were(
     assert after.measured and after.best == after.measured
     assert after.seconds_a_batch
     assert after.seconds == after.steps * after.seconds_a_batch
+
+
+# Prices and models that change while a run goes on
+
+
+def midnight(text: str) -> float:
+    """The beginning of a day (UTC) in Unix seconds."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def with_batches_of(reading: Reading, seconds: float, model: str, engine: str = "embedded") -> None:
+    """A model's newest batch took so long."""
+    ledger = reading.session.ledger
+    ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
+    ledger.runs.start("r1", engine, model, [], [])
+    batch = ledger.batches.add_intent("b1", engine, model, "p", "r1", 1, 1, [])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [], [])
+    with ledger.transaction() as db:
+        db.execute("UPDATE batch SET submitted_at = 1000, collected_at = ?", (1000 + seconds,))
+
+
+def test_a_forecast_prices_each_page_by_when_it_will_be_answered(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "gemini-3.8-flash"
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 4}, model={"name": model})
+    with_batches_of(reading, 10 * 3600, model)
+    at = midnight("2027-01-01") - 25 * 3600  # two batches end before, the third after
+    monkeypatch.setattr("time.time", lambda: at)
+    look = forecast(reading)
+    waves = [look.wave(1, number) for number in range(1, 5)]
+    tokens = [(wave.input_tokens, wave.output_tokens) for wave in waves]
+    old, new = (0.375, 1.875), (0.75, 3.75)
+    usd = [
+        (tokens[place][0] * price[0] + tokens[place][1] * price[1]) / 1e6
+        for place, price in enumerate([old, old, new, new])
+    ]
+    assert [look.wave(1, number).usd for number in range(1, 5)] == pytest.approx(usd)
+    assert look.whole().by_rule.usd == pytest.approx(sum(usd))
+
+
+def test_when_a_model_ends_the_service_knows_better_than_the_table(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, model={"name": "my-model"})
+    told = "model=my-model,stage=LEGACY,retires=2027-03-01T00:00:00Z"
+    quiet_server.set_faults([f"other-model:{told}"])
+    reading.run()
+    shutil.rmtree(reading.root / "results")
+    again = [reading.key("Elm/1850", 1)]
+    monkeypatch.setattr("time.time", lambda: midnight("2027-02-27"))
+    assert forecast(reading, again).whole().model_ends is None
+    monkeypatch.setattr("time.time", lambda: midnight("2027-03-02"))
+    assert forecast(reading, again).whole().model_ends == "my-model ended on 2027-03-01"
+
+
+@pytest.mark.parametrize(
+    ("hours_before", "seconds", "told"),
+    [
+        (3, 3600.0, None),
+        (1, 3600.0, "may end before all is read"),
+        (1, None, "may end before all is read"),
+        (100, None, None),
+        (-1, 1.0, "ended on 2026-12-01"),
+    ],
+)
+def test_a_model_that_ends_before_the_run_can_is_told_with_its_successor(
+    reading: Reading,
+    monkeypatch: pytest.MonkeyPatch,
+    hours_before: int,
+    seconds: float | None,
+    told: str | None,
+) -> None:
+    """Where no batch was measured, each is taken for a day, as Google aims at."""
+    reading.library.config["engine"] = "gemini"
+    reading.library.configure(model={"name": "gemini-2.5-flash"})
+    reading.session.settings = load_settings(reading.library.config, reading.root)
+    if seconds:
+        with_batches_of(reading, seconds, "gemini-2.5-flash", "gemini")
+    monkeypatch.setattr("time.time", lambda: midnight("2026-12-01") - hours_before * 3600)
+    whole = forecast(reading).whole()
+    assert whole.steps == 2
+    ends = whole.model_ends
+    assert (ends is not None and told is not None and told in ends) or ends is told is None
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(view(whole))
+    assert ("gemini-3.5-flash-lite answers then" in shown.getvalue()) == (told is not None)

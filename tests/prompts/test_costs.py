@@ -6,7 +6,7 @@ import math
 import pytest
 from PIL import Image
 
-from pagewave.config.models import Pricing
+from pagewave.config.pricing import Pricing
 from pagewave.embedded.server import tokens
 from pagewave.page_model import PageModel
 from pagewave.prompts.costs import (

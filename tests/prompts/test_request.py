@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from pagewave.config.settings import Settings, load_settings
+from pagewave.embedded.server.answers import NUMBERED
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
+from pagewave.prompts.numbered import INSTRUCTION, KEY, is_numbered
 from pagewave.prompts.registry import load_prompt
 from pagewave.prompts.request import (
     Request,
@@ -25,6 +27,8 @@ from pagewave.prompts.schema import canonical_json, response_schema
 PROMPT = load_prompt(Path(__file__).parents[2] / "prompts", "page_ocr", "v1.1.jinja")
 SCHEMA = {"type": "OBJECT", "properties": {"words": {"type": "STRING"}}, "required": ["words"]}
 IMAGE_SHA256 = "0f" * 32
+OLDER, NEWER = "gemini-2.5-flash", "gemini-3.8-flash"
+"""A model that takes temperatures and budgets of thought, and one that takes levels."""
 
 
 @pytest.fixture
@@ -35,7 +39,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def make_settings(folder: Path, **sections: Any) -> Settings:
-    """Settings with these sections, all other at their defaults."""
+    """Settings with these sections, all other at their defaults; the model is an older one."""
+    sections["model"] = {"name": OLDER, **sections.get("model", {})}
     paths = {"label_source_dir": "labels", "image_source_dir": "images"}
     return load_settings({"paths": paths, **sections}, folder)
 
@@ -85,8 +90,85 @@ def test_every_setting_has_its_name_on_the_wire(folder: Path) -> None:
         "mediaResolution": "MEDIA_RESOLUTION_HIGH",
         "responseMimeType": "application/json",
     }
+    level = {"name": NEWER, "generation_config": {"thinking_level": "low"}}
+    config = generation_config(make_settings(folder, model=level), 1, [])
+    assert config["thinkingConfig"] == {"thinkingLevel": "LOW"}
     fields = set(type(settings.model.generation_config).model_fields)
-    assert fields == {*configured, "response_mime_type"}, "a new setting needs a name on the wire"
+    others = {"response_mime_type", "thinking_level"}
+    assert fields == {*configured} | others, "a new setting needs a name on the wire"
+
+
+def test_a_default_temperature_is_not_sent_to_models_that_deprecate_it(folder: Path) -> None:
+    configs = [
+        generation_config(make_settings(folder, model={"name": NEWER}), n, []) for n in (1, 3)
+    ]
+    configs.append(
+        generation_config(make_settings(folder, model={"name": NEWER}), 2, ["Recitation"])
+    )
+    assert [config.get("temperature") for config in configs] == [None, None, None]
+    assert configs[0] == {"maxOutputTokens": 8192, "responseMimeType": "application/json"}
+    given = {"name": NEWER, "generation_config": {"temperature": 0.1}}
+    retry = {"generation_config": [{"temperature": 0.5}], "after": {"Echo": {"temperature": 1.5}}}
+    settings = make_settings(folder, model=given, retry=retry)
+    sent = [generation_config(settings, *tried)["temperature"] for tried in ((1, []), (2, []))]
+    assert [*sent, generation_config(settings, 2, ["Echo"])["temperature"]] == [0.1, 0.5, 1.5]
+    assert any("temperature is deprecated" in warning for warning in settings.warnings)
+
+
+def test_the_fingerprint_holds_what_is_configured_and_not_what_is_sent(folder: Path) -> None:
+    def of(**model: Any) -> str:
+        return fingerprint(make_settings(folder, model=model), SCHEMA, "prompt", IMAGE_SHA256)
+
+    explicit = {"temperature": 0.1, "max_output_tokens": 8192}
+    assert of(name=NEWER) == of(name=NEWER, generation_config=explicit)
+    assert of(name=NEWER) == of(name=NEWER, safety_settings={}, on_other_model="stop")
+    harassment = {"HARM_CATEGORY_HARASSMENT": "OFF"}
+    others = [
+        of(name=NEWER, generation_config={"thinking_level": "low"}),
+        of(name=NEWER, generation_config={"media_resolution": "MEDIA_RESOLUTION_ULTRA_HIGH"}),
+        of(name=NEWER, safety_settings=harassment),
+        of(name=OLDER),
+    ]
+    assert len({of(name=NEWER), *others}) == 5
+
+
+def test_the_embedded_reader_s_answers_do_not_depend_on_which_model_is_the_default(
+    folder: Path,
+) -> None:
+    paths = {"label_source_dir": "labels", "image_source_dir": "images"}
+
+    def of(engine: str, **model: str) -> str:
+        sections = {"model": model} if model else {}
+        settings = load_settings({"paths": paths, "engine": engine, **sections}, folder)
+        return fingerprint(settings, SCHEMA, "prompt", IMAGE_SHA256)
+
+    assert of("embedded") == of("embedded", name="gemini-2.5-flash")
+    assert of("gemini") == of("gemini", name=Settings.model_fields["model"].default.name)
+    assert of("gemini") != of("gemini", name="gemini-2.5-flash")
+
+
+def test_safety_and_the_finest_images_have_places_of_their_own_in_a_request(folder: Path) -> None:
+    model = {
+        "name": NEWER,
+        "generation_config": {"media_resolution": "MEDIA_RESOLUTION_ULTRA_HIGH"},
+        "safety_settings": {"HARM_CATEGORY_HARASSMENT": False},  # YAML's OFF
+    }
+    config = generation_config(make_settings(folder, model=model), 1, [])
+    request = json.loads(jsonl_line(make_request(), "files/abc", config, SCHEMA))["request"]
+    harassment = {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}
+    assert request["safetySettings"] == [harassment]
+    image = request["contents"][0]["parts"][1]
+    assert image["mediaResolution"] == {"level": "MEDIA_RESOLUTION_ULTRA_HIGH"}
+    assert set(request["generationConfig"]) == {
+        *("maxOutputTokens", "responseMimeType", "responseSchema")
+    }
+
+
+def test_a_retry_s_level_of_thought_takes_the_place_of_a_budget(folder: Path) -> None:
+    model = {"name": "gemini-3.5-flash", "generation_config": {"thinking_budget": 100}}
+    retry = {"generation_config": [{"thinking_level": "high"}]}
+    config = generation_config(make_settings(folder, model=model, retry=retry), 2, [])
+    assert config["thinkingConfig"] == {"thinkingLevel": "HIGH"}
 
 
 def test_a_retry_climbs_the_ladder(folder: Path) -> None:
@@ -305,3 +387,41 @@ def test_the_sdk_knows_every_field_of_a_line(folder: Path) -> None:
     assert understood.thinking_config == types.ThinkingConfig(thinking_budget=0)
     assert isinstance(understood.response_schema, types.Schema | dict)
     assert set(request) == {"contents", "generationConfig"}
+
+
+def test_the_sdk_knows_what_is_new_from_gemini_3_on(folder: Path) -> None:
+    from google.genai import types
+
+    model = {
+        "name": NEWER,
+        "generation_config": {
+            "thinking_level": "low",
+            "media_resolution": "MEDIA_RESOLUTION_ULTRA_HIGH",
+        },
+        "safety_settings": {"HARM_CATEGORY_HATE_SPEECH": "BLOCK_NONE"},
+    }
+    config = generation_config(make_settings(folder, model=model), 1, [])
+    request = json.loads(jsonl_line(make_request(), "files/abc", config, SCHEMA))["request"]
+    understood = types.GenerateContentConfig.model_validate(request["generationConfig"])
+    assert understood.thinking_config is not None
+    assert understood.thinking_config.thinking_level == types.ThinkingLevel.LOW
+    (content,) = [types.Content.model_validate(content) for content in request["contents"]]
+    assert content.parts is not None
+    level = types.PartMediaResolutionLevel.MEDIA_RESOLUTION_ULTRA_HIGH
+    assert content.parts[1].media_resolution == types.PartMediaResolution(level=level)
+    (safety,) = [types.SafetySetting.model_validate(each) for each in request["safetySettings"]]
+    assert safety.threshold == types.HarmBlockThreshold.BLOCK_NONE
+
+
+def test_numbered_lines_are_asked_for_in_words_and_their_mark_is_not_sent(folder: Path) -> None:
+    retry = {"steps": {"Recitation": [{"numbered_lines": True}]}}
+    settings = make_settings(folder, model={"name": NEWER}, retry=retry)
+    config = generation_config(settings, 2, ["Recitation"])
+    assert is_numbered(json.dumps(config))
+    request = json.loads(jsonl_line(make_request(), "files/abc", config, SCHEMA))["request"]
+    text = request["contents"][0]["parts"][0]["text"]
+    assert text == make_request().prompt + INSTRUCTION
+    assert NUMBERED in text  # the words by which the embedded server knows it
+    assert KEY not in json.dumps(request)
+    assert not is_numbered(json.dumps(generation_config(settings, 1, [])))
+    assert not is_numbered("[1]") and not is_numbered("")

@@ -97,6 +97,7 @@ def test_every_attempt_is_one_row_with_all_that_is_known(
         **{"prompt_sha256": "p" * 64, "image": "7.jpg", "image_sha256": f"{7:064}"},
         **{"fingerprint": "f7", "finish_reason": "STOP"},
         "flags": ["blank: text on blank paper"],
+        **dict.fromkeys(("model_served", "model_stage", "service_tier")),
         **dict.fromkeys(("error", "error_type", "error_traceback")),
         "raw_response_text": '{"page": 7}',
         "raw_response_json": result_line(7).decode(),

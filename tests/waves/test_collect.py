@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
-from helpers.result_lines import make_line, page, response
+from helpers.result_lines import PAGE_JSON, make_line, page, response
 from pagewave.answers.guards import Evidence
 from pagewave.answers.result_line import Answer
 from pagewave.errors import ServiceError
@@ -305,3 +306,25 @@ def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(
     assert not collect_late(reading.session, batch.id, remote)
     assert len(quiet_server.log("download")) == downloads
     assert reading.batches() == [("collected", "SUCCEEDED")]
+
+
+def test_an_attempt_is_priced_by_when_its_batch_ended_and_by_who_served(reading: Reading) -> None:
+    """Prices have dates, and the batch may be collected on a later day than it ended."""
+    settings = reading.session.settings.model_copy(update={"engine": "gemini"})
+    reading.session.settings = settings
+    asked = record(reading.keys[0])
+    batch = replace(intended(reading, asked), model="gemini-3.8-flash")
+    usage = {"promptTokenCount": 1_000_000, "candidatesTokenCount": 1_000_000}
+    change = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+
+    def usd(at: float | None, **said: object) -> float | None:
+        answer = {**response(PAGE_JSON), "usageMetadata": usage, **said}
+        ended = Ended("SUCCEEDED", None, [make_line(answer, key=asked.key)], at=at)
+        [attempt] = parse_results(reading.session, batch, ended, [asked])[0]
+        return attempt.usd
+
+    assert usd(change - 1) == pytest.approx(0.375 + 1.875)
+    assert usd(change) == pytest.approx(0.75 + 3.75)
+    assert usd(change, modelVersion="gemini-3.8-flash-001") == pytest.approx(0.75 + 3.75)
+    assert usd(change, modelVersion="gemini-3.5-flash-lite") == pytest.approx(0.15 + 1.25)
+    assert usd(change, modelVersion="gemini-99-imaginary") is None

@@ -88,6 +88,7 @@ def judge(answer: Answer, evidence: Evidence, guards: Quality) -> Answer | Failu
                 raw_text=answer.page_json,
                 raw_json=None,
                 usage=answer.usage,
+                served=answer.served,
             )
         flags.append(Flag(finding.guard, finding.message))
     return replace(answer, flags=(*answer.flags, *flags))

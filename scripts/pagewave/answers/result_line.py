@@ -4,6 +4,7 @@ Lines are read as plain dictionaries in either spelling (`finishReason`, `finish
 field which Google adds tomorrow breaks nothing today.
 """
 
+import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from pagewave.answers.loops import Loop, find_loop_in_json
 from pagewave.answers.loose_json import Json, as_object, decode, get, load_object, storable
 from pagewave.answers.page import ReadPage, read_page
 from pagewave.answers.repair import Contradiction, NoObject
+from pagewave.answers.served import UNKNOWN, served_by
 from pagewave.answers.service_errors import code_name, error_type
 from pagewave.answers.usage import Usage, usage_of
 from pagewave.characters import clean
 from pagewave.errors import ErrorType
-from pagewave.ledger import Flag
+from pagewave.ledger import Flag, Served
 from pagewave.page_model import PageModel
 
 ERROR_TYPES = frozenset(
@@ -52,14 +54,6 @@ ERROR_TYPES = frozenset(
 )
 """Why a record may have failed."""
 
-BATCH_ERROR_TYPES = frozenset(
-    {
-        *("ServiceTrouble", "ServiceRefused", "AccountLimited", "BadBatch", "BadRequest"),
-        *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
-    }
-)
-"""Failures before or outside of the reading of the record: they don't use up its attempts."""
-
 STOPPED: dict[ErrorType, str] = {
     "Blocked": "The answer was blocked",
     "Recitation": "The answer was stopped as one that recites a known text",
@@ -69,6 +63,8 @@ STOPPED: dict[ErrorType, str] = {
 }
 """What is said of an answer that the service ended."""
 
+NUMBER = re.compile(r'("|\\n|\n)[ \t]*\d{1,4}\|[ ]?')
+"""The number of a line where it begins in a JSON string: behind a quote or a newline."""
 SHOWN_PROBLEMS = 5
 SHOWN_CHARS = 80
 
@@ -87,6 +83,7 @@ class Answer:
     usage: Usage
     finish_reason: str
     flags: tuple[Flag, ...] = ()
+    served: Served = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +102,7 @@ class Failure:
     raw_json: str | None
     usage: Usage | None
     inferred: bool = True
+    served: Served = UNKNOWN
 
 
 class _Refused(Exception):
@@ -150,17 +148,21 @@ def finish_reason_of(line: bytes) -> str | None:
     return storable(str(said)).upper() if said else None
 
 
-def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
+def parse_line(
+    line: bytes, page_model: type[PageModel], *, numbered: bool = False
+) -> Answer | Failure:
     """Understand one line; never raises for what the service or the model wrote.
 
-    The key is "" where `key_of` finds none.
+    The key is "" where `key_of` finds none. `numbered`: its text was asked for in numbered lines.
     """
     key = key_of(line) or ""
     raw_text: str | None = None
     usage: Usage | None = None
     response: Json | None = None
+    served = UNKNOWN
     try:
         entry = _entry(line)
+        served = served_by(as_object(entry.get("response")))
         # What stands beside an error was paid for all the same.
         if get(as_object(entry.get("response")), "usageMetadata"):
             usage = usage_of(entry["response"])
@@ -170,8 +172,11 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
         raw_text = _text(candidate)
         finish_reason = str(get(candidate, "finishReason") or "UNSPECIFIED").upper()
         _refuse_stopped(candidate, finish_reason)
-        read = _page(candidate, raw_text, finish_reason, usage, page_model)
-        return Answer(key, read.page, read.text, read.page_json, usage, finish_reason, read.flags)
+        text = NUMBER.sub(r"\1", raw_text) if numbered else raw_text
+        read = _page(candidate, text, finish_reason, usage, page_model)
+        return Answer(
+            key, read.page, read.text, read.page_json, usage, finish_reason, read.flags, served
+        )
     except _Refused as refusal:
         return Failure(
             key=key,
@@ -182,6 +187,7 @@ def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:
             raw_json=line.decode("utf-8", "backslashreplace"),
             usage=usage,
             inferred=response is not None or usage is not None,
+            served=served,
         )
 
 

@@ -16,7 +16,8 @@ COMMANDS = {
     for module in (
         *("status", "monitor", "plan", "analyze_failures", "flags", "clear_failure_counts"),
         *("batches", "nuke_database", "rebuild_ledger", "deliver_logs"),
-        *("pages", "corrections", "trials.try_prompt", "trials.compare_prompts", "score_pages"),
+        *("pages", "corrections", "trials.try_prompt", "trials.compare_prompts", "models"),
+        "score_pages",
     )
 }
 """Each command's name and its module in this folder, in the order of docs/operators.md."""

@@ -30,8 +30,8 @@ from pagewave.commands.failures import (
 )
 from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
 from pagewave.console import printable, printer, table
-from pagewave.ledger import Ledger
-from pagewave.wording import command_to_clear, count
+from pagewave.ledger import Ledger, StepCost
+from pagewave.wording import command_to_clear, count, dollars
 
 EXAMPLES = """examples:
   %(prog)s                                    how many, of which kinds, dead letters
@@ -83,6 +83,7 @@ def _analyze(options: argparse.Namespace) -> int:
     report: dict[str, Any] = {}
     if options.summary or not (chosen or options.record_key or options.export_csv):
         report["summary"] = summarize(ledger, limits, selection)
+        report["steps"] = ledger.spending.by_step()
     for by in chosen:
         report[f"by_{by}"] = group(ledger, limits, selection, by)
     if options.record_key:
@@ -104,6 +105,8 @@ def _as_json(report: dict[str, Any], limit: int | None) -> dict[str, Any]:
         if isinstance(section, Summary):
             made[name] = asdict(section)
             made[name]["dead_letters"] = made[name]["dead_letters"][:limit]
+        elif name == "steps":
+            made[name] = [step._asdict() for step in section]
         elif name.startswith("by_"):
             made[name] = [asdict(row) for row in section[:limit]]
     return made
@@ -113,12 +116,31 @@ def _print(report: dict[str, Any], limit: int | None) -> None:
     for name, section in report.items():
         if name == "summary":
             _print_summary(section, limit)
+        elif name == "steps":
+            _print_steps(section)
         elif name == "failures":
             _print_history(section)
         elif name == "export":
             print(f"{count(section['failures'], 'failure')} written to {section['file']}.")
         else:
             _print_groups(name.removeprefix("by_").replace("_", " "), section, limit)
+
+
+def _print_steps(steps: Sequence[StepCost]) -> None:
+    """What retries brought; first attempts beside them, where there were any retries."""
+    if len({step.step for step in steps}) < 2:
+        return
+    columns = ["what was changed", "engine", "model", ">attempts", ">read", ">share", ">USD"]
+    columns.append(">USD a page read")
+    rows = [
+        (
+            *(s.step, s.engine, s.model if s.engine == "gemini" else None),
+            *(s.attempts, s.read, f"{s.read / s.attempts:.0%}", dollars(s.usd)),
+            dollars(s.usd / s.read if s.usd is not None and s.read else None),
+        )
+        for s in steps
+    ]
+    printer().print(table(columns, rows, title="Attempts by step of the retry ladder, all pages"))
 
 
 def _print_groups(by: str, groups: Sequence[Group], limit: int | None) -> None:

@@ -108,7 +108,7 @@ def _expected_usd(
         width = height = 0  # gone since: counted as a small one
     characters = template_chars + len(record.previous_context or "")
     answer = settings.pricing.output_tokens_per_page or likely_answer_tokens(USUAL_SHARE_OF_PRINT)
-    guess = estimate(characters, width, height, answer)
+    guess = estimate(characters, width, height, answer, model)
     return usd(settings.pricing, model, guess.input_tokens, guess.output_tokens)
 
 

@@ -1,4 +1,4 @@
-"""Which pages were read with what: by prompt version, model, engine and age.
+"""Which pages were read with what: by prompt version, model, who served, engine and age.
 
 Also prints the command that reads those pages again, and what that costs. Only looks: safe at any
 time. Pages without a file are not listed: the next run reads them anyway."""
@@ -33,6 +33,7 @@ from pagewave.plan.outdated import (
     command_to_read_again,
     edited_prompts,
     is_outdated,
+    is_served_otherwise,
     pages_on_file,
     reading_again,
 )
@@ -46,6 +47,8 @@ EXAMPLES = """examples:
   %(prog)s --prompt-version v1 --older-than 30d --states Ohio
   %(prog)s --prompt-version v1 --print0 | xargs -0 snakemake --profile profiles/local --force"""
 
+OTHER = "other"
+"""Instead of a model's name: any that was not asked for."""
 SHOWN = 40
 """Rows of the table, unless --limit says otherwise; JSON, CSV and --print0 have all."""
 
@@ -60,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = "read with this version, such as v1 (of any prompt) or page_ocr/v1"
     parser.add_argument("--prompt-version", metavar="VERSION", help=what)
     parser.add_argument("--model", help="read by this model")
+    what = "answered by this model, or by any `other` than was asked for"
+    parser.add_argument("--served", metavar="MODEL", help=what)
     parser.add_argument("--engine", choices=("gemini", "embedded"), help="read by this engine")
     what = "read before: a span such as 12h or 30d, or a time such as 2026-10-07 (UTC)"
     parser.add_argument("--older-than", type=_before, metavar="TIME", help=what)
@@ -130,8 +135,11 @@ def _refuse_unknown_origins(
     settings = workspace.settings
     if options.model:
         models = {origin.model for origin in origins if origin.model}
-        prices = settings.pricing.batch_usd_per_million_tokens
-        refuse_others("model", [options.model], models | {settings.model.name, *prices})
+        priced = settings.pricing.models()
+        refuse_others("model", [options.model], models | {settings.model.name} | priced)
+    if options.served and options.served != OTHER:
+        served = {origin.served_by for origin in origins if origin.served_by}
+        refuse_others("served model", [options.served], served | settings.pricing.models())
     if options.prompt_version:
         files = settings.prompt.registry_dir.glob(f"*/*{TEMPLATE_SUFFIX}")
         prompts = {f"{file.parent.name}/{file.name}" for file in files}
@@ -153,9 +161,14 @@ def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Names
         and (not options.outdated or is_outdated(workspace, origin))
         and (not version or version in names)
         and options.model in (None, origin.model)
+        and (not options.served or _is_served_by(origin, options.served))
         and options.engine in (None, origin.engine)
         and (options.older_than is None or origin.read_at < options.older_than)
     )
+
+
+def _is_served_by(origin: PageOrigin, wanted: str) -> bool:
+    return is_served_otherwise(origin) if wanted == OTHER else origin.served_by == wanted
 
 
 def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Namespace) -> str:
@@ -164,7 +177,7 @@ def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Name
     listing += ["--behind-corrections"] if options.behind_corrections else []
     if options.older_than is not None:
         listing += ["--older-than", str(moment(options.older_than))]
-    for name in ("prompt_version", "model", "engine", "year_start", "year_end"):
+    for name in ("prompt_version", "model", "served", "engine", "year_start", "year_end"):
         if (value := getattr(options, name)) is not None:
             listing += [f"--{name.replace('_', '-')}", str(value)]
     for name in ("states", "schools"):
@@ -187,6 +200,10 @@ def _print(
     columns = ["page", "read at", "engine", "model", "prompt", ">attempt"]
     columns += [">tokens in", ">tokens out", ">USD"] + (["corrected"] if corrected else [])
     rows = [_row(origin) for origin in found[: options.limit]]
+    if options.served or any(map(is_served_otherwise, found)):
+        columns.insert(columns.index("model") + 1, "served by")
+        for row, origin in zip(rows, found, strict=False):
+            row.insert(columns.index("served by"), origin.served_by)
     if corrected:
         marks = ["by hand" if o.key in corrected else "" for o in found]
         rows = [[*row, mark] for row, mark in zip(rows, marks, strict=False)]

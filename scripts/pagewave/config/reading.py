@@ -7,12 +7,35 @@ key's name or of its description.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from pagewave.config.models import Level
 from pagewave.config.types import ConfigPath, FileName, Float, GuardAction, Int, ModelName, Section
 from pagewave.errors import ErrorType
+
+
+def _off(value: object) -> object:
+    # YAML's `OFF` is False.
+    return "OFF" if value is False else value
+
+
+StepKey = Literal[ErrorType, "any"]
+"""Which errors a ladder of steps is for."""
+HarmCategory = Literal[
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_CIVIC_INTEGRITY",
+]
+Threshold = Annotated[
+    Literal[
+        "OFF", "BLOCK_NONE", "BLOCK_ONLY_HIGH", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_LOW_AND_ABOVE"
+    ],
+    BeforeValidator(_off),
+]
 
 
 class GenerationOverrides(Section):
@@ -44,18 +67,47 @@ class GenerationOverrides(Section):
         default=None,
         ge=-1,
         le=65_536,
-        description="Most tokens of thought, paid like output; 0: none, -1: the model decides.",
+        description="Most tokens of thought, paid like output; 0: none, -1: the model decides. For "
+        "Gemini 2.5.",
+    )
+    thinking_level: Level | None = Field(
+        default=None,
+        description="How much is thought, paid like output. For Gemini 3 and 4, in place of "
+        "thinking_budget.",
     )
     media_resolution: (
-        Literal["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH"] | None
-    ) = Field(default=None, description="How finely images are looked at; finer costs more tokens.")
+        Literal[
+            "MEDIA_RESOLUTION_LOW",
+            "MEDIA_RESOLUTION_MEDIUM",
+            "MEDIA_RESOLUTION_HIGH",
+            "MEDIA_RESOLUTION_ULTRA_HIGH",
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="How finely images are looked at; finer costs more tokens. ULTRA_HIGH goes "
+        "with the image itself, from Gemini 3 on.",
+    )
+
+
+class Step(GenerationOverrides):
+    """What a retry changes; null leaves it as it was."""
+
+    model: ModelName | None = Field(default=None, description="Another model that is asked.")
+    numbered_lines: bool | None = Field(
+        default=None,
+        description="Lines are asked for with their numbers, which are taken off again.",
+    )
 
 
 class GenerationConfig(GenerationOverrides):
     """What is asked of the model; null leaves a setting to the service."""
 
     temperature: Float | None = Field(
-        default=0.1, ge=0, le=2, description="Randomness of the answers."
+        default=0.1,
+        ge=0,
+        le=2,
+        description="Randomness of the answers. From Gemini 3 on it is sent only if it is given.",
     )
     max_output_tokens: Int | None = Field(
         default=8192,
@@ -72,10 +124,21 @@ class Model(Section):
     """Which model reads, and how."""
 
     name: ModelName = Field(
-        default="gemini-2.5-flash", description="Gemini model; a `models/` in front is dropped."
+        default="gemini-3.5-flash-lite",
+        description="Gemini model; a `models/` in front is dropped. docs/models.md lists them.",
     )
     generation_config: GenerationConfig = Field(
         default=GenerationConfig(), description="What is asked of the model."
+    )
+    safety_settings: dict[HarmCategory, Threshold] = Field(
+        default={},
+        description="What the service blocks, by kind of harm; what is not named is left to it.",
+    )
+    on_other_model: Literal["accept", "flag", "stop"] = Field(
+        default="flag",
+        description="The service answers with another model than was asked for. accept: taken. "
+        "flag: taken and flagged, but as stop where that model is dearer or either has no price. "
+        "stop: what was read is kept, nothing more is sent, exit code 5.",
     )
 
 
@@ -105,6 +168,17 @@ class Retry(Section):
         description="Changes after a certain error, on top of the above; they stay for all "
         "further attempts.",
     )
+    steps: dict[StepKey, list[Step]] | None = Field(
+        default=None,
+        description="In place of both: by error type, or `any`, what the first, second, … attempt "
+        "after such an error changes. null: the model's own, where neither of both is given.",
+    )
+
+    @property
+    def models(self) -> set[str]:
+        """Other models that a retry may ask."""
+        steps = [step for ladder in (self.steps or {}).values() for step in ladder]
+        return {step.model for step in steps if step.model}
 
 
 class Quality(Section):

@@ -1,11 +1,12 @@
 """The configuration: what config.yaml and `snakemake --config` may say, checked as a whole.
 
-The sections are in `data`, `reading`, `service` and `models`, the keys for services in `keys`.
+The sections are in `data`, `reading`, `service` and `pricing`, the keys for services in `keys`.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from pydantic_core import PydanticUndefined
 
 from pagewave.config.data import Filters, Images, Paths
 from pagewave.config.keys import Secrets
-from pagewave.config.models import Pricing
+from pagewave.config.model_checks import doubts, refused_settings
+from pagewave.config.pricing import Pricing
 from pagewave.config.problems import explain
 from pagewave.config.reading import Model, PromptChoice, Quality, Retry
 from pagewave.config.service import Batch, Embedded, Execution, Files, Notify, Tracking
@@ -96,13 +98,13 @@ def load_settings(config: object, folder: Path) -> Settings:
     wrong: set[str | int] = set()
     try:
         settings = Settings.model_validate(given)
-        warnings += _doubts(settings)
+        warnings += [*_doubts(settings), *doubts(settings, time.time())]
     except ValidationError as error:
         found = error.errors(include_url=False)
         problems += explain(found, Settings)
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     else:
-        problems += _price_problems(settings)
+        problems += [*_price_problems(settings), *refused_settings(settings)]
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
         problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
@@ -171,11 +173,12 @@ def _doubts(settings: Settings) -> list[str]:
 
 def _price_problems(settings: Settings) -> list[str]:
     """A budget can't be kept for a model without a price."""
-    if settings.model.name in settings.pricing.batch_usd_per_million_tokens:
-        return []
+    names = [settings.model.name, *sorted(settings.retry.models)]
     return [
-        f"execution.{key}: the price of {settings.model.name} is not known, so no budget can be "
+        f"execution.{key}: the price of {name} is not known, so no budget can be "
         "kept; add it under pricing.batch_usd_per_million_tokens"
+        for name in names
+        if not settings.pricing.of(name, time.time())
         for key in ("max_cost_usd", "max_cost_usd_total")
         if getattr(settings.execution, key) is not None
     ]

@@ -5,7 +5,9 @@ before; both files name what is missing.
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pagewave.atomic import write_atomically
 from pagewave.characters import clean
@@ -54,12 +56,26 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
         "school": book.school,
         "year": book.year,
         "page_count": len(pages),
+        "read_by": _read_by(facts[page.key] for page in book.pages),
         "missing": missing,
         "pages": pages,
     }
     book_file, text_file = workspace.book_files(book)
     write_atomically(text_file, clean("\n".join(texts)))
     write_atomically(book_file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _read_by(facts: Iterable[PageFacts]) -> dict[str, int]:
+    """How many pages each model read, by the name it gave itself, else by the one that was asked;
+    the embedded reader has none."""
+    told = [known.provenance for known in facts if known.provenance and not known.reason]
+    models = [each.get("model_served") or each["model"] for each in told if _has_model(each)]
+    return dict(sorted(Counter(models).items()))
+
+
+def _has_model(provenance: Mapping[str, Any]) -> bool:
+    is_other = provenance.get("model_served") not in (None, provenance["model"])
+    return provenance["engine"] == "gemini" or is_other
 
 
 def _place(page: Page) -> dict[str, object]:

@@ -84,6 +84,20 @@ def _needs_a_server(settings: Settings) -> str:
     )
 
 
+def models_listed(settings: Settings, secrets: Secrets) -> set[str] | None:
+    """The models that the service lists for this key; None where there is no key or no list.
+
+    Raises:
+        ServiceError: it refuses the key, or is not there.
+    """
+    if settings.engine != "gemini" or secrets.gemini_api_key is None:
+        return None
+    session = open_session(settings, Dataset(()), Ledger.absent())
+    session.api_key = secrets.gemini_api_key.get_secret_value()
+    names = session.client.models.names()
+    return None if names is None else set(names)
+
+
 @contextmanager
 def serving(session: Session) -> Iterator[None]:
     """Point the session at the service, for a command that holds the lock.

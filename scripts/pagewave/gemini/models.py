@@ -45,7 +45,7 @@ class Models:
 
         if self._calls.repeat_unless(NO_SUCH, look, f"looking at model {model}"):
             return
-        names = self._names()
+        names = self.names()
         is_named = re.search(rf"{re.escape(model)}\b.* not found", said[-1]) is not None
         if not is_named and (names is None or model in names):
             return  # a gateway that passes on no more than batches need
@@ -55,7 +55,7 @@ class Models:
             f"Gemini does not know model {model}: {said[-1]} {hint}Check model.name.", 404
         )
 
-    def _names(self) -> list[str] | None:
+    def names(self) -> list[str] | None:
         """The models that the service offers; None where it has no list of them."""
 
         def name(model: "types.Model") -> str:

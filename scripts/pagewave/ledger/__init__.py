@@ -7,7 +7,7 @@ set alone. One process writes it (Snakemake's head); others may read it at any t
 import sqlite3
 from pathlib import Path
 
-from pagewave.ledger.answers import Answers, Attempt, Flag, FlaggedPage
+from pagewave.ledger.answers import Answers, Attempt, Flag, FlaggedPage, Served
 from pagewave.ledger.batches import (
     DOUBT_SECONDS,
     LOST,
@@ -44,6 +44,7 @@ from pagewave.ledger.runs import (
     Runs,
     Trouble,
 )
+from pagewave.ledger.served import Filled, ServedCount, Unfilled, WhoServed
 from pagewave.ledger.soundness import refuse_network
 from pagewave.ledger.spending import (
     Cost,
@@ -52,6 +53,7 @@ from pagewave.ledger.spending import (
     PageCost,
     RunCost,
     Spending,
+    StepCost,
 )
 from pagewave.ledger.trouble import explained
 
@@ -70,6 +72,7 @@ __all__ = [
     "EstimateAndActual",
     "FailureCount",
     "FailureRow",
+    "Filled",
     "Flag",
     "FlaggedPage",
     "KnownImage",
@@ -88,9 +91,13 @@ __all__ = [
     "RunCost",
     "RunOutcome",
     "RunRow",
+    "Served",
+    "ServedCount",
     "ServiceTrouble",
     "Setback",
+    "StepCost",
     "Trouble",
+    "Unfilled",
     "UsedTemplate",
     "WaveHistory",
     "WrittenFile",
@@ -118,3 +125,4 @@ class Ledger(Connection):
         self.spending = Spending(self)
         self.history = History(self)
         self.identity = Identity(self)
+        self.served = WhoServed(self)

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pagewave.ledger.connection import Shelf
@@ -26,6 +26,22 @@ class FlaggedPage(NamedTuple):
     message: str
 
 
+class Served(NamedTuple):
+    """Who answered, as the response says; None: it does not. `retires_at` is in Unix seconds.
+
+    `stage` is such as STABLE or DEPRECATED, `tier` such as flex or standard.
+    """
+
+    model: str | None = None
+    stage: str | None = None
+    retires_at: float | None = None
+    message: str | None = None
+    tier: str | None = None
+
+
+NOT_SAID = Served()
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One inference of one record; `page` is the validated answer's JSON, None where it failed."""
@@ -41,6 +57,7 @@ class Attempt:
     cached_tokens: int
     usd: float | None
     flags: Sequence[Flag] = ()
+    served: Served = NOT_SAID
 
 
 def insert_attempts(
@@ -52,13 +69,16 @@ def insert_attempts(
     """
     db.executemany(
         "INSERT INTO attempt (batch_id, key, number, fingerprint, ok, page, finish_reason,"
-        " prompt_tokens, output_tokens, thoughts_tokens, cached_tokens, usd, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " prompt_tokens, output_tokens, thoughts_tokens, cached_tokens, usd, created_at,"
+        " model_served, model_stage, model_retires_at, model_message, service_tier)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (batch_id, key) DO UPDATE SET ok = excluded.ok, page = excluded.page,"
         " finish_reason = excluded.finish_reason, prompt_tokens = excluded.prompt_tokens,"
         " output_tokens = excluded.output_tokens, thoughts_tokens = excluded.thoughts_tokens,"
         " cached_tokens = excluded.cached_tokens, usd = excluded.usd,"
-        " created_at = excluded.created_at",
+        " created_at = excluded.created_at, model_served = excluded.model_served,"
+        " model_stage = excluded.model_stage, model_retires_at = excluded.model_retires_at,"
+        " model_message = excluded.model_message, service_tier = excluded.service_tier",
         [
             (
                 batch_id,
@@ -74,6 +94,7 @@ def insert_attempts(
                 a.cached_tokens,
                 a.usd,
                 now,
+                *a.served,
             )
             for a in attempts
         ],
@@ -238,10 +259,12 @@ class Answers(Shelf):
         """One attempt by its number in the ledger."""
         rows = self._connection.query(
             "SELECT key, number, fingerprint, page, finish_reason, prompt_tokens, output_tokens,"
-            " thoughts_tokens, cached_tokens, usd FROM attempt WHERE id = ?",
+            " thoughts_tokens, cached_tokens, usd, model_served, model_stage, model_retires_at,"
+            " model_message, service_tier FROM attempt WHERE id = ?",
             attempt_id,
         )
-        return Attempt(*rows[0])
+        row = tuple(rows[0])
+        return replace(Attempt(*row[:10]), served=Served(*row[10:]))
 
     def page(self, attempt_id: int) -> str:
         """The validated page (JSON) of a good attempt."""

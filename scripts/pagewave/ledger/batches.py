@@ -24,7 +24,7 @@ class Record:
     """One page in one batch: all that its request was made of, and what it was thought to cost.
 
     Expected is what was best known when it was sent, `max_usd` what it can't go beyond; None where
-    that is not known.
+    that is not known. `step` is what a retry changed, in words.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Record:
     expected_output_tokens: int | None = None
     expected_usd: float | None = None
     max_usd: float | None = None
+    step: str | None = None
 
 
 RECORD_COLUMNS = ", ".join(column.name for column in fields(Record))

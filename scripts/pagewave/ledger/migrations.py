@@ -393,9 +393,27 @@ CREATE TABLE call_row (
 CREATE INDEX call_row_status ON call_row(status, refusals);
 """
 
-STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
+# Version 18 is kept for how a batch was sent.
+ROADS = ""
+
+# Which model answered, as the response says: another one may, at its own price, once the one that
+# was asked for has ended (`batch.model`). NULL: not said. Times are Unix seconds. Answers that were
+# read before have none until `models.py --fill-served` reads them from `response`. And of a record
+# what a retry changed, in words; NULL: nothing, or it was asked before that was kept.
+WHO_SERVED = """
+ALTER TABLE attempt ADD COLUMN model_served TEXT;
+ALTER TABLE attempt ADD COLUMN model_stage TEXT;
+ALTER TABLE attempt ADD COLUMN model_retires_at REAL;
+ALTER TABLE attempt ADD COLUMN model_message TEXT;
+ALTER TABLE attempt ADD COLUMN service_tier TEXT;
+ALTER TABLE record ADD COLUMN step TEXT;
+"""
+
+STEPS: list[str] = [
+    *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
+    *(CALL_ROWS, ROADS, WHO_SERVED),
+]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
-STEPS.append(CALL_ROWS)  # 17
 
 
 def newest_version() -> int:

@@ -25,7 +25,8 @@ _TOLD = """
         p.name AS prompt_name, p.template_file, p.template, p.sha256 AS prompt_sha256,
         r.attempt_number, r.fingerprint, r.previous_context, r.generation_config, r.image,
         r.image_sha256, a.page, a.finish_reason, a.prompt_tokens, a.output_tokens,
-        a.thoughts_tokens, a.cached_tokens, a.usd, f.error_type, f.message AS error_message,
+        a.thoughts_tokens, a.cached_tokens, a.usd, a.model_served, a.model_stage,
+        a.service_tier, f.error_type, f.message AS error_message,
         f.traceback, f.raw_text, f.raw_json,
         (SELECT json_group_array(what || ': ' || message) FROM flag WHERE attempt_id = a.id)
         AS flags, (SELECT page FROM correction WHERE key = o.key) AS corrected
@@ -84,6 +85,9 @@ class LogRow:
     thoughts_tokens: int | None
     cached_tokens: int | None
     usd: float | None
+    model_served: str | None
+    model_stage: str | None
+    service_tier: str | None
     error_type: str | None
     error_message: str | None
     traceback: str | None

@@ -15,6 +15,8 @@ class Cost(NamedTuple):
     `metered`: the service said what they used. Else they are on their way, or it never said: they
     count as dear as they can be. `usd` is the price at the time they were read, `max_usd` what was
     held ready for them, both None where that is not known. `interactive`: asked without a batch.
+    `served` is the model that answered and `tier` the tier, where that was said, and `at` the
+    beginning of the day on which they were read (Unix seconds; 0: not read yet).
     """
 
     model: str
@@ -26,6 +28,9 @@ class Cost(NamedTuple):
     usd: float | None
     max_usd: float | None
     interactive: bool = False
+    served: str | None = None
+    tier: str | None = None
+    at: float = 0.0
 
 
 class EstimateAndActual(NamedTuple):
@@ -69,6 +74,20 @@ class RunCost(NamedTuple):
     unpriced: int
 
 
+class StepCost(NamedTuple):
+    """Attempts that took one step of a ladder, how many read their page, and what all took.
+
+    `usd` is None where a price was not known.
+    """
+
+    step: str
+    engine: str
+    model: str
+    attempts: int
+    read: int
+    usd: float | None
+
+
 class Measured(NamedTuple):
     """What reading a page took: means over pages read well, tokens of failed attempts included.
 
@@ -98,6 +117,7 @@ class Spending(Shelf):
             "WITH part AS (SELECT b.model, COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
             " a.id IS NOT NULL AS attempted, a.prompt_tokens, a.cached_tokens,"
             " a.output_tokens + a.thoughts_tokens AS output_tokens, a.usd, r.max_usd,"
+            " a.model_served, a.service_tier, CAST(a.created_at / 86400 AS INTEGER) AS day,"
             f" b.status IN ({open_marks}) OR (b.status = 'abandoned' AND b.state IN"
             f" ({doubtful_marks}) AND (b.name IS NOT NULL OR b.intent_at > ?)) AS on_its_way"
             " FROM record r JOIN batch b ON b.id = r.batch_id"
@@ -105,8 +125,9 @@ class Spending(Shelf):
             f" WHERE b.engine = ? {of_run})"
             " SELECT model, metered, COUNT(*), COALESCE(SUM(prompt_tokens), 0),"
             " COALESCE(SUM(output_tokens), 0), COALESCE(SUM(cached_tokens), 0), SUM(usd),"
-            " SUM(max_usd) FROM part WHERE attempted OR on_its_way"
-            " GROUP BY model, metered, usd IS NULL, max_usd IS NULL",
+            " SUM(max_usd), 0, model_served, service_tier, COALESCE(day, 0) * 86400.0"
+            " FROM part WHERE attempted OR on_its_way GROUP BY model, metered, usd IS NULL,"
+            " max_usd IS NULL, model_served, service_tier, day",
             *OPEN_STATUSES,
             *DOUBTFUL_STATES,
             time.time() - DOUBT_SECONDS,
@@ -116,13 +137,18 @@ class Spending(Shelf):
         calls = self._connection.query(
             "SELECT c.model, c.prompt_tokens > 0 AS metered, COUNT(*), SUM(c.prompt_tokens),"
             " SUM(c.output_tokens + c.thoughts_tokens), SUM(c.cached_tokens), SUM(c.usd),"
-            " SUM(c.max_usd), 1 FROM call c JOIN run r ON r.id = c.run_id"
+            " SUM(c.max_usd), 1, NULL, NULL,"
+            " COALESCE(CAST(c.answered_at / 86400 AS INTEGER), 0) * 86400.0 AS day"
+            " FROM call c JOIN run r ON r.id = c.run_id"
             f" WHERE r.engine = ? {'AND r.id = ?' if run_id else ''}"
-            " GROUP BY c.model, metered, c.usd IS NULL, c.max_usd IS NULL",
+            " GROUP BY c.model, metered, c.usd IS NULL, c.max_usd IS NULL, day",
             engine,
             *([run_id] if run_id else []),
         )
-        return [Cost(row[0], bool(row[1]), *row[2:]) for row in [*rows, *calls]]
+        return [
+            Cost(*row)._replace(metered=bool(row[1]), interactive=bool(row[8]))
+            for row in map(tuple, [*rows, *calls])
+        ]
 
     def of_run(self, run_id: str) -> float | None:
         """USD of all attempts that a run sent; None where a price was not known."""
@@ -157,6 +183,23 @@ class Spending(Shelf):
             " GROUP BY r.id ORDER BY r.started_at, r.id"
         )
         return [RunCost(*row)._replace(outcome=run_outcome(row["outcome"])) for row in rows]
+
+    def by_step(self) -> list[StepCost]:
+        """What first attempts and each step of retries brought and cost, in all runs."""
+        rows = self._connection.query(
+            "SELECT COALESCE(r.step, CASE WHEN r.attempt_number = 1 THEN 'first attempt'"
+            " ELSE 'retry' END) AS step, b.engine, b.model, COUNT(*), SUM(a.ok),"
+            " COALESCE(SUM(a.usd), 0.0), SUM(a.usd IS NULL), MIN(r.attempt_number)"
+            " FROM attempt a JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
+            " JOIN batch b ON b.id = a.batch_id JOIN run u ON u.id = b.run_id"
+            " WHERE u.purpose = 'workflow' GROUP BY step, b.engine, b.model"
+            " ORDER BY MIN(r.attempt_number), step, b.engine, b.model"
+        )
+        found = []
+        for step, engine, model, attempts, read, usd, unpriced, _ in rows:
+            known = None if unpriced else float(usd)
+            found.append(StepCost(step, engine, model, attempts, read, known))
+        return found
 
     def mark_over_budget(self, run_id: str, why: str) -> None:
         """Write down why a run sends nothing more; the first reason stays."""

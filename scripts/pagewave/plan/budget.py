@@ -11,14 +11,14 @@ With the embedded engine the same tokens count at Gemini's prices, so that a bud
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pagewave.config.models import Pricing
+from pagewave.config.other_model import paid_as, price_name
+from pagewave.config.pricing import Pricing
 from pagewave.config.settings import Settings
 from pagewave.errors import BudgetReached, ConfigError
 from pagewave.ledger import Cost, Ledger, Record
 from pagewave.prompts.costs import (
     INTERACTIVE_PRICE_FACTOR,
     MOST_OUTPUT_TOKENS,
-    interactive_usd,
     usd,
 )
 
@@ -154,9 +154,11 @@ def _used(settings: Settings, costs: Sequence[Cost]) -> tuple[float, float]:
         elif settings.engine == "gemini" and cost.usd is not None:
             spent += cost.usd
         else:
+            # At the price of the day on which they were read, of the model that read them.
             tokens = (cost.input_tokens, cost.output_tokens, cost.cached_tokens)
-            price = interactive_usd if cost.interactive else usd
-            spent += _known(price(pricing, cost.model, *tokens), cost.model)
+            model = price_name(pricing, cost.model, cost.served, cost.at)
+            tier = paid_as("standard" if cost.interactive else "batch", cost.tier)
+            spent += _known(usd(pricing, model, *tokens, at=cost.at, tier=tier), model)
     return spent, held
 
 

@@ -61,7 +61,10 @@ class Estimator:
 
     def by_rule(self, prompt_chars: int, width: int, height: int) -> Estimate:
         """The same by the rule of thumb alone."""
-        return estimate(prompt_chars, width, height, self._likely_tokens)
+        model = self.workspace.settings.model
+        resolution = model.generation_config.media_resolution
+        likely = self._likely_tokens
+        return estimate(prompt_chars, width, height, likely, model.name, resolution)
 
     def error(self, pages: int) -> float:
         """Share by which the price of so many pages may be off, at 95 % where it is measured."""

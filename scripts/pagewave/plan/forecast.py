@@ -2,10 +2,13 @@
 
 import math
 import statistics
+import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+from pagewave.config.models import known as known_model
 from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
@@ -14,11 +17,12 @@ from pagewave.plan.schedule import Schedule
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
-from pagewave.wording import count
+from pagewave.wording import count, moment
 from pagewave.workspace import Workspace
 
 TYPICAL_CONTEXT_CHARACTERS = 800
 """What a page hands to the next: 500 characters of text and three courses, with headings."""
+DOCUMENTED_BATCH_SECONDS = 24 * 3600.0  # ai.google.dev, "Batch API": what Google aims at
 RECENT_BATCHES = 20
 """How many of the last batches say how long a batch takes."""
 
@@ -75,7 +79,7 @@ class RunForecast:
     `steps` is how many batches come one after another: those of the longest chain, or more where
     too few may be in flight at once. `measured` is None until enough pages were read with this
     model and prompt; `pages_measured` is how many were. `most_usd` is the price if every answer
-    were as long as it may be.
+    were as long as it may be. `model_ends` says that the model may end before all is read.
     """
 
     engine: str
@@ -98,6 +102,7 @@ class RunForecast:
     pages_measured: int
     most_usd: float | None
     budgets: Sequence[Budget]
+    model_ends: str | None = None
 
     @property
     def to_send(self) -> int:
@@ -142,6 +147,7 @@ class Forecast:
             [expected_tokens(expected, page) for page in paid],
             free=sum(key in self._free for key in keys),
             on_their_way=sum(key in self._on_their_way for key in keys),
+            at=_answered_at(self._schedule.steps_before(lane, wave), self._seconds_a_batch()),
         )
 
     def whole(self, blocked: Collection[str] = ()) -> RunForecast:
@@ -155,13 +161,14 @@ class Forecast:
         keys = [key for waves in lanes for wave in waves for key in wave]
         pages = [workspace.dataset.page(key) for key in keys]
         paid = [page for page in pages if page.key not in self._settled]
+        step = {key: n for waves in lanes for n, wave in enumerate(waves) for key in wave}
         # A wave of stored answers takes no time.
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
         slots = settings.execution.max_concurrent_batches
-        seconds = workspace.ledger.spending.batch_seconds(
-            workspace.engine, settings.model.name, RECENT_BATCHES
-        )
+        steps = max(max(slow, default=0), math.ceil(sum(slow) / slots))
+        seconds = self._seconds_a_batch()
+        at = [_answered_at(step[page.key], seconds) for page in paid]
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
@@ -179,28 +186,51 @@ class Forecast:
             waves=sum(map(len, lanes)),
             batches=sum(sent),
             longest_chain=max(map(len, lanes), default=0),
-            steps=max(max(slow, default=0), math.ceil(sum(slow) / slots)),
-            seconds_a_batch=statistics.median(seconds) if seconds else None,
-            by_rule=self._price(by_rule(expected, page) for page in paid),
-            measured=self._price((expected_tokens(expected, page) for page in paid), expected)
+            steps=steps,
+            seconds_a_batch=seconds,
+            by_rule=self._price([by_rule(expected, page) for page in paid], at),
+            measured=self._price([expected_tokens(expected, page) for page in paid], at, expected)
             if expected.is_measured
             else None,
             pages_measured=expected.measured.pages,
-            most_usd=self._price(most).usd,
+            most_usd=self._price(most, at).usd,
+            model_ends=_model_ends(workspace, steps, seconds),
             budgets=budgets(workspace.ledger, settings, None),
         )
 
-    def _price(self, guesses: Iterable[Estimate], measured: Estimator | None = None) -> Price:
-        each = list(guesses)
-        input_tokens = sum(guess.input_tokens for guess in each)
-        output_tokens = sum(guess.output_tokens for guess in each)
+    def _price(
+        self, each: Sequence[Estimate], at: Sequence[float], measured: Estimator | None = None
+    ) -> Price:
+        """What these pages cost when they are answered at these times (Unix seconds)."""
+        together: dict[float, list[Estimate]] = defaultdict(list)
+        for guess, hour in zip(each, at, strict=True):
+            together[hour].append(guess)
         settings = self._workspace.settings
+        prices = [
+            usd(
+                settings.pricing,
+                settings.model.name,
+                sum(guess.input_tokens for guess in guesses),
+                sum(guess.output_tokens for guess in guesses),
+                at=hour,
+            )
+            for hour, guesses in (together or {time.time(): []}).items()
+        ]
+        known = [price for price in prices if price is not None]
         return Price(
-            input_tokens,
-            output_tokens,
-            usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+            sum(guess.input_tokens for guess in each),
+            sum(guess.output_tokens for guess in each),
+            sum(known) if len(known) == len(prices) else None,
             measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
         )
+
+    def _seconds_a_batch(self) -> float | None:
+        """How long one takes; None where none was measured."""
+        model = self._workspace.settings.model.name
+        seconds = self._workspace.ledger.spending.batch_seconds(
+            self._workspace.engine, model, RECENT_BATCHES
+        )
+        return statistics.median(seconds) if seconds else None
 
     def _estimator(self) -> Estimator:
         """What a page is expected to take, by what was measured up to the last wave."""
@@ -266,6 +296,35 @@ class Forecast:
         return free, on_their_way
 
 
+def _answered_at(steps: int, seconds_a_batch: float | None) -> float:
+    """When a batch will be answered that so many others go before, in Unix seconds."""
+    # To the hour: prices change at midnight, and what costs alike is counted together.
+    hours = (time.time() + (steps + 1) * (seconds_a_batch or 0.0)) // 3600
+    return hours * 3600.0
+
+
+def _model_ends(workspace: Workspace, steps: int, seconds_a_batch: float | None) -> str | None:
+    """That the model ends before all can be read, and what comes after it.
+
+    By the service's own word in the newest answers, else by the table of models. Where no batch was
+    measured each is taken for as long as Google aims at.
+    """
+    name, now = workspace.settings.model.name, time.time()
+    model = known_model(name)
+    ends_at = workspace.ledger.served.retires_at(workspace.engine, name)
+    if ends_at is None and model and workspace.engine == "gemini":
+        ends_at = model.ends_at
+    if ends_at is None or not steps:
+        return None
+    if now + steps * (seconds_a_batch or DOCUMENTED_BATCH_SECONDS) < ends_at:
+        return None
+    verb = "ended" if ends_at <= now else "may end before all is read:"
+    successor = model.successor if model else None
+    then = f"; {successor} answers then, at its own price" if successor else ""
+    day = (moment(ends_at) or "").partition("T")[0]
+    return f"{name} {verb} on {day}{then}"
+
+
 def forecast_of(
     settings: Settings,
     pages: Collection[Page],
@@ -273,8 +332,13 @@ def forecast_of(
     *,
     free: int = 0,
     on_their_way: int = 0,
+    at: float | None = None,
 ) -> WaveForecast:
-    """What reading pages will cost when this is sent for them."""
+    """What reading pages will cost when this is sent for them.
+
+    Args:
+        at: when they will be answered (Unix seconds); None is now.
+    """
     guesses = list(to_be_sent)
     input_tokens = sum(guess.input_tokens for guess in guesses)
     output_tokens = sum(guess.output_tokens for guess in guesses)
@@ -286,7 +350,7 @@ def forecast_of(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         engine=settings.engine,
-        usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+        usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens, at=at),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pagewave.command_line import script, snakemake
+from pagewave.config.models import is_other_model
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, UsedTemplate
@@ -21,7 +22,9 @@ PASTED_FILES = 3
 class PageOrigin:
     """How the answer in one page file came about; `read_at` in Unix seconds.
 
-    `model` is None for the embedded reader, which has none, whatever the config says. `usd` is None
+    `model` is None for the embedded reader, which has none, whatever the config says; `served_by`
+    is the model that the answer itself names, None where it names none, and `asked` the one that
+    the configuration named. `usd` is None
     where the model's price was not known. `prompt` is the template as it was named when it was
     first used, such as `page_ocr/v1.jinja`.
     """
@@ -39,6 +42,8 @@ class PageOrigin:
     output_tokens: int
     usd: float | None
     image_sha256: str
+    served_by: str | None = None
+    asked: str = ""
 
     @property
     def prompt_version(self) -> str:
@@ -68,16 +73,31 @@ def pages_on_file(ledger: Ledger) -> list[PageOrigin]:
             output_tokens=row["output_tokens"] + row["thoughts_tokens"],
             usd=row["usd"],
             image_sha256=row["image_sha256"],
+            asked=row["model"],
+            served_by=_served_by(row["engine"], row["model"], row["model_served"]),
         )
         for row in ledger.files.provenance()
     ]
     return sorted(found, key=lambda origin: split_key(origin.key))
 
 
+def _served_by(engine: str, asked: str, served: str | None) -> str | None:
+    # The embedded server gives back the name that it was asked for, unless it is told otherwise.
+    return None if engine == "embedded" and served == asked else served
+
+
 def is_outdated(workspace: Workspace, origin: PageOrigin) -> bool:
     """Was the page read with another prompt or model than the configuration names?"""
-    other_model = origin.model not in (None, workspace.settings.model.name)
+    settings = workspace.settings
+    # A retry may have asked another model, as it is configured to.
+    other_model = origin.model not in (None, settings.model.name, *settings.retry.models)
     return other_model or origin.prompt_sha256 != workspace.prompt.sha256
+
+
+def is_served_otherwise(origin: PageOrigin) -> bool:
+    """Did another model answer than was asked for?"""
+    asked, served = origin.asked, origin.served_by
+    return served is not None and is_other_model(asked, served)
 
 
 def behind_corrections(workspace: Workspace, corrected: Collection[Page]) -> list[Page]:

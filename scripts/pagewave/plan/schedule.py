@@ -123,6 +123,11 @@ class Schedule:
         with self._as_of_now():
             return wave == self._next_wave[lane]
 
+    def steps_before(self, lane: int, wave: int) -> int:
+        """How many waves of its lane come before a wave that is to come."""
+        with self._as_of_now():
+            return max(0, wave - self._next_wave[lane])
+
     def members(self, lane: int, wave: int) -> list[str]:
         """Keys of the pages that a wave to come will carry, as far as the ledger tells today."""
         with self._as_of_now():

@@ -22,6 +22,8 @@ def view(forecast: RunForecast) -> Table:
     if forecast.pages:
         rows.append(["waves", _waves(forecast)])
         rows.append(["time", _time(forecast)])
+        if forecast.model_ends:
+            rows.append(["model", forecast.model_ends])
     if forecast.to_send:
         prices = [forecast.by_rule, *([forecast.measured] if forecast.measured else [])]
         rows.append(["tokens in", *(f"{price.input_tokens:,}" for price in prices)])

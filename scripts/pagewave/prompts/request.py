@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagewave.prompts.numbered import KEY as NUMBERED
+from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.registry import Prompt
+from pagewave.prompts.retries import Asked, asked
 from pagewave.prompts.schema import Json, canonical_json, response_schema
 
 if TYPE_CHECKING:
@@ -29,8 +32,16 @@ WIRE_NAMES = {
     "response_mime_type": "responseMimeType",
     "media_resolution": "mediaResolution",
     "thinking_budget": "thinkingBudget",
+    "thinking_level": "thinkingLevel",
 }
 """The settings of a generation and their names in Gemini's `GenerationConfig`."""
+
+ULTRA_HIGH = "MEDIA_RESOLUTION_ULTRA_HIGH"
+"""A resolution that a single image may have, and no request as a whole."""
+FIRST_DEFAULT_MODEL = "gemini-2.5-flash"
+"""The default model of the first release."""
+SAFETY = "safetySettings"
+"""Kept beside the generation config, though it stands elsewhere in a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +109,27 @@ def recipe_in(display_name: str) -> str | None:
 
 
 def _common(settings: "Settings", schema: Mapping[str, Any]) -> Json:
-    """What determines the answers of all pages alike."""
+    """What determines the answers of all pages alike, as a person configured it: a default counts
+    also where the model is not sent it."""
+    configured = settings.model.generation_config.model_dump(exclude_none=True)
     determines: Json = {
         "engine": settings.engine,
-        "model": settings.model.name,
-        "generation_config": generation_config(settings, 1, ()),
+        "model": _hashed_model(settings),
+        "generation_config": _on_the_wire(configured),
         "response_schema": schema,
     }
+    if settings.model.safety_settings:
+        determines["safety_settings"] = settings.model.safety_settings
     if settings.engine == "embedded":
         determines["reader"] = settings.embedded.reader
     return determines
+
+
+def _hashed_model(settings: "Settings") -> str:
+    """The model's name. The embedded reader has none: where no name is given its answers stay what
+    they were, whatever the default comes to be."""
+    is_given = "name" in settings.model.model_fields_set
+    return settings.model.name if is_given or settings.engine == "gemini" else FIRST_DEFAULT_MODEL
 
 
 def _sha256(value: Json) -> str:
@@ -115,28 +137,34 @@ def _sha256(value: Json) -> str:
 
 
 def generation_config(settings: "Settings", attempt: int, errors: Iterable[str]) -> Json:
-    """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt.
-
-    A retry changes something: the second attempt takes the first entry of
-    `retry.generation_config`, the third the second, and so on; the last entry repeats. What
-    `retry.after` says for the errors so far goes over that: a page that was once too long for its
-    answer stays so, whatever else befalls it.
+    """Gemini's `GenerationConfig` (camel case, without the response schema) for one attempt, with
+    the safety settings if there are any; `retries.asked` says what a retry changes.
 
     Args:
         attempt: 1 for the first.
         errors: the error types of the attempts before, oldest first.
     """
-    values: Json = settings.model.generation_config.model_dump(exclude_none=True)
-    ladder = settings.retry.generation_config
-    if attempt > 1 and ladder:
-        values |= ladder[min(attempt - 2, len(ladder) - 1)].model_dump(exclude_none=True)
-    after = {str(name): overrides for name, overrides in settings.retry.after.items()}
-    for error_type in errors:
-        if error_type in after:
-            values |= after[error_type].model_dump(exclude_none=True)
+    return wire_config(settings, asked(settings, attempt, errors))
+
+
+def wire_config(settings: "Settings", how: Asked) -> Json:
+    """The same of an attempt that is known already."""
+    config = _on_the_wire(how.values)
+    if how.values.get("numbered_lines"):
+        config[NUMBERED] = True
+    if safety := settings.model.safety_settings:
+        config[SAFETY] = [{"category": name, "threshold": safety[name]} for name in sorted(safety)]
+    return config
+
+
+def _on_the_wire(values: Mapping[str, Any]) -> Json:
+    """Settings under Gemini's names."""
     config = {wire: values[name] for name, wire in WIRE_NAMES.items() if name in values}
     if "thinkingBudget" in config:
         config["thinkingConfig"] = {"thinkingBudget": config.pop("thinkingBudget")}
+    if "thinkingLevel" in config:
+        level = str(config.pop("thinkingLevel")).upper()
+        config["thinkingConfig"] = {**config.get("thinkingConfig", {}), "thinkingLevel": level}
     return config
 
 
@@ -155,14 +183,29 @@ def request_body(
     """
     # The text comes first, as its fixed beginning is what can be cached; an image before it would
     # make every prefix unique.
-    parts = [
-        {"text": request.prompt},
-        {"fileData": {"mimeType": request.facts.mime_type, "fileUri": image_uri}},
-    ]
-    return {
-        "contents": [{"role": "user", "parts": parts}],
-        "generationConfig": {**generation_config, "responseSchema": schema},
+    image = {"fileData": {"mimeType": request.facts.mime_type, "fileUri": image_uri}}
+    return body_with_image(request.prompt, image, generation_config, schema)
+
+
+def body_with_image(
+    prompt: str,
+    image: Mapping[str, Any],
+    generation_config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+) -> Json:
+    """The same with the image's part as it is to be sent, uploaded or not."""
+    config, image = dict(generation_config), dict(image)
+    safety, text = config.pop(SAFETY, None), sent_prompt(prompt, config)
+    config.pop(NUMBERED, None)
+    if config.get("mediaResolution") == ULTRA_HIGH:
+        image["mediaResolution"] = {"level": config.pop("mediaResolution")}
+    body: Json = {
+        "contents": [{"role": "user", "parts": [{"text": text}, image]}],
+        "generationConfig": {**config, "responseSchema": schema},
     }
+    if safety:
+        body[SAFETY] = safety
+    return body
 
 
 def jsonl_line(

@@ -12,6 +12,7 @@ from typing import Any
 from pagewave.answers.result_line import finish_reason_of, text_of
 from pagewave.ledger import LogRow
 from pagewave.pages.dataset import split_key
+from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, render_again
 
 Row = dict[str, Any]
@@ -38,6 +39,7 @@ def braintrust_row(row: LogRow) -> Row:
     its_id = row_id(row.display_name, row.key)
     failed = row.page is None
     answered_at = row.answered_at or row.sent_at
+    config = json.loads(row.generation_config)
     return {
         "id": str(its_id),
         "span_id": its_id.hex[:16],
@@ -47,9 +49,9 @@ def braintrust_row(row: LogRow) -> Row:
         "created": datetime.fromtimestamp(answered_at, UTC).isoformat(),
         "input": {
             "page_id": row.key,
-            "prompt": render_again(row.template, row.previous_context),
+            "prompt": sent_prompt(render_again(row.template, row.previous_context), config),
             "previous_context": row.previous_context,
-            "generation_config": json.loads(row.generation_config),
+            "generation_config": config,
         },
         "output": None if row.page is None else json.loads(row.page),
         "expected": None if row.corrected is None else json.loads(row.corrected),
@@ -74,6 +76,9 @@ def _metadata(row: LogRow, failed: bool) -> Row:
         "wave": row.wave,
         "engine": row.engine,
         "model": row.model,
+        "model_served": row.model_served,
+        "model_stage": row.model_stage,
+        "service_tier": row.service_tier,
         "prompt_name": row.prompt_name,
         "prompt_template": row.template_file,
         "prompt_version": row.template_file.removesuffix(TEMPLATE_SUFFIX),

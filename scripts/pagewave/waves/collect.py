@@ -24,6 +24,7 @@ from pagewave.gemini.uploads import delete_files_of
 from pagewave.ledger import LOST, NO_RESULTS, STUCK, Batch, Ledger, Record, explained
 from pagewave.log import log
 from pagewave.waves import events
+from pagewave.waves.other_model import reason_to_stop
 from pagewave.waves.results import Ended, parse_results
 
 CANCEL_SENT = "CANCEL_SENT"
@@ -83,7 +84,8 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
         lines = _results(session, batch, remote, records)
         if lines is None and remote.state in SUCCESSFUL_STATES:
             return False
-        _take_in(session, batch, records, Ended(remote.state, remote.error, lines or ()), late=True)
+        ended = Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
+        _take_in(session, batch, records, ended, late=True)
         return True
 
 
@@ -97,6 +99,8 @@ def _take_in(
     limited = [failure for failure in failures if failure.error_type == "AccountLimited"]
     if limited:
         session.refused = f"{limited[0].message} {ADVICE_ON_ACCOUNT}"
+    if reason := reason_to_stop(session, batch, attempts):
+        session.refused = session.refused or reason
     if late:
         # What has a line of its own is news.
         failures = [failure for failure in failures if failure.counted or failure.raw_json]
@@ -226,7 +230,7 @@ def _fetch(session: Session, batch: Batch, remote: RemoteBatch, records: Sequenc
         # A batch may say SUCCEEDED a little before its results can be had.
         has_results = remote.state in SUCCESSFUL_STATES or remote.result_file
         if lines is not None or not has_results:
-            return Ended(remote.state, remote.error, lines or ())
+            return Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
         remote = session.client.get(remote.name) or remote
     return Ended(NO_RESULTS, f"{remote.state} without results")
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from pagewave.command_line import script
 from pagewave.config.settings import Settings
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
-from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome, Outcome
+from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome, Outcome, Served
 from pagewave.log import emit, log, seconds_since
 from pagewave.prompts.request import Request
-from pagewave.wording import count
+from pagewave.wording import count, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
 SHOWN_DEAD_LETTERS = 3
@@ -165,6 +165,28 @@ def batch_collected(
             text = f"{attempt.key}: {flag.what}: {flag.message}"
             facts = {"key": attempt.key, "what": flag.what, "batch": batch.name}
             emit("record_flagged", text, level=logging.DEBUG, **facts)
+
+
+def other_model(asked: str, served: Served, then: str) -> None:
+    """Another model answers than was asked for; told once a run."""
+    ends = "" if served.retires_at is None else f" It ends on {moment(served.retires_at)}."
+    said = f" Gemini says: {served.message}" if served.message else ""
+    what = {
+        "accept": "The answers are taken (model.on_other_model: accept)",
+        "flag": "The answers are taken and flagged",
+        "stop": "What was read is kept, and nothing more is sent",
+    }[then]
+    emit(
+        "other_model",
+        f"ANOTHER MODEL ANSWERS: {served.model}, asked was {asked}. {what}; prices are those of "
+        f"{served.model}.{ends}{said}",
+        level=logging.WARNING,
+        asked=asked,
+        served=served.model,
+        stage=served.stage,
+        tier=served.tier,
+        then=then,
+    )
 
 
 def records_failed(

@@ -8,7 +8,9 @@ failures, so that it is the same after a crash.
 from collections import defaultdict
 from collections.abc import Sequence
 
+from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger
+from pagewave.prompts.retries import asked
 from pagewave.waves.submit import Submission
 
 
@@ -34,3 +36,12 @@ def split(
         size = (failed_together + 1) // 2
         parts += [members[start : start + size] for start in range(0, len(members), size)]
     return [*parts, others] if others else parts
+
+
+def by_model(settings: Settings, part: Sequence[Submission]) -> list[Sequence[Submission]]:
+    """The batches of requests that might be one: a batch asks one model, and a step of a retry may
+    name another."""
+    parts: dict[str, list[Submission]] = defaultdict(list)
+    for each in part:
+        parts[asked(settings, each.attempt_number, each.errors).model].append(each)
+    return [*parts.values()]

@@ -5,29 +5,33 @@ Every record of the batch comes out as an attempt, a failure or both. What a sin
 """
 
 import contextlib
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pagewave.answers.guards import Evidence, judge
 from pagewave.answers.result_line import (
-    BATCH_ERROR_TYPES,
     Answer,
     Failure,
     finish_reason_of,
     key_of,
     parse_line,
 )
+from pagewave.answers.served import UNKNOWN
 from pagewave.answers.service_errors import error_type_of_batch
 from pagewave.answers.usage import Usage, unknown
-from pagewave.config.models import Pricing
+from pagewave.config.other_model import paid_as, price_name
+from pagewave.config.pricing import Pricing
 from pagewave.config.settings import Settings
-from pagewave.errors import DataError
+from pagewave.errors import BATCH_ERROR_TYPES, DataError
 from pagewave.gemini.client import SUCCESSFUL_STATES
-from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record
+from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record, Served
 from pagewave.log import log
 from pagewave.plan.budget import MOST_INPUT_TOKENS
 from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
+from pagewave.prompts.numbered import is_numbered
+from pagewave.waves.other_model import doubt_of
 from pagewave.workspace import Workspace
 
 NEIGHBOURS = 8
@@ -40,13 +44,14 @@ NO_USAGE = unknown("there is no answer")
 class Ended:
     """How a batch ended, as far as the service tells; LOST, STUCK and NO_RESULTS are our words.
 
-    `was_cancelled`: by us, beyond its deadline.
+    `was_cancelled`: by us, beyond its deadline. `at`: when, in Unix seconds; None: just now.
     """
 
     state: str
     error: str | None
     lines: Sequence[bytes] = ()
     was_cancelled: bool = False
+    at: float | None = None
 
 
 def parse_results(
@@ -67,9 +72,10 @@ def parse_results(
         if key not in by_key:
             log.warning("%s: a line for %r, which was not asked for", batch.name, key)
         elif not isinstance(results.get(key), Answer):
-            parsed = parse_line(line, workspace.prompt.page_model)
+            record = by_key[key]
+            numbered = is_numbered(record.generation_config)
+            parsed = parse_line(line, workspace.prompt.page_model, numbered=numbered)
             if isinstance(parsed, Answer):
-                record = by_key[key]
                 parsed = guarded(
                     workspace, parsed, record.previous_context, Path(record.image), line
                 )
@@ -77,6 +83,7 @@ def parse_results(
                 results[key] = parsed
     attempts, failures = [], []
     is_progress = _is_progress(ended, results.values())
+    at = time.time() if ended.at is None else ended.at
     for record in records:
         result = results.get(record.key)
         if result and result.usage and result.usage.problem:
@@ -87,22 +94,17 @@ def parse_results(
             failures.append(failure)
             # Where the batch succeeded the record was read in all likelihood, and is paid for.
             if failure.counted or ended.state == NO_RESULTS:
-                attempts.append(_attempt(workspace.settings, batch, record, None, NO_USAGE, None))
+                attempts.append(_attempt(workspace.settings, batch, record, at))
         elif isinstance(result, Answer):
-            attempt = _attempt(
-                workspace.settings,
-                batch,
-                record,
-                result.page_json,
-                result.usage,
-                result.finish_reason,
+            attempt = _attempt(workspace.settings, batch, record, at, result)
+            attempts.append(
+                replace(attempt, page=result.page_json, finish_reason=result.finish_reason)
             )
-            attempts.append(replace(attempt, flags=result.flags))
         else:
             if result.inferred:
-                usage = result.usage or NO_USAGE
+                attempt = _attempt(workspace.settings, batch, record, at, result)
                 reason = finish_reason_of((result.raw_json or "").encode())
-                attempts.append(_attempt(workspace.settings, batch, record, None, usage, reason))
+                attempts.append(replace(attempt, finish_reason=reason))
             error_type = result.error_type
             # The service cancels lines under load too, of batches that nobody cancelled.
             if error_type == "BatchCancelled" and not _is_cancelled(ended):
@@ -203,33 +205,46 @@ def _attempt(
     settings: Settings,
     batch: Batch,
     record: Record,
-    page: str | None,
-    usage: Usage,
-    finish_reason: str | None,
+    at: float,
+    result: Answer | Failure | None = None,
 ) -> Attempt:
-    cost = _price(settings.pricing, batch.model, record, usage)
+    """What the model ran for, at a time in Unix seconds; no result: it can't be told what it was.
+
+    It costs what the model that served costs, then.
+    """
+    usage = (result and result.usage) or NO_USAGE
+    served = result.served if result else UNKNOWN
+    flags = result.flags if isinstance(result, Answer) else ()
+    doubt = doubt_of(settings, batch.model, served, at)
+    cost = _price(settings.pricing, batch.model, record, usage, served, at)
     return Attempt(
         key=record.key,
         number=record.attempt_number,
         fingerprint=record.fingerprint,
-        page=page,
-        finish_reason=finish_reason,
+        page=None,
+        finish_reason=None,
         prompt_tokens=usage.prompt_tokens,
         output_tokens=usage.output_tokens,
         thoughts_tokens=usage.thoughts_tokens,
         cached_tokens=usage.cached_tokens,
         usd=cost if settings.engine == "gemini" else 0.0,
+        flags=(*flags, doubt) if doubt else flags,
+        served=served,
     )
 
 
-def _price(pricing: Pricing, model: str, record: Record, usage: Usage) -> float | None:
+def _price(
+    pricing: Pricing, asked: str, record: Record, usage: Usage, served: Served, at: float
+) -> float | None:
     """USD by what the service counted; where it counted nothing, the most that it can be."""
+    model, tier = price_name(pricing, asked, served.model, at), paid_as("batch", served.tier)
     if usage.is_known:
         output = usage.output_tokens + usage.thoughts_tokens
-        return usd(pricing, model, usage.prompt_tokens, output, usage.cached_tokens)
-    if record.max_usd is not None:
+        tokens = (usage.prompt_tokens, output, usage.cached_tokens)
+        return usd(pricing, model, *tokens, at=at, tier=tier)
+    if record.max_usd is not None and model == asked:
         return record.max_usd
-    return usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS)
+    return usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS, at=at, tier=tier)
 
 
 def _tell_of_counts(workspace: Workspace, record: Record, usage: Usage) -> None:

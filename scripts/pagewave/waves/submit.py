@@ -27,10 +27,13 @@ from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.estimates import Estimator, estimator
-from pagewave.prompts.costs import most_tokens, usd
-from pagewave.prompts.request import Request, generation_config, recipe
+from pagewave.prompts.costs import most_tokens, most_usd, usd
+from pagewave.prompts.numbered import sent_prompt
+from pagewave.prompts.request import Request, recipe, wire_config
+from pagewave.prompts.retries import asked
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves import events
+from pagewave.waves.other_model import refuse_other
 from pagewave.workspace import Workspace
 
 UPLOADS_FRESH_SECONDS = 12 * 3600.0
@@ -49,12 +52,12 @@ class Submission:
 def intend(
     workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
 ) -> Batch:
-    """Write a batch and its records into the ledger; nothing is sent yet.
+    """Write a batch and its records, all of one model, into the ledger; nothing is sent yet.
 
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
     """
-    prompt, settings = workspace.prompt, workspace.settings
+    prompt, settings, first = workspace.prompt, workspace.settings, submissions[0]
     expected = estimator(workspace)
     records = [_record(workspace, expected, submission) for submission in submissions]
     with workspace.ledger.transaction():
@@ -65,7 +68,7 @@ def intend(
         return workspace.ledger.batches.add_intent(
             display_name=_display_name(workspace, run_id, lane, wave),
             engine=workspace.engine,
-            model=settings.model.name,
+            model=asked(settings, first.attempt_number, first.errors).model,
             prompt_sha256=prompt.sha256,
             run_id=run_id,
             lane=lane,
@@ -78,11 +81,13 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
     """A request as the ledger keeps it, with what it will use about and at most."""
     request, settings = submission.request, workspace.settings
     facts = request.facts
-    config = generation_config(settings, submission.attempt_number, submission.errors)
-    guess = expected.of_page(len(request.prompt), facts.width, facts.height)
-    page_model = workspace.prompt.page_model
-    most = most_tokens(request.prompt, page_model, facts.width, facts.height, config)
-    price, model = settings.pricing, settings.model.name
+    how = asked(settings, submission.attempt_number, submission.errors)
+    config = wire_config(settings, how)
+    text, page_model = sent_prompt(request.prompt, config), workspace.prompt.page_model
+    guess = expected.of_page(len(text), facts.width, facts.height)
+    most = most_tokens(text, page_model, facts.width, facts.height, config)
+    price, model = settings.pricing, how.model
+    held = most_usd(price, model, most.input_tokens, most.output_tokens)
     return Record(
         key=request.key,
         fingerprint=request.fingerprint,
@@ -94,7 +99,8 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
         expected_input_tokens=guess.input_tokens,
         expected_output_tokens=guess.output_tokens,
         expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens),
-        max_usd=usd(price, model, most.input_tokens, most.output_tokens),
+        max_usd=held,
+        step=how.step,
     )
 
 
@@ -114,6 +120,7 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
     input_file, uploaded_at = None, 0.0
     try:
         session.check_access(batch.model)
+        refuse_other(session, batch.model)
         while True:
             if input_file is None or session.client.now() > uploaded_at + UPLOADS_FRESH_SECONDS:
                 try:

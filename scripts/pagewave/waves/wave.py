@@ -36,7 +36,7 @@ from pagewave.prompts.request import Request
 from pagewave.waves import events
 from pagewave.waves.admission import batches_at_once, reason_to_hold, within_budget
 from pagewave.waves.collect import collect
-from pagewave.waves.halves import split
+from pagewave.waves.halves import by_model, split
 from pagewave.waves.recover import find_doubtful
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
@@ -158,6 +158,7 @@ def _decide(
         not_yet = reason_to_hold(session, members.new)
         submissions = _submissions(session.ledger, session.engine, members.new)
         parts = [] if not_yet else split(session.ledger, session.engine, submissions)
+        parts = [same for part in parts for same in by_model(session.settings, part)]
         is_all = not (members.free or members.waiting)
         ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
         at_once = batches_at_once(session, run_id, lane, members.waiting)

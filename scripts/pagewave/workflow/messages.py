@@ -2,11 +2,14 @@
 brought and cost, what is left, and the command to go on with.
 """
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from pagewave.command_line import option, script, snakemake
+from pagewave.config.models import is_other_model
+from pagewave.config.other_model import what_then
 from pagewave.ledger import RunOutcome
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.in_flight import asked_otherwise
@@ -14,7 +17,7 @@ from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_out
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
 from pagewave.prompts.costs import usd
-from pagewave.wording import command_to_clear, count, few
+from pagewave.wording import command_to_clear, count, few, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
 LISTED_KEYS = 5
@@ -33,6 +36,7 @@ def notices(workspace: Workspace, wanted: Wanted) -> list[str]:
     if wanted.blocked:
         lines.append(_dead_letters(workspace, wanted))
     lines += edited_prompts(workspace.ledger, workspace.settings)
+    lines += _answered_by_another(workspace)
     lines += _in_flight_with_other_settings(workspace, wanted)
     asked_for = set(wanted.keys)
     settled = {page.key: page for page in workspace.dataset.pages if page.key not in asked_for}
@@ -55,6 +59,26 @@ def notices(workspace: Workspace, wanted: Wanted) -> list[str]:
             f"To do it: {again}"
         )
     return lines
+
+
+def _answered_by_another(workspace: Workspace) -> list[str]:
+    """A line where another model answered than was asked for, the last time."""
+    asked = workspace.settings.model.name
+    newest = workspace.ledger.served.newest(workspace.engine, asked)
+    if newest is None:
+        return []
+    then = what_then(workspace.settings, asked, newest[0], time.time())
+    if then is None:
+        return []
+    what = {
+        "accept": "its answers are taken",
+        "flag": "its answers are taken and flagged",
+        "stop": "nothing is sent",
+    }[then]
+    return [
+        f"{asked} was answered by {newest[0]} the last time ({moment(newest[1])}), at its own "
+        f"price: {what} (model.on_other_model)."
+    ]
 
 
 def _in_flight_with_other_settings(workspace: Workspace, wanted: Wanted) -> list[str]:
@@ -158,6 +182,13 @@ def ending(
     details = [
         f"Books: {paths.books_dir}  pages: {paths.output_dir}"
         f"  waves: {paths.logs_dir / 'waves' / run_id}",
+    ]
+    details += [
+        f"ANOTHER MODEL ANSWERED: {each.served}, asked was {each.asked}: "
+        f"{count(each.attempts, 'attempt')}. {script('pages', '--served', each.served)} lists "
+        "its pages."
+        for each in ledger.served.in_run(run_id)
+        if is_other_model(each.asked, each.served)
     ]
     if flagged := ledger.answers.flagged_in_run(run_id):
         guards = ", ".join(f"{what}: {number}" for what, number in flagged.items())

@@ -10,7 +10,7 @@ from typing import Any
 
 from pagewave.config.settings import Settings
 from pagewave.errors import ConfigError, DataError
-from pagewave.ledger import Attempt, Flag, Ledger, Record
+from pagewave.ledger import Attempt, Flag, Ledger, Record, Served
 from pagewave.prompts.registry import found_registry, load_prompt, versions
 from pagewave.prompts.schema import canonical_json
 from pagewave.workspace import Workspace
@@ -145,4 +145,9 @@ def _attempt(answer: PastAnswer) -> Attempt:
         cached_tokens=told["cached_tokens"],
         usd=told["usd"],
         flags=[Flag(**flag) for flag in told.get("flags", [])],
+        served=Served(
+            model=told.get("model_served"),
+            stage=told.get("model_stage"),
+            tier=told.get("service_tier"),
+        ),
     )

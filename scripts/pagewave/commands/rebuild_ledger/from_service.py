@@ -198,9 +198,9 @@ class _Adoption:
                 return
             batch = ledger.batches.get(batch.id)
             ledger.answers.store_lines(batch.id, [(key_of(line), line) for line in lines])
-            ended = Ended(remote.state, remote.error, lines)
-            attempts, failures = parse_results(session, batch, ended, records)
             at = remote.ended_at or began
+            ended = Ended(remote.state, remote.error, lines, at=at)
+            attempts, failures = parse_results(session, batch, ended, records)
             ledger.answers.commit(batch.id, remote.state, remote.error, attempts, failures, at)
         session.request_file(remote.display_name).unlink(missing_ok=True)
         good = {attempt.key for attempt in attempts if attempt.page is not None}

@@ -16,6 +16,7 @@ from pagewave.answers.scores import PageScore, score, truth_of
 from pagewave.commands.selection import page_named
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.commands.trials.recorded import Trial
+from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import QuotaExceeded, RemoteFile, UploadFailed
@@ -24,9 +25,10 @@ from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
 from pagewave.ledger import LogRow
 from pagewave.pages.dataset import Page
-from pagewave.prompts.costs import interactive_usd
+from pagewave.prompts.costs import usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
+from pagewave.waves.other_model import tell_of_other
 from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
 
@@ -101,6 +103,7 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
     result = parse_line(line, session.prompt.page_model)
     if isinstance(result, Answer):
         result = guarded(session, result, asked.context.text, asked.request.image, line)
+    tell_of_other(session, session.settings.model.name, result.served)
     price = _usd(session.settings, result)
     row = _row(session, trial, asked, result, line, config, seconds, price)
     _note(session, trial, call, result, price, row if trial.keeps_row else None)
@@ -156,6 +159,9 @@ def _row(
         thoughts_tokens=usage.thoughts_tokens if usage else None,
         cached_tokens=usage.cached_tokens if usage else None,
         usd=price if session.engine == "gemini" else 0.0,
+        model_served=result.served.model,
+        model_stage=result.served.stage,
+        service_tier=result.served.tier,
         error_type=failed.error_type if failed else None,
         error_message=failed.message if failed else None,
         traceback=failed.traceback if failed else None,
@@ -200,4 +206,6 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
         return None
     output_tokens = usage.output_tokens + usage.thoughts_tokens
     tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
-    return interactive_usd(settings.pricing, settings.model.name, *tokens)
+    served = result.served
+    model = price_name(settings.pricing, settings.model.name, served.model, time.time())
+    return usd(settings.pricing, model, *tokens, tier=paid_as("standard", served.tier))

@@ -7,10 +7,12 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from pagewave.embedded.server import tokens
 from pagewave.embedded.server.faults import LOOSE, Fault
-from pagewave.embedded.server.wire import INTERNAL, Json, dumps, pick
+from pagewave.embedded.server.model_rules import refused, resolution_of
+from pagewave.embedded.server.wire import INTERNAL, INVALID_ARGUMENT, Json, dumps, pick
 
 Read = Callable[[str, bytes, str, int], str]
 """A reader: (record key, image, prompt, which reading of this key it is, from 1) -> the JSON text
@@ -24,6 +26,9 @@ SAID = {
     16: "Request had invalid authentication credentials.",
 }
 """What goes with some codes of error lines."""
+
+# As the workflow's prompt says it (pagewave.prompts.numbered), for the same reason.
+NUMBERED = "begin each line of transcribed text with its number and a bar"
 
 LOOP = "Course of study, first term, "
 INVENTED = (
@@ -105,6 +110,8 @@ def respond(
     faults: Sequence[Fault],
 ) -> Json:
     """The GenerateContentResponse to a request. Raises Refused when the reader fails."""
+    if refusal := refused(model, request):
+        raise Refused(INVALID_ARGUMENT, refusal)
     prompt = prompt_of(request)
     names = {fault.name for fault in faults}
     blocked, recited = "blocked" in names, "recitation" in names
@@ -112,6 +119,7 @@ def respond(
         image = images[0] if images else b""
         text = "" if blocked or recited else read(key, image, prompt, reading)
         text = _misread(text, faults, key, prompt) if text else ""
+        text = _with_numbers(text) if text and NUMBERED in prompt else text
         text, reason = _damage(text, faults) if text else ("", "STOP")
     except Exception as error:
         raise Refused(INTERNAL, f"the reader failed: {type(error).__name__}: {error}") from error
@@ -126,7 +134,7 @@ def respond(
     else:
         content = {"parts": [{"text": text}], "role": "model"}
         response["candidates"] = [{"content": content, "finishReason": reason, "index": 0}]
-    response["usageMetadata"] = tokens.usage(prompt, images, text)
+    response["usageMetadata"] = tokens.usage(prompt, images, text, model, resolution_of(request))
     for fault in faults:
         if fault.name == "token-counts":
             counts = (fault.prompt, fault.output, fault.thoughts, fault.cached)
@@ -136,8 +144,28 @@ def respond(
         elif fault.name == "no-counts":
             del response["usageMetadata"]
     response["modelVersion"] = model.removeprefix("models/")
+    for fault in faults:
+        if fault.name == "other-model":
+            _serve_by_another(response, fault)
     response["responseId"] = hashlib.sha256(f"{key}\n{prompt}".encode()).hexdigest()[:22]
     return response
+
+
+def _serve_by_another(response: Json, fault: Fault) -> None:
+    """As the service answers for a model that it has retired, or is about to."""
+    if fault.model:
+        response["modelVersion"] = fault.model
+    else:
+        del response["modelVersion"]
+    status = {
+        "modelStage": fault.stage,
+        "retirementTime": fault.retires,
+        "message": fault.stage and "This model is going to be retired.",
+    }
+    if any(status.values()):
+        response["modelStatus"] = {name: value for name, value in status.items() if value}
+    if fault.tier:
+        response.setdefault("usageMetadata", {})["serviceTier"] = fault.tier
 
 
 def _misread(text: str, faults: Sequence[Fault], key: str, prompt: str) -> str:
@@ -154,6 +182,15 @@ def _misread(text: str, faults: Sequence[Fault], key: str, prompt: str) -> str:
             case "invented-text":
                 text = _with_text(text, INVENTED)
     return text
+
+
+def _with_numbers(text: str) -> str:
+    """A page (JSON text) whose lines begin with their numbers."""
+    page, number = json.loads(text), count(1)
+    for block in page["raw_ocr"]["text_blocks"]:
+        lines = block["text"].split("\n")
+        block["text"] = "\n".join(f"{next(number)}| {line}" for line in lines)
+    return dumps(page)
 
 
 def _damage(text: str, faults: Sequence[Fault]) -> tuple[str, str]:

@@ -122,6 +122,11 @@ KINDS: Final[dict[str, Kind]] = {
     "line-separator": Kind("record", "U+2028 inside a string"),
     "token-counts": Kind("record", "these counts; total=-1: their sum", COUNTS),
     "no-counts": Kind("record", "no counts of tokens at all"),
+    "other-model": Kind(
+        "record",
+        "served by this model (empty: none is named), at this tier",
+        {"model": "gemini-3.5-flash-lite", "stage": "", "retires": "", "tier": ""},
+    ),
     "finish-reason": Kind("record", "cut in the middle, for this reason", {"finish": "OTHER"}),
     "loose-json": Kind("record", "JSON that is nearly right", {"how": "comma"}),
 }
@@ -200,6 +205,10 @@ class Fault:
     finish: str = ""
     how: str = ""
     told: str = ""
+    model: str = ""
+    stage: str = ""
+    retires: str = ""
+    tier: str = ""
 
     @property
     def number(self) -> float:
@@ -375,5 +384,6 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "closed": _yes,
     "foreign": _yes,
     "declared": str,
+    **dict.fromkeys(("model", "stage", "retires", "tier"), str),
     **dict.fromkeys(COUNTS, int),
 }

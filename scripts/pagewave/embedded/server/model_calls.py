@@ -6,7 +6,7 @@ Any name is the name of a model here, as each is read by the same reader.
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pagewave.config.models import Pricing
+from pagewave.config.pricing import Pricing
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.wire import Json
 
@@ -27,7 +27,7 @@ class ModelCalls:
 
     async def list_models(self, request: Request) -> Response:
         """models.list: those whose price is known, on one page"""
-        known = Pricing().batch_usd_per_million_tokens
+        known = sorted(Pricing().models())
         self.log.write("list", what="models", count=len(known))
         return JSONResponse({"models": [_model(name) for name in known]})
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Sequence
 
 from pagewave.embedded.server.wire import Json
@@ -12,6 +13,9 @@ CHARS_PER_TOKEN = 4  # ai.google.dev, "Understand and count tokens"
 TOKENS_PER_TILE = 258
 SMALL_SIDE = 384
 SIDE_PER_CROP_UNIT = 1.5
+# ai.google.dev, "Media resolution": of Gemini 3 and 4, as much as an image may have.
+TOKENS_OF_RESOLUTION = {"LOW": 280, "MEDIUM": 560, "HIGH": 1120, "ULTRA_HIGH": 2240}
+TOKENS_UNSET = 1120
 
 
 def text_tokens(text: str) -> int:
@@ -19,8 +23,16 @@ def text_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARS_PER_TOKEN)
 
 
-def image_tokens(image: bytes) -> int:
-    """Tokens of an image file (its header is enough); one tile when it is not an image."""
+def image_tokens(image: bytes, model: str = "", resolution: str = "") -> int:
+    """Tokens of an image file (its header is enough); one tile when it is not an image.
+
+    Args:
+        model: from Gemini 3 on the resolution alone decides.
+        resolution: such as MEDIA_RESOLUTION_LOW.
+    """
+    if re.match(r"(models/)?gemini-([3-9]|\d\d)", model):
+        name = resolution.removeprefix("MEDIA_RESOLUTION_")
+        return TOKENS_OF_RESOLUTION.get(name, TOKENS_UNSET)
     from PIL import Image, UnidentifiedImageError  # late: 60 ms the server's start can do without
 
     try:
@@ -35,9 +47,12 @@ def image_tokens(image: bytes) -> int:
     return TOKENS_PER_TILE * math.ceil(width / unit) * math.ceil(height / unit)
 
 
-def usage(prompt: str, images: Sequence[bytes], answer: str) -> Json:
+def usage(
+    prompt: str, images: Sequence[bytes], answer: str, model: str = "", resolution: str = ""
+) -> Json:
     """The `usageMetadata` of an answer, as `usage_of` writes it."""
-    text, pictures = text_tokens(prompt), sum(map(image_tokens, images))
+    text = text_tokens(prompt)
+    pictures = sum(image_tokens(image, model, resolution) for image in images)
     counts = usage_of(text + pictures, text_tokens(answer))
     counts["promptTokensDetails"] = [
         {"modality": modality, "tokenCount": count}

@@ -27,7 +27,7 @@ def write_summary(workspace: Workspace) -> None:
         return
     books = of_books(workspace)
     contents = {
-        "run.html": _page(of_run(status)),
+        "run.html": _page(of_run(status, workspace.ledger.served.in_run(status.id))),
         "waves.svg": timeline(workspace.ledger, status.id),
         "books.html": _page(books),
         "failures.html": _page(of_failures(workspace, status.id)),

@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pagewave.ledger import Ledger
+from pagewave.config.models import is_other_model
+from pagewave.ledger import Ledger, ServedCount
 from pagewave.waves.status import RunStatus
 from pagewave.wording import age, moment
 from pagewave.workspace import Workspace
@@ -25,14 +26,19 @@ class Table:
     note: str = ""
 
 
-def of_run(status: RunStatus) -> list[Table]:
-    """One run in numbers."""
+def of_run(status: RunStatus, served: Sequence[ServedCount] = ()) -> list[Table]:
+    """One run in numbers.
+
+    Args:
+        served: the models that answered.
+    """
     records, spent = status.records, status.spent
     seconds = (status.ended_at or status.started_at) - status.started_at
     rows: list[tuple[str, Cell]] = [
         ("outcome", status.outcome),
         ("engine", status.engine),
         ("model", status.model if status.engine == "gemini" else None),
+        *_who_served(status, served),
         ("started", moment(status.started_at)),
         ("ended", moment(status.ended_at)),
         ("took", age(seconds)),
@@ -54,6 +60,18 @@ def of_run(status: RunStatus) -> list[Table]:
         ("USD", "unknown" if spent.usd is None else spent.usd),
     ]
     return [Table(f"Run {status.id}", ("", ""), rows)]
+
+
+def _who_served(status: RunStatus, served: Sequence[ServedCount]) -> list[tuple[str, Cell]]:
+    """A row for each model that answered; none where the embedded reader did as it was asked."""
+    rows: list[tuple[str, Cell]] = []
+    for each in served:
+        if is_other_model(each.asked, each.served):
+            told = f"ANOTHER MODEL answered ({each.asked} was asked): {each.served}"
+            rows.append((told, each.attempts))
+        elif status.engine == "gemini":
+            rows.append((f"answered by {each.served}", each.attempts))
+    return rows
 
 
 def of_books(workspace: Workspace) -> list[Table]:
