@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from pagewave.gemini.remote import RemoteFile, ServiceClock
+from pagewave.gemini.remote import Payload, RemoteFile, ServiceClock
 
 DATA = b"an image"
 DIGEST = hashlib.sha256(DATA)
@@ -34,7 +34,7 @@ def test_what_arrived_is_told_by_size_and_hash_however_they_are_written(
     size: int | None, told: str | None, arrived: bool
 ) -> None:
     file = RemoteFile("files/a", "https://a", "ACTIVE", 0.0, size, told)
-    assert file.holds(DATA) == arrived
+    assert file.holds(Payload.of(DATA)) == arrived
 
 
 def test_the_clock_of_the_service_is_heard_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,12 @@ class Batch(Section):
 class Files(Section):
     """How images and requests are uploaded."""
 
+    images: Literal["auto", "inline", "uploaded"] = Field(
+        default="auto",
+        description="How a batch's images are sent. uploaded: each as a file of its own. inline: "
+        "inside of the file of its requests, as far as the service's limits allow. auto: inline "
+        "while that is quick and taken, else uploaded.",
+    )
     upload_retry_attempts: Int = Field(
         default=5,
         ge=1,

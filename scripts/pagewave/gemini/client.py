@@ -7,7 +7,6 @@ other is `create`, which has no idempotency key: where its fate is unknown it ra
 """
 
 import contextlib
-import io
 import json
 import threading
 import time
@@ -20,9 +19,10 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.models import Models
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
 from pagewave.gemini.remote import UPLOAD_LIFE_SECONDS as UPLOAD_LIFE_SECONDS
+from pagewave.gemini.remote import Payload as Payload
 from pagewave.gemini.remote import RemoteBatch as RemoteBatch
 from pagewave.gemini.remote import RemoteFile as RemoteFile
-from pagewave.gemini.remote import ServiceClock, all_of, each_once, remote_file
+from pagewave.gemini.remote import ServiceClock, all_of, each_once, images_named, remote_file
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -124,7 +124,7 @@ class Gemini:
 
     def upload(
         self,
-        data: bytes,
+        sent: Payload,
         what: Path,
         mime_type: str,
         display_name: str,
@@ -137,7 +137,7 @@ class Gemini:
         is one that did not arrive as it was sent, or whose upload does not come to an end.
 
         Args:
-            data: what is sent: from memory, as a file on the disk may change meanwhile.
+            sent: what is sent; of a file that may change on the disk meanwhile, its bytes.
             what: the file that holds it, for messages.
             new_name: gives the file's name, such as `files/abc`; asked before each try.
 
@@ -157,10 +157,10 @@ class Gemini:
                 "display_name": display_name,
             }
             # As a stream: a path's name would travel in a header, which non-ASCII letters break.
-            stream = io.BytesIO(data)
+            stream = sent.open()
             try:
                 file = within(
-                    self._longest_upload(len(data)),
+                    self._longest_upload(sent.size),
                     lambda: self._client.files.upload(file=stream, config=config),
                 )
             except errors.APIError as error:
@@ -171,8 +171,10 @@ class Gemini:
                     raise
                 kind = QuotaExceeded if is_full else UploadFailed
                 raise kind(f"uploading {what}: {error}") from error
+            finally:
+                stream.close()  # which also ends an upload that goes on without us
             found = self._digested(remote_file(file), processing_seconds)
-            if not found.holds(data):
+            if not found.holds(sent):
                 self._give_up(found)
                 raise PassingTrouble(f"{found.name} did not arrive as it was sent")
             return found
@@ -219,12 +221,15 @@ class Gemini:
             ABSENT, lambda: remote_file(self._client.files.get(name=name)), f"looking at {name}"
         )
 
-    def uploaded_images(self) -> dict[str, int]:
-        """Display names of all files at the service, which of our images are hashes, and sizes."""
+    def images(self) -> dict[str, int]:
+        """Images of ours at the service, by themselves or as the first ones in requests: digits of
+        their hashes (`MARK_DIGITS`), and their sizes in bytes."""
 
         def read() -> dict[str, int]:
-            files = all_of(self._client.files.list(config={"page_size": LIST_PAGE_SIZE}))
-            return {file.display_name or "": file.size_bytes or 0 for file in files}
+            found: dict[str, int] = {}
+            for file in all_of(self._client.files.list(config={"page_size": LIST_PAGE_SIZE})):
+                found |= images_named(file.display_name or "", file.size_bytes or 0)
+            return found
 
         return self._calls.repeat(read, "listing the files")
 

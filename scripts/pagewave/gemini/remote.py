@@ -4,12 +4,14 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import io
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagewave.gemini.retries import PassingTrouble
@@ -26,6 +28,56 @@ LATEST_ANSWER_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Payload:
+    """What is uploaded: how many bytes, their SHA-256, and a stream of them from the first one."""
+
+    size: int
+    sha256: bytes
+    open: Callable[[], io.IOBase]
+
+    @classmethod
+    def of(cls, data: bytes) -> "Payload":
+        """Bytes in memory."""
+        return cls(len(data), hashlib.sha256(data).digest(), lambda: io.BytesIO(data))
+
+    @classmethod
+    def of_file(cls, path: Path, size: int, sha256: bytes) -> "Payload":
+        """A file of ours that is on the disk as it was written, else its upload does not succeed.
+
+        It is read a piece at a time, as the client asks for it.
+        """
+        return cls(size, sha256, lambda: _Whole(path, size))
+
+
+class _Whole(io.FileIO):
+    """A file that has an end: the client asks for ever for bytes that are missing.
+
+    Raises:
+        PassingTrouble: it is gone, can't be read or was cut off.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._size = size
+        with _as_trouble():
+            super().__init__(path)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        with _as_trouble():
+            piece = super().read(-1 if size is None else size) or b""
+        if not piece and self.tell() < self._size:
+            raise PassingTrouble(f"{self.name!r} was cut off")
+        return piece
+
+
+@contextlib.contextmanager
+def _as_trouble() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PassingTrouble(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteFile:
     """A file at the service; `expires_at` in Unix seconds.
 
@@ -39,12 +91,12 @@ class RemoteFile:
     size: int | None = None
     sha256_hash: str | None = None
 
-    def holds(self, data: bytes) -> bool:
+    def holds(self, sent: Payload) -> bool:
         """Did these bytes arrive, as far as the service says?"""
-        if self.size is not None and self.size != len(data):
+        if self.size is not None and self.size != sent.size:
             return False
         told = _digest(self.sha256_hash or "")
-        return told is None or told == hashlib.sha256(data).digest()
+        return told is None or told == sent.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +119,37 @@ class RemoteBatch:
     def ended(self) -> bool:
         """Will this state never change again?"""
         return self.state in TERMINAL_STATES
+
+
+MARKED_IMAGES = 12
+MARK_DIGITS = 16
+"""Of so many images in a file of requests, the file's name has so many digits of their hashes: a
+name has 512 characters at most (ai.google.dev/api/files)."""
+
+
+def name_of_requests(batch: str, inside: Sequence[tuple[str, int]]) -> str:
+    """Display name of a batch's requests at the service, which tells of images inside of them.
+
+    So pages of ours in flight are known even where nothing else is left of a ledger.
+
+    Args:
+        inside: content hashes (hex) and sizes (bytes) of the images inside.
+    """
+    marks = [f"{sha256[:MARK_DIGITS]}-{size}" for sha256, size in inside[:MARKED_IMAGES]]
+    return " ".join([batch, *marks])
+
+
+def images_named(display_name: str, size: int) -> dict[str, int]:
+    """The images of ours that a file at the service is, or holds, by its name: `MARK_DIGITS` digits
+    of their hashes, and their sizes in bytes.
+
+    Args:
+        size: the file's own.
+    """
+    if re.fullmatch("[0-9a-f]{64}", display_name):
+        return {display_name[:MARK_DIGITS]: size}
+    marks = re.findall(rf"(?<= )([0-9a-f]{{{MARK_DIGITS}}})-(\d+)(?= |$)", display_name)
+    return {mark: int(bytes_) for mark, bytes_ in marks}
 
 
 def each_once(batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:

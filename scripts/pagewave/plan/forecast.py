@@ -10,6 +10,7 @@ from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
+from pagewave.plan.images import ImagesForecast, images_forecast
 from pagewave.plan.schedule import Schedule
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
@@ -97,6 +98,7 @@ class RunForecast:
     measured: Price | None
     pages_measured: int
     most_usd: float | None
+    images: ImagesForecast
     budgets: Sequence[Budget]
 
     @property
@@ -187,6 +189,14 @@ class Forecast:
             else None,
             pages_measured=expected.measured.pages,
             most_usd=self._price(most).usd,
+            images=images_forecast(
+                workspace,
+                [
+                    [workspace.dataset.page(key) for key in wave if key not in self._settled]
+                    for waves in lanes
+                    for wave in waves
+                ],
+            ),
             budgets=budgets(workspace.ledger, settings, None),
         )
 

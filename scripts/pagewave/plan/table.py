@@ -23,6 +23,7 @@ def view(forecast: RunForecast) -> Table:
         rows.append(["waves", _waves(forecast)])
         rows.append(["time", _time(forecast)])
     if forecast.to_send:
+        rows.append(["images", str(forecast.images)])
         prices = [forecast.by_rule, *([forecast.measured] if forecast.measured else [])]
         rows.append(["tokens in", *(f"{price.input_tokens:,}" for price in prices)])
         rows.append(["tokens out", *(f"{price.output_tokens:,}" for price in prices)])
