@@ -102,14 +102,15 @@ def test_requests_that_nothing_came_of_stop_no_run_after_a_rebuild(player: Playe
     assert readings(player) == [1, 1]
 
 
+@pytest.mark.parametrize("images", ["inline", "uploaded"])
 @pytest.mark.parametrize("whose", ["ours", "others'"])
 def test_with_nothing_left_here_the_service_tells_whose_batches_go_on(
-    tmp_path: Path, quiet_server: EmbeddedProcess, whose: str
+    tmp_path: Path, quiet_server: EmbeddedProcess, whose: str, images: str
 ) -> None:
     """Others may use the same key and prefix; our images are told by their hashes."""
     names = {"ours": ["Elm/1850"], "others'": ["Oak/1850"]}
     first, second = (
-        Reading(new_folder(tmp_path / name), quiet_server, {book: 1})
+        Reading(new_folder(tmp_path / name), quiet_server, {book: 1}, files={"images": images})
         for name, book in (("first", names[whose][0]), ("second", "Elm/1850"))
     )
     for reading in (first, second):
