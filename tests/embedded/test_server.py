@@ -304,9 +304,8 @@ def test_an_input_file_that_goes_ends_no_batch_that_has_begun(
     server.set_faults(["record-slow:match=^slow:,seconds=0.3"])
     records = [record(f"slow:b:1900:{number}") for number in range(6)]
     job = run_batch(client, records, "its file goes", wait=False)
-    file = client.batches.get(name=job.name or "").src
-    assert file and file.file_name
-    client.files.delete(name=file.file_name)
+    told = server.request("GET", f"/v1/{job.name}").json()["metadata"]
+    client.files.delete(name=told["inputConfig"]["fileName"])
     wait_for(lambda: client.batches.get(name=job.name or "").end_time)
     server.set_faults([])
     assert len(result_lines(client, client.batches.get(name=job.name or ""))) == 6
