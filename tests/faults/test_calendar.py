@@ -208,7 +208,7 @@ def test_a_batch_that_another_lane_sends_is_waited_for_24_hours_after_it_last_tr
     renewed_after: int,
 ) -> None:
     reading = Reading(tmp_path, server, BOOK)
-    with reading.crash_in("pagewave.waves.submit._upload"):
+    with reading.crash_in("pagewave.waves.submit.upload_batch"):
         reading.run()
     assert reading.batches() == [("intent", None)]
     hours = []
