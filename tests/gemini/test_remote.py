@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from pagewave.gemini.remote import Payload, RemoteFile, ServiceClock
+from pagewave.gemini.remote import Payload, RemoteFile, ServiceClock, requests_done
 
 DATA = b"an image"
 DIGEST = hashlib.sha256(DATA)
@@ -54,3 +54,25 @@ def test_the_clock_of_the_service_is_heard_and_goes_on(monkeypatch: pytest.Monke
     assert clock.now() == 1_003_600
     clock.hear(formatdate(1_000_000, usegmt=True))  # what it heard before was wrong
     assert clock.now() == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("stats", "done"),
+    [
+        ({"requestCount": "3", "pendingRequestCount": "3"}, 0),
+        ({"requestCount": "3", "successfulRequestCount": "2", "failedRequestCount": "1"}, 3),
+        ({"requestCount": "3", "successfulRequestCount": 2}, 2),
+        ({}, None),
+        (None, None),
+        ({"successfulRequestCount": "many"}, None),
+        ({"successfulRequestCount": None}, None),
+        ({"successfulRequestCount": "-1"}, None),
+        ({"successfulRequestCount": "9" * 30}, None),
+        ([3], None),
+    ],
+)
+def test_how_many_requests_are_done_is_what_the_service_says_or_not_known(
+    stats: object, done: int | None
+) -> None:
+    assert requests_done({"metadata": {"batchStats": stats}}) == done
+    assert requests_done({"metadata": stats}) is None

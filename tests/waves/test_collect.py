@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from helpers.embedded_process import EmbeddedProcess
+from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from helpers.result_lines import make_line, page, response
 from pagewave.answers.guards import Evidence
@@ -21,6 +21,7 @@ from pagewave.ledger import NO_RESULTS, Batch, Record
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.results import Ended, parse_results
+from pagewave.waves.status import Watch
 
 BOOKS = {"Elm/1850": 1, "Oak/1850": 1}
 GONE = "Iowa:Ash:1850:1"
@@ -272,3 +273,31 @@ def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(
     assert not collect_late(reading.session, batch.id, remote)
     assert len(quiet_server.log("download")) == downloads
     assert reading.batches() == [("collected", "SUCCEEDED")]
+
+
+def test_how_far_a_batch_is_stands_in_the_status_while_it_goes_on(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    books = {"Elm/1850": 1, "Oak/1850": 1}
+    reading = Reading(tmp_path, quiet_server, books, execution={"wait": False})
+    slow = f"record-slow:match={reading.key('Oak/1850', 1)},seconds=600"
+    quiet_server.set_faults([slow, "batch-hold:seconds=600"])
+
+    def told() -> list[tuple[int, int | None]]:
+        status = Watch(reading.session.ledger, 1).look()
+        assert status is not None
+        return [(batch.records, batch.done) for batch in status.batches]
+
+    with reading.crash_in("pagewave.waves.wave.collect"):
+        reading.run()
+    assert told() == [(2, None)]
+    wait_for(lambda: reading.inferences().total() == 1)
+    reading.run()
+    assert told() == [(2, 1)]
+    quiet_server.set_faults([])
+    (batch,) = reading.creates()
+    quiet_server.request("POST", f"/v1beta/{batch['batch']}:cancel").raise_for_status()
+    reading.library.configure(execution={"wait": True})
+    reading.run()
+    reading.check()
+    assert told() == []

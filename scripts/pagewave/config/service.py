@@ -140,6 +140,12 @@ class Batch(Section):
         description="Seconds for which an unreachable service, or one that fails pages by itself, "
         "is waited out before the run ends. Batches in flight lose nothing.",
     )
+    enqueued_tokens: Int | None = Field(
+        default=None,
+        ge=1,
+        description="Input tokens that all batches in flight may have together: the limit of your "
+        "tier for the model. A batch beyond it waits for others to end, and is not refused (429).",
+    )
     api_version: Literal["v1beta", "v1", "v1alpha"] = Field(
         default="v1beta", description="Version of the Gemini API."
     )

@@ -23,6 +23,7 @@ from pagewave.gemini.remote import Payload as Payload
 from pagewave.gemini.remote import RemoteBatch as RemoteBatch
 from pagewave.gemini.remote import RemoteFile as RemoteFile
 from pagewave.gemini.remote import ServiceClock, all_of, each_once, images_named, remote_file
+from pagewave.gemini.remote import requests_done as requests_done
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -417,4 +418,5 @@ class Gemini:
             error=hide_keys(json.dumps(error)) if error else None,
             created_at=job.create_time.timestamp() if job.create_time else 0.0,
             ended_at=job.end_time.timestamp() if job.end_time else None,
+            done=requests_done(operation),
         )

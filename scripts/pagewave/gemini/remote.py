@@ -8,7 +8,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANC
 """Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
 UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
+MOST_REQUESTS = 10**9  # a count above is none
 LATEST_ANSWER_SECONDS = 600.0
 """An answer that says it is earlier than thought by more is not late: the clock was wrong."""
 
@@ -103,7 +104,8 @@ class RemoteFile:
 class RemoteBatch:
     """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
 
-    Times are Unix seconds; `model` has no `models/` in front.
+    Times are Unix seconds; `model` has no `models/` in front. `done`: how many of its requests are,
+    answered or not; None where the service does not say.
     """
 
     name: str
@@ -114,6 +116,7 @@ class RemoteBatch:
     error: str | None
     created_at: float
     ended_at: float | None
+    done: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -150,6 +153,23 @@ def images_named(display_name: str, size: int) -> dict[str, int]:
         return {display_name[:MARK_DIGITS]: size}
     marks = re.findall(rf"(?<= )([0-9a-f]{{{MARK_DIGITS}}})-(\d+)(?= |$)", display_name)
     return {mark: int(bytes_) for mark, bytes_ in marks}
+
+
+def requests_done(operation: Mapping[str, Any]) -> int | None:
+    """How many requests of a batch are done, by its raw JSON: the SDK drops `batchStats`.
+
+    Its counts are int64s, hence strings, and left out where they are 0
+    (ai.google.dev/api/batch-api).
+    """
+    metadata = operation.get("metadata")
+    stats = metadata.get("batchStats") if isinstance(metadata, dict) else None
+    if not isinstance(stats, dict) or not stats:
+        return None
+    with contextlib.suppress(TypeError, ValueError):
+        counts = [int(stats.get(f"{end}RequestCount", 0)) for end in ("successful", "failed")]
+        if all(0 <= count <= MOST_REQUESTS for count in counts):
+            return sum(counts)
+    return None
 
 
 def each_once(batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:

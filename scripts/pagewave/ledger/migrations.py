@@ -379,7 +379,18 @@ UPDATE attempt SET prompt_tokens = 0, output_tokens = 0, thoughts_tokens = 0, ca
         AND thoughts_tokens BETWEEN 0 AND 2147483647 AND cached_tokens BETWEEN 0 AND 2147483647);
 """
 
-STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
+# How many requests of a batch are done, answered or not, as the service said while it went on.
+BATCH_PROGRESS = """
+CREATE TABLE batch_progress (
+    batch_id INTEGER PRIMARY KEY REFERENCES batch(id),
+    done INTEGER NOT NULL
+);
+"""
+
+STEPS: list[str] = [
+    *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
+    BATCH_PROGRESS,
+]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
+from pagewave.plan.enqueued import batches_that_fit
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
 from pagewave.plan.images import ImagesForecast, images_forecast
 from pagewave.plan.schedule import Schedule
@@ -160,13 +161,14 @@ class Forecast:
         # A wave of stored answers takes no time.
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
-        slots = settings.execution.max_concurrent_batches
         seconds = workspace.ledger.spending.batch_seconds(
             workspace.engine, settings.model.name, RECENT_BATCHES
         )
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
+        rule = self._price(by_rule(expected, page) for page in paid)
+        slots = batches_that_fit(settings, rule.input_tokens / max(1, sum(sent)))
         return RunForecast(
             engine=workspace.engine,
             model=settings.model.name,
@@ -183,7 +185,7 @@ class Forecast:
             longest_chain=max(map(len, lanes), default=0),
             steps=max(max(slow, default=0), math.ceil(sum(slow) / slots)),
             seconds_a_batch=statistics.median(seconds) if seconds else None,
-            by_rule=self._price(by_rule(expected, page) for page in paid),
+            by_rule=rule,
             measured=self._price((expected_tokens(expected, page) for page in paid), expected)
             if expected.is_measured
             else None,

@@ -25,6 +25,7 @@ from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
+from pagewave.plan.enqueued import reserve_tokens
 from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, usd
 from pagewave.prompts.request import Request, generation_config, recipe
@@ -47,9 +48,18 @@ class Submission:
 
 
 def intend(
-    workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
+    workspace: Workspace,
+    run_id: str,
+    lane: int,
+    wave: int,
+    submissions: Sequence[Submission],
+    *,
+    may_wait: bool = True,
 ) -> Batch:
     """Write a batch and its records into the ledger; nothing is sent yet.
+
+    Args:
+        may_wait: until batches in flight leave room for its tokens.
 
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
@@ -57,8 +67,11 @@ def intend(
     prompt, settings = workspace.prompt, workspace.settings
     expected = estimator(workspace)
     records = [_record(workspace, expected, submission) for submission in submissions]
+    what = f"lane {lane} wave {wave}"
     with workspace.ledger.transaction():
-        reserve(workspace.ledger, workspace.settings, run_id, f"lane {lane} wave {wave}", records)
+        reserve(workspace.ledger, settings, run_id, what, records)
+        if may_wait:
+            reserve_tokens(workspace.ledger, settings, what, records)
         workspace.ledger.files.add_prompt(
             prompt.sha256, prompt.name, prompt.template_file, prompt.source
         )
