@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,21 @@ def test_an_image_that_was_uploaded_is_named_beside_others_that_are_inside(tmp_p
     assert "inlineData" in first["request"]["contents"][0]["parts"][1]
     named = second["request"]["contents"][0]["parts"][1]["fileData"]
     assert named == {"mimeType": "image/jpeg", "fileUri": "https://x/files/2"}
+
+
+def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
+    asked = requests(tmp_path, *(bytes([number]) * 1_000_000 for number in range(20)))
+    tracemalloc.start()
+    try:
+        with written(tmp_path / "r/a.jsonl", asked, {}, configs(asked), SCHEMA) as file:
+            with file.sent.open() as stream:
+                while stream.read(1000):  # type: ignore[attr-defined]
+                    pass
+            _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert file.sent.size > 26_000_000
+    assert most < 2_000_000
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

@@ -160,6 +160,23 @@ def test_what_did_not_arrive_as_it_was_sent_is_sent_again(
     assert (reading.uploads(), len(reading.uploads(".jsonl"))) == ([], 2)
 
 
+def test_requests_of_more_than_one_piece_of_an_upload_arrive_whole(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """The client sends 8 MB at a time."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
+    for key in reading.keys:
+        path = reading.library.image(key)
+        comment = b"\xff\xfe\xff\xff" + b"x" * 65_533
+        path.write_bytes(path.read_bytes()[:2] + 75 * comment + path.read_bytes()[2:])
+    reading.run()
+    reading.check()
+    assert not reading.failures()
+    sizes = {e["display_name"]: e["size"] for e in quiet_server.log("upload")}
+    [name] = reading.uploads(".jsonl")
+    assert sizes[name] > 13_000_000
+
+
 def test_an_image_that_changes_before_it_is_sent_fails_alone_and_is_read_as_it_is_then(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
