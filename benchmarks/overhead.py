@@ -25,11 +25,11 @@ ROOT = Path(__file__).parent.parent
 PAGES_A_BOOK = 20
 
 
-def make_data_set(folder: Path, pages: int) -> None:
+def make_data_set(folder: Path, pages: int, pages_a_book: int = PAGES_A_BOOK) -> None:
     """Labels and images, every image different, for books of 20 pages."""
     for number in range(pages):
-        book = Path("Ohio") / f"School {number // PAGES_A_BOOK:03}" / "1850"
-        stem = str(number % PAGES_A_BOOK + 1)
+        book = Path("Ohio") / f"School {number // pages_a_book:03}" / "1850"
+        stem = str(number % pages_a_book + 1)
         for kind in ("labels", "images"):
             (folder / kind / book).mkdir(parents=True, exist_ok=True)
         (folder / "labels" / book / f"{stem}.json").write_text("{}")

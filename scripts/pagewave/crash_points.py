@@ -19,7 +19,7 @@ POINTS = {
     "run-begun": "the run and what it forces are in the ledger; no wave has begun",
     "intent-written": "a batch and its records are in the ledger; nothing is sent",
     "file-uploaded": "the service has an image (or the requests); the ledger only expects it",
-    "images-uploaded": "all images are there, no requests",
+    "images-uploaded": "all images that go by themselves are there, no requests",
     "requests-uploaded": "the requests are there as well",
     "creating": "the ledger says that create may have been sent; it was not",
     "create-sent": "the service has the batch; its answer was not looked at",

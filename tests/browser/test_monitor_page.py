@@ -63,7 +63,7 @@ def test_a_run_is_followed_and_nothing_it_shows_does_harm(tmp_path: Path) -> Non
         shows(page, "#open-batches", "RUNNING")
         assert f"going on (process {head.process.pid})" in page.text("#headline")
         assert page.text("#connection") == "live"
-        ((lane, wave, name, _, _, records),) = page.table("#open-batches")
+        ((lane, wave, name, _, _, records, _),) = page.table("#open-batches")
         assert (lane, wave, records) == ("1", "2", "2")
         assert name == library.events("create")[-1]["batch"]
         assert tiles(page)["tile-records"] == "records sent 4 2 answered"

@@ -389,6 +389,21 @@ def test_a_bad_request_fails_its_batch_or_has_it_refused(
     assert run_batch(client, [other], "good").state == types.JobState.JOB_STATE_SUCCEEDED
 
 
+def test_a_batch_with_images_inside_ends_failed_or_is_refused_and_others_do_not(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    contents = [{"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": ""}}]}]
+    inside = {"key": KEY, "request": {"contents": contents}}
+    server.set_faults(["inline-refused:times=1"])
+    batch = run_batch(client, [RECORD, inside], "inside")
+    assert batch.state == types.JobState.JOB_STATE_FAILED
+    assert server.request("GET", f"/v1/{batch.name}").json()["error"]["code"] == 3
+    server.set_faults(["inline-refused:refused=yes"])
+    with pytest.raises(errors.ClientError, match="invalid argument"):
+        run_batch(client, [inside], "refused")
+    assert run_batch(client, [RECORD], "none").state == types.JobState.JOB_STATE_SUCCEEDED
+
+
 def test_a_pending_job_stays_so_over_a_restart(tmp_path: Any) -> None:
     with EmbeddedProcess(tmp_path / "state", "--fault", "job-pending") as server:
         batch = run_batch(client_of(server), [RECORD], "pending", wait=False)

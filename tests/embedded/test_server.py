@@ -1,5 +1,6 @@
 """The embedded server speaks Gemini's protocol: the unmodified google-genai client is the judge."""
 
+import base64
 import io
 import json
 import os
@@ -24,6 +25,9 @@ from helpers.embedded_process import (
     run_batch,
     wait_for,
 )
+from pagewave.embedded.server import input_file
+from pagewave.embedded.server.input_file import LARGEST_FILE, InputFile
+from pagewave.embedded.server.wire import BadRecord
 
 MODEL = "gemini-2.5-flash"
 
@@ -265,6 +269,93 @@ def test_a_missing_image_is_an_error_line(client: genai.Client, server: Embedded
     assert "response" in lines["a:b:1900:2"]
     stats = server.request("GET", f"/v1/{batch.name}").json()["metadata"]["batchStats"]
     assert stats["failedRequestCount"] == "1"
+
+
+def test_images_inside_of_requests_are_read_as_uploaded_ones_are(
+    client: genai.Client, server: EmbeddedProcess
+) -> None:
+    """By what they are said to take; however they are spelt."""
+    image = jpeg(2000, 1000)
+    file = client.files.upload(file=io.BytesIO(image), config={"mime_type": "image/jpeg"})
+    parts = {
+        "a:b:1900:1": {"fileData": {"mimeType": "image/jpeg", "fileUri": file.uri}},
+        "a:b:1900:2": {
+            "inlineData": {"mimeType": "image/jpeg", "data": base64.b64encode(image).decode()}
+        },
+        "a:b:1900:3": {
+            "inline_data": {
+                "mime_type": "image/jpeg",
+                "data": base64.urlsafe_b64encode(image).decode(),
+            }
+        },
+    }
+    records = [record(key) for key in parts]
+    for line in records:
+        line["request"]["contents"][0]["parts"].append(parts[line["key"]])
+    lines = result_lines(client, run_batch(client, records, "inside"))
+    counts = [line["response"]["usageMetadata"]["promptTokenCount"] for line in lines]
+    assert len(counts) == 3
+    assert len(set(counts)) == 1 and counts[0] > 1000
+
+
+def test_an_input_file_that_goes_ends_no_batch_that_has_begun(
+    client: genai.Client, server: EmbeddedProcess
+) -> None:
+    server.set_faults(["record-slow:match=^slow:,seconds=0.3"])
+    records = [record(f"slow:b:1900:{number}") for number in range(6)]
+    job = run_batch(client, records, "its file goes", wait=False)
+    told = server.request("GET", f"/v1/{job.name}").json()["metadata"]
+    client.files.delete(name=told["inputConfig"]["fileName"])
+    wait_for(lambda: client.batches.get(name=job.name or "").end_time)
+    server.set_faults([])
+    assert len(result_lines(client, client.batches.get(name=job.name or ""))) == 6
+
+
+def test_a_batch_tells_how_many_of_its_requests_are_done_while_it_runs(
+    client: genai.Client, server: EmbeddedProcess
+) -> None:
+    keys = [f"{len(server.log())}:b:1900:{number}" for number in range(1, 4)]
+    server.set_faults([f"record-error:match=^{keys[0]}$", "batch-hold:seconds=600"])
+    job = run_batch(client, [record(key) for key in keys], "half way", wait=False)
+
+    def told() -> dict[str, str]:
+        reply = server.request("GET", f"/v1/{job.name}").json()
+        return dict(reply["metadata"]["batchStats"])
+
+    wait_for(lambda: "pendingRequestCount" not in told())
+    done = {"requestCount": "3", "successfulRequestCount": "2", "failedRequestCount": "1"}
+    assert told() == done
+    server.set_faults([])
+    server.request("POST", f"/v1/{job.name}:cancel").raise_for_status()
+    assert told() == done
+
+
+def test_files_and_requests_have_the_sizes_that_google_takes(
+    server: EmbeddedProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {
+        "x-goog-api-key": server.token,
+        "x-goog-upload-command": "start",
+        "x-goog-upload-header-content-length": str(LARGEST_FILE + 1),
+    }
+    path = "/upload/v1beta/files"
+    reply = server.request("POST", path, headers=headers, json={"file": {}})
+    assert (reply.status_code, reply.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert "exceeds the maximum" in reply.json()["error"]["message"]
+    headers["x-goog-upload-header-content-length"] = str(LARGEST_FILE)
+    assert server.request("POST", path, headers=headers, json={"file": {}}).status_code == 200
+
+    line = json.dumps(record("a:b:1900:1")).encode() + b"\n"
+    requests = tmp_path / "requests.jsonl"
+    requests.write_bytes(line + line)
+    monkeypatch.setattr(input_file, "LARGEST_REQUEST", len(line))
+    with InputFile(requests) as opened:
+        assert [opened.request(found) for found in opened.records] == [
+            json.loads(line)["request"]
+        ] * 2
+    monkeypatch.setattr(input_file, "LARGEST_REQUEST", len(line) - 1)
+    with pytest.raises(BadRecord, match="line 1 of the input file has more than"):
+        InputFile(requests)
 
 
 def test_max_output_tokens_cut_the_answer(client: genai.Client) -> None:

@@ -66,10 +66,11 @@ def play(place: str, way: str, root: Path, finished: Path) -> Case:
     started = time.perf_counter()
     if way == FIRST:
         root.mkdir()
-        library, command = make_library(root), []
+        library, command = make_library(root, place), []
     else:
         shutil.copytree(finished, root)
-        library, command = Library(root, {}, batch=RECONCILE), ["--forceall"]
+        library = Library(root, {}, batch=RECONCILE, files=files_at(place))
+        command = ["--forceall"]
     with library:
         try:
             library.crash(place, *command)
@@ -86,7 +87,7 @@ def play_here(place: str, way: str, root: Path, server: EmbeddedProcess) -> list
     The server may be used by others before and after: the name of the folder is in every key.
     """
     root.mkdir()
-    player = Player(make_library(root, root.name), server)
+    player = Player(make_library(root, place, root.name), server)
     log = server.state_dir / "log.jsonl"
     start = log.stat().st_size
     if way != FIRST:
@@ -97,10 +98,15 @@ def play_here(place: str, way: str, root: Path, server: EmbeddedProcess) -> list
     return problems_of(player.library, place, way, log, start)
 
 
-def make_library(root: Path, state: str = "Ohio") -> Library:
+def make_library(root: Path, place: str = "", state: str = "Ohio") -> Library:
     """The library of every case, with all its books in one state."""
     books = {f"{state}/{school}": pages for school, pages in SCHOOLS.items()}
-    return Library(root, books, batch=RECONCILE)
+    return Library(root, books, batch=RECONCILE, files=files_at(place))
+
+
+def files_at(place: str) -> dict[str, str]:
+    """How images go: inside of the requests, but where the third upload is to be one of them."""
+    return {"images": "uploaded" if place == "file-uploaded:3" else "auto"}
 
 
 def problems_of(library: Library, place: str, way: str, log: Path, start: int = 0) -> list[str]:

@@ -59,7 +59,7 @@ def server(service: EmbeddedProcess) -> Iterator[EmbeddedProcess]:
 def test_an_image_is_used_again_while_it_has_36_of_its_47_hours_left(
     tmp_path: Path, server: EmbeddedProcess, clock: Clock, hours: float, uploads: int
 ) -> None:
-    reading = Reading(tmp_path, server, BOOK)
+    reading = Reading.uploading(tmp_path, server, BOOK)
     server.set_faults(["missing-key:times=1"])
 
     def let_time_pass(wave: int) -> None:
@@ -78,7 +78,7 @@ def test_an_image_that_the_service_keeps_for_less_is_used_again_for_less(
     arguments = ("--file-seconds", "0", "--file-lifetime", str(40 * HOUR))
     folder = tmp_path / "server"
     with EmbeddedProcess(folder, *arguments, environment=clock.environment) as server:
-        reading = Reading(tmp_path, server, BOOK)
+        reading = Reading.uploading(tmp_path, server, BOOK)
         server.set_faults(["missing-key:times=1"])
 
         def let_time_pass(wave: int) -> None:
@@ -95,7 +95,7 @@ def test_uploads_are_looked_at_anew_after_twelve_hours_without_quota(
 ) -> None:
     """The quota lets the batch in after 0.5 + 1 + 2 + 4 + 7.5 + 7.5 + 7.5 hours: uploads at the
     beginning, after 15 hours and after 30, and not after 22.5."""
-    reading = Reading(tmp_path, server, BOOK, batch={"retry_pause_seconds": 1800})
+    reading = Reading.uploading(tmp_path, server, BOOK, batch={"retry_pause_seconds": 1800})
     server.set_faults(["http-error:call=create,code=429,times=7"])
     clock.moves_in_pauses(monkeypatch)
     reading.run()
@@ -208,7 +208,7 @@ def test_a_batch_that_another_lane_sends_is_waited_for_24_hours_after_it_last_tr
     renewed_after: int,
 ) -> None:
     reading = Reading(tmp_path, server, BOOK)
-    with reading.crash_in("pagewave.waves.submit._upload"):
+    with reading.crash_in("pagewave.waves.submit.upload_batch"):
         reading.run()
     assert reading.batches() == [("intent", None)]
     hours = []

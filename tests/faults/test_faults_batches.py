@@ -185,7 +185,7 @@ def test_a_stuck_batch_that_ends_later_is_taken_in(
 ) -> None:
     """Its pages were sent again and read by then; it finds no images any more, and reads none."""
     batch = SOON | {"cancel_seconds": 0.2}
-    reading = Reading(tmp_path, quiet_server, BOOKS, batch=batch)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, batch=batch)
     quiet_server.set_faults(["job-pending:times=1,seconds=4", "cancel-ignored"])
     reading.run()
     assert reading.error_types() == {"BatchFailed": 2}
@@ -198,6 +198,22 @@ def test_a_stuck_batch_that_ends_later_is_taken_in(
     # Its late failures are on record, and held against no page.
     assert reading.error_types() == {"BatchFailed": 2, "ServiceTrouble": 2}
     assert not reading.query("SELECT 1 FROM failure WHERE cleared_at IS NULL")
+
+
+def test_a_stuck_batch_that_ends_later_with_its_images_inside_is_taken_in_and_metered(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """Its pages were sent again and read by then; it has all that it needs, and is paid for."""
+    batch = SOON | {"cancel_seconds": 0.2}
+    reading = Reading(tmp_path, quiet_server, BOOKS, batch=batch)
+    quiet_server.set_faults(["job-pending:times=1,seconds=4", "cancel-ignored"])
+    reading.run()
+    wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    reading.run()
+    reading.check(paid_twice=2)
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 3
+    assert len(reading.creates()) == 3
+    assert reading.error_types() == {"BatchFailed": 2}
 
 
 def test_a_stuck_batch_that_ends_before_its_pages_are_sent_again_is_not_paid_for_twice(

@@ -43,7 +43,7 @@ def test_a_file_that_is_not_digested_is_uploaded_anew(
     tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, match: str
 ) -> None:
     files = {"processing_seconds": 0.1}
-    reading = Reading(tmp_path, quiet_server, BOOKS, files=files)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, files=files)
     quiet_server.set_faults([f"{fault}:match={match.replace(',', chr(92) + ',')},times=2"])
     reading.run()
     reading.check()
@@ -55,7 +55,7 @@ def test_a_file_that_is_not_digested_is_uploaded_anew(
 def test_an_image_that_is_never_digested_is_its_pages_failure_alone(
     tmp_path: Path, quiet_server: EmbeddedProcess, fault: str
 ) -> None:
-    reading = Reading(
+    reading = Reading.uploading(
         tmp_path,
         quiet_server,
         BOOKS,
@@ -77,7 +77,7 @@ def test_an_image_that_is_never_digested_is_its_pages_failure_alone(
 def test_requests_that_are_never_digested_are_bounded(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(
+    reading = Reading.uploading(
         tmp_path,
         quiet_server,
         BOOKS,
@@ -94,7 +94,7 @@ def test_requests_that_are_never_digested_are_bounded(
 def test_a_refused_image_is_its_pages_failure_alone(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, files={"upload_concurrency": 1})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, files={"upload_concurrency": 1})
     quiet_server.set_faults(["http-error:call=upload,code=400,times=1"])
     reading.run()
     reading.check()
@@ -104,7 +104,7 @@ def test_a_refused_image_is_its_pages_failure_alone(
 def test_a_create_before_the_file_is_active_is_asked_for_again(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["not-active-yet:times=2"])
     reading.run()
     reading.check()
@@ -115,7 +115,7 @@ def test_a_create_before_the_file_is_active_is_asked_for_again(
 def test_a_create_that_is_never_ready_ends_the_wave(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(["not-active-yet"])
     with pytest.raises(ServiceError, match="not in an ACTIVE state"):
         reading.run()
@@ -125,7 +125,7 @@ def test_a_create_that_is_never_ready_ends_the_wave(
 def test_an_upload_that_is_gone_although_the_ledger_has_it_is_sent_again(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults([f"invalid-schema:match={first(reading)}$,times=1"])
 
     def lose_uploads(wave: int) -> None:
@@ -142,7 +142,7 @@ def test_an_upload_that_is_gone_although_the_ledger_has_it_is_sent_again(
 def test_an_image_that_is_kept_for_the_next_attempt_is_not_sent_again(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS)
     one, other = first(reading), first(reading, "Oak/1850")
     # After an error line the uploaded file itself may be the trouble.
     quiet_server.set_faults(
@@ -167,7 +167,7 @@ def test_storage_that_is_full_for_a_while_is_waited_out(
     books = {f"School {number}/1850": 2 for number in range(12)}
     files = {"upload_concurrency": 1}
     batch = {"retry_pause_seconds": 3600}
-    reading = Reading(tmp_path, quiet_server, books, files=files, batch=batch)
+    reading = Reading.uploading(tmp_path, quiet_server, books, files=files, batch=batch)
     quiet_server.set_faults(["storage-full:times=3"])
     reading.run()
     reading.check()
@@ -186,7 +186,7 @@ def test_our_old_files_make_room_before_anything_is_waited_for(
     pauses: list[float],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, files={"upload_concurrency": 1})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, files={"upload_concurrency": 1})
     quiet_server.set_faults([f"invalid-schema:match={first(reading)}$,times=1"])
     with reading.crash_in("pagewave.waves.wave.events.wave_closed"):
         reading.run()  # the image of the page that failed stays for its next attempt
@@ -205,7 +205,7 @@ def test_our_old_files_make_room_before_anything_is_waited_for(
 def test_storage_that_stays_full_ends_the_wave_and_no_page(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"quota_seconds": 0.3})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, batch={"quota_seconds": 0.3})
     quiet_server.set_faults(["storage-full"])
     with pytest.raises(ServiceError, match=r"quota has been used up.*file_storage_bytes"):
         reading.run()
@@ -219,7 +219,7 @@ def test_storage_that_stays_full_ends_the_wave_and_no_page(
 def test_a_run_that_does_not_wait_leaves_full_storage_to_the_next(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, execution={"wait": False})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, execution={"wait": False})
     quiet_server.set_faults(["storage-full"])
     reading.run()
     assert not reading.creates() and not reading.failures()
@@ -234,7 +234,7 @@ def test_too_many_uploads_at_once_are_no_pages_fault(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     files = {"upload_retry_attempts": 2, "upload_concurrency": 1}
-    reading = Reading(tmp_path, quiet_server, BOOKS, files=files)
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, files=files)
     quiet_server.set_faults(["http-error:call=upload,code=429,times=9"])
     reading.run()
     reading.check()
@@ -247,7 +247,7 @@ def test_too_many_uploads_at_once_are_no_pages_fault(
 def test_an_image_that_is_gone_for_a_moment_is_read_after_a_pause(
     tmp_path: Path, quiet_server: EmbeddedProcess, pauses: list[float]
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, batch={"retry_pause_seconds": 3600})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, batch={"retry_pause_seconds": 3600})
     scans = [reading.session.dataset.page(first(reading, book)).scan for book in BOOKS]
     away = [scan.with_suffix(".away") for scan in scans]
 
@@ -269,7 +269,7 @@ def test_an_image_that_stays_away_is_looked_for_a_few_times_in_hours(
 ) -> None:
     """And not at each wave of the others, which go on."""
     batch = {"retry_pause_seconds": 3600}
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 8}, batch=batch)
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 8}, batch=batch)
     gone = first(reading)
     scan = reading.session.dataset.page(gone).scan
     rows: list[int] = []
@@ -289,7 +289,7 @@ def test_without_waiting_an_image_that_is_gone_is_looked_for_by_later_runs(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     sections = {"execution": {"wait": False}, "batch": {"retry_pause_seconds": 3600}}
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, **sections)
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1}, **sections)
     scan = reading.session.dataset.page(first(reading)).scan
     content = scan.read_bytes()
     for _ in range(4):
@@ -308,7 +308,9 @@ def test_an_image_that_vanishes_is_its_pages_failure_alone(
     tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execution = {"max_batch_failures": 2}
-    reading = Reading(tmp_path, quiet_server, {**BOOKS, "Fir/1850": 2}, execution=execution)
+    reading = Reading.uploading(
+        tmp_path, quiet_server, {**BOOKS, "Fir/1850": 2}, execution=execution
+    )
     before, during = reading.key("Elm/1850", 2), reading.key("Fir/1850", 2)
 
     def remove(key: str) -> None:
@@ -337,7 +339,7 @@ def test_an_image_that_vanishes_is_its_pages_failure_alone(
 def test_a_page_whose_previous_page_is_broken_fails_alone(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, BOOKS, execution={"max_batch_failures": 2})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, execution={"max_batch_failures": 2})
     broken = reading.library.page_file(first(reading))
 
     def damage(wave: int) -> None:

@@ -12,7 +12,7 @@ from helpers.echoing_proxy import EchoingProxy
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.errors import LedgerError, ServiceError
-from pagewave.gemini.client import Gemini
+from pagewave.gemini.client import Gemini, Payload
 from pagewave.gemini.retries import Refused
 from pagewave.gemini.uploads import unused_name
 from pagewave.ledger import RunOutcome
@@ -111,7 +111,7 @@ def test_without_a_begun_run_a_session_looks_and_sends_nothing(
         client = session.client
         return [
             lambda: client.upload(
-                image.read_bytes(), image, "image/jpeg", "an image", 1.0, unused_name
+                Payload.of(image.read_bytes()), image, "image/jpeg", "an image", 1.0, unused_name
             ),
             lambda: client.create("a model", "files/none", f"{reading.state}-batch"),
             lambda: client.generate("a model", REQUEST),

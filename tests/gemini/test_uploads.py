@@ -22,7 +22,7 @@ def files_on_record(reading: Reading) -> list[str]:
 def test_a_file_that_was_deleted_is_forgotten(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2})
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 2})
     reading.run()
     reading.check()
     assert files_on_record(reading) == []
@@ -32,7 +32,7 @@ def test_a_file_that_can_not_be_deleted_now_is_not_forgotten(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     files = {"upload_retry_attempts": 1}
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, files=files)
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1}, files=files)
     quiet_server.set_faults(["http-error:call=delete"])
     reading.run()
     reading.check()
@@ -45,7 +45,7 @@ def test_an_image_that_went_early_is_uploaded_again_and_once(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     """Two attempts fail, and each leaves the image for the next."""
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1})
     quiet_server.set_faults([f"blocked:match={tmp_path.name},times=2"])
     image = reading.image_sha256(reading.library.image(reading.keys[0]))
     gone: list[str] = []
@@ -68,7 +68,7 @@ def test_an_image_that_went_early_is_uploaded_again_and_once(
 def test_what_did_not_arrive_as_it_was_sent_is_sent_again(
     tmp_path: Path, quiet_server: EmbeddedProcess, fault: str
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1})
     quiet_server.set_faults([f"{fault}:times=1", f"{fault}:match=-{reading.state}-,times=1"])
     reading.run()
     reading.check()
@@ -82,7 +82,7 @@ def test_what_never_arrives_as_it_was_sent_is_not_read(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     execution = {"max_batch_failures": 1}
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, execution=execution)
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1}, execution=execution)
     quiet_server.set_faults(["file-damaged"])
     reading.run()
     assert reading.error_types() == {"UploadFailed": 1}
@@ -94,7 +94,7 @@ def test_an_image_that_changes_before_it_is_sent_is_read_as_it_is_then(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     """Its answer would stand under the hash of another image."""
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
     scan = reading.library.image(reading.key("Elm/1850", 1))
 
     def change_it(session: Session, requests: Sequence[Request]) -> object:
@@ -103,7 +103,7 @@ def test_an_image_that_changes_before_it_is_sent_is_read_as_it_is_then(
         return upload_images(session, requests)
 
     before = scan.read_bytes()
-    with patch("pagewave.waves.submit.upload_images", change_it):
+    with patch("pagewave.waves.upload.upload_images", change_it):
         reading.run()
     reading.check()
     assert reading.failures() == {("Elm:1850:1", "FileNotFound"): 1}
@@ -122,7 +122,7 @@ def test_an_upload_without_an_end_is_given_up_and_tried_again(
 ) -> None:
     """The connection is never silent for as long as a time-out takes."""
     files = {"timeout_seconds": 0.3}
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, files=files)
+    reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1}, files=files)
     quiet_server.set_faults([f"{trouble},times=1"])
     reading.run()
     reading.check()

@@ -81,6 +81,18 @@ class Reading:
         self._runs = count(1)
         self.session = self._new_session()
 
+    @classmethod
+    def uploading(
+        cls,
+        root: Path,
+        server: EmbeddedProcess,
+        books: Mapping[str, int | Sequence[int]],
+        **sections: dict[str, Any],
+    ) -> "Reading":
+        """One whose images are files of their own at the service."""
+        files = sections.pop("files", {}) | {"images": "uploaded"}
+        return cls(root, server, books, files=files, **sections)
+
     def _new_session(self) -> Session:
         settings = load_settings(self.library.config, self.root)
         choice = settings.prompt

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from helpers.embedded_process import EmbeddedProcess
+from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from helpers.result_lines import PAGE_JSON, make_line, page, response
 from pagewave.answers.guards import Evidence
@@ -27,6 +27,7 @@ from pagewave.waves import collect as taking_in
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.results import Ended, parse_results
+from pagewave.waves.status import Watch
 
 BOOKS = {"Elm/1850": 1, "Oak/1850": 1}
 GONE = "Iowa:Ash:1850:1"
@@ -328,3 +329,31 @@ def test_an_attempt_is_priced_by_when_its_batch_ended_and_by_who_served(reading:
     assert usd(change, modelVersion="gemini-3.8-flash-001") == pytest.approx(0.75 + 3.75)
     assert usd(change, modelVersion="gemini-3.5-flash-lite") == pytest.approx(0.15 + 1.25)
     assert usd(change, modelVersion="gemini-99-imaginary") is None
+
+
+def test_how_far_a_batch_is_stands_in_the_status_while_it_goes_on(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    books = {"Elm/1850": 1, "Oak/1850": 1}
+    reading = Reading(tmp_path, quiet_server, books, execution={"wait": False})
+    slow = f"record-slow:match={reading.key('Oak/1850', 1)},seconds=600"
+    quiet_server.set_faults([slow, "batch-hold:seconds=600"])
+
+    def told() -> list[tuple[int, int | None]]:
+        status = Watch(reading.session.ledger, 1).look()
+        assert status is not None
+        return [(batch.records, batch.done) for batch in status.batches]
+
+    with reading.crash_in("pagewave.waves.wave.collect"):
+        reading.run()
+    assert told() == [(2, None)]
+    wait_for(lambda: reading.inferences().total() == 1)
+    reading.run()
+    assert told() == [(2, 1)]
+    quiet_server.set_faults([])
+    (batch,) = reading.creates()
+    quiet_server.request("POST", f"/v1beta/{batch['batch']}:cancel").raise_for_status()
+    reading.library.configure(execution={"wait": True})
+    reading.run()
+    reading.check()
+    assert told() == []

@@ -165,6 +165,7 @@ def test_a_page_that_says_the_same_again_leaves_no_half_written_file(player: Pla
 
 
 def test_uploads_whose_answer_got_lost_are_deleted(player: Player) -> None:
+    player.library.configure(files={"images": "uploaded"})
     player.server.set_faults(["garbage-200:call=upload,skip=1,times=3"])
     assert player.play() == "ok"
     assert len(player.server.log("upload")) > 4
@@ -172,7 +173,7 @@ def test_uploads_whose_answer_got_lost_are_deleted(player: Player) -> None:
 
 
 def test_uploads_that_can_not_be_deleted_now_are_deleted_later(player: Player) -> None:
-    player.library.configure(files={"upload_retry_attempts": 1})
+    player.library.configure(files={"upload_retry_attempts": 1, "images": "uploaded"})
     player.server.set_faults(["http-error:call=delete"])
     assert player.play(Command(targets={"results/pages/Ohio/Elm/1850/1.json"})) == "ok"
     assert player.server.stats()["files"] == 3

@@ -20,7 +20,7 @@ def test_a_page_that_was_left_out_stays_out_when_all_is_sent_anew(
 ) -> None:
     """Its image can't be digested; then the create call is refused and uploads are looked at anew,
     when the image may be taken (after 2 tries) or not (after 4)."""
-    reading = Reading(tmp_path, quiet_server, BOOKS, files={"upload_retry_attempts": 2})
+    reading = Reading.uploading(tmp_path, quiet_server, BOOKS, files={"upload_retry_attempts": 2})
     image = reading.library.image(reading.key("Elm/1850", 1))
     quiet_server.set_faults(
         [f"file-failed:match={reading.image_sha256(image)},times={tries}", "not-active-yet:times=1"]
@@ -99,7 +99,7 @@ def test_what_did_not_turn_up_is_asked_for_again_only_where_the_budget_has_room_
 def test_requests_that_the_service_has_not_digested_yet_are_sent_anew_after_a_pause(
     tmp_path: Path, quiet_server: EmbeddedProcess, pauses: list[float]
 ) -> None:
-    reading = Reading(
+    reading = Reading.uploading(
         tmp_path,
         quiet_server,
         {"Elm/1850": 1},

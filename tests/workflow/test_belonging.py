@@ -104,23 +104,20 @@ def test_requests_that_nothing_came_of_stop_no_run_after_a_rebuild(player: Playe
     assert readings(player) == [1, 1]
 
 
+TRIAL = ("try_prompt.py", "--page", "Ohio:Elm:1850:2", "--template", "v1.jinja")
+COMPARISON = ("compare_prompts.py", *"--a v1.jinja --b v1.1.jinja --sample 1 --yes".split())
+
+
 @pytest.mark.parametrize(
-    "beside",
+    ("crash_at", "beside", "words"),
     [
-        ("try_prompt.py", "--page", "Ohio:Elm:1850:2", "--template", "v1.jinja"),
-        ("compare_prompts.py", "--a", "v1.jinja", "--b", "v1.1.jinja", "--sample", "1", "--yes"),
-    ],
-    ids=["try_prompt", "compare_prompts"],
-)
-@pytest.mark.parametrize(
-    ("crash_at", "words"),
-    [
-        ("name-stored", "requests of batches that the ledger does not know"),
-        ("page-marked", "belong to another ledger"),
+        ("name-stored", COMPARISON, "requests of batches that the ledger does not know"),
+        ("page-marked", COMPARISON, "belong to another ledger"),
+        ("page-marked", TRIAL, "belong to another ledger"),
     ],
 )
 def test_a_command_that_reads_in_between_hides_no_lost_ledger(
-    player: Player, crash_at: str, words: str, beside: tuple[str, ...]
+    player: Player, crash_at: str, beside: tuple[str, ...], words: str
 ) -> None:
     assert player.play(crash_at=crash_at) == "crashed"
     lose_ledger(player)
@@ -128,6 +125,15 @@ def test_a_command_that_reads_in_between_hides_no_lost_ledger(
     is_refused(player, words)
     command(player, "rebuild_ledger.py")
     assert player.play() == "ok"
+
+
+def test_a_trial_makes_no_new_ledger_beside_requests_in_flight(player: Player) -> None:
+    assert player.play(crash_at="name-stored") == "crashed"
+    lose_ledger(player)
+    player.server.stop()
+    said(player.library, *TRIAL, code=4)
+    player.server.restart()
+    is_refused(player, "requests of batches that the ledger does not know")
 
 
 @pytest.mark.parametrize("beside", ["comparison", "trial"])
@@ -155,14 +161,15 @@ def test_what_is_no_reading_makes_a_new_ledger_no_old_one(
     reading.release()
 
 
+@pytest.mark.parametrize("images", ["inline", "uploaded"])
 @pytest.mark.parametrize("whose", ["ours", "others'"])
 def test_with_nothing_left_here_the_service_tells_whose_batches_go_on(
-    tmp_path: Path, quiet_server: EmbeddedProcess, whose: str
+    tmp_path: Path, quiet_server: EmbeddedProcess, whose: str, images: str
 ) -> None:
     """Others may use the same key and prefix; our images are told by their hashes."""
     names = {"ours": ["Elm/1850"], "others'": ["Oak/1850"]}
     first, second = (
-        Reading(new_folder(tmp_path / name), quiet_server, {book: 1})
+        Reading(new_folder(tmp_path / name), quiet_server, {book: 1}, files={"images": images})
         for name, book in (("first", names[whose][0]), ("second", "Elm/1850"))
     )
     for reading in (first, second):

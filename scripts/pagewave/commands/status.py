@@ -176,7 +176,7 @@ def _budget(budget: Budget) -> str:
 
 def _batches(status: RunStatus) -> Table:
     return table(
-        [">lane", ">wave", "batch", "state", "age", ">records"],
+        [">lane", ">wave", "batch", "state", "age", ">records", ">done"],
         [
             (
                 batch.lane,
@@ -185,6 +185,7 @@ def _batches(status: RunStatus) -> Table:
                 batch.state or batch.status,
                 age(batch.age_seconds),
                 batch.records,
+                "" if batch.done is None else batch.done,
             )
             for batch in status.batches
         ],

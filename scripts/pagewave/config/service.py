@@ -140,6 +140,12 @@ class Batch(Section):
         description="Seconds for which an unreachable service, or one that fails pages by itself, "
         "is waited out before the run ends. Batches in flight lose nothing.",
     )
+    enqueued_tokens: Int | None = Field(
+        default=None,
+        ge=1,
+        description="Input tokens that all batches in flight may have together: the limit of your "
+        "tier for the model. A batch beyond it waits for others to end, and is not refused (429).",
+    )
     api_version: Literal["v1beta", "v1", "v1alpha"] = Field(
         default="v1beta", description="Version of the Gemini API."
     )
@@ -148,6 +154,12 @@ class Batch(Section):
 class Files(Section):
     """How images and requests are uploaded."""
 
+    images: Literal["auto", "inline", "uploaded"] = Field(
+        default="auto",
+        description="How a batch's images are sent. uploaded: each as a file of its own. inline: "
+        "inside of the file of its requests, as far as the service's limits allow. auto: inline "
+        "while that is quick and taken, else uploaded.",
+    )
     upload_retry_attempts: Int = Field(
         default=5,
         ge=1,

@@ -7,7 +7,6 @@ other is `create`, which has no idempotency key: where its fate is unknown it ra
 """
 
 import contextlib
-import io
 import json
 import re
 import ssl
@@ -23,9 +22,11 @@ from pagewave.gemini.lists import all_of
 from pagewave.gemini.models import Models
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
 from pagewave.gemini.remote import UPLOAD_LIFE_SECONDS as UPLOAD_LIFE_SECONDS
+from pagewave.gemini.remote import Payload as Payload
 from pagewave.gemini.remote import RemoteBatch as RemoteBatch
 from pagewave.gemini.remote import RemoteFile as RemoteFile
-from pagewave.gemini.remote import each_once, remote_batch, remote_file
+from pagewave.gemini.remote import each_once, images_named, remote_batch, remote_file
+from pagewave.gemini.remote import requests_done as requests_done
 from pagewave.gemini.retries import (
     REFUSALS,
     NoSuccess,
@@ -135,7 +136,7 @@ class Gemini:
 
     def upload(
         self,
-        data: bytes,
+        sent: Payload,
         what: Path,
         mime_type: str,
         display_name: str,
@@ -148,7 +149,7 @@ class Gemini:
         is one that did not arrive as it was sent, or whose upload does not come to an end.
 
         Args:
-            data: what is sent: from memory, as a file on the disk may change meanwhile.
+            sent: what is sent; of a file that may change on the disk meanwhile, its bytes.
             what: the file that holds it, for messages.
             new_name: gives the file's name, such as `files/abc`; asked before each try.
 
@@ -168,10 +169,10 @@ class Gemini:
                 "display_name": display_name,
             }
             # As a stream: a path's name would travel in a header, which non-ASCII letters break.
-            stream = io.BytesIO(data)
+            stream = sent.open()
             try:
                 file = within(
-                    self._longest_upload(len(data)),
+                    self._longest_upload(sent.size),
                     lambda: self._client.files.upload(file=stream, config=config),
                 )
             except errors.APIError as error:
@@ -182,8 +183,10 @@ class Gemini:
                     raise
                 kind = QuotaExceeded if is_full else UploadFailed
                 raise kind(f"uploading {what}: {error}") from error
+            finally:
+                stream.close()  # which also ends an upload that goes on without us
             found = self._digested(remote_file(file), processing_seconds)
-            if not found.holds(data):
+            if not found.holds(sent):
                 self._give_up(found)
                 raise PassingTrouble(f"{found.name} did not arrive as it was sent")
             return found
@@ -230,14 +233,16 @@ class Gemini:
             ABSENT, lambda: remote_file(self._client.files.get(name=name)), f"looking at {name}"
         )
 
-    def uploaded_images(self) -> dict[str, int]:
-        """Display names of all files at the service, which of our images are hashes, and sizes."""
+    def images(self) -> dict[str, int]:
+        """Images of ours at the service, by themselves or as the first ones in requests: digits of
+        their hashes (`MARK_DIGITS`), and their sizes in bytes."""
 
-        def made(file: "types.File") -> tuple[str, int]:
-            return file.display_name or "", file.size_bytes or 0
+        def made(file: "types.File") -> dict[str, int]:
+            return images_named(file.display_name or "", file.size_bytes or 0)
 
         fetch = self._client.files.list
-        return dict(all_of(self._calls, fetch, made, "listing the files", LIST_PAGE_SIZE))
+        files = all_of(self._calls, fetch, made, "listing the files", LIST_PAGE_SIZE)
+        return {mark: size for named in files for mark, size in named.items()}
 
     def delete_file(self, name: str) -> None:
         """Delete a file; that it is gone already, or can't be deleted, is no error.

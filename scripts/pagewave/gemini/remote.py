@@ -4,11 +4,13 @@ import base64
 import binascii
 import contextlib
 import hashlib
+import io
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagewave.gemini.retries import PassingTrouble
@@ -22,6 +24,57 @@ TERMINAL_STATES = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANC
 """Our own list: the SDK's `.done` is False for PARTIALLY_SUCCEEDED and unknown states."""
 
 UPLOAD_LIFE_SECONDS = 47 * 3600.0  # the service deletes uploaded files after 48 h
+MOST_REQUESTS = 10**9  # a count above is none
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is uploaded: how many bytes, their SHA-256, and a stream of them from the first one."""
+
+    size: int
+    sha256: bytes
+    open: Callable[[], io.IOBase]
+
+    @classmethod
+    def of(cls, data: bytes) -> "Payload":
+        """Bytes in memory."""
+        return cls(len(data), hashlib.sha256(data).digest(), lambda: io.BytesIO(data))
+
+    @classmethod
+    def of_file(cls, path: Path, size: int, sha256: bytes) -> "Payload":
+        """A file of ours that is on the disk as it was written, else its upload does not succeed.
+
+        It is read a piece at a time, as the client asks for it.
+        """
+        return cls(size, sha256, lambda: _Whole(path, size))
+
+
+class _Whole(io.FileIO):
+    """A file that has an end: the client asks for ever for bytes that are missing.
+
+    Raises:
+        PassingTrouble: it is gone, can't be read or was cut off.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._size = size
+        with _as_trouble():
+            super().__init__(path)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        with _as_trouble():
+            piece = super().read(-1 if size is None else size) or b""
+        if not piece and self.tell() < self._size:
+            raise PassingTrouble(f"{self.name!r} was cut off")
+        return piece
+
+
+@contextlib.contextmanager
+def _as_trouble() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PassingTrouble(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +91,12 @@ class RemoteFile:
     size: int | None = None
     sha256_hash: str | None = None
 
-    def holds(self, data: bytes) -> bool:
+    def holds(self, sent: Payload) -> bool:
         """Did these bytes arrive, as far as the service says?"""
-        if self.size is not None and self.size != len(data):
+        if self.size is not None and self.size != sent.size:
             return False
         told = _digest(self.sha256_hash or "")
-        return told is None or told == hashlib.sha256(data).digest()
+        return told is None or told == sent.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +104,7 @@ class RemoteBatch:
     """A batch as the service describes it; `state` without its prefix, such as SUCCEEDED.
 
     Times are Unix seconds, `created_at` 0.0 where none is told; `model` has no `models/` in front.
+    `done`: how many of its requests are, answered or not; None where the service does not say.
     """
 
     name: str
@@ -61,11 +115,60 @@ class RemoteBatch:
     error: str | None
     created_at: float
     ended_at: float | None
+    done: int | None = None
 
     @property
     def ended(self) -> bool:
         """Will this state never change again?"""
         return self.state in TERMINAL_STATES
+
+
+MARKED_IMAGES = 12
+MARK_DIGITS = 16
+"""Of so many images in a file of requests, the file's name has so many digits of their hashes: a
+name has 512 characters at most (ai.google.dev/api/files)."""
+
+
+def name_of_requests(batch: str, inside: Sequence[tuple[str, int]]) -> str:
+    """Display name of a batch's requests at the service, which tells of images inside of them.
+
+    So pages of ours in flight are known even where nothing else is left of a ledger.
+
+    Args:
+        inside: content hashes (hex) and sizes (bytes) of the images inside.
+    """
+    marks = [f"{sha256[:MARK_DIGITS]}-{size}" for sha256, size in inside[:MARKED_IMAGES]]
+    return " ".join([batch, *marks])
+
+
+def images_named(display_name: str, size: int) -> dict[str, int]:
+    """The images of ours that a file at the service is, or holds, by its name: `MARK_DIGITS` digits
+    of their hashes, and their sizes in bytes.
+
+    Args:
+        size: the file's own.
+    """
+    if re.fullmatch("[0-9a-f]{64}", display_name):
+        return {display_name[:MARK_DIGITS]: size}
+    marks = re.findall(rf"(?<= )([0-9a-f]{{{MARK_DIGITS}}})-(\d+)(?= |$)", display_name)
+    return {mark: int(bytes_) for mark, bytes_ in marks}
+
+
+def requests_done(operation: Mapping[str, Any]) -> int | None:
+    """How many requests of a batch are done, by its raw JSON: the SDK drops `batchStats`.
+
+    Its counts are int64s, hence strings, and left out where they are 0
+    (ai.google.dev/api/batch-api).
+    """
+    metadata = operation.get("metadata")
+    stats = metadata.get("batchStats") if isinstance(metadata, dict) else None
+    if not isinstance(stats, dict) or not stats:
+        return None
+    with contextlib.suppress(TypeError, ValueError):
+        counts = [int(stats.get(f"{end}RequestCount", 0)) for end in ("successful", "failed")]
+        if all(0 <= count <= MOST_REQUESTS for count in counts):
+            return sum(counts)
+    return None
 
 
 def each_once(batches: Iterable[RemoteBatch]) -> list[RemoteBatch]:
@@ -110,6 +213,7 @@ def remote_batch(job: "types.BatchJob", operation: Any = None) -> RemoteBatch:
         error=hide_keys(json.dumps(error)) if error else None,
         created_at=unix_seconds(job.create_time) or 0.0,
         ended_at=unix_seconds(job.end_time),
+        done=requests_done(raw),
     )
 
 

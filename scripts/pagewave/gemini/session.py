@@ -40,6 +40,8 @@ class Session(Workspace):
     """Batches in flight at once, if the command line says another number than the settings."""
     refused: str | None = None
     """Why the service reads nothing more for this account, if its answers say so."""
+    images_apart: bool = False
+    """Did the service refuse images inside of requests, and take the same ones beside them?"""
     looked_at: float = -math.inf
     """When doubtful batches were last looked for (seconds of the monotonic clock)."""
     _checking: threading.Lock = field(default_factory=threading.Lock, repr=False)

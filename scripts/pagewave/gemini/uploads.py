@@ -1,4 +1,4 @@
-"""Files at the service: a batch's images, each once, its requests as JSON lines, and their end.
+"""Files at the service: a batch's requests, images that do not go inside of them, and their end.
 
 Each file is on record before it is uploaded and until it is deleted: whatever a crash or a lost
 answer leaves there is known, and deleted when a later run ends. An image that can't be sent is its
@@ -6,20 +6,20 @@ record's failure alone; the others go without it.
 """
 
 import hashlib
-import json
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 from pagewave import crash_points as crash
 from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, QuotaExceeded, RemoteFile, UploadFailed
+from pagewave.gemini.remote import Payload, name_of_requests
+from pagewave.gemini.request_files import ChangedMeanwhile, RequestFile
 from pagewave.gemini.session import Session
-from pagewave.ledger import Batch, explained
+from pagewave.ledger import Batch
 from pagewave.log import log
-from pagewave.prompts.request import Request, jsonl_line
-from pagewave.prompts.schema import response_schema
+from pagewave.prompts.request import Request
 
 LIFE_LEFT_SECONDS = 36 * 3600.0
 """An image uploaded earlier is used again only if it lives so long: the service's target for a
@@ -65,29 +65,29 @@ def upload_images(
     return uris, problems
 
 
-def upload_requests(
-    session: Session, batch: Batch, requests: Sequence[Request], uris: Mapping[str, str]
-) -> str:
-    """Upload a batch's requests as one JSONL file; returns the service's name for it.
+def upload_requests(session: Session, batch: Batch, file: RequestFile) -> str:
+    """Upload a batch's requests and keep them; returns the service's name for the file.
 
     Raises:
         UploadFailed: the service does not take it.
         ServiceError: the service refuses all uploads, or is not there.
     """
-    configs = {
-        r.key: json.loads(r.generation_config) for r in session.ledger.batches.records(batch.id)
-    }
-    schema = response_schema(session.prompt.page_model)
-    path = session.request_file(batch.display_name)
-    data = b"".join(
-        jsonl_line(request, uris[request.facts.sha256], configs[request.key], schema)
-        for request in requests
-    )
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    mime_type = "application/jsonl"
-    return upload(session, data, path, mime_type, batch.display_name, batch_id=batch.id).name
+    name = upload(
+        session,
+        file.sent,
+        file.path,
+        "application/jsonl",
+        name_of_requests(batch.display_name, file.inside),
+        batch_id=batch.id,
+    ).name
+    file.keep(name)
+    return name
+
+
+def images_at_hand(session: Session, requests: Sequence[Request]) -> dict[str, str]:
+    """URIs by content hash of the requests' images that were uploaded and are still there."""
+    distinct = {request.facts.sha256 for request in requests}
+    return {sha256: uri for sha256 in distinct if (uri := _reusable(session, sha256))}
 
 
 def _reusable(session: Session, sha256: str) -> str | None:
@@ -110,10 +110,6 @@ def _known(session: Session, sha256: str) -> tuple[str, str] | None:
     return session.ledger.files.uploaded_image(session.engine, sha256, until)
 
 
-class ChangedMeanwhile(OSError):
-    """An image is not the one that the request was made for."""
-
-
 def image_bytes(request: Request) -> bytes:
     """A request's image, read once, and the one that its fingerprint stands for.
 
@@ -122,20 +118,20 @@ def image_bytes(request: Request) -> bytes:
     """
     data = request.image.read_bytes()
     if hashlib.sha256(data).hexdigest() != request.facts.sha256:
-        raise ChangedMeanwhile("changed meanwhile; the next attempt sends what is there then")
+        raise ChangedMeanwhile
     return data
 
 
 def _upload(session: Session, request: Request) -> str:
-    facts, data = request.facts, image_bytes(request)
+    facts, image = request.facts, Payload.of(image_bytes(request))
     return upload(
-        session, data, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
+        session, image, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
     ).uri
 
 
 def upload(
     session: Session,
-    data: bytes,
+    sent: Payload,
     what: Path,
     mime_type: str,
     display_name: str,
@@ -157,7 +153,7 @@ def upload(
         return name
 
     patience = session.settings.files.processing_seconds
-    file = session.client.upload(data, what, mime_type, display_name, patience, new_name)
+    file = session.client.upload(sent, what, mime_type, display_name, patience, new_name)
     crash.point("file-uploaded")
     session.ledger.files.confirm(session.engine, file.name, file.uri, file.expires_at)
     return file

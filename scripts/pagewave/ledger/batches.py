@@ -136,6 +136,11 @@ class Batches(Shelf):
         """The service's word for the batch's state, as last seen."""
         self._update_batch(batch_id, state=state)
 
+    def mark_progress(self, batch_id: int, done: int) -> None:
+        """So many requests of the batch are done, as the service says while it goes on."""
+        with self._connection.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO batch_progress VALUES (?, ?)", (batch_id, done))
+
     def mark_abandoned(self, batch_id: int, error: str, state: str | None = None) -> None:
         """The batch never came to be; its records are free to be sent again.
 
@@ -171,7 +176,8 @@ class Batches(Shelf):
                 if db.execute(f"SELECT 1 FROM {table} WHERE batch_id = ?", (other,)).fetchone():
                     return False
             db.execute("UPDATE service_file SET batch_id = ? WHERE batch_id = ?", (batch_id, other))
-            db.execute("DELETE FROM batch_key WHERE batch_id = ?", (other,))
+            for table in ("batch_key", "batch_progress"):
+                db.execute(f"DELETE FROM {table} WHERE batch_id = ?", (other,))
             db.execute("DELETE FROM record WHERE batch_id = ?", (other,))
             db.execute("DELETE FROM batch WHERE id = ?", (other,))
         return True

@@ -18,7 +18,8 @@ _BATCHES = """
         COALESCE(SUM(a.ok), 0) AS valid, COALESCE(SUM(a.usd), 0) AS usd,
         COUNT(a.id) - COUNT(a.usd) AS unpriced, COALESCE(SUM(a.prompt_tokens), 0) AS input_tokens,
         COALESCE(SUM(a.output_tokens + a.thoughts_tokens), 0) AS output_tokens,
-        MAX(a.created_at) AS paid_at
+        MAX(a.created_at) AS paid_at,
+        (SELECT done FROM batch_progress p WHERE p.batch_id = b.id) AS done
     FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id
     WHERE b.id IN (SELECT value FROM json_each(?)) GROUP BY b.id"""
 
@@ -28,7 +29,8 @@ class BatchHistory:
     """A batch, what it carried and what it brought so far; times are Unix seconds.
 
     `answered`: records with at least one line. `usd` leaves out the `unpriced` attempts, whose
-    model's price is unknown. Output tokens hold thoughts. `paid_at`: of its attempts.
+    model's price is unknown. Output tokens hold thoughts. `paid_at`: of its attempts. `done`: of
+    its records, as the service last said while it went on; None where it did not.
     """
 
     id: int
@@ -52,6 +54,7 @@ class BatchHistory:
     input_tokens: int
     output_tokens: int
     paid_at: float | None
+    done: int | None
 
     @property
     def is_open(self) -> bool:

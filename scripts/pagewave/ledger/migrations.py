@@ -409,9 +409,17 @@ ALTER TABLE attempt ADD COLUMN service_tier TEXT;
 ALTER TABLE record ADD COLUMN step TEXT;
 """
 
+# How many requests of a batch are done, answered or not, as the service said while it went on.
+BATCH_PROGRESS = """
+CREATE TABLE batch_progress (
+    batch_id INTEGER PRIMARY KEY REFERENCES batch(id),
+    done INTEGER NOT NULL
+);
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
-    *(CALL_ROWS, ROADS, WHO_SERVED),
+    *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

@@ -201,6 +201,18 @@ class Spending(Shelf):
             found.append(StepCost(step, engine, model, attempts, read, known))
         return found
 
+    def enqueued_tokens(self, engine: str, model: str) -> dict[int, int]:
+        """Input tokens that each open batch of a model was expected to take, by its number."""
+        rows = self._connection.query(
+            "SELECT b.id, COALESCE(SUM(r.expected_input_tokens), 0) FROM batch b"
+            " JOIN record r ON r.batch_id = b.id WHERE b.engine = ? AND b.model = ?"
+            " AND b.status IN (?, ?, ?) GROUP BY b.id ORDER BY b.id",
+            engine,
+            model,
+            *OPEN_STATUSES,
+        )
+        return {row[0]: row[1] for row in rows}
+
     def mark_over_budget(self, run_id: str, why: str) -> None:
         """Write down why a run sends nothing more; the first reason stays."""
         with self._connection.transaction() as db:

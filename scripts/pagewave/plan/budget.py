@@ -27,7 +27,7 @@ MOST_INPUT_TOKENS = 32_768
 
 
 class NoRoom(Exception):
-    """The budget has no room for a batch; `in_flight` may leave some when they are collected."""
+    """There is no room for a batch; those `in_flight` may leave some when they are collected."""
 
     def __init__(self, why: str, in_flight: Sequence[int]) -> None:
         super().__init__(why)

@@ -12,7 +12,9 @@ from pagewave.config.models import known as known_model
 from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
+from pagewave.plan.enqueued import batches_that_fit
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
+from pagewave.plan.images import ImagesForecast, images_forecast
 from pagewave.plan.schedule import Schedule
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
@@ -101,6 +103,7 @@ class RunForecast:
     measured: Price | None
     pages_measured: int
     most_usd: float | None
+    images: ImagesForecast
     budgets: Sequence[Budget]
     model_ends: str | None = None
 
@@ -165,13 +168,14 @@ class Forecast:
         # A wave of stored answers takes no time.
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
-        slots = settings.execution.max_concurrent_batches
-        steps = max(max(slow, default=0), math.ceil(sum(slow) / slots))
         seconds = self._seconds_a_batch()
         at = [_answered_at(step[page.key], seconds) for page in paid]
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
+        rule = self._price([by_rule(expected, page) for page in paid], at)
+        slots = batches_that_fit(settings, rule.input_tokens / max(1, sum(sent)))
+        steps = max(max(slow, default=0), math.ceil(sum(slow) / slots))
         return RunForecast(
             engine=workspace.engine,
             model=settings.model.name,
@@ -188,13 +192,21 @@ class Forecast:
             longest_chain=max(map(len, lanes), default=0),
             steps=steps,
             seconds_a_batch=seconds,
-            by_rule=self._price([by_rule(expected, page) for page in paid], at),
+            by_rule=rule,
             measured=self._price([expected_tokens(expected, page) for page in paid], at, expected)
             if expected.is_measured
             else None,
             pages_measured=expected.measured.pages,
             most_usd=self._price(most, at).usd,
             model_ends=_model_ends(workspace, steps, seconds),
+            images=images_forecast(
+                workspace,
+                [
+                    [workspace.dataset.page(key) for key in wave if key not in self._settled]
+                    for waves in lanes
+                    for wave in waves
+                ],
+            ),
             budgets=budgets(workspace.ledger, settings, None),
         )
 

@@ -25,6 +25,7 @@ def view(forecast: RunForecast) -> Table:
         if forecast.model_ends:
             rows.append(["model", forecast.model_ends])
     if forecast.to_send:
+        rows.append(["images", str(forecast.images)])
         prices = [forecast.by_rule, *([forecast.measured] if forecast.measured else [])]
         rows.append(["tokens in", *(f"{price.input_tokens:,}" for price in prices)])
         rows.append(["tokens out", *(f"{price.output_tokens:,}" for price in prices)])

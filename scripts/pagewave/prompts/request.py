@@ -215,7 +215,21 @@ def jsonl_line(
     schema: Mapping[str, Any],
 ) -> bytes:
     """One line of a batch's input file, newline included; arguments as for `request_body`."""
-    body = request_body(request, image_uri, generation_config, schema)
-    line = {"key": request.key, "request": body}
+    return _line(request, request_body(request, image_uri, generation_config, schema))
+
+
+def line_around_image(
+    request: Request, generation_config: Mapping[str, Any], schema: Mapping[str, Any]
+) -> tuple[bytes, bytes]:
+    """Such a line with the image inside, but for the image: its base64 stands between these two."""
+    image = {"inlineData": {"mimeType": request.facts.mime_type, "data": ""}}
+    before, empty, after = _line(
+        request, body_with_image(request.prompt, image, generation_config, schema)
+    ).partition(b'"data":""')  # inside of a string its quotes would be escaped
+    return before + empty[:-1], empty[-1:] + after
+
+
+def _line(request: Request, body: Json) -> bytes:
     # In ASCII, so that no reader takes a U+2028 inside a string for the end of the line.
+    line = {"key": request.key, "request": body}
     return json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"

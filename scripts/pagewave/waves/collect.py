@@ -139,7 +139,7 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
     assert batch.name, "only a submitted batch can be waited for"
     settings = session.settings.batch
     cancelled_at, asked_at = 0.0, 0.0
-    last_state = batch.state
+    last_state, last_done = batch.state, None
     told_old = False
     while True:
         remote = session.client.get(batch.name) or _look_again(session, batch.name)
@@ -152,6 +152,8 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             session.ledger.batches.mark_state(batch.id, remote.state)
             events.batch_state(batch, remote, last_state)
             last_state = remote.state
+        if remote.done not in (None, last_done) and not remote.ended:
+            session.ledger.batches.mark_progress(batch.id, last_done := remote.done)
         if remote.ended:
             ended = _fetch(session, batch, remote, records)
             was_cancelled = cancelled_at > 0 or batch.state == CANCEL_SENT

@@ -1,12 +1,14 @@
 """A new ledger, though the service has batches of these very pages: the old one was lost.
 
-Batches do not say what they hold, and others may use the same key and prefix. But our images lie at
-the service under their hashes while a batch needs them.
+Batches do not say what they hold, and others may use the same key and prefix. But while a batch
+needs our images they lie at the service under their hashes, or in requests whose name has some of
+these.
 """
 
 import contextlib
 
 from pagewave.errors import DataError, LedgerError
+from pagewave.gemini.remote import MARK_DIGITS
 from pagewave.gemini.session import Session
 from pagewave.pages.image_files import content
 from pagewave.prompts.request import recipe_in
@@ -52,11 +54,11 @@ def refuse_lost(session: Session, rebuild: str) -> None:
 
 def _has_our_images(session: Session) -> bool:
     """Does the service have an image of these pages? Only those of the same size are hashed."""
-    uploaded = session.client.uploaded_images()
-    sizes = set(uploaded.values())
+    there = session.client.images()
+    sizes = set(there.values())
     for page in session.dataset.pages:
         with contextlib.suppress(DataError, OSError):  # none was made of its scan, or it is gone
             image = session.images.path(page)
-            if image.stat().st_size in sizes and content(image).sha256 in uploaded:
+            if image.stat().st_size in sizes and content(image).sha256[:MARK_DIGITS] in there:
                 return True
     return False

@@ -10,6 +10,7 @@ import time
 from pagewave.atomic import partial_of, remove_partial_files
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
+from pagewave.gemini.request_files import remove_unsent
 from pagewave.gemini.retries import NoSuccess
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files
@@ -18,7 +19,7 @@ from pagewave.log import log
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.other_key import settle_keys
 from pagewave.waves.submit import settle_intents
-from pagewave.workspace import Workspace
+from pagewave.workspace import REQUESTS, Workspace
 
 TRIES_AT_THE_END = 3
 """A run that is over does not wait for a service that is away."""
@@ -86,8 +87,9 @@ def _remove_leftover_files(workspace: Workspace) -> None:
     remove_partial_files(paths.logs_dir / "waves")
     for leftover in (paths.state_dir / "results").glob("*"):
         leftover.unlink()
+    remove_unsent(paths.state_dir / REQUESTS)
     settled = workspace.ledger.batches.settled()
-    for requests in (paths.state_dir / "requests").glob("*.jsonl"):
+    for requests in (paths.state_dir / REQUESTS).glob("*.jsonl"):
         # Those of batches that this ledger doesn't know are what it can be rebuilt from.
         if requests.stem in settled:
             requests.unlink()

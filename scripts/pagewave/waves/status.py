@@ -29,7 +29,10 @@ RECENT_WAVES = 20
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """A batch that is not collected yet; `age_seconds` counts from its intent."""
+    """A batch that is not collected yet; `age_seconds` counts from its intent.
+
+    `done`: of its records, as the service last said; None where it has not.
+    """
 
     name: str | None
     display_name: str
@@ -39,6 +42,7 @@ class BatchStatus:
     state: str | None
     age_seconds: float
     records: int
+    done: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,7 @@ class Watch:
                 state=batch.state,
                 age_seconds=now - batch.intent_at,
                 records=batch.records,
+                done=batch.done,
             )
             for batch in sorted(batches, key=lambda batch: (batch.lane, batch.wave, batch.id))
         ]

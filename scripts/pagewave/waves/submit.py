@@ -18,14 +18,14 @@ from pagewave.gemini.client import (
     NotReady,
     QuotaExceeded,
     RemoteBatch,
-    UploadFailed,
 )
 from pagewave.gemini.retries import Stopped, is_about_content
 from pagewave.gemini.session import Session
-from pagewave.gemini.uploads import delete_unneeded_files, upload_images, upload_requests
+from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
+from pagewave.plan.enqueued import reserve_tokens
 from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, most_usd, usd
 from pagewave.prompts.numbered import sent_prompt
@@ -34,6 +34,7 @@ from pagewave.prompts.retries import asked
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves import events
 from pagewave.waves.other_model import refuse_other
+from pagewave.waves.upload import upload_batch
 from pagewave.workspace import Workspace
 
 UPLOADS_FRESH_SECONDS = 12 * 3600.0
@@ -50,9 +51,18 @@ class Submission:
 
 
 def intend(
-    workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
+    workspace: Workspace,
+    run_id: str,
+    lane: int,
+    wave: int,
+    submissions: Sequence[Submission],
+    *,
+    may_wait: bool = True,
 ) -> Batch:
     """Write a batch and its records, all of one model, into the ledger; nothing is sent yet.
+
+    Args:
+        may_wait: until batches in flight leave room for its tokens.
 
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
@@ -60,8 +70,11 @@ def intend(
     prompt, settings, first = workspace.prompt, workspace.settings, submissions[0]
     expected = estimator(workspace)
     records = [_record(workspace, expected, submission) for submission in submissions]
+    what = f"lane {lane} wave {wave}"
     with workspace.ledger.transaction():
-        reserve(workspace.ledger, workspace.settings, run_id, f"lane {lane} wave {wave}", records)
+        reserve(workspace.ledger, settings, run_id, what, records)
+        if may_wait:
+            reserve_tokens(workspace.ledger, settings, what, records)
         workspace.ledger.files.add_prompt(
             prompt.sha256, prompt.name, prompt.template_file, prompt.source
         )
@@ -116,25 +129,27 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
         Stopped: the run was told to stop; the next one goes on from the ledger.
     """
     requests = [submission.request for submission in submissions]
+    errors = {submission.request.key: submission.errors for submission in submissions}
     patience = _Patience(session)
-    input_file, uploaded_at = None, 0.0
+    uploaded, uploaded_at, apart = None, 0.0, False
     try:
         session.check_access(batch.model)
         refuse_other(session, batch.model)
         while True:
-            if input_file is None or session.client.now() > uploaded_at + UPLOADS_FRESH_SECONDS:
+            if uploaded is None or session.client.now() > uploaded_at + UPLOADS_FRESH_SECONDS:
                 try:
-                    input_file = _upload(session, batch, requests)
+                    uploaded = upload_batch(session, batch, requests, errors, apart=apart)
                 except QuotaExceeded as error:
                     patience.wait_for_storage(batch, error)
                     continue
                 uploaded_at = session.client.now()
-                if input_file is None:
+                if uploaded is None:
+                    abandon(session, batch, "nothing of it could be uploaded")
                     return session.ledger.batches.get(batch.id)
                 crash.point("requests-uploaded")
                 patience.begin()
             try:
-                remote = _create(session, batch, input_file)
+                remote = _create(session, batch, uploaded.input_file)
             except QuotaExceeded as error:
                 patience.wait_for_quota(batch, error)
                 # The refusal may be that of a second try which the service made by itself.
@@ -143,15 +158,19 @@ def send(session: Session, batch: Batch, submissions: Sequence[Submission]) -> B
                     continue
             except CreateRefused as error:
                 try:
-                    patience.wait_for_file(batch, input_file, error)
+                    patience.wait_for_file(batch, uploaded.input_file, error)
                 except CreateRefused as refused:
                     if not is_about_content(refused.__cause__):
                         raise
-                    _refuse_content(session, batch, refused)
-                    return session.ledger.batches.get(batch.id)
-                input_file = None
+                    if not uploaded.may_go_apart:
+                        _refuse_content(session, batch, refused)
+                        return session.ledger.batches.get(batch.id)
+                    log.warning("%s: refused with images inside (%s)", batch.display_name, refused)
+                    apart = True
+                uploaded = None
                 continue
             if remote:
+                session.images_apart |= apart
                 session.ledger.batches.mark_submitted(batch.id, remote.name)
                 crash.point("name-stored")
                 return session.ledger.batches.get(batch.id)
@@ -293,32 +312,6 @@ def _renew(workspace: Workspace, batch: Batch) -> Batch:
     return renewed
 
 
-def _upload(session: Session, batch: Batch, requests: Sequence[Request]) -> str | None:
-    """Upload images and requests; returns the name of the requests' file, None without any.
-
-    Records whose image can't be sent leave the batch: each has failed, the others go on.
-    """
-    records = {record.key: record for record in session.ledger.batches.records(batch.id)}
-    requests = [request for request in requests if request.key in records]
-    uris, problems = upload_images(session, requests)
-    crash.point("images-uploaded")
-    failed = [request for request in requests if request.facts.sha256 in problems]
-    ready = [request for request in requests if request.facts.sha256 in uris]
-    left_out = [_not_sent(records[r.key], problems[r.facts.sha256]) for r in failed]
-    session.ledger.failures.leave_out(batch.id, left_out)
-    events.records_failed(left_out, batch.display_name)
-    try:
-        if ready:
-            return upload_requests(session, batch, ready, uris)
-    except UploadFailed as problem:
-        log.warning("%s: %s", batch.display_name, problem)
-        left_out = [_not_sent(records[r.key], problem) for r in ready]
-        session.ledger.failures.leave_out(batch.id, left_out)
-        events.records_failed(left_out, batch.display_name)
-    abandon(session, batch, "nothing of it could be uploaded")
-    return None
-
-
 def _refuse_content(session: Session, batch: Batch, error: CreateRefused) -> None:
     """A create call was refused for one of the requests: that is their failure, not the service's.
 
@@ -347,17 +340,6 @@ def _refuse_content(session: Session, batch: Batch, error: CreateRefused) -> Non
     session.request_file(batch.display_name).unlink(missing_ok=True)
     log.warning("%s: %s", batch.display_name, error)
     events.records_failed(failures, batch.display_name)
-
-
-def _not_sent(record: Record, problem: Exception) -> FailureRow:
-    gone = isinstance(problem, OSError)
-    return FailureRow(
-        key=record.key,
-        attempt_number=record.attempt_number,
-        counted=False,
-        error_type="FileNotFound" if gone else "UploadFailed",
-        message=f"{record.image}: {problem}" if gone else str(problem),
-    )
 
 
 def _create(session: Session, batch: Batch, input_file: str) -> RemoteBatch | None:

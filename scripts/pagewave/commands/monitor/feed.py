@@ -15,7 +15,7 @@ MOST_BATCHES = 2000
 """The newest batches of a run, which the timeline shows; 10,000 pages rarely need as many."""
 BATCH_FIELDS = (
     *("id", "display_name", "name", "lane", "wave", "status", "state", "error", "intent_at"),
-    *("submitted_at", "collected_at", "records", "answered", "valid", "paid_at"),
+    *("submitted_at", "collected_at", "records", "answered", "valid", "paid_at", "done"),
 )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pagewave.answers.result_line import key_of, split_lines
+from pagewave.answers.result_line import key_of
 from pagewave.commands.batch_views import total_usd
 from pagewave.commands.rebuild_ledger.from_books import (
     PastAnswer,
@@ -126,16 +126,17 @@ class _Adoption:
     def _is_of_other_key(self, file: Path) -> bool:
         """May these requests have been sent with a key that sees what this one does not?
 
-        With the same key their images are seen as long as the service keeps them. Once it has
-        deleted them no batch with them is in flight.
+        With the same key their images, or they themselves, are seen as long as the service keeps
+        them. Once it has deleted them no batch with them is in flight.
         """
         session = self._session
         age = session.client.now() - file.stat().st_mtime
         if session.key_hash is None or age > UPLOAD_LIFE_SECONDS:
             return False
-        names = {
-            name.decode() for name in re.findall(rb"files/pagewave-[0-9a-f]+", file.read_bytes())
-        }
+        names: set[str] = set()
+        with file.open("rb") as lines:
+            for line in lines:
+                names.update(n.decode() for n in re.findall(rb"files/pagewave-[0-9a-f]+", line))
         return not any(map(session.client.file, sorted(names)))
 
     def _adopt(self, name: str, match: re.Match[str]) -> None:
@@ -161,8 +162,10 @@ class _Adoption:
     def _keys_sent(self, remote: RemoteBatch) -> set[str]:
         """Keys in the requests of a batch, which are kept here until it is collected."""
         file = self._session.request_file(remote.display_name)
-        lines = split_lines(file.read_bytes()) if file.exists() else []
-        return {key for key in map(key_of, lines) if key}
+        if not file.exists():
+            return set()
+        with file.open("rb") as lines:  # one after another: there may be very many
+            return {key for key in map(key_of, lines) if key}
 
     def _results(self, remote: RemoteBatch) -> list[bytes]:
         """The lines of an ended batch; none where the service deleted its results."""

@@ -19,7 +19,7 @@ from pagewave.commands.trials.recorded import Trial
 from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
-from pagewave.gemini.client import QuotaExceeded, RemoteFile, UploadFailed
+from pagewave.gemini.client import Payload, QuotaExceeded, RemoteFile, UploadFailed
 from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
@@ -192,8 +192,8 @@ def _note(
 def _upload(session: Session, request: Request) -> RemoteFile:
     facts = request.facts
     try:
-        data = image_bytes(request)
-        return upload(session, data, request.image, facts.mime_type, facts.sha256)
+        image = Payload.of(image_bytes(request))
+        return upload(session, image, request.image, facts.mime_type, facts.sha256)
     except (OSError, QuotaExceeded, UploadFailed) as error:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 

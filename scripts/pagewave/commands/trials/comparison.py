@@ -235,7 +235,11 @@ def _read_side(session: Session, side: Side, run_id: str) -> None:
                     new[start : start + limits.batch_size_limit]
                     for start in range(0, len(new), limits.batch_size_limit)
                 ]
-                batches = [intend(session, run_id, side.lane, number, part) for part in parts]
+                # All at once: what waits for the other side's batches never finds them ended.
+                batches = [
+                    intend(session, run_id, side.lane, number, part, may_wait=False)
+                    for part in parts
+                ]
                 return members, parts, batches
 
         members, parts, batches = within_budget(session, run_id, decide)

@@ -27,6 +27,15 @@ def images_of(request: Json, store: Store) -> list[bytes]:
     return images
 
 
+def is_any_inside(request: Json) -> bool:
+    """Does a request hold the bytes of an image?"""
+    return any(
+        pick(part, "inlineData")
+        for content in pick(request, "contents") or []
+        for part in pick(content, "parts") or []
+    )
+
+
 def _uploaded(uri: str, store: Store) -> bytes:
     # Only the name counts: host and port of the URI are those of an earlier server, maybe.
     found = re.search(r"files/([a-z0-9-]+)$", uri)

@@ -10,6 +10,7 @@ from pagewave.embedded.server import messages
 from pagewave.embedded.server.answers import Refused
 from pagewave.embedded.server.calls import body_of
 from pagewave.embedded.server.entities import Batch
+from pagewave.embedded.server.input_file import InputFile
 from pagewave.embedded.server.jobs import BAD_REQUEST, Jobs
 from pagewave.embedded.server.wire import (
     HTTP_OF_RPC,
@@ -17,7 +18,6 @@ from pagewave.embedded.server.wire import (
     BadRecord,
     Json,
     check_request,
-    parse_records,
     pick,
 )
 
@@ -55,31 +55,31 @@ class BatchCalls:
                 429, f"You have {active} active batch jobs; {self.pace.active} are allowed."
             )
         try:
-            records = parse_records(self.store.path(file_id).read_bytes())
+            requests = InputFile(self.store.path(file_id))
         except BadRecord:
-            records = None  # the job finds it again, and fails as a job
+            requests = None  # the job finds it again, and fails as a job
+        keys = [record.key for record in requests.records] if requests else []
         display_name = str(pick(batch, "displayName") or "")
         # Drawn once and kept with the job, so that a restart changes nothing.
-        bad = [fault for record in records or () for fault in self.jobs.draw("member", record.key)]
+        bad = [fault for key in keys for fault in self.jobs.draw("member", key)]
+        if requests and requests.has_images:
+            bad += self.jobs.draw("images", display_name)
         if any(fault.refused for fault in bad):
             raise ApiError(400, BAD_REQUEST)
         quirks = {fault.name: fault.number for fault in self.jobs.draw("job", display_name)}
-        quirks |= {fault.name: float(fault.code) for fault in bad}
+        if bad:
+            quirks["bad-request"] = float(bad[-1].code)
         made = self.store.add_batch(
-            f"models/{request.path_params['model']}",
-            display_name,
-            file_id,
-            len(records or ()),
-            quirks,
+            f"models/{request.path_params['model']}", display_name, file_id, len(keys), quirks
         )
         self.log.write(
             "create",
             batch=made.name,
             display_name=display_name,
-            keys=[record.key for record in records or ()],
+            keys=keys,
             active=active + 1,
         )
-        self.jobs.begin(made, records)
+        self.jobs.begin(made, requests)
         return JSONResponse(messages.operation(made))
 
     async def get_batch(self, request: Request) -> Response:

@@ -49,6 +49,7 @@ SCOPES: Final = {
     "call": "METHOD and path of the HTTP request, e.g. GET /v1beta/batches/abc",
     "file": "display name and name of the file",
     "job": "display name of the batch",
+    "images": "display name of a new batch with images inside of its requests",
     "member": "key of each record of a new batch (times= counts for each key)",
     "record": "key of the record (times= counts for each key)",
 }
@@ -102,6 +103,7 @@ KINDS: Final[dict[str, Kind]] = {
     "bad-request": Kind(
         "member", "its batch ends FAILED, or is refused", {"code": 3, "refused": False}
     ),
+    "inline-refused": Kind("images", "ends FAILED, or is refused", {"code": 3, "refused": False}),
     "record-slow": Kind("record", "its reading takes longer", {"seconds": 1.0}),
     "record-error": Kind("record", "an `error` line", {"code": 3}),
     "record-status": Kind("record", "a `status` line", {"code": 3}),

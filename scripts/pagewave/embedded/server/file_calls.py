@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from pagewave.embedded.server import messages
 from pagewave.embedded.server.calls import body_of
 from pagewave.embedded.server.entities import File, new_id
+from pagewave.embedded.server.input_file import LARGEST_FILE
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.uploads import CHUNK_GRANULARITY, Session, Uploads
 from pagewave.embedded.server.wire import ApiError, Json, pick
@@ -54,6 +55,8 @@ class FileCalls:
         if name and self.store.file(name):
             raise ApiError(409, f"File files/{name} already exists.")
         size = request.headers.get("x-goog-upload-header-content-length")
+        if size and int(size) > LARGEST_FILE:
+            raise ApiError(400, f"File size {size} exceeds the maximum of {LARGEST_FILE} bytes.")
         mime_type = request.headers.get("x-goog-upload-header-content-type")
         upload_id = self.uploads.open(
             name or new_id(12),

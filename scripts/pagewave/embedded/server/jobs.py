@@ -16,6 +16,7 @@ from pagewave.embedded.server.attachments import images_of
 from pagewave.embedded.server.entities import Batch, Result
 from pagewave.embedded.server.events import EventLog
 from pagewave.embedded.server.faults import Fault, Faults
+from pagewave.embedded.server.input_file import InputFile, Record
 from pagewave.embedded.server.store import Store
 from pagewave.embedded.server.wire import (
     CANCELLED,
@@ -24,8 +25,6 @@ from pagewave.embedded.server.wire import (
     INVALID_ARGUMENT,
     BadRecord,
     Json,
-    Record,
-    parse_records,
 )
 
 UNKNOWN_STATE = "SOMETHING_NEW"
@@ -72,9 +71,9 @@ class Jobs:
                         self._log_inference(batch, result.line, result.key, result.sha256)
             self.begin(batch)
 
-    def begin(self, batch: Batch, records: list[Record] | None = None) -> None:
-        """Starts a batch; `records` saves reading its input file again."""
-        task = asyncio.get_running_loop().create_task(self._guarded(batch, records))
+    def begin(self, batch: Batch, requests: InputFile | None = None) -> None:
+        """Starts a batch; `requests` saves looking through its input file again."""
+        task = asyncio.get_running_loop().create_task(self._guarded(batch, requests))
         self._tasks[batch.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(batch.id, None))
 
@@ -96,16 +95,20 @@ class Jobs:
             return
         if self.store.results(batch.id):
             # Without the input file nobody can tell which records are missing.
-            records = self._records(batch) if self.store.path(batch.input).exists() else []
+            records: list[Record] = []
+            if self.store.path(batch.input).exists():
+                with InputFile(self.store.path(batch.input)) as requests:
+                    records = requests.records
             self._finish(current, "SUCCEEDED", records, rest=(CANCELLED, "Cancelled."))
         else:
             self._finish(current, "CANCELLED", error=(INTERNAL, "Batch was cancelled."))
 
     # ---- the story of one batch
 
-    async def _guarded(self, batch: Batch, records: list[Record] | None) -> None:
+    async def _guarded(self, batch: Batch, requests: InputFile | None) -> None:
         try:
-            await self._run(batch, records)
+            with requests or InputFile(self.store.path(batch.input)) as opened:
+                await self._run(batch, opened)
         except BadRecord as error:
             self._finish(batch, "FAILED", error=(INVALID_ARGUMENT, str(error)))
         except FileNotFoundError as error:
@@ -115,8 +118,8 @@ class Jobs:
             self._finish(batch, "FAILED", error=(INTERNAL, f"{type(error).__name__}: {error}"))
             raise
 
-    async def _run(self, batch: Batch, records: list[Record] | None) -> None:
-        quirks = batch.quirks
+    async def _run(self, batch: Batch, requests: InputFile) -> None:
+        quirks, records = batch.quirks, requests.records
         if "job-pending" in quirks:
             await _until(batch.created + quirks["job-pending"])
         async with self._slots:
@@ -127,7 +130,6 @@ class Jobs:
                 await _until(batch.created + quirks["job-unknown-state"])
                 self.store.set_state(batch.id, "RUNNING")
             due = batch.created + max(self.pace.batch_seconds, quirks.get("batch-hold", 0.0))
-            records = self._records(batch) if records is None else records
             if "bad-request" in quirks:
                 await _until(due)
                 self._finish(batch, "FAILED", error=(int(quirks["bad-request"]), BAD_REQUEST))
@@ -135,7 +137,7 @@ class Jobs:
             for name in ("failed", "expired", "cancelled"):
                 if f"job-{name}" in quirks:
                     todo = _share(records, quirks[f"job-{name}"])
-                    await self._read_all(batch, todo)
+                    await self._read_all(batch, requests, todo)
                     await _until(due)
                     error = (INTERNAL, f"The batch ended {name}.")
                     self._finish(batch, name.upper(), todo or None, error=error)
@@ -144,14 +146,11 @@ class Jobs:
             if "job-partial" in quirks:
                 todo = _share(records, quirks["job-partial"])
                 rest, state = (INTERNAL, "Not processed."), "PARTIALLY_SUCCEEDED"
-            await self._read_all(batch, todo)
+            await self._read_all(batch, requests, todo)
             await _until(due)
             self._finish(batch, state, records, rest=rest)
 
-    def _records(self, batch: Batch) -> list[Record]:
-        return parse_records(self.store.path(batch.input).read_bytes())
-
-    async def _read_all(self, batch: Batch, records: list[Record]) -> None:
+    async def _read_all(self, batch: Batch, requests: InputFile, records: list[Record]) -> None:
         done = {result.line for result in self.store.results(batch.id)}
         # One iterator for as many consumers as there are threads: a batch of thousands queues only
         # a few at a time, so that other batches get their turn.
@@ -159,23 +158,24 @@ class Jobs:
 
         async def consume() -> None:
             for record in todo:
-                await self._read_one(batch, record)
+                await self._read_one(batch, requests, record)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(self.pace.workers):
                 group.create_task(consume())
 
-    async def _read_one(self, batch: Batch, record: Record) -> None:
+    async def _read_one(self, batch: Batch, requests: InputFile, record: Record) -> None:
         faults = self.draw("record", record.key)
         for fault in faults:
             if fault.name == "record-slow":
                 await asyncio.sleep(fault.seconds)
         try:
-            images = images_of(record.request, self.store)
+            request = requests.request(record)
+            images = images_of(request, self.store)
             outcome = await asyncio.get_running_loop().run_in_executor(
                 self.pool,
                 answers.answer,
-                *(record.key, record.request, images, batch.model, self.read),
+                *(record.key, request, images, batch.model, self.read),
                 *(self.store.readings(record.key) + 1, faults),
             )
         except answers.Refused as refusal:

@@ -51,7 +51,7 @@ def operation(batch: Batch) -> Json:
     quirks = {} if batch.error else batch.quirks
     if batch.ended and time.time() < batch.ended + quirks.get("no-result-file", 0.0):
         output = None
-    pending = 0 if batch.ended else batch.requests
+    pending = 0 if batch.ended else batch.requests - batch.succeeded - batch.failed
     counts = {
         "requestCount": batch.requests,
         "pendingRequestCount": pending,

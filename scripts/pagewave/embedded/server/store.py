@@ -188,6 +188,11 @@ class Store:
                 "INSERT INTO results VALUES (?,?,?,?,?,?,?)",
                 (batch_id, line, key, sha256, lines, outcome.paid, outcome.failed),
             )
+            count = "failed" if outcome.failed else "succeeded"
+            self._db.execute(
+                f"UPDATE batches SET {count} = {count} + 1, updated = ? WHERE id = ?",
+                (time.time(), batch_id),
+            )
             if outcome.paid:
                 self.count_inference(key)
 

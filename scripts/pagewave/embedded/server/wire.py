@@ -1,9 +1,7 @@
 """The shapes of Google's JSON: errors, times, either spelling of a name, a batch's lines."""
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,16 +64,6 @@ class BadRecord(Exception):
     """A line of an input file for which Google fails the whole job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of a batch's input: `line` counts from 0, `sha256` is that of the line's bytes."""
-
-    line: int
-    key: str
-    request: Json
-    sha256: str
-
-
 def camel(name: str) -> str:
     """`input_config` as `inputConfig`; what is camel case already stays as it is."""
     head, *rest = name.split("_")
@@ -114,24 +102,3 @@ def check_request(request: Mapping[str, Any], where: str) -> None:
     check_fields(request, REQUEST_FIELDS, where)
     config = pick(request, "generationConfig", {})
     check_fields(config, GENERATION_FIELDS, f"{where}.generation_config")
-
-
-def parse_records(data: bytes) -> list[Record]:
-    """The lines of an input file. Raises BadRecord for the first line Google would refuse."""
-    records = []
-    for number, line in enumerate(data.split(b"\n")):
-        if not line.strip():
-            continue
-        where = f"line {number + 1} of the input file"
-        try:
-            obj = json.loads(line)
-        except ValueError as error:
-            raise BadRecord(f"{where} is not JSON: {error}") from error
-        if not isinstance(obj, dict) or not isinstance(obj.get("request"), dict):
-            raise BadRecord(f'{where} is not an object with a "request"')
-        check_request(obj["request"], f"{where}, request")
-        digest = hashlib.sha256(line).hexdigest()
-        records.append(Record(number, str(obj.get("key", "")), obj["request"], digest))
-    if not records:
-        raise BadRecord("the input file holds no requests")
-    return records

@@ -97,7 +97,7 @@ export function showTimeline(place, run, waves, batches, end) {
     chart.append(bar(batch, batch.intent_at, Math.max(until, batch.intent_at), kind, 0, () => [
       `lane ${batch.lane}, wave ${batch.wave}: ${batch.state ?? batch.status}, ${age(until - batch.intent_at)}`,
       batch.name ?? batch.display_name,
-      `${batch.records} records, ${batch.answered} answered, ${batch.valid} valid`,
+      `${batch.records} records, ${batch.open && batch.done !== null ? `${batch.done} done` : `${batch.answered} answered, ${batch.valid} valid`}`,
       ...(batch.error ? [batch.error] : []),
     ]));
   }

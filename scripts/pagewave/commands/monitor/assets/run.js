@@ -119,8 +119,9 @@ function showOpenBatches(run, passed) {
   const rows = run.batches.map((batch) => [
     batch.lane, batch.wave, batch.name ?? batch.display_name, batch.state ?? batch.status,
     age(batch.age_seconds + passed), number(batch.records),
+    batch.done === null ? "" : number(batch.done),
   ]);
-  showTable(byId("open-batches"), [">lane", ">wave", "batch", "state", ">age", ">records"], rows, "None.");
+  showTable(byId("open-batches"), [">lane", ">wave", "batch", "state", ">age", ">records", ">done"], rows, "None.");
 }
 
 function showLanes(run) {
