@@ -122,6 +122,11 @@ class EmbeddedProcess(Lasting):
         reply = self.request("POST", "/control/faults", json=faults)
         assert reply.status_code == 200, reply.text
 
+    def show_images(self, folder: Path) -> None:
+        """Tells the server which folder's images single calls may bring."""
+        reply = self.request("POST", "/control/pages", json=[str(folder)])
+        assert reply.status_code == 200, reply.text
+
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
         """The events of log.jsonl, in order; of one kind when `event` is given."""
         path = self.state_dir / "log.jsonl"

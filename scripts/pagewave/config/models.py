@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
@@ -67,3 +67,16 @@ class Pricing(Section):
         description="Prices by model, added to the shipped ones. A model without a price is read "
         "all the same, its price shown as unknown.",
     )
+
+
+class Limits(NamedTuple):
+    """What a project may ask of a model in single calls; None: no limit, or none is known."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    requests_per_day: int | None = None
+
+
+def limits(model: str) -> Limits:
+    """The limits of a model's single calls, as Google has them for projects of tier 1."""
+    return Limits()
