@@ -379,7 +379,20 @@ UPDATE attempt SET prompt_tokens = 0, output_tokens = 0, thoughts_tokens = 0, ca
         AND thoughts_tokens BETWEEN 0 AND 2147483647 AND cached_tokens BETWEEN 0 AND 2147483647);
 """
 
-STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
+# The road that a batch's requests took: `batch`, or, of a single call, the tier that it asked for.
+# Such a call is a batch of one record, whose state is UNANSWERED where its answer was lost.
+TRANSPORT = """
+ALTER TABLE batch ADD COLUMN transport TEXT NOT NULL DEFAULT 'batch';
+"""
+
+STEPS: list[str] = [
+    EXIT_CODES,
+    WHAT_A_PERSON_WROTE,
+    WHOSE_LEDGER,
+    CALLS,
+    ABSURD_COUNTS,
+    TRANSPORT,
+]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

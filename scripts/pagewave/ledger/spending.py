@@ -1,4 +1,4 @@
-"""What was spent, what may yet be, what was expected, and how long batches took."""
+"""What was spent, what may yet be, and what was expected."""
 
 import math
 import time
@@ -14,7 +14,8 @@ class Cost(NamedTuple):
 
     `metered`: the service said what they used. Else they are on their way, or it never said: they
     count as dear as they can be. `usd` is the price at the time they were read, `max_usd` what was
-    held ready for them, both None where that is not known. `interactive`: asked without a batch.
+    held ready for them, both None where that is not known. `interactive`: asked at twice the price
+    of a batch.
     """
 
     model: str
@@ -82,7 +83,7 @@ class Measured(NamedTuple):
 
 
 class Spending(Shelf):
-    """Money spent, expected and held ready, and the time that batches took."""
+    """Money spent, expected and held ready."""
 
     def costs(self, engine: str, run_id: str | None = None) -> list[Cost]:
         """All records of an engine (of one run), in groups whose price is known or not.
@@ -95,7 +96,8 @@ class Spending(Shelf):
         )
         of_run = "AND b.run_id = ?" if run_id else ""
         rows = self._connection.query(
-            "WITH part AS (SELECT b.model, COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
+            "WITH part AS (SELECT b.model, b.transport = 'standard' AS interactive,"
+            " COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
             " a.id IS NOT NULL AS attempted, a.prompt_tokens, a.cached_tokens,"
             " a.output_tokens + a.thoughts_tokens AS output_tokens, a.usd, r.max_usd,"
             f" b.status IN ({open_marks}) OR (b.status = 'abandoned' AND b.state IN"
@@ -105,8 +107,8 @@ class Spending(Shelf):
             f" WHERE b.engine = ? {of_run})"
             " SELECT model, metered, COUNT(*), COALESCE(SUM(prompt_tokens), 0),"
             " COALESCE(SUM(output_tokens), 0), COALESCE(SUM(cached_tokens), 0), SUM(usd),"
-            " SUM(max_usd) FROM part WHERE attempted OR on_its_way"
-            " GROUP BY model, metered, usd IS NULL, max_usd IS NULL",
+            " SUM(max_usd), interactive FROM part WHERE attempted OR on_its_way"
+            " GROUP BY model, interactive, metered, usd IS NULL, max_usd IS NULL",
             *OPEN_STATUSES,
             *DOUBTFUL_STATES,
             time.time() - DOUBT_SECONDS,
@@ -122,7 +124,10 @@ class Spending(Shelf):
             engine,
             *([run_id] if run_id else []),
         )
-        return [Cost(row[0], bool(row[1]), *row[2:]) for row in [*rows, *calls]]
+        return [
+            Cost(*row)._replace(metered=bool(row[1]), interactive=bool(row[8]))
+            for row in [*rows, *calls]
+        ]
 
     def of_run(self, run_id: str) -> float | None:
         """USD of all attempts that a run sent; None where a price was not known."""
@@ -215,15 +220,3 @@ class Spending(Shelf):
             prompt_sha256,
         )
         return {row[0]: row[1] for row in rows}
-
-    def batch_seconds(self, engine: str, model: str, most: int) -> list[float]:
-        """How long the newest batches took from their creation to their results."""
-        rows = self._connection.query(
-            "SELECT collected_at - submitted_at FROM batch WHERE engine = ? AND model = ?"
-            " AND status = 'collected' AND submitted_at IS NOT NULL"
-            " AND collected_at > submitted_at ORDER BY id DESC LIMIT ?",
-            engine,
-            model,
-            most,
-        )
-        return [float(row[0]) for row in rows]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from pagewave.config.settings import Settings
+from pagewave.ledger import BY_BATCH, RECENT
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
@@ -19,8 +20,6 @@ from pagewave.workspace import Workspace
 
 TYPICAL_CONTEXT_CHARACTERS = 800
 """What a page hands to the next: 500 characters of text and three courses, with headings."""
-RECENT_BATCHES = 20
-"""How many of the last batches say how long a batch takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +158,8 @@ class Forecast:
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
         slots = settings.execution.max_concurrent_batches
-        seconds = workspace.ledger.spending.batch_seconds(
-            workspace.engine, settings.model.name, RECENT_BATCHES
+        seconds = workspace.ledger.history.seconds(
+            workspace.engine, settings.model.name, BY_BATCH, RECENT
         )
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
