@@ -17,6 +17,7 @@ T = TypeVar("T")
 ErrorType = Literal[
     "APIError",
     "AccountLimited",
+    "AnswerLost",
     "BadBatch",
     "BadRequest",
     "BatchCancelled",

@@ -118,7 +118,7 @@ def test_with_nothing_left_here_the_service_tells_whose_batches_go_on(
     if whose == "ours":
         shutil.copy(first.library.image(first.keys[0]), second.library.image(second.keys[0]))
     quiet_server.set_faults(["batch-hold:times=1,seconds=3600"])
-    with first.crash_in("pagewave.waves.wave.collect"):
+    with first.crash_in("pagewave.waves.batch_road.collect"):
         first.run()
     second.session = second._new_session()
     if whose == "ours":

@@ -30,6 +30,7 @@ ERROR_TYPES = frozenset(
         "BatchFailed",  # the whole batch failed
         "BadBatch",  # the same, and a request in it may be the cause: its halves are sent
         "BadRequest",  # the request is not accepted, though it was alone in its batch
+        "AnswerLost",  # the answer of a single call got lost; it may be paid for all the same
         "BatchExpired",  # the service did not get to it in time
         "BatchCancelled",  # cancelled, the whole batch or what of it had not been read yet
         "MissingResponse",  # the batch succeeded, but holds no line for the record
@@ -56,6 +57,7 @@ BATCH_ERROR_TYPES = frozenset(
     {
         *("ServiceTrouble", "ServiceRefused", "AccountLimited", "BadBatch", "BadRequest"),
         *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
+        "AnswerLost",
     }
 )
 """Failures before or outside of the reading of the record: they don't use up its attempts."""
@@ -148,6 +150,16 @@ def finish_reason_of(line: bytes) -> str | None:
     except _Refused:
         return None
     return storable(str(said)).upper() if said else None
+
+
+def tier_of(line: bytes) -> str | None:
+    """The tier by which a call was served (`flex`, `standard`); None where the line is silent."""
+    try:
+        counts = get(_response(_entry(line)), "usageMetadata")
+    except _Refused:
+        return None
+    said = get(as_object(counts), "serviceTier")
+    return storable(said).lower() if isinstance(said, str) and said else None
 
 
 def parse_line(line: bytes, page_model: type[PageModel]) -> Answer | Failure:

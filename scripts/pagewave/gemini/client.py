@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
+from pagewave.gemini.calls import Calls, Question
 from pagewave.gemini.models import Models
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
 from pagewave.gemini.remote import UPLOAD_LIFE_SECONDS as UPLOAD_LIFE_SECONDS
@@ -95,6 +96,7 @@ class Gemini:
         outage_seconds: float = 3600.0,
         may_send: Callable[[], None] = lambda: None,
     ) -> None:
+        import httpx2
         from google import genai
 
         self._may_send = may_send
@@ -103,8 +105,12 @@ class Gemini:
         self._calls = Repeating(stop, backoff_seconds, outage_seconds)
         self._clock = ServiceClock()
         self._raw = threading.local()
+        self._single = Calls(may_send)
+        heard = [self._hear, self._keep_batch_json, self._single.keep]
         client_args: dict[str, Any] = {
-            "event_hooks": {"response": [self._hear, self._keep_batch_json]}
+            "event_hooks": {"request": [self._single.note_sent], "response": heard},
+            # Each call in flight has a connection of its own.
+            "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=100),
         }
         if base_url:
             client_args["trust_env"] = False  # a proxy from the environment must not see loopback
@@ -337,6 +343,10 @@ class Gemini:
         self._calls.repeat_unless(REFUSALS, ask, f"cancelling {name}")
 
     # Without a batch
+
+    def ask(self, question: Question) -> dict[str, Any]:
+        """Make a single call, once; see `Calls.ask`."""
+        return self._single.ask(self._client, question)
 
     def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
         """Ask for one answer at once; request and response are the JSON that batches hold.

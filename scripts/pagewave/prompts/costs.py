@@ -22,6 +22,7 @@ SMALL_IMAGE_SIDE = 384  # px; up to this, both ways, an image is one tile
 SIDE_PER_CROP_UNIT = 1.5
 # ai.google.dev, "Batch API": batches cost 50 % of what the same calls cost interactively.
 INTERACTIVE_PRICE_FACTOR = 2
+HALF_PRICE_TIERS = frozenset({"batch", "flex"})  # "Flex inference": 50 % as well
 # ai.google.dev, "Optimization": cached tokens are 90 % off the interactive price, in batches too.
 CACHED_SHARE_OF_BATCH_PRICE = 0.1 * INTERACTIVE_PRICE_FACTOR
 # How answers follow from print; fitted to the sample, see `likely_answer_tokens`.
@@ -131,6 +132,23 @@ def usd(
     new_tokens = input_tokens - cached_tokens
     total = new_tokens * price.input + cached_tokens * cached + output_tokens * price.output
     return total / 1_000_000
+
+
+def tier_usd(
+    pricing: "Pricing",
+    model: str,
+    tier: str,
+    input_tokens: int,
+    output_tokens: int,
+    cached_tokens: int = 0,
+) -> float | None:
+    """The price of so many tokens by the road that they took; arguments as for `usd`.
+
+    Args:
+        tier: `batch`, or the tier by which a single call was served; flex costs what a batch does.
+    """
+    price = usd if tier in HALF_PRICE_TIERS else interactive_usd
+    return price(pricing, model, input_tokens, output_tokens, cached_tokens)
 
 
 def interactive_usd(

@@ -17,6 +17,7 @@ from pagewave.answers.result_line import (
     finish_reason_of,
     key_of,
     parse_line,
+    tier_of,
 )
 from pagewave.answers.service_errors import error_type_of_batch
 from pagewave.answers.usage import Usage, unknown
@@ -27,7 +28,7 @@ from pagewave.gemini.client import SUCCESSFUL_STATES
 from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import MOST_INPUT_TOKENS
-from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
+from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, tier_usd
 from pagewave.workspace import Workspace
 
 NEIGHBOURS = 8
@@ -74,6 +75,7 @@ def parse_results(
                 )
             if key not in results or isinstance(parsed, Answer):
                 results[key] = parsed
+    tiers = served_tiers(workspace, batch, ended.lines)
     attempts, failures = [], []
     for record in records:
         result = results.get(record.key)
@@ -93,13 +95,24 @@ def parse_results(
                 result.page_json,
                 result.usage,
                 result.finish_reason,
+                tiers.get(record.key),
             )
             attempts.append(replace(attempt, flags=result.flags))
         else:
             if result.inferred:
                 usage = result.usage or NO_USAGE
                 reason = finish_reason_of((result.raw_json or "").encode())
-                attempts.append(_attempt(workspace.settings, batch, record, None, usage, reason))
+                attempts.append(
+                    _attempt(
+                        workspace.settings,
+                        batch,
+                        record,
+                        None,
+                        usage,
+                        reason,
+                        tiers.get(record.key),
+                    )
+                )
             error_type = result.error_type
             # The service cancels lines under load too, of batches that nobody cancelled.
             if error_type == "BatchCancelled" and not _is_cancelled(ended):
@@ -117,6 +130,41 @@ def parse_results(
                 )
             )
     return attempts, failures
+
+
+def served_tiers(workspace: Workspace, batch: Batch, lines: Sequence[bytes]) -> dict[str, str]:
+    """By which tier calls were served, by key; said once a run where it is not the one asked for.
+
+    A batch is served as a batch, whatever its lines say.
+    """
+    if not batch.is_call:
+        return {}
+    tiers = {key: tier for line in lines if (key := key_of(line)) and (tier := tier_of(line))}
+    for key, tier in tiers.items():
+        if tier != batch.transport and f"tier {tier}" not in workspace.told:
+            workspace.told.add(f"tier {tier}")
+            log.warning(
+                "%s: asked for by tier %s, and served by %s: that tier's price counts. Further "
+                "pages like it are not told.",
+                key,
+                batch.transport,
+                tier,
+            )
+    return tiers
+
+
+def unanswered(workspace: Workspace, batch: Batch, why: str) -> tuple[Attempt, FailureRow]:
+    """What a call comes to whose answer was lost: an attempt as dear as it can be, and a failure
+    that does not count against the page."""
+    record = workspace.ledger.batches.records(batch.id)[0]
+    failure = FailureRow(
+        key=record.key,
+        attempt_number=record.attempt_number,
+        counted=False,
+        error_type="AnswerLost",
+        message=why,
+    )
+    return _attempt(workspace.settings, batch, record, None, NO_USAGE, None), failure
 
 
 def guarded(
@@ -192,8 +240,10 @@ def _attempt(
     page: str | None,
     usage: Usage,
     finish_reason: str | None,
+    tier: str | None = None,
 ) -> Attempt:
-    cost = _price(settings.pricing, batch.model, record, usage)
+    """`tier`: by which the service says that it was served, where it does."""
+    cost = _price(settings.pricing, batch.model, tier or batch.transport, record, usage)
     return Attempt(
         key=record.key,
         number=record.attempt_number,
@@ -208,14 +258,14 @@ def _attempt(
     )
 
 
-def _price(pricing: Pricing, model: str, record: Record, usage: Usage) -> float | None:
+def _price(pricing: Pricing, model: str, tier: str, record: Record, usage: Usage) -> float | None:
     """USD by what the service counted; where it counted nothing, the most that it can be."""
     if usage.is_known:
         output = usage.output_tokens + usage.thoughts_tokens
-        return usd(pricing, model, usage.prompt_tokens, output, usage.cached_tokens)
+        return tier_usd(pricing, model, tier, usage.prompt_tokens, output, usage.cached_tokens)
     if record.max_usd is not None:
         return record.max_usd
-    return usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS)
+    return tier_usd(pricing, model, tier, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS)
 
 
 def _tell_of_counts(workspace: Workspace, record: Record, usage: Usage) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pagewave.config.settings import Settings
 from pagewave.ledger import (
+    BY_BATCH,
     BatchHistory,
     EstimateAndActual,
     Ledger,
@@ -20,6 +21,7 @@ from pagewave.ledger import (
     RunOutcome,
     WaveHistory,
 )
+from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.schedule import Schedule
 
@@ -179,8 +181,13 @@ class Watch:
         """Learn what the ledger gained since the last look, and no more."""
         if self._schedule is None or self._run_id != run_id:
             pages = self._ledger.runs.pages(run_id)
+            began = self._ledger.runs.started_at(run_id)
             self._schedule = Schedule(
-                self._ledger, run_id, pages, self._continues_past_dead_letters
+                self._ledger,
+                run_id,
+                pages,
+                self._continues_past_dead_letters,
+                pages_ahead(self._ledger, self._settings, began) if self._settings else 1,
             )
             self._run_id, self._waves, self._outcomes = run_id, [], {}
         latest = self._waves[-1].id if self._waves else 0
@@ -236,7 +243,8 @@ class Watch:
 
     def _open_batches(self, engine: str) -> list[BatchStatus]:
         now = time.time()
-        batches = [b for b in self._batches.values() if b.engine == engine and b.is_open]
+        of_engine = [b for b in self._batches.values() if b.engine == engine and b.is_open]
+        batches = [batch for batch in of_engine if batch.transport == BY_BATCH]
         return [
             BatchStatus(
                 name=batch.name,

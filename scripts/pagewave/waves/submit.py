@@ -23,11 +23,11 @@ from pagewave.gemini.client import (
 from pagewave.gemini.retries import Stopped, is_about_content
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, upload_images, upload_requests
-from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
+from pagewave.ledger import BY_BATCH, UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.estimates import Estimator, estimator
-from pagewave.prompts.costs import most_tokens, usd
+from pagewave.prompts.costs import most_tokens, tier_usd
 from pagewave.prompts.request import Request, generation_config, recipe
 from pagewave.prompts.schema import canonical_json
 from pagewave.waves import events
@@ -47,16 +47,24 @@ class Submission:
 
 
 def intend(
-    workspace: Workspace, run_id: str, lane: int, wave: int, submissions: Sequence[Submission]
+    workspace: Workspace,
+    run_id: str,
+    lane: int,
+    wave: int,
+    submissions: Sequence[Submission],
+    transport: str = BY_BATCH,
 ) -> Batch:
     """Write a batch and its records into the ledger; nothing is sent yet.
+
+    Args:
+        transport: the tier of a single call, which is a batch of one record.
 
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
     """
     prompt, settings = workspace.prompt, workspace.settings
     expected = estimator(workspace)
-    records = [_record(workspace, expected, submission) for submission in submissions]
+    records = [_record(workspace, expected, each, transport) for each in submissions]
     with workspace.ledger.transaction():
         reserve(workspace.ledger, workspace.settings, run_id, f"lane {lane} wave {wave}", records)
         workspace.ledger.files.add_prompt(
@@ -71,10 +79,13 @@ def intend(
             lane=lane,
             wave=wave,
             records=records,
+            transport=transport,
         )
 
 
-def _record(workspace: Workspace, expected: Estimator, submission: Submission) -> Record:
+def _record(
+    workspace: Workspace, expected: Estimator, submission: Submission, transport: str
+) -> Record:
     """A request as the ledger keeps it, with what it will use about and at most."""
     request, settings = submission.request, workspace.settings
     facts = request.facts
@@ -93,8 +104,8 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
         image_sha256=request.facts.sha256,
         expected_input_tokens=guess.input_tokens,
         expected_output_tokens=guess.output_tokens,
-        expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens),
-        max_usd=usd(price, model, most.input_tokens, most.output_tokens),
+        expected_usd=tier_usd(price, model, transport, guess.input_tokens, guess.output_tokens),
+        max_usd=tier_usd(price, model, transport, most.input_tokens, most.output_tokens),
     )
 
 

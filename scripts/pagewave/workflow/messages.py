@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from pagewave.command_line import option, script, snakemake
-from pagewave.ledger import RunOutcome
+from pagewave.ledger import Ledger, RunOutcome
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
@@ -100,6 +100,7 @@ def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
 
 
 SHOWN_DEAD_LETTERS = 10
+LOST_KEYS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,18 @@ WHEN_OVER_BUDGET = (
     "To go on, raise the limit in the configuration and run the same command; what was read is "
     "free then. execution.max_cost_usd is the budget of one run: the next run has it anew."
 )
+
+
+def lost_answers(ledger: Ledger, run_id: str, earlier: Sequence[str]) -> list[str]:
+    """A line that names the pages whose answers got lost, in this run and (`earlier`) before it."""
+    lost = [*earlier, *ledger.history.unanswered(run_id)]
+    if not lost:
+        return []
+    return [
+        f"{count(len(lost), 'answer')} of single calls got lost, and may be paid for: "
+        f"{few(sorted(set(lost)), LOST_KEYS)}. Each counts as dear as it can be, and its page was "
+        "asked anew."
+    ]
 
 
 def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> list[str]:
