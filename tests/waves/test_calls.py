@@ -445,3 +445,31 @@ def test_calls_that_do_not_come_back_in_time_are_named_by_the_next_run(
     assert reading.session.unanswered == [reading.key("Elm/1850", 1)]
     wait_for(lambda: reading.inferences().total() == 2)
     reading.check()
+
+
+# Waves
+
+
+def test_a_run_that_does_not_wait_makes_one_wave(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = reading_of(
+        tmp_path,
+        quiet_server,
+        {"Elm/1850": 3},
+        execution={"wait": False},
+        calls={"wave_seconds": 0},
+    )
+    for carried in (1, 2, 3):
+        reading.run()
+        assert reading.inferences().total() == carried
+    reading.check()
+
+
+def test_each_wave_carries_a_page_of_each_chain_however_short_it_is(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = reading_of(tmp_path, quiet_server, BOOKS, calls={"wave_seconds": 0})
+    reading.run(most_waves=3)
+    reading.check()
+    assert len(reading.query("SELECT 1 FROM wave")) == 3

@@ -51,6 +51,8 @@ class CallRoad:
 
     def carry(self, trip: Trip) -> Carried:
         """Read each leg page after page, all legs at the same time; see `Road`."""
+        if trip.number > 1 and not trip.session.waits:
+            raise OnItsWay(f"{trip.name}: left to the next run, which does not wait either.")
         trip.session.check_access(trip.session.settings.model.name)
         return _Wave(trip, self.transport).carry()
 
