@@ -651,3 +651,35 @@ def test_a_batch_that_ends_badly_may_hold_answers(
     assert batch.state and batch.state.value == fault.upper().replace("-", "_STATE_")
     assert len(result_lines(client, batch)) == 2
     assert server.stats()["inferences"] == before + 2
+
+
+# ---- single calls
+
+
+def test_another_tier_serves_than_was_asked_for(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    config = types.GenerateContentConfig(service_tier=types.ServiceTier.FLEX)
+
+    def served() -> tuple[str, str]:
+        reply = client.models.generate_content(model="m", contents="hello", config=config)
+        assert reply.sdk_http_response and reply.sdk_http_response.headers
+        header = reply.sdk_http_response.headers["x-gemini-service-tier"]
+        asked = server.log("call")[-1]["tier"]
+        return asked, header
+
+    server.set_faults([])
+    assert served() == ("flex", "flex")
+    server.set_faults(["other-tier:tier=standard"])
+    assert served() == ("flex", "standard")
+
+
+def test_the_days_limit_is_told_as_google_does(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    server.set_faults(["day-limit:skip=1"])
+    client.models.generate_content(model="m", contents="hello")
+    with pytest.raises(errors.ClientError) as raised:
+        client.models.generate_content(model="m", contents="hello")
+    assert raised.value.code == 429
+    assert "PerDay" in json.dumps(raised.value.details)
