@@ -35,8 +35,8 @@ variable of the token is not set, it makes a token and says it in that line.
 
 Jobs, files and results are kept in the state folder: a batch outlives the server, even kill -9, and
 the next server goes on with it without reading again what was read. log.jsonl in that folder has a
-line for every upload, create, start, inference, finish, get, list, download, cancel, delete, fault
-and refusal. With the token, GET /control/stats tells what was read, and POST /control/faults
+line for every upload, create, call, start, inference, finish, get, list, download, cancel, delete,
+fault and refusal. With the token, GET /control/stats tells what was read, and POST /control/faults
 replaces the faults by a JSON list of them.
 
 Ends when its standard input ends, so that it never outlives the program that started it (--stay:

@@ -45,8 +45,6 @@ class Session(Workspace):
     """Why the service reads nothing more for this account, if its answers say so."""
     looked_at: float = -math.inf
     """When doubtful batches were last looked for (seconds of the monotonic clock)."""
-    unanswered: list[str] = field(default_factory=list)
-    """Keys of calls of earlier runs whose answers were found to be lost when this one began."""
     _checking: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _gate: Gate | None = field(default=None, repr=False)
     _models: set[str] = field(default_factory=set)

@@ -185,12 +185,14 @@ class History(Shelf):
         return int(rows[0][0])
 
     def unanswered(self, run_id: str) -> list[str]:
-        """Keys of a run's calls whose answers were lost, each as often as that happened."""
+        """Keys of calls whose answers were found to be lost since the run before this one ended,
+        each as often as that happened. (Runs that broke off told nobody of theirs.)"""
         rows = self._connection.query(
-            "SELECT r.key FROM batch b JOIN record r ON r.batch_id = b.id"
-            " WHERE b.run_id = ? AND b.state = ? ORDER BY b.id",
-            run_id,
+            "SELECT f.key FROM failure f JOIN batch b ON b.id = f.batch_id WHERE b.state = ?"
+            " AND f.created_at > (SELECT COALESCE(MAX(ended_at), 0) FROM run WHERE id != ?)"
+            " ORDER BY f.id",
             UNANSWERED,
+            run_id,
         )
         return [row[0] for row in rows]
 

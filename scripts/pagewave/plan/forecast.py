@@ -12,7 +12,7 @@ from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
 from pagewave.plan.schedule import Schedule
-from pagewave.prompts.costs import Estimate, most_tokens, usd
+from pagewave.prompts.costs import Estimate, most_tokens, tier_usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
 from pagewave.wording import count
@@ -71,10 +71,10 @@ class Price:
 class RunForecast:
     """All that a command would read.
 
-    `steps` is how many batches come one after another: those of the longest chain, or more where
-    too few may be in flight at once. `measured` is None until enough pages were read with this
-    model and prompt; `pages_measured` is how many were. `most_usd` is the price if every answer
-    were as long as it may be.
+    `steps` is how many batches (or calls, as `transport` says) come one after another: those of the
+    longest chain, or more where too few may be in flight at once. `measured` is None until enough
+    pages were read with this model and prompt; `pages_measured` is how many were. `most_usd` is the
+    price if every answer were as long as it may be.
     """
 
     engine: str
@@ -96,6 +96,7 @@ class RunForecast:
     measured: Price | None
     pages_measured: int
     most_usd: float | None
+    transport: str
     budgets: Sequence[Budget]
 
     @property
@@ -157,9 +158,13 @@ class Forecast:
         # A wave of stored answers takes no time.
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
+        transport = settings.execution.transport
+        by_calls = transport != BY_BATCH
+        chains = self._schedule.chains_left()
+        one_by_one = max((sum(key not in self._free for key in keys) for keys in chains), default=0)
         slots = settings.execution.max_concurrent_batches
         seconds = workspace.ledger.history.seconds(
-            workspace.engine, settings.model.name, BY_BATCH, RECENT
+            workspace.engine, settings.model.name, transport, RECENT
         )
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
@@ -176,15 +181,18 @@ class Forecast:
             blocked=len(blocked) - dead,
             lanes=sum(map(bool, lanes)),
             waves=sum(map(len, lanes)),
-            batches=sum(sent),
-            longest_chain=max(map(len, lanes), default=0),
-            steps=max(max(slow, default=0), math.ceil(sum(slow) / slots)),
+            batches=len(paid) if by_calls else sum(sent),
+            longest_chain=max(map(len, chains), default=0),
+            steps=one_by_one
+            if by_calls
+            else max(max(slow, default=0), math.ceil(sum(slow) / slots)),
             seconds_a_batch=statistics.median(seconds) if seconds else None,
             by_rule=self._price(by_rule(expected, page) for page in paid),
             measured=self._price((expected_tokens(expected, page) for page in paid), expected)
             if expected.is_measured
             else None,
             pages_measured=expected.measured.pages,
+            transport=transport,
             most_usd=self._price(most).usd,
             budgets=budgets(workspace.ledger, settings, None),
         )
@@ -194,10 +202,11 @@ class Forecast:
         input_tokens = sum(guess.input_tokens for guess in each)
         output_tokens = sum(guess.output_tokens for guess in each)
         settings = self._workspace.settings
+        transport = settings.execution.transport
         return Price(
             input_tokens,
             output_tokens,
-            usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+            tier_usd(settings.pricing, settings.model.name, transport, input_tokens, output_tokens),
             measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
         )
 
@@ -285,7 +294,13 @@ def forecast_of(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         engine=settings.engine,
-        usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens),
+        usd=tier_usd(
+            settings.pricing,
+            settings.model.name,
+            settings.execution.transport,
+            input_tokens,
+            output_tokens,
+        ),
     )
 
 

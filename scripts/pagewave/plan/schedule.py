@@ -147,6 +147,11 @@ class Schedule:
                 if ahead < chain.pages_left
             ]
 
+    def chains_left(self) -> list[list[str]]:
+        """What each chain has still to read: keys in their order."""
+        with self._as_of_now():
+            return [leg for lane in self._lanes for leg in self.legs(lane, self._next_wave[lane])]
+
     def last_of_chain(self, key: str) -> str:
         """The last page that the run reads in the page's chain."""
         return self._chain_of[key].keys[-1]

@@ -136,7 +136,6 @@ def settle_calls(session: Session) -> None:
             abandon(session, call, "the run ended before it was made")
         elif call.status == "creating":
             lose(session, call, "the run ended before it arrived")
-            session.unanswered += [record.key for record in _records(session, call)]
         else:
             take_in(session, call)
 

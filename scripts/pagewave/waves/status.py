@@ -78,7 +78,8 @@ class Spend:
 class RunStatus:
     """One run; times in Unix seconds, `eta_seconds` from now, None where nothing can be said.
 
-    `over_budget` says why it sends nothing more, where that is its budget.
+    `calls`: single ones in flight. `over_budget` says why it sends nothing more, where that is its
+    budget.
     """
 
     id: str
@@ -96,6 +97,7 @@ class RunStatus:
     records: RecordCounts
     lanes: list[LaneStatus]
     batches: list[BatchStatus]
+    calls: int
     spent: Spend
     spent_in_all: Spend
     estimate: EstimateAndActual
@@ -168,6 +170,7 @@ class Watch:
             records=_records(self.batches()),
             lanes=lanes,
             batches=self._open_batches(run.engine),
+            calls=sum(b.is_open and b.transport != BY_BATCH for b in self._batches.values()),
             spent=_spend(self.batches()),
             spent_in_all=_spend(self._batches.values()),
             estimate=self._ledger.spending.estimate_and_actual(run.id),
@@ -272,7 +275,9 @@ class Watch:
         if seconds is None:
             return None
         left = [lane.waves_left for lane in lanes]
-        return seconds * max(max(left, default=0), sum(left) / self._slots)
+        by_calls = self._settings and self._settings.execution.transport != BY_BATCH
+        slots = len(left) or 1 if by_calls else self._slots
+        return seconds * max(max(left, default=0), sum(left) / slots)
 
 
 def _records(batches: Collection[BatchHistory]) -> RecordCounts:

@@ -69,10 +69,10 @@ class Jobs(ABC):
             try:
                 run_wave(self.session, self.plan.id, lane, wave, legs, path, self._write_answer)
             except Stopped:
-                error = RunStopped(
-                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
-                    "same command collects it."
-                )
+                left = "What was sent stays at the service; the same command collects it."
+                if self.plan.is_by_calls:
+                    left = "The same command goes on."
+                error = RunStopped(f"lane {lane} wave {wave}: stopped. {left}")
                 self.left_open[manifest] = str(error)
                 raise error from None
             except OnItsWay as error:

@@ -13,7 +13,7 @@ from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
-from pagewave.prompts.costs import usd
+from pagewave.prompts.costs import tier_usd
 from pagewave.wording import command_to_clear, count, few
 from pagewave.workspace import IS_DEAD, Workspace
 
@@ -201,10 +201,9 @@ WHEN_OVER_BUDGET = (
 )
 
 
-def lost_answers(ledger: Ledger, run_id: str, earlier: Sequence[str]) -> list[str]:
-    """A line that names the pages whose answers got lost, in this run and (`earlier`) before it."""
-    lost = [*earlier, *ledger.history.unanswered(run_id)]
-    if not lost:
+def lost_answers(ledger: Ledger, run_id: str) -> list[str]:
+    """A line that names the pages whose answers got lost, in this run or one that broke off."""
+    if not (lost := ledger.history.unanswered(run_id)):
         return []
     return [
         f"{count(len(lost), 'answer')} of single calls got lost, and may be paid for: "
@@ -219,9 +218,10 @@ def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> lis
     both = workspace.ledger.spending.estimate_and_actual(run_id)
     paid = workspace.ledger.spending.of_run(run_id)
     if both.records:
-        price = usd(
+        price = tier_usd(
             workspace.settings.pricing,
             workspace.settings.model.name,
+            workspace.settings.execution.transport,
             both.input_tokens,
             both.output_tokens,
             both.cached_tokens,

@@ -340,7 +340,7 @@ class Run(Jobs):
     def _say_the_end(self, outcome: RunOutcome) -> None:
         """What the run brought and what to do next: for the terminal, the log and the webhook."""
         more = spending_lines(self.session, self.plan.id, self.plan.schedule)
-        more += lost_answers(self.session.ledger, self.plan.id, self.session.unanswered)
+        more += lost_answers(self.session.ledger, self.plan.id)
         more += self._delivery.summary() if self._delivery else []
         end = ending(self.session, self.plan.id, outcome, self.plan.command(), more)
         print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)
