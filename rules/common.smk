@@ -90,6 +90,10 @@ def wave_needs(wildcards):
     return PLAN.waits_for(int(wildcards.lane), int(wildcards.wave))
 
 
+def batches_of_wave(wildcards):
+    return PLAN.batches_of_wave()
+
+
 def waves_left(wildcards):
     # Free slots go to the lane with the longest way to go; 0 is Snakemake's default priority.
     return max(1, PLAN.schedule.waves_left(int(wildcards.lane), int(wildcards.wave)))
@@ -104,5 +108,13 @@ snake.use_in_messages(
 
 # Called for each job.
 fix_parameters(
-    [previous_page, wave_of_page, wave_needs, waves_left, needs_of_book, threads_of_book]
+    [
+        previous_page,
+        wave_of_page,
+        wave_needs,
+        waves_left,
+        batches_of_wave,
+        needs_of_book,
+        threads_of_book,
+    ]
 )

@@ -40,7 +40,7 @@ checkpoint wave:
     # It only waits: with a thread of its own, `cores` would cap the batches in flight.
     threads: 0
     resources:
-        gemini_batches=1,
+        gemini_batches=batches_of_wave,
     message:
         "lane {wildcards.lane} wave {wildcards.wave}"
         "{pagewave_preview:{wildcards.lane}/{wildcards.wave}}"

@@ -17,6 +17,7 @@ T = TypeVar("T")
 ErrorType = Literal[
     "APIError",
     "AccountLimited",
+    "AnswerLost",
     "BadBatch",
     "BadRequest",
     "BatchCancelled",
@@ -45,6 +46,7 @@ BATCH_ERROR_TYPES = frozenset(
     {
         *("ServiceTrouble", "ServiceRefused", "AccountLimited", "BadBatch", "BadRequest"),
         *("BatchFailed", "BatchExpired", "BatchCancelled", "UploadFailed", "FileNotFound"),
+        "AnswerLost",
     }
 )
 """Failures before or outside of the reading of the record: they don't use up its attempts."""

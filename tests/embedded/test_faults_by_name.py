@@ -696,3 +696,35 @@ def test_wrong_times(server: EmbeddedProcess, client: genai.Client) -> None:
     assert server.request("GET", path).headers["date"] == "soon"
     server.set_faults([])
     assert server.request("GET", path).headers["date"].endswith("GMT")
+
+
+# ---- single calls
+
+
+def test_another_tier_serves_than_was_asked_for(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    config = types.GenerateContentConfig(service_tier=types.ServiceTier.FLEX)
+
+    def served() -> tuple[str, str]:
+        reply = client.models.generate_content(model="m", contents="hello", config=config)
+        assert reply.sdk_http_response and reply.sdk_http_response.headers
+        header = reply.sdk_http_response.headers["x-gemini-service-tier"]
+        asked = server.log("call")[-1]["tier"]
+        return asked, header
+
+    server.set_faults([])
+    assert served() == ("flex", "flex")
+    server.set_faults(["other-tier:tier=standard"])
+    assert served() == ("flex", "standard")
+
+
+def test_the_days_limit_is_told_as_google_does(
+    server: EmbeddedProcess, client: genai.Client
+) -> None:
+    server.set_faults(["day-limit:skip=1"])
+    client.models.generate_content(model="m", contents="hello")
+    with pytest.raises(errors.ClientError) as raised:
+        client.models.generate_content(model="m", contents="hello")
+    assert raised.value.code == 429
+    assert "PerDay" in json.dumps(raised.value.details)

@@ -586,3 +586,39 @@ def test_importing_the_server_imports_no_client_and_no_reader() -> None:
     env = os.environ | {"PYTHONPATH": str(SCRIPTS)}
     ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert ran.stdout.strip() == "set()", ran.stderr
+
+
+def test_a_call_is_told_its_page_by_its_image_and_counts_as_a_reading_of_it(
+    client: genai.Client, server: EmbeddedProcess, tmp_path: Path
+) -> None:
+    image = jpeg(11, 7)
+    path = tmp_path / "a/b/1900/7.jpg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(image)
+    server.show_images(tmp_path)
+    part = types.Part.from_bytes(data=image, mime_type="image/jpeg")
+    before = server.stats()["by_key"].get("a:b:1900:7", 0)
+    for times in (before + 1, before + 2):
+        reply = client.models.generate_content(model=MODEL, contents=["What is there?", part])
+        assert "Page a:b:1900:7." in (reply.text or "")
+        assert server.stats()["by_key"]["a:b:1900:7"] == times
+    assert [event["key"] for event in server.log("call")[-2:]] == ["a:b:1900:7"] * 2
+
+
+def test_calls_take_as_long_as_the_pace_says_each_another_time(tmp_path: Path) -> None:
+    options = ("--reader", "echo", "--call-seconds", "0.02", "--call-sigma", "1.0")
+    with EmbeddedProcess(tmp_path, *options) as slow:
+        client = client_of(slow)
+        for _ in range(8):
+            client.models.generate_content(model=MODEL, contents="hello")
+        called = [event["t"] for event in slow.log("call")]
+        read = [event["t"] for event in slow.log("inference")]
+    seconds = [after - before for before, after in zip(called, read, strict=True)]
+    assert len({round(second, 3) for second in seconds}) > 3
+
+
+@pytest.mark.parametrize("tier", ["FLEX", "cheap"])
+def test_a_tier_that_google_does_not_know_is_refused(server: EmbeddedProcess, tier: str) -> None:
+    body = {"contents": [{"parts": [{"text": "hello"}]}], "serviceTier": tier}
+    reply = server.request("POST", f"/v1beta/models/{MODEL}:generateContent", json=body)
+    assert reply.status_code == 400

@@ -44,7 +44,12 @@ SCHOOLS = {"Ashgrove/1852": 2, "Linden/1866": 2}
 WAVES = 2
 RECONCILE = {"reconcile_seconds": 0.5}
 WAYS = (FIRST, AGAIN) = ("first reading", "forced rebuild")
-PLACES = (*crash.POINTS, "file-half-written:2", "page-written:4", "committed:2", "file-uploaded:3")
+CALL_POINTS = ("call-sent", "call-answered", "answer-stored")
+"""Those of single calls: call_kills.py."""
+PLACES = (
+    *[point for point in crash.POINTS if point not in CALL_POINTS],
+    *("file-half-written:2", "page-written:4", "committed:2", "file-uploaded:3"),
+)
 """Where to crash: every point when first come to, and some of them later."""
 LAST = ("book-written", "run-ended")
 """Where all pages are written."""

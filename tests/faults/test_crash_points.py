@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from faults.crash_matrix import AGAIN, FIRST, PLACES, WAYS, make_library, play, play_here
+from faults.crash_matrix import (
+    AGAIN,
+    CALL_POINTS,
+    FIRST,
+    PLACES,
+    WAYS,
+    make_library,
+    play,
+    play_here,
+)
 from helpers.embedded_process import EmbeddedProcess
 from helpers.playing import in_one_process
 from pagewave import crash_points as crash
@@ -55,4 +64,4 @@ def test_so_it_is_with_the_real_command(
 
 
 def test_every_point_is_in_the_matrix() -> None:
-    assert {place.partition(":")[0] for place in PLACES} == set(crash.POINTS)
+    assert {place.partition(":")[0] for place in PLACES} | {*CALL_POINTS} == set(crash.POINTS)

@@ -135,6 +135,11 @@ class EmbeddedProcess(Lasting):
                 self.request("POST", f"/v1beta/{event['batch']}:cancel")
         wait_for(lambda: self.stats()["active_batches"] == 0)
 
+    def show_images(self, folder: Path) -> None:
+        """Tells the server which folder's images single calls may bring."""
+        reply = self.request("POST", "/control/pages", json=[str(folder)])
+        assert reply.status_code == 200, reply.text
+
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
         """The events of log.jsonl, in order; of one kind when `event` is given."""
         # Only what is new is read: one server may serve a thousand tests.

@@ -26,6 +26,7 @@ from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan
+from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.registry import load_prompt
@@ -79,6 +80,7 @@ class Reading:
         self.library.configure(paths=paths, **QUICK)
         self.library.configure(**sections)
         self._runs = count(1)
+        server.show_images(root / "images")
         self.session = self._new_session()
 
     @classmethod
@@ -123,20 +125,22 @@ class Reading:
         in_flight = {} if session.waits else session.ledger.batches.in_flight(session.engine)
         pages = plan(chains, session.settings.execution.batch_size_limit, in_flight)
         session.ledger.runs.start(run_id, session.engine, session.settings.model.name, pages, [])
-        schedule = Schedule(session.ledger, run_id, pages)
+        goes_on = session.continues_past_dead_letters
+        ahead = pages_ahead(session.ledger, session.settings)
+        schedule = Schedule(session.ledger, run_id, pages, goes_on, ahead)
         for lane in schedule.lanes:
             for wave in count(1):
-                keys = schedule.members(lane, wave)
-                if not keys:
+                legs = schedule.legs(lane, wave)
+                if not legs:
                     break
                 assert wave <= most_waves, f"no end: {self.failures()}"
                 before_wave(wave)
                 manifest = self.root / "logs" / run_id / f"lane{lane}-wave{wave}.json"
                 try:
-                    run_wave(session, run_id, lane, wave, keys, manifest)
+                    run_wave(session, run_id, lane, wave, legs, manifest, self._write_answer)
                 except OnItsWay:
                     break
-                for key in keys:
+                for key in [key for leg in legs for key in leg]:
                     self._write_page(run_id, key)
         session.ledger.runs.end(run_id, "ok")
 
@@ -175,12 +179,15 @@ class Reading:
         assert called.called, f"nobody calls {function} by this name"
 
     def _write_page(self, run_id: str, key: str) -> None:
-        ledger = self.session.ledger
-        attempt_id = ledger.runs.answer(run_id, key)
+        attempt_id = self.session.ledger.runs.answer(run_id, key)
         if attempt_id is not None:
-            path = self.session.page_file(self.session.dataset.page(key))
-            write_atomically(path, ledger.answers.page(attempt_id) + "\n")
-            ledger.files.mark_written(key, attempt_id)
+            self._write_answer(key, attempt_id)
+
+    def _write_answer(self, key: str, attempt_id: int) -> None:
+        ledger = self.session.ledger
+        path = self.session.page_file(self.session.dataset.page(key))
+        write_atomically(path, ledger.answers.page(attempt_id) + "\n")
+        ledger.files.mark_written(key, attempt_id)
 
     # Looking
 

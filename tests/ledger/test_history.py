@@ -293,8 +293,8 @@ def test_how_long_batches_took_is_told_by_the_newest(story: Story) -> None:
             110 + number,
             number + 1,
         )
-    assert story.ledger.spending.batch_seconds("gemini", "m", 2) == [12.0, 11.0]
-    assert story.ledger.spending.batch_seconds("embedded", "m", 2) == []
+    assert story.ledger.history.seconds("gemini", "m", "batch", 2) == [12.0, 11.0]
+    assert story.ledger.history.seconds("embedded", "m", "batch", 2) == []
 
 
 # Runs

@@ -48,7 +48,7 @@ def run(reading: Reading, key: str) -> None:
 def in_flight(reading: Reading, server: EmbeddedProcess, seconds: float = 1.0) -> None:
     """A run with the first key that ends while its batch goes on."""
     server.set_faults([f"batch-hold:times=1,seconds={seconds}"])
-    with reading.crash_in("pagewave.waves.wave.collect"):
+    with reading.crash_in("pagewave.waves.batch_road.collect"):
         run(reading, FIRST)
     assert reading.batches() == [("submitted", None)]
 

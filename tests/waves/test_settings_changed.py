@@ -26,7 +26,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 def stopped(reading: Reading, server: EmbeddedProcess, *, has_ended: bool = False) -> None:
     """A run that was stopped while its first batch went on, or had just ended."""
     server.set_faults([] if has_ended else ["batch-hold:times=1,seconds=1"])
-    with reading.crash_in("pagewave.waves.wave.collect"):
+    with reading.crash_in("pagewave.waves.batch_road.collect"):
         reading.run()
     assert len(reading.creates()) == 1
     if has_ended:
@@ -63,13 +63,13 @@ def test_what_is_in_flight_is_taken_with_its_own_provenance(
     assert (configs[0] != configs[1]) == (change == "temperature")
 
 
-@pytest.mark.parametrize("where", ["_outcomes", "_write_manifest"])
+@pytest.mark.parametrize("where", ["batch_road.outcomes_of", "wave._write_manifest"])
 def test_an_answer_that_came_before_the_settings_changed_is_taken(
     tmp_path: Path, quiet_server: EmbeddedProcess, where: str
 ) -> None:
     """The run ended after it had taken the batch in, and before any page had its answer."""
     reading = Reading(tmp_path, quiet_server, BOOKS)
-    with reading.crash_in(f"pagewave.waves.wave.{where}"):
+    with reading.crash_in(f"pagewave.waves.{where}"):
         reading.run()
     assert reading.batches() == [("collected", "SUCCEEDED")]
     reading.library.configure(**CHANGES["model"])
@@ -110,7 +110,7 @@ def test_an_answer_that_is_no_good_is_asked_for_with_the_settings_of_today(
 ) -> None:
     reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
     quiet_server.set_faults([f"blocked:match={tmp_path.name},times=1"])
-    with reading.crash_in("pagewave.waves.wave.collect"):
+    with reading.crash_in("pagewave.waves.batch_road.collect"):
         reading.run()
     reading.library.configure(**CHANGES["model"])
     reading.run()
@@ -203,7 +203,7 @@ def test_a_correction_of_the_page_before_is_no_change_of_settings(
     reading.run()
     reading.library.add_page(f"{reading.state}/Elm/1850", 2)
     quiet_server.set_faults([] if has_ended else ["batch-hold:times=1,seconds=1"])
-    with reading.crash_in("pagewave.waves.wave.collect"):
+    with reading.crash_in("pagewave.waves.batch_road.collect"):
         reading.run()
     if has_ended:
         name = reading.creates()[1]["batch"]

@@ -105,7 +105,7 @@ def test_requests_that_nothing_came_of_stop_no_run_after_a_rebuild(player: Playe
 
 
 TRIAL = ("try_prompt.py", "--page", "Ohio:Elm:1850:2", "--template", "v1.jinja")
-COMPARISON = ("compare_prompts.py", *"--a v1.jinja --b v1.1.jinja --sample 1 --yes".split())
+COMPARISON = ("compare_prompts.py", "--a", "v1.jinja", "--b", "v1.1.jinja", "--sample", "1")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_command_that_reads_in_between_hides_no_lost_ledger(
 ) -> None:
     assert player.play(crash_at=crash_at) == "crashed"
     lose_ledger(player)
-    command(player, *beside)
+    command(player, *beside, *(["--yes"] if beside is COMPARISON else []))
     is_refused(player, words)
     command(player, "rebuild_ledger.py")
     assert player.play() == "ok"
@@ -178,7 +178,7 @@ def test_with_nothing_left_here_the_service_tells_whose_batches_go_on(
     if whose == "ours":
         shutil.copy(first.library.image(first.keys[0]), second.library.image(second.keys[0]))
     quiet_server.set_faults(["batch-hold:times=1,seconds=3600"])
-    with first.crash_in("pagewave.waves.wave.collect"):
+    with first.crash_in("pagewave.waves.batch_road.collect"):
         first.run()
     second.session = second._new_session()
     if whose == "ours":

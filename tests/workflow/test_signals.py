@@ -40,7 +40,7 @@ def handlers() -> Iterator[None]:
 @pytest.fixture
 def no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps the last resort from ending this process."""
-    monkeypatch.setattr("pagewave.workflow.signals._end_in_time", lambda: None)
+    monkeypatch.setattr("pagewave.workflow.signals._end_in_time", lambda seconds: None)
 
 
 @pytest.mark.usefixtures("no_end")

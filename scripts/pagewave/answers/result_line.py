@@ -32,6 +32,7 @@ ERROR_TYPES = frozenset(
         "BatchFailed",  # the whole batch failed
         "BadBatch",  # the same, and a request in it may be the cause: its halves are sent
         "BadRequest",  # the request is not accepted, though it was alone in its batch
+        "AnswerLost",  # the answer of a single call got lost; it may be paid for all the same
         "BatchExpired",  # the service did not get to it in time
         "BatchCancelled",  # cancelled, the whole batch or what of it had not been read yet
         "MissingResponse",  # the batch succeeded, but holds no line for the record

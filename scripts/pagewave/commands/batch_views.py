@@ -65,14 +65,19 @@ class Settled:
 
 def open_views(ledger: Ledger, settings: Settings) -> list[BatchView]:
     """Batches that were intended or sent and are not collected yet, of any engine, oldest first."""
-    return [_view(ledger, settings, batch) for batch in ledger.batches.all() if batch.is_open]
+    return [_view(ledger, settings, batch) for batch in _batches(ledger) if batch.is_open]
 
 
 def all_views(ledger: Ledger, settings: Settings, limit: int | None = None) -> list[BatchView]:
     """All batches that ever were, or the newest `limit`, oldest first."""
-    batches = ledger.batches.all()
+    batches = _batches(ledger)
     chosen = batches[-limit:] if limit else batches
     return [_view(ledger, settings, batch) for batch in chosen]
+
+
+def _batches(ledger: Ledger) -> list[Batch]:
+    """Single calls are none: there is nothing of them at the service."""
+    return [batch for batch in ledger.batches.all() if not batch.is_call]
 
 
 def total_usd(prices: Iterable[float | None]) -> float | None:

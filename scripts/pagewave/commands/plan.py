@@ -15,6 +15,7 @@ from pagewave.console import printable, printer
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan
 from pagewave.pages.prepare import refuse_broken
+from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import view
@@ -54,7 +55,13 @@ def _plan(options: argparse.Namespace) -> int:
         [workspace.dataset.page(key) for c in wanted.chains for key in c],
     )
     pages = plan(wanted.chains, settings.execution.batch_size_limit)
-    schedule = Schedule(ledger, "next", pages, workspace.continues_past_dead_letters)
+    schedule = Schedule(
+        ledger,
+        "next",
+        pages,
+        workspace.continues_past_dead_letters,
+        pages_ahead(ledger, workspace.settings),
+    )
     forecast = Forecast(workspace, schedule).whole(wanted.blocked)
     if options.json:
         print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})

@@ -137,6 +137,8 @@ def _summary(status: RunStatus) -> Table:
         f"{dollars(status.spent_in_all.usd)} USD in all "
         f"({status.spent.input_tokens:,} tokens in, {status.spent.output_tokens:,} out)",
     }
+    if status.calls:
+        rows["calls"] = f"{status.calls:,} in flight"
     if status.estimate.records:
         rows["expected"] = _expected(status)
     rows |= {budget.key: _budget(budget) for budget in status.budgets}

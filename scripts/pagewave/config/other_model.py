@@ -50,11 +50,11 @@ def _costs_no_more(pricing: Pricing, asked: str, served: str, at: float, tier: T
     return of_served.input <= of_asked.input and of_served.output <= of_asked.output
 
 
-def paid_as(asked: Tier, told: str | None) -> Tier:
+def paid_as(asked: str, told: str | None = None) -> Tier:
     """The tier in which an answer is paid: the one that served it.
 
     What a batch brings costs what batches cost, whatever tier its lines name: batches have one
     price ("Batch API"), and none of their lines was seen to name it.
     """
-    told_tier = next((tier for tier in CALL_TIERS if tier == told), asked)
-    return asked if asked == "batch" else told_tier
+    of_call = [tier for said in (told, asked) for tier in CALL_TIERS if tier == said]
+    return of_call[0] if of_call and asked != "batch" else "batch"

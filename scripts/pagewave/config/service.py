@@ -13,6 +13,9 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from pagewave.config.types import DisplayPrefix, Float, Int, Section
 
+Transport = Literal["batch", "flex", "standard"]
+"""How pages travel: in batches, or in single calls of a tier."""
+
 
 class Execution(Section):
     """How much is sent, and how often."""
@@ -37,6 +40,12 @@ class Execution(Section):
         description="Failures that are not the page's own before it is a dead letter: batches that "
         "failed, expired or were cancelled as a whole, uploads, a missing image. They do not count "
         "as attempts.",
+    )
+    transport: Transport = Field(
+        default="batch",
+        description="batch: pages of many books in one batch a wave. flex: one call a page, at the "
+        "same price, page after page, answered in seconds to minutes where the service has room. "
+        "standard: the same at twice the price.",
     )
     on_dead_letter: Literal["block", "continue"] = Field(
         default="block",
@@ -151,6 +160,62 @@ class Batch(Section):
     )
 
 
+class Calls(Section):
+    """How single calls are made (`execution.transport: flex` or `standard`)."""
+
+    in_flight: Int = Field(
+        default=64,
+        ge=1,
+        le=1000,
+        description="Most calls in flight at once, of all lanes. A run begins with fewer, has more "
+        "while none is refused, and half as many once one is.",
+    )
+    timeout_seconds: Float = Field(
+        default=900.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a call without an answer is given up; the service is told "
+        "the same. Its answer may have been paid for.",
+    )
+    stop_seconds: Float = Field(
+        default=60.0,
+        ge=0,
+        le=3600,
+        description="Seconds for which a run that is told to stop waits for the calls in flight: "
+        "what they bring is paid for. A second Ctrl-C ends it at once.",
+    )
+    retry_pause_seconds: Float = Field(
+        default=5.0,
+        ge=0,
+        le=600,
+        description="Seconds for which nothing is asked once the service refuses a call for now "
+        "(429, 503); each further time doubles them, up to 12 times as long. 0.05 with engine: "
+        "embedded.",
+    )
+    wave_seconds: Float | None = Field(
+        default=None,
+        ge=0,
+        le=86_400,
+        description="Seconds for which a wave goes on with the next pages of its chains; a call "
+        "that has begun is waited for. null: 60 times as long as a call takes, between 15 minutes "
+        "and 2 hours.",
+    )
+    requests_per_minute: Int | None = Field(
+        default=None, ge=1, description="Most calls begun in a minute; null: as the model allows."
+    )
+    tokens_per_minute: Int | None = Field(
+        default=None,
+        ge=1,
+        description="Most tokens sent in a minute, as expected; null: as the model allows.",
+    )
+    requests_per_day: Int | None = Field(
+        default=None,
+        ge=1,
+        description="Most calls begun in a day, which begins at midnight in California; null: as "
+        "the model allows.",
+    )
+
+
 class Files(Section):
     """How images and requests are uploaded."""
 
@@ -201,6 +266,18 @@ class Embedded(Section):
         ge=0,
         le=86_400,
         description="Least seconds a batch takes, to act like the service.",
+    )
+    call_seconds: Float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Seconds that half of the calls take, to act like the service.",
+    )
+    call_sigma: Float = Field(
+        default=0.8,
+        ge=0,
+        le=5,
+        description="How far calls differ in that: sigma of a log-normal distribution.",
     )
     faults: list[str] = Field(
         default=[],

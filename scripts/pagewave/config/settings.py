@@ -20,7 +20,7 @@ from pagewave.config.model_checks import doubts, refused_settings
 from pagewave.config.pricing import Pricing
 from pagewave.config.problems import explain
 from pagewave.config.reading import Model, PromptChoice, Quality, Retry
-from pagewave.config.service import Batch, Embedded, Execution, Files, Notify, Tracking
+from pagewave.config.service import Batch, Calls, Embedded, Execution, Files, Notify, Tracking
 from pagewave.config.types import Section
 from pagewave.errors import ConfigError
 
@@ -31,9 +31,12 @@ SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
 
 EMBEDDED_PACE = {
-    "poll_interval_seconds": 0.2,
-    "max_poll_attempts": 864_000,
-    "retry_pause_seconds": 0.2,
+    "batch": {
+        "poll_interval_seconds": 0.2,
+        "max_poll_attempts": 864_000,
+        "retry_pause_seconds": 0.2,
+    },
+    "calls": {"retry_pause_seconds": 0.05},
 }
 """Defaults for `engine: embedded`: a local batch takes seconds, and is looked at for 48 hours too.
 
@@ -59,6 +62,7 @@ class Settings(Section):
     )
     model: Model = Field(default=Model(), description="Which model reads, and how.")
     batch: Batch = Field(default=Batch(), description="How batches are named and waited for.")
+    calls: Calls = Field(default=Calls(), description="How single calls are made.")
     files: Files = Field(default=Files(), description="How files are uploaded.")
     prompt: PromptChoice = Field(default=PromptChoice(), description="Which prompt is sent.")
     retry: Retry = Field(default=Retry(), description="What a further attempt does differently.")
@@ -89,8 +93,10 @@ def load_settings(config: object, folder: Path) -> Settings:
             "The configuration is no mapping of keys to values. See config/README.md."
         )
     given, warnings = _without_foreign_keys(config)
-    if given.get("engine") == "embedded" and isinstance(given.setdefault("batch", {}), Mapping):
-        given["batch"] = {**EMBEDDED_PACE, **given["batch"]}
+    if given.get("engine") == "embedded":
+        for section, pace in EMBEDDED_PACE.items():
+            if isinstance(given.setdefault(section, {}), Mapping):
+                given[section] = {**pace, **given[section]}
     all_scans = _are_all_scans_read(given)
     if all_scans and "image_source_dir" in given["paths"]:
         given["paths"] = given["paths"] | {"label_source_dir": given["paths"]["image_source_dir"]}

@@ -22,6 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pagewave.embedded.server import answers, echo, faults
 from pagewave.embedded.server.events import EventLog
 from pagewave.embedded.server.jobs import Jobs, Pace
+from pagewave.embedded.server.page_names import PageNames
 from pagewave.embedded.server.server import build_app
 from pagewave.embedded.server.store import Store
 from pagewave.loopback import bind
@@ -34,8 +35,8 @@ variable of the token is not set, it makes a token and says it in that line.
 
 Jobs, files and results are kept in the state folder: a batch outlives the server, even kill -9, and
 the next server goes on with it without reading again what was read. log.jsonl in that folder has a
-line for every upload, create, start, inference, finish, get, list, download, cancel, delete, fault
-and refusal. With the token, GET /control/stats tells what was read, and POST /control/faults
+line for every upload, create, call, start, inference, finish, get, list, download, cancel, delete,
+fault and refusal. With the token, GET /control/stats tells what was read, and POST /control/faults
 replaces the faults by a JSON list of them.
 
 Ends when its standard input ends, so that it never outlives the program that started it (--stay:
@@ -94,10 +95,16 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--active", "jobs not ended before 429", type=int, default=pace.active, metavar="N")
     what = "a batch takes at least so long; default 0"
     add("--batch-seconds", what, default=pace.batch_seconds, **seconds)
+    what = "half of the single calls take so long; default 0"
+    add("--call-seconds", what, default=pace.call_seconds, **seconds)
+    what = "how far they differ: sigma of a log-normal distribution"
+    add("--call-sigma", what, type=float, default=pace.call_sigma, metavar="X")
     what = "a file that is no image is PROCESSING so long"
     add("--file-seconds", what, default=pace.file_seconds, **seconds)
     add("--file-lifetime", "a file is gone after", default=pace.file_lifetime, **seconds)
     add("--seed", "of the order of result lines; default 0", type=int, default=0, metavar="N")
+    what = "folder of images, by which a single call is told which page it shows; repeatable"
+    add("--pages", what, type=Path, action="append", default=[], metavar="DIR")
     add("--fault", "repeatable; see below", action="append", default=[], metavar="SPEC")
     what = "variable that holds the token"
     add("--token-env", what, default="PAGEWAVE_EMBEDDED_TOKEN", metavar="NAME")
@@ -182,6 +189,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         faults.Faults(arguments.fault),
         make_reader(arguments.reader),
         pace,
+        PageNames(arguments.pages),
     )
     app = build_app(jobs, token, lambda scope: server.cut(scope))
     config = uvicorn.Config(

@@ -95,6 +95,10 @@ def start_server(settings: "Settings") -> EmbeddedServer:
     embedded = settings.embedded
     arguments = ["--reader", embedded.reader, "--workers", str(embedded.workers)]
     arguments += ["--batch-seconds", str(embedded.batch_seconds)]
+    arguments += ["--call-seconds", str(embedded.call_seconds)]
+    arguments += ["--call-sigma", str(embedded.call_sigma)]
+    for folder in (settings.paths.image_source_dir, settings.paths.prepared_dir):
+        arguments += ["--pages", str(folder)]
     for fault in embedded.faults:
         arguments += ["--fault", fault]
     return EmbeddedServer(server_dir(settings), arguments)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
 from pagewave.errors import ServiceError
+from pagewave.gemini.calls import Calls, Question, config_of, contents_of
 from pagewave.gemini.lists import all_of
 from pagewave.gemini.models import Models
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
@@ -102,6 +103,7 @@ class Gemini:
         outage_seconds: float = 3600.0,
         may_send: Callable[[], None] = lambda: None,
     ) -> None:
+        import httpx2
         from google import genai
 
         self._may_send = may_send
@@ -110,8 +112,12 @@ class Gemini:
         self._calls = Repeating(stop, backoff_seconds, outage_seconds)
         self._clock = ServiceClock()
         self._raw = threading.local()
+        self._single = Calls(may_send)
+        heard = [self._hear, self._make_readable, self._keep_batch_json, self._single.keep]
         client_args: dict[str, Any] = {
-            "event_hooks": {"response": [self._hear, self._make_readable, self._keep_batch_json]}
+            "event_hooks": {"request": [self._single.note_sent], "response": heard},
+            # Each call in flight has a connection of its own.
+            "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=100),
         }
         async_client_args: dict[str, Any] = {}
         if base_url:
@@ -351,6 +357,10 @@ class Gemini:
 
     # Without a batch
 
+    def ask(self, question: Question) -> dict[str, Any]:
+        """Make a single call, once; see `Calls.ask`."""
+        return self._single.ask(self._client, question)
+
     def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
         """Ask for one answer at once; request and response are the JSON that batches hold.
 
@@ -359,17 +369,14 @@ class Gemini:
         Raises:
             ServiceError: the service refuses the request, or no answer arrived.
         """
-        from google.genai import errors, types
+        from google.genai import errors
 
         self._may_send()
-        settings = dict(request["generationConfig"])
-        # As a dictionary it would be taken for JSON Schema and changed.
-        settings["responseSchema"] = types.Schema.model_validate(settings["responseSchema"])
         try:
             response = self._client.models.generate_content(
                 model=model,
-                contents=[types.Content.model_validate(part) for part in request["contents"]],
-                config=types.GenerateContentConfig.model_validate(settings),
+                contents=contents_of(request),
+                config=config_of(request),
             )
         except Exception as error:
             # A used-up quota leaves nothing open here: the model was not asked.

@@ -11,8 +11,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
+from pathlib import Path
 
+from pagewave.config.models import Limits, limits
 from pagewave.gemini.client import Gemini
+from pagewave.gemini.gate import Gate
 from pagewave.ledger.lock import one_at_a_time
 from pagewave.workspace import Workspace
 
@@ -45,6 +48,7 @@ class Session(Workspace):
     looked_at: float = -math.inf
     """When doubtful batches were last looked for (seconds of the monotonic clock)."""
     _checking: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _gate: Gate | None = field(default=None, repr=False)
     _models: set[str] = field(default_factory=set)
     """Models that the service was asked about, and knows."""
 
@@ -66,6 +70,31 @@ class Session(Workspace):
             backoff_seconds=files.upload_retry_backoff_seconds,
             outage_seconds=batch.outage_seconds,
             may_send=self.ledger.runs.require_begun,
+        )
+
+    @property
+    def gate(self) -> Gate:
+        """The one gate for the calls of all lanes."""
+        with self._checking:
+            if self._gate is None:
+                self._gate = self._new_gate()
+            return self._gate
+
+    def _new_gate(self) -> Gate:
+        calls, model = self.settings.calls, self.settings.model.name
+        known = limits(model)
+        given = Limits(
+            requests_per_minute=calls.requests_per_minute or known.requests_per_minute,
+            tokens_per_minute=calls.tokens_per_minute or known.tokens_per_minute,
+            requests_per_day=calls.requests_per_day or known.requests_per_day,
+        )
+        history = self.ledger.history
+        return Gate(
+            self.stop,
+            calls.in_flight,
+            given,
+            calls.retry_pause_seconds,
+            lambda since: history.calls_since(self.engine, model, since),
         )
 
     @property
@@ -91,7 +120,11 @@ class Session(Workspace):
 
         They may be two processes, so it is a file. The next run removes it.
         """
-        return one_at_a_time(self.settings.paths.state_dir / "results" / f"{batch_id}.lock")
+        return one_at_a_time(self.batch_lock_file(batch_id))
+
+    def batch_lock_file(self, batch_id: int) -> Path:
+        """The file of that lock."""
+        return self.settings.paths.state_dir / "results" / f"{batch_id}.lock"
 
     def polls(self, since: float) -> Iterator[int]:
         """Numbers the looks for something that the service does not show, with pauses in between.

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from pagewave.ledger.answers import Answers, Attempt, Flag, FlaggedPage, Served
 from pagewave.ledger.batches import (
+    BY_BATCH,
     DOUBT_SECONDS,
     LOST,
     NO_RESULTS,
     OTHER_KEY,
     STUCK,
+    UNANSWERED,
     UNKNOWN,
     Batch,
     Batches,
@@ -30,7 +32,7 @@ from pagewave.ledger.failures import (
     Setback,
 )
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
-from pagewave.ledger.history import BatchHistory, History, WaveHistory
+from pagewave.ledger.history import RECENT, BatchHistory, History, RoadHistory, WaveHistory
 from pagewave.ledger.identity import Identity
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
 from pagewave.ledger.page_files import PageFiles, WrittenFile
@@ -58,12 +60,15 @@ from pagewave.ledger.spending import (
 from pagewave.ledger.trouble import explained
 
 __all__ = [
+    "BY_BATCH",
     "COMPARISON_MARK",
     "DOUBT_SECONDS",
     "LOST",
     "NO_RESULTS",
     "OTHER_KEY",
+    "RECENT",
     "STUCK",
+    "UNANSWERED",
     "UNKNOWN",
     "Attempt",
     "Batch",
@@ -88,6 +93,7 @@ __all__ = [
     "PageCost",
     "PlannedPage",
     "Record",
+    "RoadHistory",
     "RunCost",
     "RunOutcome",
     "RunRow",

@@ -187,14 +187,15 @@ class Answers(Shelf):
         """Wait no longer for a batch: its records may be sent again, and it is looked for later.
 
         Args:
-            state: one of the doubtful states of `batches`.
+            state: one of the doubtful states of `batches`, or UNANSWERED of a call, which nobody
+                can look for.
             attempts: what is paid for in all likelihood.
         """
         now = time.time()
         with self._connection.transaction() as db:
             rows = db.execute(
                 "UPDATE batch SET status = 'abandoned', state = ?, error = ?"
-                " WHERE id = ? AND status = 'submitted' RETURNING engine",
+                " WHERE id = ? AND status IN ('creating', 'submitted') RETURNING engine",
                 (state, error, batch_id),
             ).fetchall()
             if rows:

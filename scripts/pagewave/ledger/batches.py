@@ -11,6 +11,10 @@ from pagewave.redaction import hide_keys
 OPEN_STATUSES = ("intent", "creating", "submitted")
 UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN = "UNKNOWN", "LOST", "STUCK", "NO_RESULTS", "TWIN"
 OTHER_KEY = "OTHER_KEY"
+UNANSWERED = "UNANSWERED"
+"""State of an abandoned call whose answer was lost: nobody can ask for it any more."""
+BY_BATCH = "batch"
+"""The transport of a batch; that of a single call is the tier that it asks for."""
 DOUBTFUL_STATES = (UNKNOWN, LOST, STUCK, NO_RESULTS, TWIN, OTHER_KEY)
 """States of an abandoned batch that may turn up all the same, paid for: it was never listed, was
 listed and then not, did not end, ended without results, was created beside the wanted one, or was
@@ -65,11 +69,20 @@ class Batch:
     creating_at: float | None
     submitted_at: float | None
     collected_at: float | None
+    transport: str = BY_BATCH
+
+    @property
+    def is_call(self) -> bool:
+        """Is it a single call: a batch of one record, whose answer comes at once or never?"""
+        return self.transport != BY_BATCH
 
     @property
     def is_open(self) -> bool:
         """Was it intended or sent, and is not collected yet?"""
         return self.status in OPEN_STATUSES
+
+
+BATCH_COLUMNS = ", ".join(column.name for column in fields(Batch))
 
 
 class Batches(Shelf):
@@ -85,13 +98,17 @@ class Batches(Shelf):
         lane: int,
         wave: int,
         records: Sequence[Record],
+        transport: str = BY_BATCH,
     ) -> Batch:
         """Write down a batch before anything of it is sent."""
         with self._connection.transaction() as db:
             batch_id = db.execute(
                 "INSERT INTO batch (display_name, engine, model, prompt_sha256, run_id, lane, wave,"
-                " status, intent_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'intent', ?)",
-                (display_name, engine, model, prompt_sha256, run_id, lane, wave, time.time()),
+                " status, intent_at, transport) VALUES (?, ?, ?, ?, ?, ?, ?, 'intent', ?, ?)",
+                (
+                    *(display_name, engine, model, prompt_sha256, run_id, lane, wave),
+                    *(time.time(), transport),
+                ),
             ).lastrowid
             marks = ", ".join("?" * (1 + len(fields(Record))))
             db.executemany(
@@ -114,6 +131,16 @@ class Batches(Shelf):
     def mark_not_created(self, batch_id: int) -> None:
         """The service said no to the create call: the batch is an intent as before."""
         self._update_batch(batch_id, status="intent")
+
+    def mark_asked(self, batch_id: int) -> None:
+        """A call is about to be made: from now on its answer may be paid for."""
+        self._update_batch(batch_id, status="creating", creating_at=time.time())
+
+    def mark_answered(self, batch_id: int, name: str, state: str) -> None:
+        """A call's answer is there: what it brought is stored by the same transaction."""
+        self._update_batch(
+            batch_id, status="submitted", name=name, state=state, submitted_at=time.time()
+        )
 
     def mark_submitted(self, batch_id: int, name: str) -> None:
         """The service has the batch under this name; given up where its results are on record."""
@@ -240,7 +267,8 @@ class Batches(Shelf):
 
     def get(self, batch_id: int) -> Batch:
         """One batch by its number in the ledger."""
-        return Batch(*self._connection.query("SELECT * FROM batch WHERE id = ?", batch_id)[0])
+        rows = self._connection.query(f"SELECT {BATCH_COLUMNS} FROM batch WHERE id = ?", batch_id)
+        return Batch(*rows[0])
 
     def is_any_taken(self, batch: Batch, key: str) -> bool:
         """Has the service taken a batch like this one in its run, or since batches with this key
@@ -258,9 +286,20 @@ class Batches(Shelf):
         return bool(rows)
 
     def open(self, engine: str) -> list[Batch]:
-        """Batches that were intended or sent and are not collected yet, oldest first."""
+        """Batches that were intended or sent and are not collected yet, oldest first.
+
+        Calls are none: they are never at the service while no run is there.
+        """
+        return [batch for batch in self._open(engine) if not batch.is_call]
+
+    def open_calls(self, engine: str) -> list[Batch]:
+        """Single calls that were intended or asked and are not collected yet, oldest first."""
+        return [batch for batch in self._open(engine) if batch.is_call]
+
+    def _open(self, engine: str) -> list[Batch]:
         rows = self._connection.query(
-            "SELECT * FROM batch WHERE engine = ? AND status IN (?, ?, ?) ORDER BY id",
+            f"SELECT {BATCH_COLUMNS} FROM batch WHERE engine = ? AND status IN (?, ?, ?)"
+            " ORDER BY id",
             engine,
             *OPEN_STATUSES,
         )
@@ -272,7 +311,8 @@ class Batches(Shelf):
 
     def all(self) -> list[Batch]:
         """All batches of all engines, oldest first."""
-        return [Batch(*row) for row in self._connection.query("SELECT * FROM batch ORDER BY id")]
+        rows = self._connection.query(f"SELECT {BATCH_COLUMNS} FROM batch ORDER BY id")
+        return [Batch(*row) for row in rows]
 
     def is_any_of_workflow(self) -> bool:
         """Was any sent to read pages, rather than to compare prompts?"""
@@ -287,8 +327,8 @@ class Batches(Shelf):
         """Batches intended since then that were given up on but may exist, oldest first."""
         marks = ", ".join("?" * len(DOUBTFUL_STATES))
         rows = self._connection.query(
-            f"SELECT * FROM batch WHERE engine = ? AND status = 'abandoned' AND state IN ({marks})"
-            " AND intent_at >= ? ORDER BY id",
+            f"SELECT {BATCH_COLUMNS} FROM batch WHERE engine = ? AND status = 'abandoned'"
+            f" AND state IN ({marks}) AND intent_at >= ? ORDER BY id",
             engine,
             *DOUBTFUL_STATES,
             since,
@@ -313,8 +353,9 @@ class Batches(Shelf):
         """The newest open batch of every key that is in one."""
         rows = self._connection.query(
             "SELECT r.key, MAX(b.id) FROM record r JOIN batch b ON b.id = r.batch_id"
-            " WHERE b.engine = ? AND b.status IN (?, ?, ?) GROUP BY r.key",
+            " WHERE b.engine = ? AND b.transport = ? AND b.status IN (?, ?, ?) GROUP BY r.key",
             engine,
+            BY_BATCH,
             *OPEN_STATUSES,
         )
         return {row[0]: row[1] for row in rows}

@@ -1,11 +1,12 @@
 """What happened over time: what each batch carried and brought, how each wave ended."""
 
 import json
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pagewave.ledger.batches import OPEN_STATUSES
+from pagewave.ledger.batches import BY_BATCH, OPEN_STATUSES, UNANSWERED
 from pagewave.ledger.connection import Shelf
 from pagewave.ledger.runs import MemberOutcome, member_outcome
 
@@ -19,7 +20,7 @@ _BATCHES = """
         COUNT(a.id) - COUNT(a.usd) AS unpriced, COALESCE(SUM(a.prompt_tokens), 0) AS input_tokens,
         COALESCE(SUM(a.output_tokens + a.thoughts_tokens), 0) AS output_tokens,
         MAX(a.created_at) AS paid_at,
-        (SELECT done FROM batch_progress p WHERE p.batch_id = b.id) AS done
+        (SELECT done FROM batch_progress p WHERE p.batch_id = b.id) AS done, b.transport
     FROM batch b LEFT JOIN attempt a ON a.batch_id = b.id
     WHERE b.id IN (SELECT value FROM json_each(?)) GROUP BY b.id"""
 
@@ -54,12 +55,24 @@ class BatchHistory:
     input_tokens: int
     output_tokens: int
     paid_at: float | None
-    done: int | None
+    done: int | None = None
+    transport: str = BY_BATCH
 
     @property
     def is_open(self) -> bool:
         """Was it intended or sent, and is not collected yet?"""
         return self.status in OPEN_STATUSES
+
+
+RECENT = 20
+"""How many of the last batches, or calls, say how long one takes."""
+
+
+class RoadHistory(NamedTuple):
+    """How many batches, or calls, went a road, and how long one takes (median of the last ones)."""
+
+    number: int
+    seconds: float | None
 
 
 class WaveHistory(NamedTuple):
@@ -122,6 +135,69 @@ class History(Shelf):
             after_wave,
         )
         return {row["key"]: member_outcome(row) for row in rows}
+
+    def seconds(
+        self,
+        engine: str,
+        model: str,
+        transport: str,
+        most: int,
+        before: float | None = None,
+    ) -> list[float]:
+        """How long the newest batches took from their creation to their results; of calls, how
+        long their answers took. The newest first.
+
+        Args:
+            transport: `batch`, or the tier that calls asked for.
+            before: only what was created, or answered, before this time (Unix seconds).
+        """
+        rows = self._connection.query(
+            "SELECT CASE transport WHEN 'batch' THEN collected_at - submitted_at"
+            " ELSE submitted_at - creating_at END AS seconds FROM batch"
+            " WHERE engine = ?1 AND model = ?2 AND transport = ?3"
+            " AND (transport != 'batch' OR status = 'collected') AND seconds > 0"
+            " AND (?5 IS NULL OR submitted_at < ?5) ORDER BY id DESC LIMIT ?4",
+            *(engine, model, transport, most, before),
+        )
+        return [float(row[0]) for row in rows]
+
+    def roads(self, engine: str, model: str) -> dict[str, "RoadHistory"]:
+        """What is known of each transport that was ever taken with a model."""
+        rows = self._connection.query(
+            "SELECT transport, COUNT(*) FROM batch WHERE engine = ? AND model = ?"
+            " AND submitted_at IS NOT NULL GROUP BY transport",
+            engine,
+            model,
+        )
+        found = {}
+        for transport, number in rows:
+            seconds = self.seconds(engine, model, transport, RECENT)
+            median = statistics.median(seconds) if seconds else None
+            found[transport] = RoadHistory(number, median)
+        return found
+
+    def calls_since(self, engine: str, model: str, since: float) -> int:
+        """Calls that were asked since a time (Unix seconds); the service may count them."""
+        rows = self._connection.query(
+            "SELECT COUNT(*) FROM batch WHERE engine = ? AND model = ? AND transport != 'batch'"
+            " AND creating_at >= ?",
+            engine,
+            model,
+            since,
+        )
+        return int(rows[0][0])
+
+    def unanswered(self, run_id: str) -> list[str]:
+        """Keys of calls whose answers were found to be lost since the run before this one ended,
+        each as often as that happened. (Runs that broke off told nobody of theirs.)"""
+        rows = self._connection.query(
+            "SELECT f.key FROM failure f JOIN batch b ON b.id = f.batch_id WHERE b.state = ?"
+            " AND f.created_at > (SELECT COALESCE(MAX(ended_at), 0) FROM run WHERE id != ?)"
+            " ORDER BY f.id",
+            UNANSWERED,
+            run_id,
+        )
+        return [row[0] for row in rows]
 
     def wave_seconds(self, run_id: str, most: int) -> list[float]:
         """How many seconds the newest waves took that sent something, newest first.

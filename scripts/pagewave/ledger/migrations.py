@@ -393,8 +393,11 @@ CREATE TABLE call_row (
 CREATE INDEX call_row_status ON call_row(status, refusals);
 """
 
-# Version 18 is kept for how a batch was sent.
-ROADS = ""
+# The road that a batch's requests took: `batch`, or, of a single call, the tier that it asked for.
+# Such a call is a batch of one record, whose state is UNANSWERED where its answer was lost.
+ROADS = """
+ALTER TABLE batch ADD COLUMN transport TEXT NOT NULL DEFAULT 'batch';
+"""
 
 # Which model answered, as the response says: another one may, at its own price, once the one that
 # was asked for has ended (`batch.model`). NULL: not said. Times are Unix seconds. Answers that were

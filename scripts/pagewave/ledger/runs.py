@@ -202,6 +202,11 @@ class Runs(Shelf):
             )
         self.begun = None
 
+    def started_at(self, run_id: str) -> float | None:
+        """When a run began (Unix seconds)."""
+        rows = self._connection.query("SELECT started_at FROM run WHERE id = ?", run_id)
+        return float(rows[0][0]) if rows else None
+
     def latest(self) -> RunRow | None:
         """The newest run of the workflow; None where there was none yet."""
         rows = self._connection.query(

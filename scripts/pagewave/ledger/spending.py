@@ -1,4 +1,4 @@
-"""What was spent, what may yet be, what was expected, and how long batches took."""
+"""What was spent, what may yet be, and what was expected."""
 
 import math
 import time
@@ -14,9 +14,9 @@ class Cost(NamedTuple):
 
     `metered`: the service said what they used. Else they are on their way, or it never said: they
     count as dear as they can be. `usd` is the price at the time they were read, `max_usd` what was
-    held ready for them, both None where that is not known. `interactive`: asked without a batch.
-    `served` is the model that answered and `tier` the tier, where that was said, and `at` the
-    beginning of the day on which they were read (Unix seconds; 0: not read yet).
+    held ready for them, both None where that is not known. `interactive`: asked at twice the price
+    of a batch. `served` is the model that answered and `tier` the tier, where that was said, and
+    `at` the beginning of the day on which they were read (Unix seconds; 0: not read yet).
     """
 
     model: str
@@ -101,7 +101,7 @@ class Measured(NamedTuple):
 
 
 class Spending(Shelf):
-    """Money spent, expected and held ready, and the time that batches took."""
+    """Money spent, expected and held ready."""
 
     def costs(self, engine: str, run_id: str | None = None) -> list[Cost]:
         """All records of an engine (of one run), in groups whose price is known or not.
@@ -114,7 +114,8 @@ class Spending(Shelf):
         )
         of_run = "AND b.run_id = ?" if run_id else ""
         rows = self._connection.query(
-            "WITH part AS (SELECT b.model, COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
+            "WITH part AS (SELECT b.model, b.transport = 'standard' AS interactive,"
+            " COALESCE(a.prompt_tokens, 0) > 0 AS metered,"
             " a.id IS NOT NULL AS attempted, a.prompt_tokens, a.cached_tokens,"
             " a.output_tokens + a.thoughts_tokens AS output_tokens, a.usd, r.max_usd,"
             " a.model_served, a.service_tier, CAST(a.created_at / 86400 AS INTEGER) AS day,"
@@ -125,9 +126,9 @@ class Spending(Shelf):
             f" WHERE b.engine = ? {of_run})"
             " SELECT model, metered, COUNT(*), COALESCE(SUM(prompt_tokens), 0),"
             " COALESCE(SUM(output_tokens), 0), COALESCE(SUM(cached_tokens), 0), SUM(usd),"
-            " SUM(max_usd), 0, model_served, service_tier, COALESCE(day, 0) * 86400.0"
-            " FROM part WHERE attempted OR on_its_way GROUP BY model, metered, usd IS NULL,"
-            " max_usd IS NULL, model_served, service_tier, day",
+            " SUM(max_usd), interactive, model_served, service_tier, COALESCE(day, 0) * 86400.0"
+            " FROM part WHERE attempted OR on_its_way GROUP BY model, interactive, metered,"
+            " usd IS NULL, max_usd IS NULL, model_served, service_tier, day",
             *OPEN_STATUSES,
             *DOUBTFUL_STATES,
             time.time() - DOUBT_SECONDS,
@@ -206,7 +207,7 @@ class Spending(Shelf):
         rows = self._connection.query(
             "SELECT b.id, COALESCE(SUM(r.expected_input_tokens), 0) FROM batch b"
             " JOIN record r ON r.batch_id = b.id WHERE b.engine = ? AND b.model = ?"
-            " AND b.status IN (?, ?, ?) GROUP BY b.id ORDER BY b.id",
+            " AND b.transport = 'batch' AND b.status IN (?, ?, ?) GROUP BY b.id ORDER BY b.id",
             engine,
             model,
             *OPEN_STATUSES,
@@ -270,15 +271,3 @@ class Spending(Shelf):
             prompt_sha256,
         )
         return {row[0]: row[1] for row in rows}
-
-    def batch_seconds(self, engine: str, model: str, most: int) -> list[float]:
-        """How long the newest batches took from their creation to their results."""
-        rows = self._connection.query(
-            "SELECT collected_at - submitted_at FROM batch WHERE engine = ? AND model = ?"
-            " AND status = 'collected' AND submitted_at IS NOT NULL"
-            " AND collected_at > submitted_at ORDER BY id DESC LIMIT ?",
-            engine,
-            model,
-            most,
-        )
-        return [float(row[0]) for row in rows]

@@ -98,10 +98,11 @@ def reserve(
     prices = " (at Gemini's prices: the embedded engine costs nothing)" if is_trial else ""
     for budget in budgets(ledger, settings, run_id):
         if budget.spent + budget.held + wanted > budget.limit:
-            open_batches = ledger.batches.open(settings.engine)
+            batches = ledger.batches
+            in_flight = batches.open(settings.engine) + batches.open_calls(settings.engine)
             raise NoRoom(
                 f"{what}: not sent. {budget}; it might cost up to {wanted:.4f} more{prices}.",
-                [batch.id for batch in open_batches],
+                [batch.id for batch in in_flight],
             )
 
 

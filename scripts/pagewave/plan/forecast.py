@@ -10,6 +10,7 @@ from functools import cache, cached_property
 
 from pagewave.config.models import known as known_model
 from pagewave.config.settings import Settings
+from pagewave.ledger import BY_BATCH, RECENT
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.enqueued import batches_that_fit
@@ -25,8 +26,6 @@ from pagewave.workspace import Workspace
 TYPICAL_CONTEXT_CHARACTERS = 800
 """What a page hands to the next: 500 characters of text and three courses, with headings."""
 DOCUMENTED_BATCH_SECONDS = 24 * 3600.0  # ai.google.dev, "Batch API": what Google aims at
-RECENT_BATCHES = 20
-"""How many of the last batches say how long a batch takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,11 @@ class Price:
 class RunForecast:
     """All that a command would read.
 
-    `steps` is how many batches come one after another: those of the longest chain, or more where
-    too few may be in flight at once. `measured` is None until enough pages were read with this
-    model and prompt; `pages_measured` is how many were. `most_usd` is the price if every answer
-    were as long as it may be. `model_ends` says that the model may end before all is read.
+    `steps` is how many batches (or calls, as `transport` says) come one after another: those of the
+    longest chain, or more where too few may be in flight at once. `measured` is None until enough
+    pages were read with this model and prompt; `pages_measured` is how many were. `most_usd` is the
+    price if every answer were as long as it may be. `model_ends` says that the model may end before
+    all is read.
     """
 
     engine: str
@@ -104,6 +104,7 @@ class RunForecast:
     pages_measured: int
     most_usd: float | None
     images: ImagesForecast
+    transport: str
     budgets: Sequence[Budget]
     model_ends: str | None = None
 
@@ -150,7 +151,7 @@ class Forecast:
             [expected_tokens(expected, page) for page in paid],
             free=sum(key in self._free for key in keys),
             on_their_way=sum(key in self._on_their_way for key in keys),
-            at=_answered_at(self._schedule.steps_before(lane, wave), self._seconds_a_batch()),
+            at=_answered_at(self._schedule.steps_before(lane, wave), self._seconds_a_step()),
         )
 
     def whole(self, blocked: Collection[str] = ()) -> RunForecast:
@@ -168,14 +169,19 @@ class Forecast:
         # A wave of stored answers takes no time.
         slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
-        seconds = self._seconds_a_batch()
+        transport = settings.execution.transport
+        by_calls = transport != BY_BATCH
+        chains = self._schedule.chains_left()
+        one_by_one = max((sum(key not in self._free for key in keys) for keys in chains), default=0)
+        seconds = self._seconds_a_step()
         at = [_answered_at(step[page.key], seconds) for page in paid]
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
         rule = self._price([by_rule(expected, page) for page in paid], at)
         slots = batches_that_fit(settings, rule.input_tokens / max(1, sum(sent)))
-        steps = max(max(slow, default=0), math.ceil(sum(slow) / slots))
+        batches = max(max(slow, default=0), math.ceil(sum(slow) / slots))
+        steps = one_by_one if by_calls else batches
         return RunForecast(
             engine=workspace.engine,
             model=settings.model.name,
@@ -188,8 +194,8 @@ class Forecast:
             blocked=len(blocked) - dead,
             lanes=sum(map(bool, lanes)),
             waves=sum(map(len, lanes)),
-            batches=sum(sent),
-            longest_chain=max(map(len, lanes), default=0),
+            batches=len(paid) if by_calls else sum(sent),
+            longest_chain=max(map(len, chains), default=0),
             steps=steps,
             seconds_a_batch=seconds,
             by_rule=rule,
@@ -197,6 +203,7 @@ class Forecast:
             if expected.is_measured
             else None,
             pages_measured=expected.measured.pages,
+            transport=transport,
             most_usd=self._price(most, at).usd,
             model_ends=_model_ends(workspace, steps, seconds),
             images=images_forecast(
@@ -225,6 +232,7 @@ class Forecast:
                 sum(guess.input_tokens for guess in guesses),
                 sum(guess.output_tokens for guess in guesses),
                 at=hour,
+                tier=settings.execution.transport,
             )
             for hour, guesses in (together or {time.time(): []}).items()
         ]
@@ -236,11 +244,11 @@ class Forecast:
             measured.error(len(each)) if measured else RULE_OF_THUMB_ERROR,
         )
 
-    def _seconds_a_batch(self) -> float | None:
-        """How long one takes; None where none was measured."""
-        model = self._workspace.settings.model.name
-        seconds = self._workspace.ledger.spending.batch_seconds(
-            self._workspace.engine, model, RECENT_BATCHES
+    def _seconds_a_step(self) -> float | None:
+        """How long a batch takes, or a call; None where none was measured."""
+        settings = self._workspace.settings
+        seconds = self._workspace.ledger.history.seconds(
+            self._workspace.engine, settings.model.name, settings.execution.transport, RECENT
         )
         return statistics.median(seconds) if seconds else None
 
@@ -362,7 +370,14 @@ def forecast_of(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         engine=settings.engine,
-        usd=usd(settings.pricing, settings.model.name, input_tokens, output_tokens, at=at),
+        usd=usd(
+            settings.pricing,
+            settings.model.name,
+            input_tokens,
+            output_tokens,
+            at=at,
+            tier=settings.execution.transport,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ it; a page that became a dead letter stays with the wave it died in, and its cha
 where dead letters do not block, goes on behind it.
 """
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +61,9 @@ class _Chain:
 class Schedule:
     """The waves of one run; each answer takes in what the ledger gained since the last one.
 
-    `continues_past_dead_letters`: a dead letter does not end its chain.
+    `continues_past_dead_letters`: a dead letter does not end its chain. `pages_ahead`: how many
+    pages of each chain a wave is thought to carry; that it carries fewer or more is taken in when
+    it ends, as failures are.
     """
 
     def __init__(
@@ -69,8 +72,10 @@ class Schedule:
         run_id: str,
         pages: Sequence[PlannedPage],
         continues_past_dead_letters: bool = False,
+        pages_ahead: int = 1,
     ) -> None:
         self.pages = pages
+        self._pages_ahead = pages_ahead
         self._continues_past_dead_letters = continues_past_dead_letters
         self._ledger = ledger
         self._run_id = run_id
@@ -116,7 +121,7 @@ class Schedule:
                 return self._carried[key]
             if chain.died_in_wave:
                 return chain.died_in_wave
-            return self._next_wave[chain.lane] + place - chain.passed
+            return self._next_wave[chain.lane] + (place - chain.passed) // self._pages_ahead
 
     def is_next(self, lane: int, wave: int) -> bool:
         """Is this wave the next one of its lane to run?"""
@@ -130,15 +135,27 @@ class Schedule:
 
     def members(self, lane: int, wave: int) -> list[str]:
         """Keys of the pages that a wave to come will carry, as far as the ledger tells today."""
+        return [key for leg in self.legs(lane, wave) for key in leg[: self._pages_ahead]]
+
+    def legs(self, lane: int, wave: int) -> list[list[str]]:
+        """What each chain will have left to read when a wave to come begins: keys in their order.
+
+        Chains that will have been read by then have none.
+        """
         with self._as_of_now():
-            ahead = wave - self._next_wave[lane]
+            ahead = (wave - self._next_wave[lane]) * self._pages_ahead
             if ahead < 0:
                 return []
             return [
-                chain.keys[chain.passed + ahead]
+                chain.keys[chain.passed + ahead :]
                 for chain in self._lanes[lane]
                 if ahead < chain.pages_left
             ]
+
+    def chains_left(self) -> list[list[str]]:
+        """What each chain has still to read: keys in their order."""
+        with self._as_of_now():
+            return [leg for lane in self._lanes for leg in self.legs(lane, self._next_wave[lane])]
 
     def last_of_chain(self, key: str) -> str:
         """The last page that the run reads in the page's chain."""
@@ -153,7 +170,8 @@ class Schedule:
         """Waves from this one to the end of the lane's longest chain."""
         with self._as_of_now():
             longest = max((chain.pages_left for chain in self._lanes[lane]), default=0)
-            return max(0, longest - (wave - self._next_wave[lane]))
+            waves = math.ceil(longest / self._pages_ahead)
+            return max(0, waves - (wave - self._next_wave[lane]))
 
     def to_come(self, lane: int) -> list[list[str]]:
         """What each wave that the lane still needs will carry if nothing fails."""

@@ -3,6 +3,8 @@
 from rich.table import Table
 
 from pagewave.console import table
+from pagewave.ledger import BY_BATCH
+from pagewave.plan.boxes import USUAL_CALL_SECONDS
 from pagewave.plan.budget import Budget
 from pagewave.plan.forecast import Price, RunForecast
 from pagewave.wording import age, count, dollars
@@ -54,18 +56,26 @@ def _dead_letters(forecast: RunForecast) -> str:
 
 
 def _waves(forecast: RunForecast) -> str:
+    what = f"{forecast.batches:,} with a batch"
+    if forecast.transport != BY_BATCH:
+        what = f"{count(forecast.batches, 'call')} by {forecast.transport}"
     return (
-        f"{forecast.waves:,} in {count(forecast.lanes, 'lane')}, {forecast.batches:,} "
-        f"with a batch; longest chain {count(forecast.longest_chain, 'page')}"
+        f"{forecast.waves:,} in {count(forecast.lanes, 'lane')}, {what}; "
+        f"longest chain {count(forecast.longest_chain, 'page')}"
     )
 
 
 def _time(forecast: RunForecast) -> str:
     if not forecast.steps:
         return "none: nothing is waited for"
-    steps = f"{forecast.steps:,} batches one after another" if forecast.steps > 1 else "one batch"
+    of_calls = forecast.transport != BY_BATCH
+    one, many = ("call", "calls") if of_calls else ("batch", "batches")
+    steps = f"{forecast.steps:,} {many} one after another" if forecast.steps > 1 else f"one {one}"
     if forecast.seconds is None or forecast.seconds_a_batch is None:
         known = "not known until the first was collected"
+        if of_calls:
+            others = f"others saw {USUAL_CALL_SECONDS:.0f} s each"
+            return f"{steps}; not known until the first was answered ({others})"
         return f"{steps}; {known}" + (
             " (Google aims at 24 h for each, most are faster)"
             if forecast.engine == "gemini"

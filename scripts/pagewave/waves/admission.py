@@ -71,7 +71,7 @@ def within_budget(session: Session, run_id: str, send: Callable[[], T]) -> T:
                 log.info("%s Waiting for what is in flight.", full)
                 collect(session, in_flight[0])
             elif not any(collect(session, batch_id) for batch_id in in_flight):
-                raise OnItsWay(f"{full} Batches in flight may leave some.") from None
+                raise OnItsWay(f"{full} What is in flight may leave some.") from None
 
 
 def left_for_next_run(ledger: Ledger, engine: str) -> str:

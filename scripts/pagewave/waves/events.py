@@ -41,6 +41,18 @@ def wave_started(
     )
 
 
+def calls_started(name: str, lane: int, number: int, keys: Sequence[str]) -> None:
+    """A wave of single calls starts: which page of each chain is its first."""
+    emit(
+        "wave_started",
+        f"{name}: starts",
+        level=logging.DEBUG,
+        lane=lane,
+        wave=number,
+        first=list(keys),
+    )
+
+
 def batch_sent(ledger: Ledger, name: str, batch: Batch) -> None:
     """The service has a wave's batch."""
     records = ledger.batches.records(batch.id)

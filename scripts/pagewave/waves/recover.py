@@ -16,6 +16,7 @@ from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch, Ledger
 from pagewave.log import log
+from pagewave.waves.calls import settle_calls
 from pagewave.waves.collect import collect, collect_late
 from pagewave.waves.other_key import settle_keys
 from pagewave.waves.submit import settle_intents
@@ -33,6 +34,7 @@ def recover(session: Session) -> None:
             which batches exist cannot be told.
         Stopped: the run was told to stop.
     """
+    settle_calls(session)
     settle_keys(session)
     settle_intents(session)
     _remove_leftover_files(session)

@@ -88,6 +88,8 @@ def parse_results(
         result = results.get(record.key)
         if result and result.usage and result.usage.problem:
             _tell_of_counts(workspace, record, result.usage)
+        if result and batch.is_call:
+            _tell_of_tier(workspace, batch, record, result.served.tier)
         if result is None:
             failure = _unanswered(record, ended, is_alone=len(records) == 1)
             failure = replace(failure, is_nobodys=is_progress)
@@ -123,6 +125,33 @@ def parse_results(
                 )
             )
     return attempts, failures
+
+
+def _tell_of_tier(workspace: Workspace, batch: Batch, record: Record, tier: str | None) -> None:
+    """Say, once a run, that a call was served by another tier than it asked for."""
+    if tier and tier != batch.transport and f"tier {tier}" not in workspace.told:
+        workspace.told.add(f"tier {tier}")
+        log.warning(
+            "%s: asked for by tier %s, and served by %s: that tier's price counts. Further "
+            "pages like it are not told.",
+            record.key,
+            batch.transport,
+            tier,
+        )
+
+
+def unanswered(workspace: Workspace, batch: Batch, why: str) -> tuple[Attempt, FailureRow]:
+    """What a call comes to whose answer was lost: an attempt as dear as it can be, and a failure
+    that does not count against the page."""
+    record = workspace.ledger.batches.records(batch.id)[0]
+    failure = FailureRow(
+        key=record.key,
+        attempt_number=record.attempt_number,
+        counted=False,
+        error_type="AnswerLost",
+        message=why,
+    )
+    return _attempt(workspace.settings, batch, record, time.time()), failure
 
 
 def guarded(
@@ -216,7 +245,7 @@ def _attempt(
     served = result.served if result else UNKNOWN
     flags = result.flags if isinstance(result, Answer) else ()
     doubt = doubt_of(settings, batch.model, served, at)
-    cost = _price(settings.pricing, batch.model, record, usage, served, at)
+    cost = _price(settings.pricing, batch, record, usage, served, at)
     return Attempt(
         key=record.key,
         number=record.attempt_number,
@@ -234,15 +263,16 @@ def _attempt(
 
 
 def _price(
-    pricing: Pricing, asked: str, record: Record, usage: Usage, served: Served, at: float
+    pricing: Pricing, batch: Batch, record: Record, usage: Usage, served: Served, at: float
 ) -> float | None:
     """USD by what the service counted; where it counted nothing, the most that it can be."""
-    model, tier = price_name(pricing, asked, served.model, at), paid_as("batch", served.tier)
+    model = price_name(pricing, batch.model, served.model, at)
+    tier = paid_as(batch.transport, served.tier)
     if usage.is_known:
         output = usage.output_tokens + usage.thoughts_tokens
         tokens = (usage.prompt_tokens, output, usage.cached_tokens)
         return usd(pricing, model, *tokens, at=at, tier=tier)
-    if record.max_usd is not None and model == asked:
+    if record.max_usd is not None and model == batch.model:
         return record.max_usd
     return usd(pricing, model, MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS, at=at, tier=tier)
 

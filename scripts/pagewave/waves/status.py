@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pagewave.config.settings import Settings
 from pagewave.ledger import (
+    BY_BATCH,
     BatchHistory,
     EstimateAndActual,
     Ledger,
@@ -20,6 +21,7 @@ from pagewave.ledger import (
     RunOutcome,
     WaveHistory,
 )
+from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.schedule import Schedule
 
@@ -80,7 +82,8 @@ class Spend:
 class RunStatus:
     """One run; times in Unix seconds, `eta_seconds` from now, None where nothing can be said.
 
-    `over_budget` says why it sends nothing more, where that is its budget.
+    `calls`: single ones in flight. `over_budget` says why it sends nothing more, where that is its
+    budget.
     """
 
     id: str
@@ -98,6 +101,7 @@ class RunStatus:
     records: RecordCounts
     lanes: list[LaneStatus]
     batches: list[BatchStatus]
+    calls: int
     spent: Spend
     spent_in_all: Spend
     estimate: EstimateAndActual
@@ -170,6 +174,7 @@ class Watch:
             records=_records(self.batches()),
             lanes=lanes,
             batches=self._open_batches(run.engine),
+            calls=sum(b.is_open and b.transport != BY_BATCH for b in self._batches.values()),
             spent=_spend(self.batches()),
             spent_in_all=_spend(self._batches.values()),
             estimate=self._ledger.spending.estimate_and_actual(run.id),
@@ -183,8 +188,13 @@ class Watch:
         """Learn what the ledger gained since the last look, and no more."""
         if self._schedule is None or self._run_id != run_id:
             pages = self._ledger.runs.pages(run_id)
+            began = self._ledger.runs.started_at(run_id)
             self._schedule = Schedule(
-                self._ledger, run_id, pages, self._continues_past_dead_letters
+                self._ledger,
+                run_id,
+                pages,
+                self._continues_past_dead_letters,
+                pages_ahead(self._ledger, self._settings, began) if self._settings else 1,
             )
             self._run_id, self._waves, self._outcomes = run_id, [], {}
         latest = self._waves[-1].id if self._waves else 0
@@ -240,7 +250,8 @@ class Watch:
 
     def _open_batches(self, engine: str) -> list[BatchStatus]:
         now = time.time()
-        batches = [b for b in self._batches.values() if b.engine == engine and b.is_open]
+        of_engine = [b for b in self._batches.values() if b.engine == engine and b.is_open]
+        batches = [batch for batch in of_engine if batch.transport == BY_BATCH]
         return [
             BatchStatus(
                 name=batch.name,
@@ -269,7 +280,9 @@ class Watch:
         if seconds is None:
             return None
         left = [lane.waves_left for lane in lanes]
-        return seconds * max(max(left, default=0), sum(left) / self._slots)
+        by_calls = self._settings and self._settings.execution.transport != BY_BATCH
+        slots = len(left) or 1 if by_calls else self._slots
+        return seconds * max(max(left, default=0), sum(left) / slots)
 
 
 def _records(batches: Collection[BatchHistory]) -> RecordCounts:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pagewave import crash_points as crash
+from pagewave.config.other_model import paid_as
 from pagewave.errors import BudgetReached, OnItsWay, ServiceError
 from pagewave.gemini.client import (
     CreateRefused,
@@ -22,7 +23,7 @@ from pagewave.gemini.client import (
 from pagewave.gemini.retries import Stopped, is_about_content
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files
-from pagewave.ledger import UNKNOWN, Batch, FailureRow, Record
+from pagewave.ledger import BY_BATCH, UNKNOWN, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.enqueued import reserve_tokens
@@ -56,6 +57,7 @@ def intend(
     lane: int,
     wave: int,
     submissions: Sequence[Submission],
+    transport: str = BY_BATCH,
     *,
     may_wait: bool = True,
 ) -> Batch:
@@ -64,12 +66,15 @@ def intend(
     Args:
         may_wait: until batches in flight leave room for its tokens.
 
+    Args:
+        transport: the tier of a single call, which is a batch of one record.
+
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
     """
     prompt, settings, first = workspace.prompt, workspace.settings, submissions[0]
     expected = estimator(workspace)
-    records = [_record(workspace, expected, submission) for submission in submissions]
+    records = [_record(workspace, expected, each, transport) for each in submissions]
     what = f"lane {lane} wave {wave}"
     with workspace.ledger.transaction():
         reserve(workspace.ledger, settings, run_id, what, records)
@@ -87,10 +92,13 @@ def intend(
             lane=lane,
             wave=wave,
             records=records,
+            transport=transport,
         )
 
 
-def _record(workspace: Workspace, expected: Estimator, submission: Submission) -> Record:
+def _record(
+    workspace: Workspace, expected: Estimator, submission: Submission, transport: str
+) -> Record:
     """A request as the ledger keeps it, with what it will use about and at most."""
     request, settings = submission.request, workspace.settings
     facts = request.facts
@@ -99,8 +107,8 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
     text, page_model = sent_prompt(request.prompt, config), workspace.prompt.page_model
     guess = expected.of_page(len(text), facts.width, facts.height)
     most = most_tokens(text, page_model, facts.width, facts.height, config)
-    price, model = settings.pricing, how.model
-    held = most_usd(price, model, most.input_tokens, most.output_tokens)
+    price, model, tier = settings.pricing, how.model, paid_as(transport)
+    held = most_usd(price, model, most.input_tokens, most.output_tokens, tier=tier)
     return Record(
         key=request.key,
         fingerprint=request.fingerprint,
@@ -111,7 +119,7 @@ def _record(workspace: Workspace, expected: Estimator, submission: Submission) -
         image_sha256=request.facts.sha256,
         expected_input_tokens=guess.input_tokens,
         expected_output_tokens=guess.output_tokens,
-        expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens),
+        expected_usd=usd(price, model, guess.input_tokens, guess.output_tokens, tier=tier),
         max_usd=held,
         step=how.step,
     )

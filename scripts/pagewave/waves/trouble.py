@@ -40,6 +40,11 @@ def ready_parts(
     return [part for part, when in zip(parts, due, strict=True) if when <= until], reason
 
 
+def due_at(session: Session, keys: Sequence[str]) -> float:
+    """When these pages may be sent together (Unix seconds); 0 where no pause is due."""
+    return _due_together(session, session.ledger.failures.setbacks(session.engine), keys)
+
+
 def pause_until_due(session: Session, name: str, keys: Sequence[str]) -> None:
     """Give a service, or a disk, time to recover; raises Stopped when the run is told to stop."""
     setbacks = session.ledger.failures.setbacks(session.engine)

@@ -7,14 +7,16 @@ and no more.
 import itertools
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from pagewave.errors import exit_on_error
+from pagewave.ledger import BY_BATCH
 from pagewave.ledger.belonging import refuse_foreign
 from pagewave.pages.dataset import Page
 from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_prepare
+from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
@@ -105,8 +107,15 @@ class Plan:
             )
             lane_size = self.workspace.settings.execution.batch_size_limit
             pages = plan(self.wanted.chains, lane_size, in_flight)
+        workspace, began = self.workspace, None
+        if self._head_id:
+            began = workspace.ledger.runs.started_at(self._head_id)
         return Schedule(
-            self.workspace.ledger, self.id, pages, self.workspace.continues_past_dead_letters
+            workspace.ledger,
+            self.id,
+            pages,
+            workspace.continues_past_dead_letters,
+            pages_ahead(workspace.ledger, workspace.settings, began),
         )
 
     def refuse_foreign(self) -> None:
@@ -235,14 +244,30 @@ class Plan:
         if not self.schedule.is_next(lane, wave):
             return [self.wave_file(lane, wave - 1)]
         members = self.schedule.members(lane, wave)
-        before = [self.schedule.previous(key) for key in members]
         books = {self.workspace.dataset.page(key).book_id for key in members}
         manifests = {str(self.workspace.images.manifest_file(book_id)) for book_id in books}
+        return [*self._behind(lane, wave, members), *sorted(manifests & self.manifests_to_make)]
+
+    def _behind(self, lane: int, wave: int, members: Sequence[str]) -> list[str]:
+        """What a lane's next wave comes after: the previous pages of its members.
+
+        A wave of calls has written its pages itself, and may have carried more than was thought:
+        it waits for the wave before, and for no page, whose job may hang on a later wave yet.
+        """
+        if self.is_by_calls:
+            return [self.wave_file(lane, wave - 1)] if wave > 1 else []
+        before = [self.schedule.previous(key) for key in members]
         pages = [self.workspace.dataset.page(key) for key in before if key]
-        return [
-            *(self.page_file(page) for page in pages if not self.workspace.is_missing(page)),
-            *sorted(manifests & self.manifests_to_make),
-        ]
+        return [self.page_file(page) for page in pages if not self.workspace.is_missing(page)]
+
+    @property
+    def is_by_calls(self) -> bool:
+        """Do pages travel in single calls, so that a wave carries several of each chain?"""
+        return self.workspace.settings.execution.transport != BY_BATCH
+
+    def batches_of_wave(self) -> int:
+        """How many of the batches that may be in flight at once a wave takes; calls take none."""
+        return 0 if self.is_by_calls else 1
 
     @cached_property
     def manifests_to_make(self) -> set[str]:

@@ -64,14 +64,15 @@ class Jobs(ABC):
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
         with self._while_ledger_works():
-            keys = self.plan.schedule.members(lane, wave)
+            legs = self.plan.schedule.legs(lane, wave)
+            path = Path(manifest)
             try:
-                run_wave(self.session, self.plan.id, lane, wave, keys, Path(manifest))
+                run_wave(self.session, self.plan.id, lane, wave, legs, path, self._write_answer)
             except Stopped:
-                error = RunStopped(
-                    f"lane {lane} wave {wave}: stopped. What was sent stays at the service; the "
-                    "same command collects it."
-                )
+                left = "What was sent stays at the service; the same command collects it."
+                if self.plan.is_by_calls:
+                    left = "The same command goes on."
+                error = RunStopped(f"lane {lane} wave {wave}: stopped. {left}")
                 self.left_open[manifest] = str(error)
                 raise error from None
             except OnItsWay as error:
@@ -98,15 +99,30 @@ class Jobs(ABC):
             if attempt_id is None and not is_corrected:
                 error = DeadLetter if page.key in self.session.dead_letters() else PagewaveError
                 raise error(self._why_unread(page))
-            answer = self.session.page_text(attempt_id) if attempt_id else ""
-            path, content = self.session.page_file(page), corrections.content_for(page, answer)
-            write_atomically(path, content)
-            crash.point("page-written")
-            with ledger.transaction():
-                ledger.page_files.note({page.key: written_file(path, content)})
-                if attempt_id:
-                    ledger.files.mark_written(page.key, attempt_id)
-            crash.point("page-marked")
+            self._write_file(page, attempt_id)
+
+    def _write_answer(self, key: str, attempt_id: int) -> None:
+        """Write a page's file while its wave goes on: the page behind is asked with what it says.
+
+        Its job writes the same once more when the wave is over.
+        """
+        page = self.session.dataset.page(key)
+        take_in_page(self.session, page)
+        self._write_file(page, attempt_id)
+
+    def _write_file(self, page: Page, attempt_id: int | None) -> None:
+        """Write what was read, with what a person corrected of it."""
+        ledger = self.session.ledger
+        answer = self.session.page_text(attempt_id) if attempt_id else ""
+        path = self.session.page_file(page)
+        content = self.session.corrections.content_for(page, answer)
+        write_atomically(path, content)
+        crash.point("page-written")
+        with ledger.transaction():
+            ledger.page_files.note({page.key: written_file(path, content)})
+            if attempt_id:
+                ledger.files.mark_written(page.key, attempt_id)
+        crash.point("page-marked")
 
     def write_book(self, state: str, school: str, year: str) -> None:
         """Write a book's files from its pages."""

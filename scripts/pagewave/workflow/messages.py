@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pagewave.command_line import option, script, snakemake
 from pagewave.config.models import is_other_model
 from pagewave.config.other_model import what_then
-from pagewave.ledger import RunOutcome
+from pagewave.ledger import Ledger, RunOutcome
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
@@ -124,6 +124,7 @@ def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
 
 
 SHOWN_DEAD_LETTERS = 10
+LOST_KEYS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,17 @@ WHEN_OVER_BUDGET = (
 )
 
 
+def lost_answers(ledger: Ledger, run_id: str) -> list[str]:
+    """A line that names the pages whose answers got lost, in this run or one that broke off."""
+    if not (lost := ledger.history.unanswered(run_id)):
+        return []
+    return [
+        f"{count(len(lost), 'answer')} of single calls got lost, and may be paid for: "
+        f"{few(sorted(set(lost)), LOST_KEYS)}. Each counts as dear as it can be, and its page was "
+        "asked anew."
+    ]
+
+
 def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> list[str]:
     """A line for what a run cost beside its estimate, and for what it left for want of money."""
     lines = []
@@ -243,6 +255,7 @@ def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> lis
             both.input_tokens,
             both.output_tokens,
             both.cached_tokens,
+            tier=workspace.settings.execution.transport,
         )
         at_gemini = "unknown" if price is None else f"{price:.4f}"
         spent = (

@@ -52,7 +52,7 @@ from pagewave.wording import count
 from pagewave.workflow.corrections import keep_before_deleting, take_in
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.jobs import Jobs
-from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, spending_lines
+from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, lost_answers, spending_lines
 from pagewave.workflow.signals import SignalHandler
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
@@ -96,7 +96,8 @@ class Run(Jobs):
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
         self.plan = Plan(self.session, self._head_id, command, is_dry, make_again, sends_jobs_away)
-        self.stopper = SignalHandler(self.session.stop)
+        calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0
+        self.stopper = SignalHandler(self.session.stop, calls_seconds)
         self.left_open: dict[str, str] = {}
         if self._head_id:
             if holder(settings.paths.state_dir) is None:
@@ -212,7 +213,8 @@ class Run(Jobs):
             return
         batches = self.session.ledger.batches
         since = time.time() - DOUBT_SECONDS
-        if not (batches.open("gemini") or batches.doubtful("gemini", since)):
+        known = [*batches.open("gemini"), *batches.open_calls("gemini")]
+        if not (known or batches.doubtful("gemini", since)):
             return
         with take_lock(self.settings.paths.state_dir):
             log_to_terminal()
@@ -338,6 +340,7 @@ class Run(Jobs):
     def _say_the_end(self, outcome: RunOutcome) -> None:
         """What the run brought and what to do next: for the terminal, the log and the webhook."""
         more = spending_lines(self.session, self.plan.id, self.plan.schedule)
+        more += lost_answers(self.session.ledger, self.plan.id)
         more += self._delivery.summary() if self._delivery else []
         end = ending(self.session, self.plan.id, outcome, self.plan.command(), more)
         print(hide_keys("\n".join([f"pagewave {end.headline}", *end.details])), file=sys.stderr)

@@ -158,7 +158,9 @@ def start(run: Run, workflow: Any) -> None:
         terminal.drop_expected_stops(run.left_open)
         most = internals.resource(workflow, BATCHES)
         run.session.most_batches = most
-        internals.add_threads(workflow, most)
+        # A wave of calls takes none of the slots of batches.
+        lanes = len(run.plan.schedule.lanes) if run.plan.is_by_calls else 0
+        internals.add_threads(workflow, max(most, lanes))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)

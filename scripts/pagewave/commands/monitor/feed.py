@@ -16,6 +16,7 @@ MOST_BATCHES = 2000
 BATCH_FIELDS = (
     *("id", "display_name", "name", "lane", "wave", "status", "state", "error", "intent_at"),
     *("submitted_at", "collected_at", "records", "answered", "valid", "paid_at", "done"),
+    "transport",
 )
 
 

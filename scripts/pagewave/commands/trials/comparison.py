@@ -32,10 +32,10 @@ from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import Request, build_request
 from pagewave.waves.admission import within_budget
 from pagewave.waves.collect import collect
+from pagewave.waves.members import Members, sort_members
 from pagewave.waves.recover import clear_up, recover
 from pagewave.waves.submit import Submission, intend, send
 from pagewave.waves.trouble import FEWEST_TRIES
-from pagewave.waves.wave import Members, sort_members
 from pagewave.workspace import Workspace
 
 Json = dict[str, Any]

@@ -1,29 +1,25 @@
-"""The calls of the Batch service, and models.generateContent beside them."""
+"""The calls of the Batch service."""
 
-import hashlib
 import time
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pagewave.embedded.server import messages
-from pagewave.embedded.server.answers import Refused
 from pagewave.embedded.server.calls import body_of
 from pagewave.embedded.server.entities import Batch
 from pagewave.embedded.server.input_file import InputFile
 from pagewave.embedded.server.jobs import BAD_REQUEST, Jobs
 from pagewave.embedded.server.wire import (
-    HTTP_OF_RPC,
     ApiError,
     BadRecord,
     Json,
-    check_request,
     pick,
 )
 
 
 class BatchCalls:
-    """Handlers of everything under `batches` and `models`."""
+    """Handlers of everything under `batches`."""
 
     def __init__(self, jobs: Jobs) -> None:
         self.jobs = jobs
@@ -136,16 +132,3 @@ class BatchCalls:
         if batch is None:
             raise ApiError(404, f"Requested entity was not found: {request.url.path}")
         return batch
-
-    async def generate(self, request: Request) -> Response:
-        """models.generateContent: one request, answered at once"""
-        body = await body_of(request)
-        digest = hashlib.sha256(await request.body()).hexdigest()
-        try:
-            check_request(body, "request")
-            response = await self.jobs.generate(request.path_params["model"], body, digest)
-        except BadRecord as error:
-            raise ApiError(400, str(error)) from error
-        except Refused as refusal:
-            raise ApiError(HTTP_OF_RPC.get(refusal.code, 500), refusal.message) from refusal
-        return JSONResponse(response)

@@ -85,6 +85,8 @@ KINDS: Final[dict[str, Kind]] = {
     "wrong-create-time": Kind("call", "its createTime is this, or none", _CALL | {"told": ""}),
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
+    "other-tier": Kind("call", "served by another tier", {"tier": "standard"}, "generate"),
+    "day-limit": Kind("call", "429: the day's limit is used up", {}, "generate"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
     "file-failed": Kind("file", "FAILED once it was processed"),
     "file-damaged": Kind("file", "its last byte is another than was sent"),
@@ -149,6 +151,7 @@ REASONS: Final[dict[str, tuple[int, str, str]]] = {
         "batchGenerateContent. Call ListModels to see the list of available models and their "
         "supported methods.",
     ),
+    "content": (400, "INVALID_ARGUMENT", "Request contains an invalid argument."),
     "place": (
         400,
         "FAILED_PRECONDITION",
@@ -196,6 +199,7 @@ class Fault:
     acted: bool = False
     refused: bool = False
     files: int = 0
+    tier: str = ""
     closed: bool = False
     foreign: bool = False
     declared: str = ""
@@ -210,7 +214,6 @@ class Fault:
     model: str = ""
     stage: str = ""
     retires: str = ""
-    tier: str = ""
 
     @property
     def number(self) -> float:
@@ -374,6 +377,7 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
     "call": _one_of((*CALLS, "any")),
     "code": int,
     "files": int,
+    "tier": str,
     "seconds": _amount,
     "share": _share,
     "body": _one_of(GARBAGE),

@@ -17,6 +17,7 @@ from pagewave.embedded.server.entities import Batch, Result
 from pagewave.embedded.server.events import EventLog
 from pagewave.embedded.server.faults import Fault, Faults
 from pagewave.embedded.server.input_file import InputFile, Record
+from pagewave.embedded.server.page_names import PageNames
 from pagewave.embedded.server.store import Store
 from pagewave.embedded.server.wire import (
     CANCELLED,
@@ -42,20 +43,29 @@ class Pace:
     batch_seconds: float = 0.0  # a batch takes at least so long
     file_seconds: float = 0.05  # processing of an uploaded file that is not an image
     file_lifetime: float = 48 * 3600.0  # Google deletes files after 48 h
-    seed: int = 0  # of the order of result lines
+    call_seconds: float = 0.0  # half of the single calls take at least so long
+    call_sigma: float = 0.8  # log-normal: how far they differ
+    seed: int = 0  # of the order of result lines, and of how long calls take
 
 
 class Jobs:
     """All batches that have not ended. Lives on the event loop."""
 
     def __init__(
-        self, store: Store, log: EventLog, faults: Faults, read: answers.Read, pace: Pace
+        self,
+        store: Store,
+        log: EventLog,
+        faults: Faults,
+        read: answers.Read,
+        pace: Pace,
+        names: PageNames,
     ) -> None:
         self.store = store
         self.log = log
         self.faults = faults
         self.read = read
         self.pace = pace
+        self.names = names
         self.pool = ThreadPoolExecutor(pace.workers, thread_name_prefix="reader")
         self._slots = asyncio.Semaphore(pace.running)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -219,19 +229,6 @@ class Jobs:
             error=status,
         )
         self.log.write("finish", batch=batch.name, state=state, succeeded=succeeded)
-
-    # ---- a single request, without a batch
-
-    async def generate(self, model: str, request: Json, sha256: str) -> Json:
-        """Answers models.generateContent. Raises Refused."""
-        faults = self.draw("record", "")
-        images = images_of(request, self.store)
-        response = await asyncio.get_running_loop().run_in_executor(
-            self.pool, answers.respond, *("", request, images, model, self.read, 1, faults)
-        )
-        self.store.count_inference("")
-        self.log.write("inference", batch=None, key="", line=0, sha256=sha256)
-        return response
 
     def draw(self, scope: str, subject: str, call: str = "") -> list[Fault]:
         """The faults that fire now, logged."""

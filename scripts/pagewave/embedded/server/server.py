@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
@@ -21,6 +22,7 @@ from pagewave.embedded.server.faults import FaultError
 from pagewave.embedded.server.file_calls import FileCalls
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.model_calls import ModelCalls
+from pagewave.embedded.server.single_calls import SingleCalls
 from pagewave.embedded.server.wire import ApiError
 from pagewave.loopback import is_own_host
 
@@ -107,6 +109,12 @@ class ControlCalls:
                 raise ApiError(400, str(error)) from error
         return JSONResponse(self.jobs.faults.specs)
 
+    async def pages(self, request: Request) -> Response:
+        """Folders of images, a POSTed JSON list: by them single calls are told what they show"""
+        for folder in json.loads(await request.body()):
+            self.jobs.names.add(Path(str(folder)))
+        return JSONResponse({})
+
     async def stats(self, request: Request) -> Response:
         """What was read so far, and how much there is of everything"""
         by_key = self.store.inferences()
@@ -124,7 +132,7 @@ class ControlCalls:
 def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
     """The application. `token` is what x-goog-api-key must say; `cut` cuts a connection."""
     files, batches, control = FileCalls(jobs), BatchCalls(jobs), ControlCalls(jobs)
-    models = ModelCalls(jobs)
+    models, single = ModelCalls(jobs), SingleCalls(jobs)
 
     def call(method: str, path: str, name: str, handler: Handler) -> Route:
         return Route(path, Call(name, handler, jobs, token, cut), methods=[method])
@@ -144,13 +152,14 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
         call("DELETE", api + "/batches/{batch}", "delete", batches.delete_batch),
         call("POST", model + ":batchGenerateContent", "create", batches.create_batch),
         call("POST", tuned + ":batchGenerateContent", "create", batches.create_batch),
-        call("POST", model + ":generateContent", "generate", batches.generate),
-        call("POST", tuned + ":generateContent", "generate", batches.generate),
+        call("POST", model + ":generateContent", "generate", single.generate),
+        call("POST", tuned + ":generateContent", "generate", single.generate),
         call("GET", model, "model", models.get_model),
         call("GET", tuned, "model", models.get_model),
         call("GET", api + "/models", "list", models.list_models),
         call("POST", "/control/faults", "", control.faults),
         call("GET", "/control/faults", "", control.faults),
+        call("POST", "/control/pages", "", control.pages),
         call("GET", "/control/stats", "", control.stats),
     ]
 

@@ -49,15 +49,19 @@ GENERATION_FIELDS = frozenset(
 class ApiError(Exception):
     """A refusal, answered as Google answers it: an HTTP code and a `google.rpc.Status` body."""
 
-    def __init__(self, code: int, message: str, status: str | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, status: str | None = None, details: list[Json] | None = None
+    ) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = int(code)
         self.message = message
+        self.details = details
         self.status = status or STATUS_OF_HTTP.get(code, "UNKNOWN")
 
     def body(self) -> Json:
         """The error body of the reply."""
-        return {"error": {"code": self.code, "message": self.message, "status": self.status}}
+        error = {"code": self.code, "message": self.message, "status": self.status}
+        return {"error": error | ({"details": self.details} if self.details else {})}
 
 
 class BadRecord(Exception):

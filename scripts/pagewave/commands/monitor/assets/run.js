@@ -29,7 +29,7 @@ function showCharts({ run, budget, goes_on: goesOn }, waves, batches, now) {
   const end = run.ended_at ?? (goesOn ? now : Math.max(run.started_at, ...times));
   showPages(run, waves, end);
   showSpend(run, budget, batches, end);
-  showTimeline(byId("timeline"), run, waves, batches, end);
+  showTimeline(byId("timeline"), run, waves, batches.filter((batch) => batch.transport === "batch"), end);
 }
 
 function showBar(run) {
@@ -135,7 +135,7 @@ function showLanes(run) {
 }
 
 function showEndedBatches(batches) {
-  const ended = batches.filter((batch) => !batch.open).sort((a, b) => b.id - a.id);
+  const ended = batches.filter((batch) => !batch.open && batch.transport === "batch").sort((a, b) => b.id - a.id);
   const rows = ended.slice(0, ENDED_BATCHES).map((batch) => [
     batch.lane, batch.wave, batch.name ?? batch.display_name, batch.state ?? batch.status,
     moment(batch.collected_at), batch.collected_at ? age(batch.collected_at - batch.intent_at) : "",

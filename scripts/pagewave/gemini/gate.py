@@ -1,0 +1,189 @@
+"""The gate of all calls: as many at once, in a minute and in a day, as the service takes.
+
+Refused calls count against limits too, so whoever is refused closes the gate for all lanes. How
+many calls may be in flight grows while none is refused, and halves when one is (additive increase,
+multiplicative decrease).
+"""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from pagewave.config.models import Limits
+from pagewave.gemini.calls import NotNow
+from pagewave.gemini.retries import Stopped
+from pagewave.log import log
+
+FIRST_IN_FLIGHT = 8
+LONGEST_PAUSE = 12
+"""A pause grows up to so many times the first one."""
+PAUSE_OF_A_DAY = 120
+"""The same where the day's limit is used up: who waits for midnight need not knock often."""
+LOOK_SECONDS = 0.5
+DAY_SECONDS = 86_400.0
+MIDNIGHT_UTC_SECONDS = 8 * 3600.0
+"""When a day of the service begins: midnight in California (in winter), seconds of a UTC day."""
+QUIET_REFUSALS = 2
+"""A gate that is closed more often than this in a row is worth a line in the log."""
+
+
+@dataclass(order=True)
+class _Waiter:
+    rank: tuple[float, int]
+    tokens: int = field(compare=False)
+    may_go: threading.Event = field(compare=False, default_factory=threading.Event)
+
+
+class Gate:
+    """One for all threads of a process.
+
+    Args:
+        stop: set when the run is told to stop.
+        most: calls in flight at once.
+        limits: in a minute and a day.
+        pause_seconds: how long the gate stays closed after a refusal; each further one doubles it.
+        asked_today: tells how many calls the day has seen already.
+    """
+
+    def __init__(
+        self,
+        stop: threading.Event,
+        most: int,
+        limits: Limits,
+        pause_seconds: float,
+        asked_today: Callable[[float], int] = lambda since: 0,
+    ) -> None:
+        self._stop = stop
+        self._most = most
+        self._limits = limits
+        self._pause_seconds = pause_seconds
+        self._asked_today = asked_today
+        self._allowed = float(min(most, FIRST_IN_FLIGHT))
+        self._was_refused = False
+        self._in_flight = 0
+        self._waiting: list[_Waiter] = []
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._refusals = 0
+        self._closed_until = self._next_at = 0.0
+        self._closed_since: float | None = None
+        self._day, self._of_day = -1, 0
+
+    def enter(self, priority: float, tokens: int, until: float | None = None) -> bool:
+        """Wait until a call may begin; False where `until` came first (monotonic clock).
+
+        Args:
+            priority: who has more goes first, such as the pages that a chain has still to read.
+            tokens: that the call is expected to send.
+
+        Raises:
+            Stopped: the run was told to stop.
+        """
+        waiter = _Waiter((-priority, next(self._numbers)), tokens)
+        with self._lock:
+            heapq.heappush(self._waiting, waiter)
+            self._admit()
+        while not waiter.may_go.wait(self._seconds_to_wait(waiter)):
+            with self._lock:
+                self._admit()
+                is_over = until is not None and time.monotonic() >= until
+                if (is_over or self._stop.is_set()) and not waiter.may_go.is_set():
+                    self._waiting.remove(waiter)
+                    heapq.heapify(self._waiting)
+                    if self._stop.is_set():
+                        raise Stopped
+                    return False
+        if self._stop.is_set():
+            self.leave()
+            raise Stopped
+        return True
+
+    def leave(self) -> None:
+        """A call is over, whatever it brought."""
+        with self._lock:
+            self._in_flight -= 1
+            self._admit()
+
+    def answered(self) -> None:
+        """The service answered a call: it takes more."""
+        with self._lock:
+            self._refusals, self._closed_since = 0, None
+            step = 1.0 / self._allowed if self._was_refused else 1.0
+            self._allowed = min(self._most, self._allowed + step)
+
+    def refused(self, why: NotNow) -> None:
+        """The service takes no call now: nobody asks for a while, and fewer at once then."""
+        with self._lock:
+            now = time.monotonic()
+            if self._closed_since is None:
+                self._closed_since = now
+            if now < self._closed_until:
+                return  # it was in flight when the gate was closed
+            self._was_refused = True
+            self._refusals += 1
+            self._allowed = max(1.0, self._allowed / 2)
+            longest = self._pause_seconds * (PAUSE_OF_A_DAY if why.is_of_day else LONGEST_PAUSE)
+            doubled = self._pause_seconds * 2 ** min(self._refusals - 1, 10)
+            pause = longest if why.is_of_day else min(longest, max(doubled, why.seconds))
+            self._closed_until = now + pause
+            if self._refusals > QUIET_REFUSALS or why.is_of_day:
+                log.warning("calls are refused, asking again in %.3g s (%s)", pause, why)
+
+    @property
+    def closed_seconds(self) -> float:
+        """For how long all calls have been refused; 0 where the last one was answered."""
+        with self._lock:
+            since = self._closed_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def is_day_used_up(self) -> bool:
+        """Were as many calls made today as there may be?"""
+        with self._lock:
+            return self._is_day_used_up()
+
+    def _admit(self) -> None:
+        """Let in who may: called with the lock held, whenever something may have changed."""
+        now = time.monotonic()
+        while (
+            self._waiting
+            and self._in_flight < int(self._allowed)
+            and now >= max(self._closed_until, self._next_at)
+            and not self._is_day_used_up()
+        ):
+            waiter = heapq.heappop(self._waiting)
+            self._in_flight += 1
+            self._of_day += 1
+            self._next_at = max(now, self._next_at) + self._gap(waiter.tokens)
+            waiter.may_go.set()
+
+    def _gap(self, tokens: int) -> float:
+        """Seconds between this call's begin and the next one's, for the limits of a minute."""
+        of_requests, of_tokens = self._limits.requests_per_minute, self._limits.tokens_per_minute
+        return max(
+            60 / of_requests if of_requests else 0.0, 60 * tokens / of_tokens if of_tokens else 0.0
+        )
+
+    def _is_day_used_up(self) -> bool:
+        most = self._limits.requests_per_day
+        if most is None:
+            return False
+        day = int((time.time() - MIDNIGHT_UTC_SECONDS) // DAY_SECONDS)
+        if day != self._day:
+            self._day = day
+            self._of_day = self._asked_today(day * DAY_SECONDS + MIDNIGHT_UTC_SECONDS)
+        if self._of_day < most:
+            return False
+        if self._closed_since is None:
+            self._closed_since = time.monotonic()
+            log.warning("the day's %d calls are made: no more until midnight in California", most)
+        return True
+
+    def _seconds_to_wait(self, waiter: _Waiter) -> float:
+        with self._lock:
+            is_first = bool(self._waiting) and self._waiting[0] is waiter
+            left = max(self._closed_until, self._next_at) - time.monotonic()
+        return min(LOOK_SECONDS, left) if is_first and left > 0 else LOOK_SECONDS

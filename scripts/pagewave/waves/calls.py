@@ -1,0 +1,219 @@
+"""One single call, from its intent to its answer in the ledger; and calls that a crash left.
+
+A call is a batch of one record whose create call brings its result. The ledger says that it may
+have been made before it is; its answer is stored as it came, and understood as a batch's line is
+(`collect`). An answer that was lost can't be asked for: the call ends as UNANSWERED, its attempt
+counts as dear as it can be, and its page is asked anew.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pagewave import crash_points as crash
+from pagewave.errors import OnItsWay, ServiceError
+from pagewave.gemini.calls import AnswerLost, NotNow, Question, ServiceFailed
+from pagewave.gemini.retries import Refused, Stopped, is_about_content
+from pagewave.gemini.session import Session
+from pagewave.gemini.uploads import image_bytes
+from pagewave.ledger import UNANSWERED, Batch, FailureRow, Record
+from pagewave.log import log
+from pagewave.prompts.request import body_with_image
+from pagewave.prompts.schema import response_schema
+from pagewave.waves import events
+from pagewave.waves.collect import collect
+from pagewave.waves.results import unanswered
+from pagewave.waves.submit import Submission, abandon, intend
+
+SUCCEEDED = "SUCCEEDED"
+"""The state of a call that was answered, whatever the answer says."""
+TOO_LARGE = 413
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a call goes: in which wave of which run, by which tier, and with what priority.
+
+    `until`: when its wave begins no call any more (monotonic clock); None: whenever it may.
+    """
+
+    run_id: str
+    lane: int
+    wave: int
+    tier: str
+    priority: int
+    until: float | None = None
+
+
+def begin(session: Session, way: Way, submission: Submission) -> Batch:
+    """Write a call down as one that may have been made: all in the caller's transaction.
+
+    Raises:
+        NoRoom, BudgetReached: as `reserve`.
+    """
+    call = intend(session, way.run_id, way.lane, way.wave, [submission], way.tier)
+    session.ledger.batches.mark_asked(call.id)
+    return call
+
+
+def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -> bool:
+    """Make a call that was begun, leave the gate, and take in what it brought.
+
+    False: its wave was over before the service took it; nothing was read.
+
+    Raises:
+        ServiceError: the service refuses the key or the model, or took no call for too long.
+        OnItsWay: it takes none today, and the run does not wait.
+        Stopped: the run was told to stop before the service took it.
+    """
+    try:
+        question = _question(session, way, call, submission)
+    except OSError as problem:
+        session.gate.leave()
+        _fail(session, call, "FileNotFound", f"{submission.request.image}: {problem}")
+        return True
+    while True:
+        crash.point("call-sent")
+        try:
+            answer = session.client.ask(question)
+        except NotNow as no:
+            # Nothing is in flight meanwhile: after a crash nothing may have been paid.
+            session.ledger.batches.mark_not_created(call.id)
+            session.gate.refused(no)
+            session.gate.leave()
+            if not _may_go_again(session, way, call, no):
+                abandon(session, call, "the wave was over before the service took it")
+                return False
+            session.ledger.batches.mark_asked(call.id)
+            continue
+        except AnswerLost as lost:
+            session.gate.leave()
+            lose(session, call, str(lost))
+            return True
+        except ServiceFailed as failed:
+            session.gate.leave()
+            _fail(session, call, "ServiceTrouble", str(failed))
+            return True
+        except Refused as no:
+            session.gate.leave()
+            if no.code != TOO_LARGE and not is_about_content(no.__cause__):
+                abandon(session, call, str(no))
+                raise
+            _fail(session, call, "BadRequest", str(no))
+            return True
+        except BaseException as error:
+            session.gate.leave()
+            if isinstance(error, Exception):
+                abandon(session, call, f"{type(error).__name__}: {error}")
+            raise
+        crash.point("call-answered")
+        session.gate.answered()
+        session.gate.leave()
+        _store(session, call, submission.request.key, answer)
+        crash.point("answer-stored")
+        take_in(session, call)
+        return True
+
+
+def take_in(session: Session, call: Batch) -> None:
+    """Understand a stored answer, as a batch's results are; nothing is asked for."""
+    collect(session, call.id)
+    session.batch_lock_file(call.id).unlink(missing_ok=True)
+
+
+def lose(session: Session, call: Batch, why: str) -> None:
+    """Nobody knows what became of a call: it counts as dear as it can be, and its page goes on."""
+    said = f"its answer was lost, and may be paid for: {why}"
+    attempt, failure = unanswered(session, call, said)
+    session.ledger.answers.give_up(call.id, UNANSWERED, said, [attempt], [failure])
+    log.warning("%s: %s; asked anew (%s)", failure.key, said, call.display_name)
+    events.records_failed([failure], call.display_name)
+
+
+def settle_calls(session: Session) -> None:
+    """Put the calls in order that an earlier run left; the service can't tell anything of them."""
+    for call in session.ledger.batches.open_calls(session.engine):
+        if call.status == "intent":
+            abandon(session, call, "the run ended before it was made")
+        elif call.status == "creating":
+            lose(session, call, "the run ended before it arrived")
+        else:
+            take_in(session, call)
+
+
+def _question(session: Session, way: Way, call: Batch, submission: Submission) -> Question:
+    request, record = submission.request, _records(session, call)[0]
+    return Question(
+        model=call.model,
+        body=body_with_image(
+            request.prompt,
+            {"inlineData": {"mimeType": request.facts.mime_type, "data": ""}},
+            json.loads(record.generation_config),
+            response_schema(session.prompt.page_model),
+        ),
+        image=image_bytes(request),
+        tier=way.tier,
+        seconds=session.settings.calls.timeout_seconds,
+    )
+
+
+def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow) -> bool:
+    """Wait at the gate until the service may take the call after all; False: its wave is over.
+
+    Raises:
+        ServiceError, OnItsWay, Stopped: as `carry_out`; the call is abandoned.
+    """
+    try:
+        refuse_if_closed_too_long(session, no)
+        tokens = _records(session, call)[0].expected_input_tokens or 0
+        return session.gate.enter(way.priority, tokens, way.until)
+    except (OnItsWay, ServiceError, Stopped) as error:
+        abandon(session, call, f"{type(error).__name__}: {error}")
+        raise
+
+
+def refuse_if_closed_too_long(session: Session, no: NotNow) -> None:
+    """Raise where the service has taken no call for longer than a run waits."""
+    batch = session.settings.batch
+    if no.is_of_day and not session.waits:
+        raise OnItsWay(f"the day's limit of calls is used up ({no})")
+    patience = batch.quota_seconds if no.is_quota else batch.outage_seconds
+    if session.gate.closed_seconds <= patience:
+        return
+    key = "batch.quota_seconds" if no.is_quota else "batch.outage_seconds"
+    raise ServiceError(
+        f"The service has taken no call for {patience:.0f} s, the last time with: {no}. Run the "
+        f"same command again later, or with execution.transport: batch; {key} says how long a run "
+        "waits."
+    )
+
+
+def _store(session: Session, call: Batch, key: str, answer: object) -> None:
+    """Keep an answer as a batch's line, and that there is one: at one stroke."""
+    line = json.dumps({"key": key, "response": answer}, separators=(",", ":")).encode("ascii")
+    with session.ledger.transaction():
+        session.ledger.answers.store_lines(call.id, [(key, line)])
+        session.ledger.batches.mark_answered(call.id, call.display_name, SUCCEEDED)
+
+
+def _fail(session: Session, call: Batch, error_type: str, why: str) -> None:
+    """The call brought nothing, and costs nothing; it was not the page's answer that failed."""
+    failures = [
+        FailureRow(
+            key=record.key,
+            attempt_number=record.attempt_number,
+            counted=False,
+            error_type=error_type,
+            message=why,
+        )
+        for record in _records(session, call)
+    ]
+    with session.ledger.transaction():
+        session.ledger.failures.add(session.engine, failures, call.id)
+        session.ledger.batches.mark_abandoned(call.id, why)
+    log.warning("%s: %s: %s", failures[0].key, error_type, why)
+    events.records_failed(failures, call.display_name)
+
+
+def _records(session: Session, call: Batch) -> Sequence[Record]:
+    return session.ledger.batches.records(call.id)

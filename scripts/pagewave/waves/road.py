@@ -1,0 +1,60 @@
+"""The seam between a wave and how its pages travel: a road carries them, in a batch or in calls.
+
+`batch_road` sends the next page of every chain in one batch; `call_road` reads each chain page
+after page, in single calls, for as long as a wave may take. A wave looks the same whichever road it
+took: its pages have outcomes, and what one road read is free for the other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pagewave.gemini.session import Session
+from pagewave.ledger import MemberOutcome
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One wave to be carried: `legs` are the pages that each of its chains has still to read.
+
+    `write` puts an answer (the number of its attempt) into its page's file: what reads several
+    pages of a chain in one wave writes each at once, as the next is asked with what it says.
+    """
+
+    session: Session
+    run_id: str
+    lane: int
+    number: int
+    legs: Sequence[Sequence[str]]
+    write: Callable[[str, int], None]
+
+    @property
+    def name(self) -> str:
+        """What the wave is called in messages."""
+        return f"lane {self.lane} wave {self.number}"
+
+
+@dataclass
+class Carried:
+    """What a wave brought: outcomes of its pages, by key, and the batches (or calls) it took."""
+
+    outcomes: list[MemberOutcome] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+
+
+class Road(Protocol):
+    """A way for a wave's pages; `transport` is its name in the ledger."""
+
+    @property
+    def transport(self) -> str:
+        """`batch`, or the tier of its calls."""
+
+    def carry(self, trip: Trip) -> Carried:
+        """Read pages of a wave, as many of each chain as the road takes at once.
+
+        Raises:
+            BudgetReached: what is new might cost more than is left; nothing of it was sent.
+            ServiceError: the service refuses, or has failed its pages for too long.
+            OnItsWay: the run does not wait, and so far there is nothing of any page.
+            Stopped: the run was told to stop; the next one goes on from the ledger.
+        """

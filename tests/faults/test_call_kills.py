@@ -1,0 +1,15 @@
+"""A few of the kills that call_kills.py plays by the hundred."""
+
+from pathlib import Path
+
+import pytest
+
+from faults.call_kills import PAGES, play
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_kills_all_is_read_and_each_doubtful_call_is_named(tmp_path: Path, seed: int) -> None:
+    story = play(tmp_path / "library", seed, kills=3)
+    assert story.problems == []
+    assert story.kills.total() > 0
+    assert story.attempts >= story.reads >= PAGES
