@@ -99,7 +99,9 @@ def test_a_plan_before_during_and_after(tmp_path: Path) -> None:
         shown = printed(library, "--show", KEY)
         assert "Page Ohio:Elm School:1850:1." in shown
         assert "Told of the page before: the previous page's file." in shown
-        assert '"fileUri": "the image, uploaded before the batch is created"' in shown
+        assert (
+            '"fileUri": "the image: its bytes inside, or uploaded before (files.images)"' in shown
+        )
         shown = said(library, PLAN, "--show", KEY)
         sent = library.ledger(
             f"SELECT fingerprint, generation_config FROM record WHERE key = '{KEY}'"

@@ -28,7 +28,7 @@ EXAMPLES = """examples:
   %(prog)s                                                  what `snakemake` would read
   %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page"""
 
-IMAGE = "the image, uploaded before the batch is created"
+IMAGE = "the image: its bytes inside, or uploaded before (files.images)"
 """Stands in a request for the address that the image has at the service."""
 
 
