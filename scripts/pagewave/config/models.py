@@ -29,6 +29,11 @@ LEVELS: tuple[Level, ...] = ("minimal", "low", "medium", "high")
 """From the least thought to the most."""
 
 
+def _begins(day: datetime.date) -> float:
+    """When a day begins (UTC), in Unix seconds."""
+    return datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp()
+
+
 class DatedPrice(Section):
     """USD per million tokens, standard tier, from a day on; the first of a model has no day."""
 
@@ -39,10 +44,7 @@ class DatedPrice(Section):
     @property
     def since(self) -> float:
         """When it begins, in Unix seconds."""
-        if self.first_day is None:
-            return 0.0
-        midnight = datetime.datetime.combine(self.first_day, datetime.time(), datetime.UTC)
-        return midnight.timestamp()
+        return 0.0 if self.first_day is None else _begins(self.first_day)
 
 
 class Limits(Section):
@@ -96,10 +98,7 @@ class ModelFacts(Family):
     @property
     def ends_at(self) -> float | None:
         """When it is there no more, in Unix seconds; None: no day is announced."""
-        if self.retires is None:
-            return None
-        midnight = datetime.datetime.combine(self.retires, datetime.time(), datetime.UTC)
-        return midnight.timestamp()
+        return None if self.retires is None else _begins(self.retires)
 
 
 class Table(Section):
