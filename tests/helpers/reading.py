@@ -24,7 +24,7 @@ from pagewave.config.settings import load_settings
 from pagewave.errors import OnItsWay
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import Ledger
+from pagewave.ledger import BY_BATCH, Ledger
 from pagewave.pages.dataset import scan
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.schedule import Schedule, plan
@@ -80,7 +80,6 @@ class Reading:
         self.library.configure(paths=paths, **QUICK)
         self.library.configure(**sections)
         self._runs = count(1)
-        server.show_images(root / "images")
         self.session = self._new_session()
 
     @classmethod
@@ -119,6 +118,8 @@ class Reading:
         """
         session = self.session = self._new_session()
         run_id = f"{self.state}-run{next(self._runs)}"
+        if session.settings.execution.transport != BY_BATCH:
+            self.server.show_images(self.root / "images")
         recover(session)
         session.images.scans_may_change = True  # as of now the run has begun
         chains = wanted_pages(session, Command(), session.dead_letters()).chains

@@ -297,6 +297,24 @@ def test_how_long_batches_took_is_told_by_the_newest(story: Story) -> None:
     assert story.ledger.history.seconds("embedded", "m", "batch", 2) == []
 
 
+def test_how_long_calls_took_is_told_by_their_own_road(story: Story) -> None:
+    story.start("r1")
+    for number, seconds in enumerate((5, 7, 60)):
+        story.batch("r1", [read(number)])
+        story.write(
+            "UPDATE batch SET transport = 'flex', creating_at = 100, submitted_at = ? WHERE id = ?",
+            100 + seconds,
+            number + 1,
+        )
+    history = story.ledger.history
+    assert history.seconds("gemini", "m", "flex", 20) == [60.0, 7.0, 5.0]
+    assert history.seconds("gemini", "m", "flex", 20, before=108) == [7.0, 5.0]
+    assert history.seconds("gemini", "m", "batch", 20) == []
+    assert history.roads("gemini", "m") == {"flex": (3, 7.0)}
+    assert history.calls_since("gemini", "m", 99) == 3
+    assert history.calls_since("gemini", "m", 101) == 0
+
+
 # Runs
 
 

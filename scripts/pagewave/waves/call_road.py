@@ -35,6 +35,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
+from pagewave.waves.other_model import refuse_other
 from pagewave.waves.road import Carried, Trip
 from pagewave.waves.submit import Submission
 from pagewave.waves.trouble import due_at, give_up, out_of_patience, pause_until_due
@@ -53,7 +54,9 @@ class CallRoad:
         """Read each leg page after page, all legs at the same time; see `Road`."""
         if trip.number > 1 and not trip.session.waits:
             raise OnItsWay(f"{trip.name}: left to the next run, which does not wait either.")
-        trip.session.check_access(trip.session.settings.model.name)
+        model = trip.session.settings.model.name
+        trip.session.check_access(model)
+        refuse_other(trip.session, model)
         return _Wave(trip, self.transport).carry()
 
 

@@ -43,7 +43,9 @@ class SingleCalls:
             tier = str(pick(body, "serviceTier") or "standard")
             if tier not in TIERS:
                 raise ApiError(400, f'Invalid value at "service_tier": "{tier}"')
-            self.log.write("call", call=number, key=key, tier=tier, model=model)
+            patience = request.headers.get("x-server-timeout")
+            about = {"tier": tier, "model": model, "timeout": patience}
+            self.log.write("call", call=number, key=key, **about)
             if "day-limit" in request.state.faults:
                 _refuse_for_today()
             faults = self.jobs.draw("record", key)
