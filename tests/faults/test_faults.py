@@ -52,7 +52,7 @@ def test_a_fault_is_tested_only_where_a_server_is_given_it() -> None:
 def test_five_hundred_pages_with_a_fifth_of_all_calls_failing(tmp_path: Path) -> None:
     books = {f"Ohio/School {number}/1850": 10 for number in range(50)}
     sections = QUICK | {"embedded": {"faults": ["http-error:code=503,probability=0.2"]}}
-    sections["files"] = sections["files"] | {"upload_concurrency": 50}
+    sections["files"] = sections["files"] | {"upload_concurrency": 50, "images": "uploaded"}
     with Library(tmp_path, books, **sections) as library:
         library.run(seconds=300)
         assert len(library.events("fault")) > 200

@@ -63,9 +63,9 @@ def test_a_key_that_is_not_valid_ends_the_run_and_is_no_fault_of_the_images(
 ) -> None:
     """Google says so with code 400, as it does of a file that it can't take."""
     words = "API key not valid. Please pass a valid API key."
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
     with EchoingProxy("", words, refusal=400) as service, monkeypatch.context() as patch:
         patch.setattr(quiet_server, "base_url", service.url)
-        reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
         with pytest.raises(ServiceError, match=r"API key not valid.* Check GEMINI_API_KEY"):
             reading.run()
     assert not reading.failures()

@@ -312,7 +312,7 @@ def test_a_disk_that_is_full_before_the_start(tmp_path: Path, blocks_left: int) 
 
 @pytest.mark.parametrize(
     ("share_left", "told"),
-    [(0, "ledger.sqlite: database or disk is full"), (0.5, "results"), (1.6, "ledger.sqlite: ")],
+    [(0, "ledger.sqlite: database or disk is full"), (0.9, "results"), (1.9, "ledger.sqlite: ")],
     ids=["polling", "downloading", "storing raw lines"],
 )
 def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
@@ -332,7 +332,7 @@ def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
         with closing(Ledger.peek(library.state / "ledger.sqlite")) as ledger:
             wait_for(lambda: [b.state for b in ledger.batches.open("embedded")] == ["RUNNING"])
         empty_wal(library.state / "ledger.sqlite")
-        # The results are written twice, as they come and into the ledger.
+        # The results are written twice, as they come and into the ledger; before, how far they are.
         disk.fill(int(share_left * len(keys) * LINE_BYTES / BLOCK))
         code, output = head.wait()
         assert code == 4, output

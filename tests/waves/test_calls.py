@@ -366,9 +366,9 @@ def test_what_counts_is_the_price_of_the_tier(
         reading_of(tmp_path, quiet_server, {"Elm/1850": 1}, execution={"transport": tier})
     )
     reading.run()
-    price = reading.session.settings.pricing.batch_usd_per_million_tokens[
-        reading.session.settings.model.name
-    ]
+    settings = reading.session.settings
+    price = settings.pricing.of(settings.model.name, time.time())
+    assert price
     times = {"flex": 1, "standard": 2}[tier]
     [(usd, most, expected)] = reading.query(
         "SELECT usd, max_usd, expected_usd FROM attempt JOIN record USING (batch_id, key)"
@@ -390,9 +390,9 @@ def test_another_tier_than_asked_for_is_told_and_priced_as_it_was_served(
     quiet_server.set_faults(["other-tier:tier=standard", "token-counts:prompt=1000000,output=1"])
     reading = at_gemini(reading_of(tmp_path, quiet_server, PAIR))
     reading.run()
-    price = reading.session.settings.pricing.batch_usd_per_million_tokens[
-        reading.session.settings.model.name
-    ]
+    settings = reading.session.settings
+    price = settings.pricing.of(settings.model.name, time.time())
+    assert price
     assert (
         reading.query("SELECT usd FROM attempt")
         == [(pytest.approx(2 * (price.input + price.output / 1e6)),)] * 2

@@ -82,7 +82,7 @@ def test_two_lanes_that_want_one_batch_take_it_in_one_after_the_other(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both at once would each take the other's download away, and store every answer twice."""
-    with reading.crash_in("pagewave.waves.wave.collect"):
+    with reading.crash_in("pagewave.waves.batch_road.collect"):
         reading.run()
     [batch] = reading.session.ledger.batches.open(reading.session.engine)
     looks: list[RemoteBatch] = []
@@ -344,7 +344,7 @@ def test_how_far_a_batch_is_stands_in_the_status_while_it_goes_on(
         assert status is not None
         return [(batch.records, batch.done) for batch in status.batches]
 
-    with reading.crash_in("pagewave.waves.wave.collect"):
+    with reading.crash_in("pagewave.waves.batch_road.collect"):
         reading.run()
     assert told() == [(2, None)]
     wait_for(lambda: reading.inferences().total() == 1)

@@ -81,6 +81,7 @@ def test_dead_letters_among_more_pages_than_were_thought(
         assert library.inferences()["Ohio:Elm:1850:4"] == 2
 
 
+@pytest.mark.slow
 def test_a_wave_is_right_where_each_job_is_a_process_of_its_own(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Elm/1850": 3}, execution=FLEX) as library:
         library.run(profile=False)

@@ -57,6 +57,10 @@ class Correction(BaseModel):
     read: Any = None
 
 
+FOUND = "found there: "
+"""In front of a page's key, as a name: its file as this ledger found it, whoever wrote it."""
+
+
 class Kind(Enum):
     """What became of a page file since it was noted."""
 
@@ -159,7 +163,9 @@ class Corrections:
         corrected = {page} if self.file(page).exists() else set()
         known = _Known(self._ledger, page.key)
         finding = self._look_at(page, known, corrected)
-        is_known = known.noted or self._ledger.files.answer(page.key)
+        found = self._ledger.page_files.noted_of(FOUND + page.key)
+        is_ours = known.noted.get(page.key) not in (None, found)
+        is_known = is_ours or self._ledger.files.answer(page.key)
         if not is_overwritten or corrected or is_known:
             return finding
         if finding and finding.kind == Kind.UNKNOWN:
@@ -283,6 +289,8 @@ class Corrections:
                 write_atomically(self.page_file(page), content)
                 file = written_file(self.page_file(page), content)
                 done.append((finding, correction))
+            elif finding.kind == Kind.UNKNOWN:
+                noted[FOUND + page.key] = file
             noted[page.key] = file
         with self._ledger.transaction():
             self._ledger.page_files.note(noted)

@@ -1,6 +1,7 @@
 """Where the package meets Snakemake: builds the run from a workflow, and ends it in plain words."""
 
 import atexit
+import contextlib
 import json
 import os
 import sys
@@ -99,7 +100,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
                 workflow, lambda: start(run, workflow), lambda outcome: end(run, outcome)
             )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
-        atexit.register(lambda: _end_without_hook(run, internals.is_dry_run(workflow)))
+        folder = Path.cwd()
+        atexit.register(lambda: _end_without_hook(run, internals.is_dry_run(workflow), folder))
         return run
 
     return exit_on_error(build)
@@ -231,16 +233,18 @@ def show_forecast(run: Run) -> None:
         printer().print(view(run.plan.forecast.whole(run.plan.wanted.blocked)))
 
 
-def _end_without_hook(run: Run, is_dry: bool) -> None:
+def _end_without_hook(run: Run, is_dry: bool, folder: Path) -> None:
     """The forecast, or a look for what is in doubt where nothing was to be done.
 
-    Python is ending, and no exit code can be given any more.
+    Python is ending, and no exit code can be given any more; and Snakemake is back in the folder
+    where it was called, while paths of the configuration start at the workflow's (`folder`).
     """
     try:
-        if is_dry:
-            show_forecast(run)
-        else:
-            run.look_for_doubtful()
+        with contextlib.chdir(folder):
+            if is_dry:
+                show_forecast(run)
+            else:
+                run.look_for_doubtful()
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
 
