@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from pagewave.config.types import DisplayPrefix, Float, Int, Section
+from pagewave.config.types import DeadlineValue, DisplayPrefix, Float, Int, Section
 
 
 class Execution(Section):
@@ -54,6 +54,13 @@ class Execution(Section):
         "temperature, prompt). collect: their answers are taken. replace: they are asked again, "
         "which is paid as well.",
     )
+    transport: Literal["batch", "flex", "standard", "auto"] = Field(
+        default="batch",
+        description="By which road pages travel. batch: a page of many books at once, in minutes "
+        "to hours. flex: page after page by calls, at the same price, in seconds where there is "
+        "room. standard: the same calls at twice the price. auto: what is quickest at the price "
+        "of a batch.",
+    )
     other_key: Literal["stop", "go_on"] = Field(
         default="stop",
         description="What is in flight was sent with another key and is not seen with this one. "
@@ -71,6 +78,12 @@ class Execution(Section):
         ge=0,
         description="The same for all that the ledger knows of, earlier runs and comparisons of "
         "prompts included.",
+    )
+    deadline: DeadlineValue | None = Field(
+        default=None,
+        description="When all is to be read: hours from the beginning of a run, or a date. With "
+        "`transport: auto` the longest lanes are read at twice the price as far as the budget, "
+        "which it needs, has room for that. null: nothing costs more than a batch.",
     )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
