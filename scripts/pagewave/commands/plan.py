@@ -17,7 +17,7 @@ from pagewave.pages.dataset import scan
 from pagewave.pages.prepare import refuse_broken
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
-from pagewave.plan.table import view
+from pagewave.plan.table import roads_view, view
 from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.request import generation_config, request_body
 from pagewave.prompts.schema import response_schema
@@ -59,7 +59,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.json:
         print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})
     else:
-        printer().print(view(forecast))
+        printer().print(view(forecast), roads_view(forecast))
     return 0
 
 

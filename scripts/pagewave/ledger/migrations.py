@@ -379,7 +379,16 @@ UPDATE attempt SET prompt_tokens = 0, output_tokens = 0, thoughts_tokens = 0, ca
         AND thoughts_tokens BETWEEN 0 AND 2147483647 AND cached_tokens BETWEEN 0 AND 2147483647);
 """
 
-STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS]
+# A purpose more: calls by the tier `flex` that tell how long they take.
+PROBES = """
+ALTER TABLE run RENAME COLUMN purpose TO former_purpose;
+ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
+    CHECK (purpose IN ('workflow', 'comparison', 'trial', 'probe'));
+UPDATE run SET purpose = former_purpose;
+ALTER TABLE run DROP COLUMN former_purpose;
+"""
+
+STEPS: list[str] = [EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS, PROBES]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 
 

@@ -3,14 +3,17 @@
 import math
 import statistics
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
+from pagewave.plan.pace import facts, paces
+from pagewave.plan.roads import Lane
 from pagewave.plan.schedule import Schedule
+from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
@@ -75,7 +78,7 @@ class RunForecast:
     `steps` is how many batches come one after another: those of the longest chain, or more where
     too few may be in flight at once. `measured` is None until enough pages were read with this
     model and prompt; `pages_measured` is how many were. `most_usd` is the price if every answer
-    were as long as it may be.
+    were as long as it may be. `roads` has a row for every transport, `advice` what to make of them.
     """
 
     engine: str
@@ -98,6 +101,8 @@ class RunForecast:
     pages_measured: int
     most_usd: float | None
     budgets: Sequence[Budget]
+    roads: Sequence[RoadForecast] = ()
+    advice: str | None = None
 
     @property
     def to_send(self) -> int:
@@ -165,7 +170,7 @@ class Forecast:
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
-        return RunForecast(
+        whole = RunForecast(
             engine=workspace.engine,
             model=settings.model.name,
             prompt=f"{workspace.prompt.name}/{workspace.prompt.template_file}",
@@ -189,6 +194,34 @@ class Forecast:
             most_usd=self._price(most).usd,
             budgets=budgets(workspace.ledger, settings, None),
         )
+        return self._with_roads(whole, lanes)
+
+    def _with_roads(self, whole: RunForecast, lanes: Sequence[Sequence[list[str]]]) -> RunForecast:
+        """The same with what every road would take.
+
+        Args:
+            lanes: keys by wave of each lane.
+        """
+        if not whole.to_send:
+            return whole
+        workspace = self._workspace
+        known = paces(workspace.ledger, workspace.engine, whole.model)
+        pages = [[sum(key not in self._free for key in wave) for wave in lane] for lane in lanes]
+        lefts = [
+            Lane(number, sum(map(bool, waves)), sum(waves)) for number, waves in enumerate(pages)
+        ]
+        best = whole.best
+        tokens = (best.input_tokens, best.output_tokens)
+        a_page = Estimate(*(math.ceil(number / whole.to_send) for number in tokens))
+        roads = side_by_side(
+            facts(workspace, known, a_page),
+            known,
+            lefts,
+            best.usd,
+            whole.steps,
+            workspace.settings.execution.transport,
+        )
+        return replace(whole, roads=roads, advice=advice(roads, known))
 
     def _price(self, guesses: Iterable[Estimate], measured: Estimator | None = None) -> Price:
         each = list(guesses)

@@ -1,11 +1,17 @@
 """What a command would read and cost, as a table: for the end of a dry run, and for plan.py."""
 
+from rich.console import Group
 from rich.table import Table
 
 from pagewave.console import table
 from pagewave.plan.budget import Budget
 from pagewave.plan.forecast import Price, RunForecast
+from pagewave.plan.side_by_side import RoadForecast
 from pagewave.wording import age, count, dollars
+
+LEAST_HOURS = 0.1
+MANY_HOURS = 20
+"""From which on tenths of them say nothing."""
 
 
 def view(forecast: RunForecast) -> Table:
@@ -32,6 +38,29 @@ def view(forecast: RunForecast) -> Table:
         )
     rows += [[budget.key, _budget(budget, forecast)] for budget in forecast.budgets]
     return table(columns, [[*row, *[""] * (len(columns) - len(row))] for row in rows])
+
+
+def roads_view(forecast: RunForecast) -> Group:
+    """Every road beside the others, and what to make of it; empty where nothing is to be sent."""
+    if not forecast.roads:
+        return Group()
+    rows = [
+        [road.road, dollars(road.usd), _hours(road.seconds), _why(road)] for road in forecast.roads
+    ]
+    usd = _usd_title(forecast)
+    made = table(["Road", f">{usd}", ">hours", "why"], rows)
+    return Group(made, *([forecast.advice] if forecast.advice else []))
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    if hours < LEAST_HOURS:
+        return f"< {LEAST_HOURS}"
+    return f"~ {hours:.1f}" if hours < MANY_HOURS else f"~ {hours:,.0f}"
+
+
+def _why(road: RoadForecast) -> str:
+    return f"{road.why}  <- this run" if road.is_this else road.why
 
 
 def _pages(forecast: RunForecast) -> str:
