@@ -6,6 +6,7 @@ the ledger keeps what it cost, no more.
 
 import json
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +23,14 @@ from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import QuotaExceeded, RemoteFile, UploadFailed
+from pagewave.gemini.connect import open_session
 from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
-from pagewave.ledger import LogRow
+from pagewave.ledger import Ledger, LogRow
 from pagewave.log import log
-from pagewave.pages.dataset import Page
-from pagewave.prompts.costs import interactive_usd
+from pagewave.pages.dataset import Page, scan
+from pagewave.prompts.costs import interactive_usd, usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
 from pagewave.tracking.cleaning import cleaned
@@ -37,8 +39,14 @@ from pagewave.tracking.service import Braintrust, why_off
 from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
 
+STANDARD, FLEX = "standard", "flex"
+"""The service's tiers, by which a call is asked and paid: flex costs what a batch does."""
+FLEX_TIMEOUT_SECONDS = 900.0
+"""ai.google.dev, "Flex inference": at least ten minutes; the client tells the service the same."""
 LOG_SECONDS = 5.0
 """For which Braintrust may be silent: somebody waits."""
+NOT_NOW = frozenset({429, 503})
+"""HTTP codes of a service that takes no call at the moment."""
 NOT_ANSWERED = frozenset({400, 401, 403, 404, 429})
 """HTTP codes by which the service says that it did not ask the model: nothing was paid."""
 
@@ -56,9 +64,10 @@ class Question:
 class Reply:
     """What the model answered.
 
-    `usd` is the interactive price of the tokens, None where the model has none or they were not
-    counted; it is what Gemini would take also where the embedded engine answered. `seconds` passed
-    until the answer was there. `score` is None where nobody knows the truth, or the answer is none.
+    `usd` is the price of the tokens by the tier that served, None where the model has none or they
+    were not counted; it is what Gemini would take also where the embedded engine answered.
+    `seconds` passed until the answer was there. `score` is None where nobody knows the truth, or
+    the answer is none.
     `row` is what Braintrust is told, as of an attempt in a batch.
     """
 
@@ -67,6 +76,19 @@ class Reply:
     seconds: float
     score: PageScore | None
     row: LogRow
+
+
+@contextmanager
+def session_apart(settings: Settings) -> Iterator[Session]:
+    """A session over a folder and a ledger of its own, which are thrown away.
+
+    An embedded server over a folder of its own is in nobody's way, not even a run's.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = settings.paths.model_copy(update={"state_dir": Path(scratch)})
+        apart = settings.model_copy(update={"paths": paths})
+        # No file is there: a ledger in memory.
+        yield open_session(apart, scan(apart), Ledger.peek(paths.ledger))
 
 
 def question(workspace: Workspace, key: str) -> Question:
@@ -78,8 +100,10 @@ def question(workspace: Workspace, key: str) -> Question:
     return Question(page, context, request)
 
 
-def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Reply:
-    """Ask the model and wait for its answer.
+def ask(
+    session: Session, trial: Trial, asked: Question, truth_dir: Path | None, tier: str = STANDARD
+) -> Reply:
+    """Ask the model by a tier and wait for its answer.
 
     The session's ledger is one that is thrown away: it only knows the uploaded image.
 
@@ -88,7 +112,7 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
         ServiceError: the service refuses the request, or no answer arrived.
         DataError: the page's truth file is none.
     """
-    truth = truth_of(truth_dir, asked.page.name)  # before anything is paid for
+    truth = truth_of(truth_dir, asked.page.name) if truth_dir else None  # before it is paid for
     call = trial.ask(session, asked.request)
     try:
         file = _upload(session, asked.request)
@@ -98,7 +122,7 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
     try:
         schema = response_schema(session.prompt.page_model)
         config = generation_config(session.settings, 1, ())
-        body = request_body(asked.request, file.uri, config, schema)
+        body = request_body(asked.request, file.uri, config | _asked_by(tier), schema)
         started = time.monotonic()
         response = session.client.generate(session.settings.model.name, body)
         seconds = time.monotonic() - started
@@ -112,7 +136,8 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
     result = parse_line(line, session.prompt.page_model)
     if isinstance(result, Answer):
         result = guarded(session, result, asked.context.text, asked.request.image, line)
-    price = _usd(session.settings, result)
+    served = response.get("usageMetadata", {}).get("serviceTier", tier)
+    price = _usd(session.settings, result, served)
     _note(session, trial, call, result, price)
     found = None
     if truth and isinstance(result, Answer):
@@ -185,8 +210,8 @@ def _note(
         trial.ledger.calls.answered(call, ok=ok, usd=None)
         return
     tokens = (usage.prompt_tokens, usage.output_tokens, usage.thoughts_tokens, usage.cached_tokens)
-    usd = 0.0 if session.engine == "embedded" else price
-    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=usd)
+    paid = 0.0 if session.engine == "embedded" else price
+    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=paid)
 
 
 def _upload(session: Session, request: Request) -> RemoteFile:
@@ -198,7 +223,14 @@ def _upload(session: Session, request: Request) -> RemoteFile:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
 
-def _usd(settings: Settings, result: Answer | Failure) -> float | None:
+def _asked_by(tier: str) -> dict[str, Any]:
+    """What of a call's settings says its tier; flex may let one wait."""
+    if tier == STANDARD:
+        return {}
+    return {"serviceTier": tier, "httpOptions": {"timeout": round(1000 * FLEX_TIMEOUT_SECONDS)}}
+
+
+def _usd(settings: Settings, result: Answer | Failure, tier: str) -> float | None:
     usage = result.usage
     if usage is None:
         return 0.0
@@ -206,7 +238,8 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
         return None
     output_tokens = usage.output_tokens + usage.thoughts_tokens
     tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
-    return interactive_usd(settings.pricing, settings.model.name, *tokens)
+    price = usd if tier == FLEX else interactive_usd
+    return price(settings.pricing, settings.model.name, *tokens)
 
 
 @contextmanager
