@@ -214,7 +214,7 @@ class Forecast:
         tokens = (best.input_tokens, best.output_tokens)
         a_page = Estimate(*(math.ceil(number / whole.to_send) for number in tokens))
         roads = side_by_side(
-            facts(workspace, known, a_page),
+            facts(workspace.ledger, workspace.settings, known, a_page),
             known,
             lefts,
             best.usd,

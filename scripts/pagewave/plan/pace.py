@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger
 from pagewave.plan.budget import budgets
 from pagewave.plan.roads import DAY_SECONDS, Facts, Limits
 from pagewave.prompts.costs import INTERACTIVE_PRICE_FACTOR, Estimate, usd
-from pagewave.workspace import Workspace
 
 FLEX_SECONDS_SEEN = 27.0
 """The mean where half take 20 s. Five small calls of somebody's in April 2026 took 2 to 5 s."""
@@ -80,7 +80,8 @@ def limits_of(model: str) -> Limits:
 
 
 def facts(
-    workspace: Workspace,
+    ledger: Ledger,
+    settings: Settings,
     known: Paces,
     a_page: Estimate,
     *,
@@ -98,14 +99,13 @@ def facts(
         calls_today: that count against the limit of a day.
         refused_seconds: for how long flex has refused what it was asked.
     """
-    settings, now = workspace.settings, time.time()
-    execution, model = settings.execution, settings.model.name
+    execution, model, now = settings.execution, settings.model.name, time.time()
     limits = limits_of(model)
     at_once = execution.max_concurrent_batches * execution.batch_size_limit
     if limits.enqueued_tokens and a_page.input_tokens:
         at_once = min(at_once, limits.enqueued_tokens // a_page.input_tokens)
     deadline = execution.deadline
-    left = [budget.left for budget in budgets(workspace.ledger, settings, run_id)]
+    left = [budget.left for budget in budgets(ledger, settings, run_id)]
     return Facts(
         call_seconds=known.flex.seconds,
         standard_seconds=known.standard.seconds,
