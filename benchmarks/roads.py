@@ -461,7 +461,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, help="draws of each case (4 of 40 books, 2 of 2,000)")
+    parser.add_argument("--seeds", type=int, help="draws of each case (4 of 40 books, 1 of 2,000)")
     parser.add_argument("--books", type=int, help="the collection of so many books alone")
     parser.add_argument("--docs", type=Path, help="page whose table is to be renewed")
     options = parser.parse_args()
@@ -471,7 +471,7 @@ def main() -> None:
     for cases in lines():
         books = len(cases[0].books)
         if options.books in (None, books):
-            rows += [play(case, options.seeds or (4 if books == 40 else 2)) for case in cases]
+            rows += [play(case, options.seeds or (4 if books == 40 else 1)) for case in cases]
             table.append(line(rows[-len(cases) :]))
             print(table[-1], flush=True)
     print()
