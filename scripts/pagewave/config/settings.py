@@ -111,6 +111,7 @@ def load_settings(config: object, folder: Path) -> Settings:
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     else:
         problems += [*_price_problems(settings), *refused_settings(settings)]
+        problems += _deadline_problems(settings.execution)
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
         problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
@@ -188,6 +189,24 @@ def _price_problems(settings: Settings) -> list[str]:
         for key in ("max_cost_usd", "max_cost_usd_total")
         if getattr(settings.execution, key) is not None
     ]
+
+
+def _deadline_problems(execution: Execution) -> list[str]:
+    """A deadline costs money: nothing is read at twice the price without a limit to it."""
+    if execution.deadline is None:
+        return []
+    found = []
+    if execution.transport != "auto":
+        found.append(
+            f"execution.deadline: has no effect with execution.transport: {execution.transport}; "
+            "set transport: auto, or leave the deadline out"
+        )
+    if execution.max_cost_usd is None and execution.max_cost_usd_total is None:
+        found.append(
+            "execution.deadline: pages are read at twice the price to meet it, so a budget is "
+            "needed; set execution.max_cost_usd or max_cost_usd_total"
+        )
+    return found
 
 
 def _checkable_paths(given: object, wrong: Collection[str | int]) -> dict[str, Path]:
