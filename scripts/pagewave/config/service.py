@@ -180,8 +180,8 @@ class Calls(Section):
         default=64,
         ge=1,
         le=1000,
-        description="Most calls in flight at once, of all lanes. A run begins with fewer, has more "
-        "while none is refused, and half as many once one is.",
+        description="Most calls in flight at once, of all lanes. A run begins with fewer, has one "
+        "more with each answer, and half as many when calls are refused.",
     )
     timeout_seconds: Float = Field(
         default=900.0,
@@ -201,9 +201,9 @@ class Calls(Section):
         default=5.0,
         ge=0,
         le=600,
-        description="Seconds for which nothing is asked once the service refuses a call for now "
-        "(429, 503); each further time doubles them, up to 12 times as long. 0.05 with engine: "
-        "embedded.",
+        description="Seconds for which a call waits that the service refuses for now (503), and "
+        "all do when a limit is used up (429) or several are refused one after another; each "
+        "further time doubles them, up to 12 times as long. 0.05 with engine: embedded.",
     )
     wave_seconds: Float | None = Field(
         default=None,
