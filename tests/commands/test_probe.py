@@ -48,7 +48,7 @@ def test_a_probe_is_a_run_of_its_own_whose_seconds_the_forecast_goes_by(tmp_path
         assert "s (as measured here)" in after["flex"]["why"]
         assert after["flex"]["seconds"] < before["flex"]["seconds"]
         assert "(as others saw; Google aims at 24 h for each)" in after["batch"]["why"]
-        assert "Quicker at the same price: execution.transport: auto" in plan["advice"]
+        assert "Quicker at the same price: execution.transport: flex" in plan["advice"]
 
 
 def test_gemini_is_asked_by_flex_at_the_price_of_a_batch_once_a_person_agreed(

@@ -46,7 +46,7 @@ class Execution(Section):
         default="batch",
         description="batch: pages of many books in one batch a wave. flex: one call a page, at the "
         "same price, page after page, answered in seconds to minutes where the service has room. "
-        "standard: the same at twice the price. auto: what is quickest at the price of a batch.",
+        "standard: the same at twice the price. auto: not there yet, and an error.",
     )
     on_dead_letter: Literal["block", "continue"] = Field(
         default="block",
@@ -84,9 +84,8 @@ class Execution(Section):
     )
     deadline: DeadlineValue | None = Field(
         default=None,
-        description="When all is to be read: hours from the beginning of a run, or a date. With "
-        "`transport: auto` the longest lanes are read at twice the price as far as the budget, "
-        "which it needs, has room for that. null: nothing costs more than a batch.",
+        description="When all is to be read: hours from the beginning of a run, or a date. Not "
+        "there yet, as it belongs to `transport: auto`, and an error.",
     )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."

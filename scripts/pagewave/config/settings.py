@@ -111,7 +111,7 @@ def load_settings(config: object, folder: Path) -> Settings:
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     else:
         problems += [*_price_problems(settings), *refused_settings(settings)]
-        problems += _deadline_problems(settings.execution)
+        problems += _road_problems(settings.execution)
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
         problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
@@ -191,20 +191,17 @@ def _price_problems(settings: Settings) -> list[str]:
     ]
 
 
-def _deadline_problems(execution: Execution) -> list[str]:
-    """A deadline costs money: nothing is read at twice the price without a limit to it."""
-    if execution.deadline is None:
-        return []
+def _road_problems(execution: Execution) -> list[str]:
+    """No wave is sent by a road that is chosen by itself yet, nor at twice the price for a date."""
     found = []
-    if execution.transport != "auto":
+    if execution.transport == "auto":
         found.append(
-            f"execution.deadline: has no effect with execution.transport: {execution.transport}; "
-            "set transport: auto, or leave the deadline out"
+            "execution.transport: auto is not there yet; choose batch or flex. `snakemake -n` ends "
+            "with what each would take, and recommends what is quicker"
         )
-    if execution.max_cost_usd is None and execution.max_cost_usd_total is None:
+    if execution.deadline is not None:
         found.append(
-            "execution.deadline: pages are read at twice the price to meet it, so a budget is "
-            "needed; set execution.max_cost_usd or max_cost_usd_total"
+            "execution.deadline: has no effect yet, as it belongs to transport: auto; leave it out"
         )
     return found
 

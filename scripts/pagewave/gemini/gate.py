@@ -160,7 +160,7 @@ class Gate:
     def _pause(self, why: NotNow, times: int) -> float:
         if why.is_of_day:
             return self._pause_seconds * PAUSE_OF_A_DAY
-        doubled = self._pause_seconds * 2 ** min(times - 1, 10)
+        doubled = self._pause_seconds * 2.0 ** min(times - 1, 10)
         return min(self._pause_seconds * LONGEST_PAUSE, max(doubled, why.seconds))
 
     @property

@@ -16,6 +16,8 @@ from pagewave.wording import age, count
 WORTH_A_WORD = 0.9
 """A road that takes a larger share of the time is not recommended."""
 PROBE_PAGES = 5
+NOT_YET = "not there yet"
+"""What is said of `auto`, which the configuration refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,19 @@ def advice(roads: Sequence[RoadForecast], known: Paces) -> str | None:
     """What a person might do: another road, or a look at how quick it is."""
     by_name = {road.road: road for road in roads}
     this = next((road for road in roads if road.is_this), None)
-    if this is None or this.road == "auto":
+    if this is None or this.road in ("flex", "auto"):
         return None
-    auto_row = by_name["auto"]
-    if auto_row.seconds > WORTH_A_WORD * this.seconds:
+    flex = by_name["flex"]
+    if flex.seconds > WORTH_A_WORD * this.seconds:
         return None
     if not known.flex.measured:
         probe = script("plan", "--probe", str(PROBE_PAGES))
         return f"How quick calls are was not measured here yet. {PROBE_PAGES} of them tell: {probe}"
-    price = "the same price" if this.usd == auto_row.usd else "a lower price"
+    price = "the same price" if this.usd == flex.usd else "a lower price"
     return (
-        f"Quicker at {price}: execution.transport: auto, about {age(auto_row.seconds)} in place of "
+        f"Quicker at {price}: execution.transport: flex, about {age(flex.seconds)} in place of "
         f"{age(this.seconds)}, as measured here ({count(known.flex.measured, 'call')}). "
-        "For one run: --config 'execution={transport: auto}'"
+        "For one run: --config 'execution={transport: flex}'"
     )
 
 
@@ -114,7 +116,7 @@ def _auto(
             f"{count(len(some), 'lane')} by {'flex' if road == 'wait' else road}"
             for road, some in sorted(by_road.items())
         )
-    return usd, seconds(facts_here, by_flex, by_batch, by_standard), why
+    return usd, seconds(facts_here, by_flex, by_batch, by_standard), f"{why} ({NOT_YET})"
 
 
 def _why_batch(pace: Pace, steps: int) -> str:
