@@ -61,22 +61,28 @@ def grown(most: int = 64, pause: float = NEVER) -> Gate:
 
 def test_a_refusal_now_and_then_lets_the_refused_call_alone_wait() -> None:
     given = grown()
-    assert given.refused(NotNow("503")) == NEVER
-    assert room(given) == 32
-    # Within a pause it halves once; and it grows again by one an answer.
-    for times in range(10):
-        given.answered()
+    for _ in range(10):
         assert given.refused(NotNow("503")) == NEVER
-        assert room(given) == 32 + times + 1
+        assert room(given) == 64
+        given.answered()
 
 
-def test_halves_follow_each_other_a_pause_apart() -> None:
+def refused_twice(given: Gate) -> None:
+    for _ in range(2):
+        assert given.refused(NotNow("503")) == NEVER
+
+
+def test_two_refusals_in_a_row_halve_what_may_be_in_flight_once_a_pause() -> None:
     given = grown()
-    given.refused(NotNow("503"))
+    refused_twice(given)
+    assert room(given) == 32
+    given.answered()
+    refused_twice(given)
+    assert room(given) == 33
     given._halve_at = 0.0
     given.answered()
-    given.refused(NotNow("503"))
-    assert room(given) == 33 // 2
+    refused_twice(given)
+    assert room(given) == 34 // 2
 
 
 def test_a_call_that_is_refused_again_waits_twice_as_long() -> None:
@@ -129,6 +135,8 @@ def test_a_limit_that_is_used_up_closes_it_at_once() -> None:
     given = grown()
     assert given.refused(NotNow("429", is_quota=True)) == 0
     assert room(given) == 0
+    given._closed_until = 0.0
+    assert room(given) == 32
 
 
 def test_at_least_one_may_knock_however_often_it_is_refused() -> None:

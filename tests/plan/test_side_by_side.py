@@ -1,17 +1,41 @@
 """Every road beside the others: what it costs, how long it takes and why; what is recommended."""
 
+import uuid
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pagewave.config.models import limits
-from pagewave.plan.pace import Pace, Paces, renewal_seconds
+from pagewave.ledger import Ledger
+from pagewave.plan.pace import (
+    FEWEST_CALLS,
+    FLEX_SECONDS_SEEN,
+    Pace,
+    Paces,
+    paces,
+    renewal_seconds,
+)
 from pagewave.plan.roads import Facts, Lane, Limits
 from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
 
 SEEN = Paces(Pace(27.0), Pace(14.0), Pace(1800.0))
 MEASURED = Paces(Pace(28.0, 20), Pace(14.0), Pace(1320.0, 7))
 BOOK = [Lane(1, 300, 6_000)]
+
+
+def add_calls(ledger: Ledger, number: int) -> None:
+    """Calls by flex of a run, each answered in 4 s."""
+    for _ in range(number):
+        name = uuid.uuid4().hex
+        call = ledger.batches.add_intent(name, "gemini", "m", "p", "r", 1, 1, [], transport="flex")
+        with ledger.transaction() as db:
+            db.execute(
+                "UPDATE batch SET status = 'submitted', creating_at = 100, submitted_at = 104"
+                " WHERE id = ?",
+                (call.id,),
+            )
 
 
 def facts(known: Paces, **values: object) -> Facts:
@@ -106,3 +130,15 @@ def test_limits_follow_from_the_family_and_an_unknown_model_has_none() -> None:
 def test_the_day_of_the_service_ends_at_midnight_in_california() -> None:
     assert renewal_seconds(8 * 3600) == 86_400
     assert renewal_seconds(7 * 3600) == 3600
+
+
+def test_calls_of_runs_tell_how_long_one_takes_once_there_were_enough(tmp_path: Path) -> None:
+    with closing(Ledger.open(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
+        ledger.runs.start("r", "gemini", "m", [], [])
+        add_calls(ledger, FEWEST_CALLS - 1)
+        assert paces(ledger, "gemini", "m").flex == Pace(FLEX_SECONDS_SEEN)
+        add_calls(ledger, 1)
+        assert paces(ledger, "gemini", "m").flex == Pace(4.0, FEWEST_CALLS)
+        assert paces(ledger, "gemini", "m").standard.measured == 0
+        assert paces(ledger, "gemini", "other").flex.measured == 0

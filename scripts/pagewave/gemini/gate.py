@@ -1,9 +1,9 @@
 """The gate of all calls: as many at once, in a minute and in a day, as the service takes.
 
-One more call may be in flight with each answer, and half as many after refusals, once a pause at
-most (additive increase, multiplicative decrease). A call that is refused now and then, as some are
-on a calm day, waits by itself; the others go on. The gate closes for all lanes, as refused calls
-count against limits too, when a limit is used up, or when calls are refused one after another.
+One more call may be in flight with each answer, and half as many after two refusals in a row, once
+a pause at most (additive increase, multiplicative decrease). A call that is refused now and then,
+as some are on a calm day, waits by itself; the others go on. The gate closes for all lanes, as
+refused calls count against limits too, when a limit is used up, or when more are refused in a row.
 """
 
 import heapq
@@ -133,7 +133,7 @@ class Gate:
             if now < self._closed_until:
                 return 0.0  # it was in flight when the gate was closed
             self._in_a_row += 1
-            if now >= self._halve_at:
+            if (why.is_quota or self._in_a_row > 1) and now >= self._halve_at:
                 self._allowed = max(1.0, self._allowed / 2)
                 self._halve_at = now + self._pause_seconds
             in_a_row = max(REFUSALS_IN_A_ROW, self._in_flight / 2)
