@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from pagewave.config.keys import Secrets, load_secrets
+from pagewave.config.service import Execution
 from pagewave.config.settings import Settings, load_settings, require_key
 from pagewave.errors import ConfigError
 
@@ -493,3 +495,47 @@ def test_corrections_never_lie_where_page_files_do(folder: Path) -> None:
     paths |= {"output_dir": "pages", "corrections_dir": "./pages"}
     with pytest.raises(ConfigError, match=r"paths\.corrections_dir: pages is paths\.output_dir"):
         load_settings({"engine": "embedded", "paths": paths}, folder)
+
+
+# The road, and by when
+
+
+def _loaded(folder: Path, **execution: object) -> Settings:
+    (folder / "scans").mkdir(exist_ok=True)
+    paths = {"label_source_dir": "scans", "image_source_dir": "scans"}
+    return load_settings({"paths": paths, "execution": execution}, folder)
+
+
+@pytest.mark.parametrize(
+    ("given", "hours"),
+    [
+        (36, 36.0),
+        (1.5, 1.5),
+        ("36", 36.0),
+        (datetime.date(2026, 12, 24), None),
+        ("2026-12-24", None),
+        ("2026-12-25T00:00", None),
+        (datetime.datetime(2026, 12, 25), None),
+    ],
+)
+def test_a_deadline_is_hours_from_the_beginning_or_a_date_whose_end_counts(
+    given: object, hours: float | None
+) -> None:
+    deadline = Execution.model_validate({"deadline": given}).deadline
+    assert deadline is not None
+    christmas = datetime.datetime(2026, 12, 25).timestamp()
+    assert deadline.at(1000.0) == (christmas if hours is None else 1000.0 + hours * 3600)
+
+
+@pytest.mark.parametrize("given", [0, -1, 9000, "soon", True, [3], "2026-13-01"])
+def test_no_other_deadline_is_taken(given: object, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"execution\.deadline: .*expected hours above 0, 8760"):
+        _loaded(tmp_path, transport="auto", max_cost_usd=5, deadline=given)
+
+
+def test_a_road_that_is_not_there_yet_is_an_error_that_says_what_to_choose(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        _loaded(tmp_path, transport="auto", deadline=24)
+    assert "execution.transport: auto is not there yet; choose batch or flex." in str(refused.value)
+    assert "execution.deadline: has no effect yet" in str(refused.value)
+    assert _loaded(tmp_path).execution.transport == "batch"

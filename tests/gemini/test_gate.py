@@ -8,7 +8,13 @@ import pytest
 from helpers.embedded_process import wait_for
 from pagewave.config.models import Limits
 from pagewave.gemini.calls import NotNow
-from pagewave.gemini.gate import DAY_SECONDS, FIRST_IN_FLIGHT, MIDNIGHT_UTC_SECONDS, Gate
+from pagewave.gemini.gate import (
+    DAY_SECONDS,
+    FIRST_IN_FLIGHT,
+    LONGEST_PAUSE,
+    MIDNIGHT_UTC_SECONDS,
+    Gate,
+)
 from pagewave.gemini.retries import Stopped
 
 NEVER = 3600.0
@@ -44,20 +50,93 @@ def test_it_begins_with_few_and_grows_by_one_with_each_answer_while_none_is_refu
     assert room(given) == FIRST_IN_FLIGHT + 2
 
 
-def test_a_refusal_closes_it_for_all_and_halves_what_may_be_in_flight() -> None:
+def grown(most: int = 64, pause: float = NEVER) -> Gate:
+    """A gate through which as many calls may go as there may be."""
+    given = gate(most=most, pause=pause)
+    for _ in range(most):
+        given.answered()
+    assert room(given) == most
+    return given
+
+
+def test_a_refusal_now_and_then_lets_the_refused_call_alone_wait() -> None:
+    given = grown()
+    for _ in range(10):
+        assert given.refused(NotNow("503")) == NEVER
+        assert room(given) == 64
+        given.answered()
+
+
+def refused_twice(given: Gate) -> None:
+    for _ in range(2):
+        assert given.refused(NotNow("503")) == NEVER
+
+
+def test_two_refusals_in_a_row_halve_what_may_be_in_flight_once_a_pause() -> None:
+    given = grown()
+    refused_twice(given)
+    assert room(given) == 32
+    given.answered()
+    refused_twice(given)
+    assert room(given) == 33
+    given._halve_at = 0.0
+    given.answered()
+    refused_twice(given)
+    assert room(given) == 34 // 2
+
+
+def test_a_call_that_is_refused_again_waits_twice_as_long() -> None:
+    given = grown()
+    waits = []
+    for times in (1, 2, 3, 4, 5, 99):
+        waits.append(given.refused(NotNow("503"), times) / NEVER)
+        given.answered()
+    assert waits == [1, 2, 4, 8, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert given.refused(NotNow("503", seconds=3 * NEVER)) == 3 * NEVER
+
+
+def test_a_pause_ends_with_the_wave_or_with_a_stop() -> None:
     given = gate()
-    given.refused(NotNow("503"))
+    assert given.pause(0.0)
+    assert given.pause(0.001, until=time.monotonic() + NEVER)
+    assert not given.pause(NEVER, until=time.monotonic())
+    given._stop.set()
+    with pytest.raises(Stopped):
+        given.pause(NEVER)
+
+
+def test_refusals_one_after_another_close_it_for_all() -> None:
+    given = gate()
+    assert [given.refused(NotNow("503")) for _ in range(3)] == [NEVER, NEVER, 0]
     assert room(given) == 0
     # In flight when it was closed: the same trouble.
-    given.refused(NotNow("503"))
+    assert given.refused(NotNow("503")) == 0
+    first = given._closed_until
     given._closed_until = 0.0
     assert room(given) == FIRST_IN_FLIGHT // 2
-    for _ in range(FIRST_IN_FLIGHT // 2 - 1):
-        given.answered()
-    assert room(given) == FIRST_IN_FLIGHT // 2
+    # Nothing was answered since: the next one closes it for twice as long.
+    assert given.refused(NotNow("503")) == 0
+    assert given._closed_until > first + NEVER / 2
+    given._closed_until = 0.0
     given.answered()
-    given.answered()
-    assert room(given) == FIRST_IN_FLIGHT // 2 + 1
+    assert given.refused(NotNow("503")) == NEVER
+    assert room(given) > 0
+
+
+def test_of_many_in_flight_half_are_refused_before_it_closes() -> None:
+    given = grown()
+    for _ in range(20):
+        assert enters(given)
+    assert [given.refused(NotNow("503")) for _ in range(10)] == [NEVER] * 9 + [0]
+    assert not enters(given)
+
+
+def test_a_limit_that_is_used_up_closes_it_at_once() -> None:
+    given = grown()
+    assert given.refused(NotNow("429", is_quota=True)) == 0
+    assert room(given) == 0
+    given._closed_until = 0.0
+    assert room(given) == 32
 
 
 def test_at_least_one_may_knock_however_often_it_is_refused() -> None:

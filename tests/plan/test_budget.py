@@ -146,7 +146,7 @@ def test_a_run_that_does_not_wait_leaves_what_finds_no_room_to_the_next(
     [(wanted,)] = reading.query("SELECT max_usd FROM record")
     assert wanted < 0.0055 < 2 * wanted
     ledger, left = reading.session.ledger, [record("k", wanted)]
-    with pytest.raises(OnItsWay, match=r"w: not sent\. .* in flight may leave some\."):
+    with pytest.raises(OnItsWay, match=r"w: not sent\. .* What is in flight may leave some\."):
         within_budget(
             reading.session,
             "r",

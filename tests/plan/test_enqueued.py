@@ -76,11 +76,14 @@ def test_a_forecast_counts_with_batches_that_fit(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     paths = {"label_source_dir": "labels", "image_source_dir": "images"}
 
-    def fit(limit: int | None, tokens: float) -> int:
-        batch = {"enqueued_tokens": limit}
-        return batches_that_fit(load_settings({"paths": paths, "batch": batch}, tmp_path), tokens)
+    def fit(limit: int | None, tokens: float, **more: object) -> int:
+        given = {"paths": paths, "batch": {"enqueued_tokens": limit}, **more}
+        return batches_that_fit(load_settings(given, tmp_path), tokens)
 
-    assert fit(None, 10**9) == 10
+    # The table of models has 10 million for the default one in tier 1.
+    assert fit(None, 1_000_001) == 9
+    assert fit(None, 10**9, model={"name": "mine"}) == 10
+    assert fit(None, 10**9, engine="embedded") == 10
     assert fit(3_000_000, 250_000) == 10
     assert fit(3_000_000, 1_000_000) == 3
     assert fit(3_000_000, 1_000_001) == 2

@@ -1,16 +1,25 @@
 """What the next run would read and cost: pages, waves, time, tokens, USD, budget. Sends nothing.
 
 The table that ends `snakemake -n`, without Snakemake's listing; with --show, what is sent for a
-page. Only looks: safe at any time."""
+page. Only looks: safe at any time. But --probe asks for a few pages, to see how quick calls are."""
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pagewave.commands.command import command_parser, find_place, print_json, run_command
+from pagewave.commands.command import (
+    command_parser,
+    find_place,
+    positive,
+    print_json,
+    run_command,
+)
 from pagewave.commands.trials.asking import Question, question
+from pagewave.commands.trials.probe import Probe, first_pages, probe
+from pagewave.config.settings import Settings
 from pagewave.console import printable, printer
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import scan
@@ -18,7 +27,7 @@ from pagewave.pages.prepare import refuse_broken
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule, plan
-from pagewave.plan.table import view
+from pagewave.plan.table import roads_view, view
 from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.request import generation_config, request_body
 from pagewave.prompts.schema import response_schema
@@ -26,8 +35,11 @@ from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   %(prog)s                                                  what `snakemake` would read
-  %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page"""
+  %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page
+  %(prog)s --probe 5                                        how quick calls are here"""
 
+NOT_DONE = 1
+"""The exit code when a probe was not made, or not answered."""
 IMAGE = "the image: its bytes inside, or uploaded before (files.images)"
 """Stands in a request for the address that the image has at the service."""
 
@@ -37,12 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__, EXAMPLES)
     what = "print the rendered prompt and the request of a page, state:school:year:page"
     parser.add_argument("--show", metavar="PAGE", help=what)
+    what = "ask for N pages that are still to be read, by flex, and time the answers"
+    parser.add_argument("--probe", type=positive, metavar="N", help=what)
+    parser.add_argument("--yes", action="store_true", help="do not ask whether to go on")
     options = parser.parse_args(arguments)
     return run_command(lambda: _plan(options))
 
 
 def _plan(options: argparse.Namespace) -> int:
     settings = find_place(options, needs_config=True).settings
+    if options.probe:
+        if (found := _probe(settings, options)) is None:
+            return NOT_DONE
+        if options.json:
+            print_json(asdict(found) | {"usd": found.usd})
+            return 0
     ledger = Ledger.peek(settings.paths.ledger)
     workspace = open_workspace(settings, scan(settings), ledger)
     if options.show:
@@ -66,8 +87,23 @@ def _plan(options: argparse.Namespace) -> int:
     if options.json:
         print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})
     else:
-        printer().print(view(forecast))
+        printer().print(view(forecast), roads_view(forecast))
     return 0
+
+
+def _probe(settings: Settings, options: argparse.Namespace) -> Probe | None:
+    """Ask, and tell what came of it; None where nobody answered, or nothing was asked."""
+    workspace = open_workspace(settings, scan(settings), Ledger.peek(settings.paths.ledger))
+    chains = wanted_pages(workspace, Command(), workspace.dead_letters()).chains
+    keys = first_pages(chains, options.probe)
+    if not keys:
+        print("All is read: there is no page to ask for.", file=sys.stderr)
+        return None
+    if (found := probe(settings, keys, options.yes)) is None:
+        print("Nothing was sent.", file=sys.stderr)
+        return None
+    print(printable(str(found)), file=sys.stderr)
+    return found if found.seconds else None
 
 
 def _show(workspace: Workspace, asked: Question, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from pagewave.config.types import Deadline
 from pagewave.redaction import HIDDEN
 
 PLAIN_TYPES: dict[Any, str] = {
@@ -27,6 +28,7 @@ PLAIN_TYPES: dict[Any, str] = {
     Path: "a path",
     SecretStr: "a web address",
     datetime.date: "a date such as 2026-10-07",
+    Deadline: "hours, or a date such as 2026-12-24",
 }
 
 

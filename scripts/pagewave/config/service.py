@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from pagewave.config.types import DisplayPrefix, Float, Int, Section
+from pagewave.config.models import Limits, limits
+from pagewave.config.types import DeadlineValue, DisplayPrefix, Float, Int, Section
 
-Transport = Literal["batch", "flex", "standard"]
-"""How pages travel: in batches, or in single calls of a tier."""
+Transport = Literal["batch", "flex", "standard", "auto"]
+"""How pages travel: in batches, in single calls of a tier, or as is quickest."""
 
 
 class Execution(Section):
@@ -45,7 +46,7 @@ class Execution(Section):
         default="batch",
         description="batch: pages of many books in one batch a wave. flex: one call a page, at the "
         "same price, page after page, answered in seconds to minutes where the service has room. "
-        "standard: the same at twice the price.",
+        "standard: the same at twice the price. auto: not there yet, and an error.",
     )
     on_dead_letter: Literal["block", "continue"] = Field(
         default="block",
@@ -81,6 +82,11 @@ class Execution(Section):
         description="The same for all that the ledger knows of, earlier runs and comparisons of "
         "prompts included.",
     )
+    deadline: DeadlineValue | None = Field(
+        default=None,
+        description="When all is to be read: hours from the beginning of a run, or a date. Not "
+        "there yet, as it belongs to `transport: auto`, and an error.",
+    )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
     )
@@ -93,6 +99,11 @@ class Execution(Section):
         default=False,
         description="true: `paths.state_dir` may be on a network file system, at your own risk.",
     )
+
+    @property
+    def expected_road(self) -> Literal["batch", "flex", "standard"]:
+        """What forecasts count with: the transport; of `auto` flex, which it prefers."""
+        return "flex" if self.transport == "auto" else self.transport
 
 
 class Batch(Section):
@@ -153,7 +164,8 @@ class Batch(Section):
         default=None,
         ge=1,
         description="Input tokens that all batches in flight may have together: the limit of your "
-        "tier for the model. A batch beyond it waits for others to end, and is not refused (429).",
+        "tier for the model. A batch beyond it waits for others to end, and is not refused (429). "
+        "null: with engine: gemini what the model allows in tier 1.",
     )
     api_version: Literal["v1beta", "v1", "v1alpha"] = Field(
         default="v1beta", description="Version of the Gemini API."
@@ -167,8 +179,8 @@ class Calls(Section):
         default=64,
         ge=1,
         le=1000,
-        description="Most calls in flight at once, of all lanes. A run begins with fewer, has more "
-        "while none is refused, and half as many once one is.",
+        description="Most calls in flight at once, of all lanes. A run begins with fewer, has one "
+        "more with each answer, and half as many when calls are refused.",
     )
     timeout_seconds: Float = Field(
         default=900.0,
@@ -188,9 +200,9 @@ class Calls(Section):
         default=5.0,
         ge=0,
         le=600,
-        description="Seconds for which nothing is asked once the service refuses a call for now "
-        "(429, 503); each further time doubles them, up to 12 times as long. 0.05 with engine: "
-        "embedded.",
+        description="Seconds for which a call waits that the service refuses for now (503), and "
+        "all do when a limit is used up (429) or several are refused one after another; each "
+        "further time doubles them, up to 12 times as long. 0.05 with engine: embedded.",
     )
     wave_seconds: Float | None = Field(
         default=None,
@@ -214,6 +226,15 @@ class Calls(Section):
         description="Most calls begun in a day, which begins at midnight in California; null: as "
         "the model allows.",
     )
+
+    def limits(self, model: str) -> Limits:
+        """What calls of a model may use: as given here, else as the table of models knows."""
+        known = limits(model)
+        return Limits(
+            requests_per_minute=self.requests_per_minute or known.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute or known.tokens_per_minute,
+            requests_per_day=self.requests_per_day or known.requests_per_day,
+        )
 
 
 class Files(Section):

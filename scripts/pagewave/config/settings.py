@@ -111,6 +111,7 @@ def load_settings(config: object, folder: Path) -> Settings:
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     else:
         problems += [*_price_problems(settings), *refused_settings(settings)]
+        problems += _road_problems(settings.execution)
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
         problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
@@ -188,6 +189,21 @@ def _price_problems(settings: Settings) -> list[str]:
         for key in ("max_cost_usd", "max_cost_usd_total")
         if getattr(settings.execution, key) is not None
     ]
+
+
+def _road_problems(execution: Execution) -> list[str]:
+    """No wave is sent by a road that is chosen by itself yet, nor at twice the price for a date."""
+    found = []
+    if execution.transport == "auto":
+        found.append(
+            "execution.transport: auto is not there yet; choose batch or flex. `snakemake -n` ends "
+            "with what each would take, and recommends what is quicker"
+        )
+    if execution.deadline is not None:
+        found.append(
+            "execution.deadline: has no effect yet, as it belongs to transport: auto; leave it out"
+        )
+    return found
 
 
 def _checkable_paths(given: object, wrong: Collection[str | int]) -> dict[str, Path]:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainValidator,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 PATH_VARIABLE = re.compile(r"<[a-z][a-z0-9_]*>")
 """What Snakemake replaces in the names of files (PATHVAR_REGEX of its pathvars.py, 9.27.1)."""
+
+
+MOST_HOURS = 8760
+"""Of a deadline: a year."""
 
 
 def unfit_for_snakemake(name: str) -> str | None:
@@ -91,6 +104,51 @@ def _off(value: object) -> object:
 
 
 GuardAction = Annotated[Literal["fail", "flag", "off"], BeforeValidator(_off)]
+
+
+class Deadline(str):
+    """Hours from the beginning of a run, or a date as ISO 8601 has it; of a day its end counts.
+
+    Without a zone it is the time of this computer.
+    """
+
+    __slots__ = ()
+
+    def at(self, began: float) -> float:
+        """When it is, in Unix seconds; `began`: when the run did.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        with suppress(ValueError):
+            if not 0 < (hours := float(self)) <= MOST_HOURS:
+                raise OverflowError
+            return began + 3600 * hours
+        moment = datetime.datetime.fromisoformat(self)
+        if len(self) <= len("2026-12-24"):
+            moment += datetime.timedelta(days=1)
+        return moment.timestamp()
+
+
+def _deadline(value: object) -> Deadline:
+    # YAML knows numbers and dates; `snakemake --config` hands on texts.
+    is_known = isinstance(value, int | float | str | datetime.date) and not isinstance(value, bool)
+    deadline = Deadline(str(value).strip())
+    try:
+        if not is_known:
+            raise ValueError
+        deadline.at(0.0)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"expected hours above 0, {MOST_HOURS} at most, or a date such as 2026-12-24 or "
+            "2026-12-24 18:00"
+        ) from None
+    return deadline
+
+
+DeadlineValue = Annotated[
+    Deadline, PlainValidator(_deadline), WithJsonSchema({"type": ["number", "string"]})
+]
 
 
 class Section(BaseModel):

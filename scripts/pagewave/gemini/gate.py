@@ -1,8 +1,9 @@
 """The gate of all calls: as many at once, in a minute and in a day, as the service takes.
 
-Refused calls count against limits too, so whoever is refused closes the gate for all lanes. How
-many calls may be in flight grows while none is refused, and halves when one is (additive increase,
-multiplicative decrease).
+One more call may be in flight with each answer, and half as many after two refusals in a row, once
+a pause at most (additive increase, multiplicative decrease). A call that is refused now and then,
+as some are on a calm day, waits by itself; the others go on. The gate closes for all lanes, as
+refused calls count against limits too, when a limit is used up, or when more are refused in a row.
 """
 
 import heapq
@@ -20,13 +21,16 @@ from pagewave.log import log
 FIRST_IN_FLIGHT = 8
 LONGEST_PAUSE = 12
 """A pause grows up to so many times the first one."""
+REFUSALS_IN_A_ROW = 3
+"""So many without an answer between them close the gate, if half of what is in flight is no more:
+on a calm day 5 % are refused."""
 PAUSE_OF_A_DAY = 120
 """The same where the day's limit is used up: who waits for midnight need not knock often."""
 LOOK_SECONDS = 0.5
 DAY_SECONDS = 86_400.0
 MIDNIGHT_UTC_SECONDS = 8 * 3600.0
 """When a day of the service begins: midnight in California (in winter), seconds of a UTC day."""
-QUIET_REFUSALS = 2
+QUIET_CLOSURES = 2
 """A gate that is closed more often than this in a row is worth a line in the log."""
 
 
@@ -44,7 +48,8 @@ class Gate:
         stop: set when the run is told to stop.
         most: calls in flight at once.
         limits: in a minute and a day.
-        pause_seconds: how long the gate stays closed after a refusal; each further one doubles it.
+        pause_seconds: how long a refused call waits, or all do while the gate is closed; each
+            further time doubles it.
         asked_today: tells how many calls the day has seen already.
     """
 
@@ -62,13 +67,12 @@ class Gate:
         self._pause_seconds = pause_seconds
         self._asked_today = asked_today
         self._allowed = float(min(most, FIRST_IN_FLIGHT))
-        self._was_refused = False
         self._in_flight = 0
         self._waiting: list[_Waiter] = []
         self._numbers = count()
         self._lock = threading.Lock()
-        self._refusals = 0
-        self._closed_until = self._next_at = 0.0
+        self._in_a_row = self._closures = 0
+        self._closed_until = self._next_at = self._halve_at = 0.0
         self._closed_since: float | None = None
         self._day, self._of_day = -1, 0
 
@@ -110,27 +114,54 @@ class Gate:
     def answered(self) -> None:
         """The service answered a call: it takes more."""
         with self._lock:
-            self._refusals, self._closed_since = 0, None
-            step = 1.0 / self._allowed if self._was_refused else 1.0
-            self._allowed = min(self._most, self._allowed + step)
+            self._in_a_row = self._closures = 0
+            self._closed_since = None
+            self._allowed = min(self._most, self._allowed + 1)
 
-    def refused(self, why: NotNow) -> None:
-        """The service takes no call now: nobody asks for a while, and fewer at once then."""
+    def refused(self, why: NotNow, times: int = 1) -> float:
+        """The service took a call in flight not: returns for how many seconds that one is to wait.
+
+        0 where the gate is closed, for which all wait.
+
+        Args:
+            times: how often this call was refused by now.
+        """
         with self._lock:
             now = time.monotonic()
             if self._closed_since is None:
                 self._closed_since = now
             if now < self._closed_until:
-                return  # it was in flight when the gate was closed
-            self._was_refused = True
-            self._refusals += 1
-            self._allowed = max(1.0, self._allowed / 2)
-            longest = self._pause_seconds * (PAUSE_OF_A_DAY if why.is_of_day else LONGEST_PAUSE)
-            doubled = self._pause_seconds * 2 ** min(self._refusals - 1, 10)
-            pause = longest if why.is_of_day else min(longest, max(doubled, why.seconds))
+                return 0.0  # it was in flight when the gate was closed
+            self._in_a_row += 1
+            if (why.is_quota or self._in_a_row > 1) and now >= self._halve_at:
+                self._allowed = max(1.0, self._allowed / 2)
+                self._halve_at = now + self._pause_seconds
+            in_a_row = max(REFUSALS_IN_A_ROW, self._in_flight / 2)
+            if not why.is_quota and self._in_a_row < in_a_row:
+                return self._pause(why, times)
+            self._closures += 1
+            pause = self._pause(why, self._closures)
             self._closed_until = now + pause
-            if self._refusals > QUIET_REFUSALS or why.is_of_day:
+            if self._closures > QUIET_CLOSURES or why.is_of_day:
                 log.warning("calls are refused, asking again in %.3g s (%s)", pause, why)
+            return 0.0
+
+    def pause(self, seconds: float, until: float | None = None) -> bool:
+        """Wait before a refused call comes to the gate again; False where `until` comes first.
+
+        Raises:
+            Stopped: the run was told to stop.
+        """
+        left = seconds if until is None else min(seconds, until - time.monotonic())
+        if self._stop.wait(max(0.0, left)):
+            raise Stopped
+        return left == seconds
+
+    def _pause(self, why: NotNow, times: int) -> float:
+        if why.is_of_day:
+            return self._pause_seconds * PAUSE_OF_A_DAY
+        doubled = self._pause_seconds * 2.0 ** min(times - 1, 10)
+        return min(self._pause_seconds * LONGEST_PAUSE, max(doubled, why.seconds))
 
     @property
     def closed_seconds(self) -> float:

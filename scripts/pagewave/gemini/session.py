@@ -13,7 +13,6 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from pagewave.config.models import Limits, limits
 from pagewave.gemini.client import Gemini
 from pagewave.gemini.gate import Gate
 from pagewave.ledger.lock import one_at_a_time
@@ -82,17 +81,11 @@ class Session(Workspace):
 
     def _new_gate(self) -> Gate:
         calls, model = self.settings.calls, self.settings.model.name
-        known = limits(model)
-        given = Limits(
-            requests_per_minute=calls.requests_per_minute or known.requests_per_minute,
-            tokens_per_minute=calls.tokens_per_minute or known.tokens_per_minute,
-            requests_per_day=calls.requests_per_day or known.requests_per_day,
-        )
         history = self.ledger.history
         return Gate(
             self.stop,
             calls.in_flight,
-            given,
+            calls.limits(model),
             calls.retry_pause_seconds,
             lambda since: history.calls_since(self.engine, model, since),
         )

@@ -1,9 +1,10 @@
-"""Calls that were asked and answered at once, without a batch: what trials of a prompt cost."""
+"""Calls that were asked and answered at once, without a batch: what trials and probes cost."""
 
 import time
 
 from pagewave.ledger.connection import Shelf
 from pagewave.ledger.outbox import LogRow, add_call_row
+from pagewave.ledger.runs import Purpose
 
 
 class Calls(Shelf):
@@ -57,6 +58,16 @@ class Calls(Shelf):
             )
             if told:
                 add_call_row(db, call_id, told)
+
+    def seconds(self, engine: str, model: str, purpose: Purpose, most: int) -> list[float]:
+        """How long the newest calls took that were answered, in runs of a purpose."""
+        rows = self._connection.query(
+            "SELECT c.answered_at - c.asked_at FROM call c JOIN run r ON r.id = c.run_id"
+            " WHERE r.engine = ? AND c.model = ? AND r.purpose = ? AND c.prompt_tokens > 0"
+            " AND c.answered_at > c.asked_at ORDER BY c.id DESC LIMIT ?",
+            *(engine, model, purpose, most),
+        )
+        return [float(row[0]) for row in rows]
 
     def _settle(self, changes: str, call_id: int, *values: object) -> None:
         with self._connection.transaction() as db:

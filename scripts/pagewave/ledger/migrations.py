@@ -420,9 +420,18 @@ CREATE TABLE batch_progress (
 );
 """
 
+# A purpose more: calls by the tier `flex` that tell how long they take.
+PROBES = """
+ALTER TABLE run RENAME COLUMN purpose TO former_purpose;
+ALTER TABLE run ADD COLUMN purpose TEXT NOT NULL DEFAULT 'workflow'
+    CHECK (purpose IN ('workflow', 'comparison', 'trial', 'probe'));
+UPDATE run SET purpose = former_purpose;
+ALTER TABLE run DROP COLUMN former_purpose;
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
-    *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS),
+    *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

@@ -10,7 +10,7 @@ from pagewave.errors import LedgerError, is_worse
 from pagewave.ledger.connection import Connection, Shelf
 from pagewave.ledger.failures import clear_failures
 
-Purpose = Literal["workflow", "comparison", "trial"]
+Purpose = Literal["workflow", "comparison", "trial", "probe"]
 
 COMPARISON_MARK = "-compare"
 """How the name of a comparison's run ends, so that its purpose outlives the ledger."""

@@ -5,12 +5,8 @@ from statistics import median
 
 from pagewave.config.settings import Settings
 from pagewave.ledger import BY_BATCH, RECENT, Ledger
-
-USUAL_CALL_SECONDS = 27.0
-"""What others saw of flex, until this ledger knows better."""
-SHORTEST_SECONDS, LONGEST_SECONDS = 15 * 60.0, 2 * 3600.0
-CALLS_IN_A_BOX = 60
-"""A simulation's: with fewer, waves cost time; with more, lanes are looked at too rarely."""
+from pagewave.plan import roads
+from pagewave.plan.pace import FLEX_SECONDS_SEEN
 
 
 def call_seconds(ledger: Ledger, settings: Settings, before: float | None = None) -> float:
@@ -19,17 +15,16 @@ def call_seconds(ledger: Ledger, settings: Settings, before: float | None = None
     Args:
         before: only what was answered before this time counts (Unix seconds).
     """
-    transport, model = settings.execution.transport, settings.model.name
+    transport, model = settings.execution.expected_road, settings.model.name
     seconds = ledger.history.seconds(settings.engine, model, transport, RECENT, before)
-    return median(seconds) if len(seconds) == RECENT else USUAL_CALL_SECONDS
+    return median(seconds) if len(seconds) == RECENT else FLEX_SECONDS_SEEN
 
 
 def box_seconds(ledger: Ledger, settings: Settings, before: float | None = None) -> float:
     """For how long a wave begins calls."""
     if settings.calls.wave_seconds is not None:
         return settings.calls.wave_seconds
-    usual = CALLS_IN_A_BOX * call_seconds(ledger, settings, before)
-    return min(max(usual, SHORTEST_SECONDS), LONGEST_SECONDS)
+    return roads.box_seconds(call_seconds(ledger, settings, before))
 
 
 def pages_ahead(ledger: Ledger, settings: Settings, before: float | None = None) -> int:

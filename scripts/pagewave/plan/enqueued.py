@@ -6,14 +6,22 @@ room. A batch that finds none waits for one in flight, and is not refused by the
 
 from collections.abc import Sequence
 
+from pagewave.config.models import limits
 from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger, Record
 from pagewave.plan.budget import NoRoom
 
 
 def enqueued_limit(settings: Settings) -> int | None:
-    """Input tokens that all batches in flight may have together; None: not known."""
-    return settings.batch.enqueued_tokens
+    """Input tokens that all batches in flight may have together; None: not known.
+
+    Where the configuration names none it is the model's limit in tier 1, the lowest of those paid.
+    """
+    given = settings.batch.enqueued_tokens
+    if given is not None or settings.engine != "gemini":
+        return given
+    by_tier = limits(settings.model.name).enqueued_tokens
+    return by_tier[0] if by_tier else None
 
 
 def reserve_tokens(

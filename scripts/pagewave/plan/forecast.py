@@ -5,7 +5,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 from pagewave.config.models import known as known_model
@@ -16,7 +16,10 @@ from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.enqueued import batches_that_fit
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
 from pagewave.plan.images import ImagesForecast, images_forecast
+from pagewave.plan.pace import facts, paces
+from pagewave.plan.roads import Lane
 from pagewave.plan.schedule import Schedule
+from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
 from pagewave.prompts.costs import Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
@@ -81,7 +84,7 @@ class RunForecast:
     longest chain, or more where too few may be in flight at once. `measured` is None until enough
     pages were read with this model and prompt; `pages_measured` is how many were. `most_usd` is the
     price if every answer were as long as it may be. `model_ends` says that the model may end before
-    all is read.
+    all is read. `roads` has a row for every transport, `advice` what to make of them.
     """
 
     engine: str
@@ -107,6 +110,8 @@ class RunForecast:
     transport: str
     budgets: Sequence[Budget]
     model_ends: str | None = None
+    roads: Sequence[RoadForecast] = ()
+    advice: str | None = None
 
     @property
     def to_send(self) -> int:
@@ -166,23 +171,23 @@ class Forecast:
         pages = [workspace.dataset.page(key) for key in keys]
         paid = [page for page in pages if page.key not in self._settled]
         step = {key: n for waves in lanes for n, wave in enumerate(waves) for key in wave}
-        # A wave of stored answers takes no time.
-        slow = [sum(not self._free.issuperset(wave) for wave in waves) for waves in lanes]
         sent = [sum(not self._settled.issuperset(wave) for wave in waves) for waves in lanes]
         transport = settings.execution.transport
         by_calls = transport != BY_BATCH
-        chains = self._schedule.chains_left()
-        one_by_one = max((sum(key not in self._free for key in keys) for keys in chains), default=0)
+        lefts = self._lefts()
+        longest = [lane.longest for lane in lefts]
+        one_by_one = max(longest, default=0)
         seconds = self._seconds_a_step()
         at = [_answered_at(step[page.key], seconds) for page in paid]
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
         most = [most_of_page(workspace, page) for page in paid]
         rule = self._price([by_rule(expected, page) for page in paid], at)
-        slots = batches_that_fit(settings, rule.input_tokens / max(1, sum(sent)))
-        batches = max(max(slow, default=0), math.ceil(sum(slow) / slots))
+        # A batch is a page of each chain of a lane.
+        slots = batches_that_fit(settings, rule.input_tokens / max(1, sum(longest)))
+        batches = max(one_by_one, math.ceil(sum(longest) / slots))
         steps = one_by_one if by_calls else batches
-        return RunForecast(
+        whole = RunForecast(
             engine=workspace.engine,
             model=settings.model.name,
             prompt=f"{workspace.prompt.name}/{workspace.prompt.template_file}",
@@ -195,7 +200,7 @@ class Forecast:
             lanes=sum(map(bool, lanes)),
             waves=sum(map(len, lanes)),
             batches=len(paid) if by_calls else sum(sent),
-            longest_chain=max(map(len, chains), default=0),
+            longest_chain=max(map(len, self._schedule.chains_left()), default=0),
             steps=steps,
             seconds_a_batch=seconds,
             by_rule=rule,
@@ -216,6 +221,33 @@ class Forecast:
             ),
             budgets=budgets(workspace.ledger, settings, None),
         )
+        return self._with_roads(whole, lefts, batches)
+
+    def _lefts(self) -> list[Lane]:
+        """What lanes have still to read that takes time: stored answers take none."""
+        pages: dict[int, list[int]] = defaultdict(list)
+        for leg in self._schedule.chains_left():
+            pages[self._schedule.lane_of(leg[0])].append(sum(key not in self._free for key in leg))
+        return [Lane(lane, max(each), sum(each)) for lane, each in pages.items()]
+
+    def _with_roads(self, whole: RunForecast, lefts: Sequence[Lane], batches: int) -> RunForecast:
+        """The same with what every road would take, batches being so many one after another."""
+        if not whole.to_send:
+            return whole
+        workspace = self._workspace
+        known = paces(workspace.ledger, workspace.engine, whole.model)
+        best = whole.best
+        tokens = (best.input_tokens, best.output_tokens)
+        a_page = Estimate(*(math.ceil(number / whole.to_send) for number in tokens))
+        roads = side_by_side(
+            facts(workspace.ledger, workspace.settings, known, a_page),
+            known,
+            lefts,
+            best.usd,
+            batches,
+            workspace.settings.execution.transport,
+        )
+        return replace(whole, roads=roads, advice=advice(roads, known))
 
     def _price(
         self, each: Sequence[Estimate], at: Sequence[float], measured: Estimator | None = None
@@ -232,7 +264,7 @@ class Forecast:
                 sum(guess.input_tokens for guess in guesses),
                 sum(guess.output_tokens for guess in guesses),
                 at=hour,
-                tier=settings.execution.transport,
+                tier=settings.execution.expected_road,
             )
             for hour, guesses in (together or {time.time(): []}).items()
         ]
@@ -248,7 +280,7 @@ class Forecast:
         """How long a batch takes, or a call; None where none was measured."""
         settings = self._workspace.settings
         seconds = self._workspace.ledger.history.seconds(
-            self._workspace.engine, settings.model.name, settings.execution.transport, RECENT
+            self._workspace.engine, settings.model.name, settings.execution.expected_road, RECENT
         )
         return statistics.median(seconds) if seconds else None
 
@@ -376,7 +408,7 @@ def forecast_of(
             input_tokens,
             output_tokens,
             at=at,
-            tier=settings.execution.transport,
+            tier=settings.execution.expected_road,
         ),
     )
 

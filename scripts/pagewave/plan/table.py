@@ -1,13 +1,19 @@
 """What a command would read and cost, as a table: for the end of a dry run, and for plan.py."""
 
+from rich.console import Group
 from rich.table import Table
 
 from pagewave.console import table
 from pagewave.ledger import BY_BATCH
-from pagewave.plan.boxes import USUAL_CALL_SECONDS
 from pagewave.plan.budget import Budget
 from pagewave.plan.forecast import Price, RunForecast
+from pagewave.plan.pace import FLEX_SECONDS_SEEN
+from pagewave.plan.side_by_side import RoadForecast
 from pagewave.wording import age, count, dollars
+
+LEAST_HOURS = 0.1
+MANY_HOURS = 20
+"""From which on tenths of them say nothing."""
 
 
 def view(forecast: RunForecast) -> Table:
@@ -37,6 +43,29 @@ def view(forecast: RunForecast) -> Table:
         )
     rows += [[budget.key, _budget(budget, forecast)] for budget in forecast.budgets]
     return table(columns, [[*row, *[""] * (len(columns) - len(row))] for row in rows])
+
+
+def roads_view(forecast: RunForecast) -> Group:
+    """Every road beside the others, and what to make of it; empty where nothing is to be sent."""
+    if not forecast.roads:
+        return Group()
+    rows = [
+        [road.road, dollars(road.usd), _hours(road.seconds), _why(road)] for road in forecast.roads
+    ]
+    usd = _usd_title(forecast)
+    made = table(["Road", f">{usd}", ">hours", "why"], rows)
+    return Group(made, *([forecast.advice] if forecast.advice else []))
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    if hours < LEAST_HOURS:
+        return f"< {LEAST_HOURS}"
+    return f"~ {hours:.1f}" if hours < MANY_HOURS else f"~ {hours:,.0f}"
+
+
+def _why(road: RoadForecast) -> str:
+    return f"{road.why}  <- this run" if road.is_this else road.why
 
 
 def _pages(forecast: RunForecast) -> str:
@@ -74,7 +103,7 @@ def _time(forecast: RunForecast) -> str:
     if forecast.seconds is None or forecast.seconds_a_batch is None:
         known = "not known until the first was collected"
         if of_calls:
-            others = f"others saw {USUAL_CALL_SECONDS:.0f} s each"
+            others = f"others saw {FLEX_SECONDS_SEEN:.0f} s each"
             return f"{steps}; not known until the first was answered ({others})"
         return f"{steps}; {known}" + (
             " (Google aims at 24 h for each, most are faster)"

@@ -72,6 +72,7 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
         session.gate.leave()
         _fail(session, call, "FileNotFound", f"{submission.request.image}: {problem}")
         return True
+    refusals = 0
     while True:
         crash.point("call-sent")
         try:
@@ -79,9 +80,10 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
         except NotNow as no:
             # Nothing is in flight meanwhile: after a crash nothing may have been paid.
             session.ledger.batches.mark_not_created(call.id)
-            session.gate.refused(no)
+            refusals += 1
+            pause = session.gate.refused(no, refusals)
             session.gate.leave()
-            if not _may_go_again(session, way, call, no):
+            if not _may_go_again(session, way, call, no, pause):
                 abandon(session, call, "the wave was over before the service took it")
                 return False
             session.ledger.batches.mark_asked(call.id)
@@ -157,8 +159,10 @@ def _question(session: Session, way: Way, call: Batch, submission: Submission) -
     )
 
 
-def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow) -> bool:
-    """Wait at the gate until the service may take the call after all; False: its wave is over.
+def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow, pause: float) -> bool:
+    """Wait, by itself and at the gate, until the service may take the call after all.
+
+    False: its wave is over.
 
     Raises:
         ServiceError, OnItsWay, Stopped: as `carry_out`; the call is abandoned.
@@ -166,7 +170,9 @@ def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow) -> bool:
     try:
         refuse_if_closed_too_long(session, no)
         tokens = _records(session, call)[0].expected_input_tokens or 0
-        return session.gate.enter(way.priority, tokens, way.until)
+        return session.gate.pause(pause, way.until) and session.gate.enter(
+            way.priority, tokens, way.until
+        )
     except (OnItsWay, ServiceError, Stopped) as error:
         abandon(session, call, f"{type(error).__name__}: {error}")
         raise

@@ -4,6 +4,7 @@ Everything comes from the ledger, read-only, so it can be asked from another pro
 goes on, and after a crash. A `Watch` keeps what it learned, so that asking again costs little.
 """
 
+import math
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -19,11 +20,16 @@ from pagewave.ledger import (
     MemberOutcome,
     Outcome,
     RunOutcome,
+    RunRow,
     WaveHistory,
 )
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.budget import Budget, budgets
+from pagewave.plan.pace import facts, paces
+from pagewave.plan.roads import Lane
 from pagewave.plan.schedule import Schedule
+from pagewave.plan.side_by_side import RoadForecast, side_by_side
+from pagewave.prompts.costs import Estimate
 
 RECENT_WAVES = 20
 """How many of the last waves say how long a wave takes."""
@@ -83,7 +89,7 @@ class RunStatus:
     """One run; times in Unix seconds, `eta_seconds` from now, None where nothing can be said.
 
     `calls`: single ones in flight. `over_budget` says why it sends nothing more, where that is its
-    budget.
+    budget. `roads`: what is left by each of them, once an answer tells what a page takes.
     """
 
     id: str
@@ -109,6 +115,7 @@ class RunStatus:
     over_budget: str | None
     seconds_a_wave: float | None
     eta_seconds: float | None
+    roads: list[RoadForecast]
 
 
 class Watch:
@@ -182,6 +189,37 @@ class Watch:
             over_budget=run.over_budget,
             seconds_a_wave=seconds,
             eta_seconds=None if run.ended_at else self._eta(lanes, seconds),
+            roads=[] if run.ended_at else self._roads(run, schedule, outcomes),
+        )
+
+    def _roads(
+        self, run: RunRow, schedule: Schedule, outcomes: dict[str, MemberOutcome]
+    ) -> list[RoadForecast]:
+        """What is left by every road, at what pages took so far."""
+        settings, used = self._settings, self._ledger.spending.estimate_and_actual(run.id)
+        if settings is None or not used.records or not schedule.chains:
+            return []
+        lefts: dict[int, list[int]] = defaultdict(list)
+        for chain in schedule.chains:
+            lefts[schedule.lane_of(chain[0])].append(self._pages_left(chain, outcomes))
+        lanes = [Lane(lane, max(pages), sum(pages)) for lane, pages in lefts.items()]
+        known = paces(self._ledger, run.engine, run.model)
+        a_page = Estimate(
+            round(used.input_tokens / used.records), round(used.output_tokens / used.records)
+        )
+        now = facts(self._ledger, settings, known, a_page, began=run.started_at, run_id=run.id)
+        price = now.usd_a_page
+        steps = max(
+            max(lane.longest for lane in lanes),
+            math.ceil(sum(lane.longest for lane in lanes) / self._slots),
+        )
+        return side_by_side(
+            now,
+            known,
+            lanes,
+            None if price is None else price * sum(lane.pages for lane in lanes),
+            steps,
+            settings.execution.transport,
         )
 
     def _take_in(self, run_id: str) -> None:

@@ -255,7 +255,7 @@ def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> lis
             both.input_tokens,
             both.output_tokens,
             both.cached_tokens,
-            tier=workspace.settings.execution.transport,
+            tier=workspace.settings.execution.expected_road,
         )
         at_gemini = "unknown" if price is None else f"{price:.4f}"
         spent = (

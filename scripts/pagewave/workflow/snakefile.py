@@ -228,9 +228,10 @@ def show_forecast(run: Run) -> None:
     """Print what the command would read and cost; nothing where it never came to ask for pages."""
     if run.plan.is_made:
         from pagewave.console import printer
-        from pagewave.plan.table import view
+        from pagewave.plan.table import roads_view, view
 
-        printer().print(view(run.plan.forecast.whole(run.plan.wanted.blocked)))
+        forecast = run.plan.forecast.whole(run.plan.wanted.blocked)
+        printer().print(view(forecast), roads_view(forecast))
 
 
 def _end_without_hook(run: Run, is_dry: bool, folder: Path) -> None:

@@ -6,7 +6,10 @@ the ledger keeps what it cost, and what Braintrust is to be told, as of an attem
 
 import json
 import secrets
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +22,14 @@ from pagewave.commands.trials.recorded import Trial
 from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
+from pagewave.gemini.calls import STANDARD
 from pagewave.gemini.client import Payload, QuotaExceeded, RemoteFile, UploadFailed
+from pagewave.gemini.connect import open_session
 from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
-from pagewave.ledger import LogRow
-from pagewave.pages.dataset import Page
+from pagewave.ledger import Ledger, LogRow
+from pagewave.pages.dataset import Page, scan
 from pagewave.prompts.costs import usd
 from pagewave.prompts.request import Request, build_request, generation_config, request_body
 from pagewave.prompts.schema import response_schema
@@ -32,6 +37,10 @@ from pagewave.waves.other_model import tell_of_other
 from pagewave.waves.results import guarded
 from pagewave.workspace import Workspace
 
+FLEX = "flex"
+"""The service's tier that costs what a batch does."""
+FLEX_TIMEOUT_SECONDS = 900.0
+"""ai.google.dev, "Flex inference": at least ten minutes; the client tells the service the same."""
 NOT_ANSWERED = frozenset({400, 401, 403, 404, 429})
 """HTTP codes by which the service says that it did not ask the model: nothing was paid."""
 
@@ -49,15 +58,29 @@ class Question:
 class Reply:
     """What the model answered.
 
-    `usd` is the interactive price of the tokens, None where the model has none or they were not
-    counted; it is what Gemini would take also where the embedded engine answered. `seconds` passed
-    until the answer was there. `score` is None where nobody knows the truth, or the answer is none.
+    `usd` is the price of the tokens by the tier that served, None where the model has none or they
+    were not counted; it is what Gemini would take also where the embedded engine answered.
+    `seconds` passed until the answer was there. `score` is None where nobody knows the truth, or
+    the answer is none.
     """
 
     result: Answer | Failure
     usd: float | None
     seconds: float
     score: PageScore | None
+
+
+@contextmanager
+def session_apart(settings: Settings) -> Iterator[Session]:
+    """A session over a folder and a ledger of its own, which are thrown away.
+
+    An embedded server over a folder of its own is in nobody's way, not even a run's.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = settings.paths.model_copy(update={"state_dir": Path(scratch)})
+        apart = settings.model_copy(update={"paths": paths})
+        # No file is there: a ledger in memory.
+        yield open_session(apart, scan(apart), Ledger.peek(paths.ledger))
 
 
 def question(workspace: Workspace, key: str) -> Question:
@@ -69,8 +92,10 @@ def question(workspace: Workspace, key: str) -> Question:
     return Question(page, context, request)
 
 
-def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Reply:
-    """Ask the model and wait for its answer.
+def ask(
+    session: Session, trial: Trial, asked: Question, truth_dir: Path | None, tier: str = STANDARD
+) -> Reply:
+    """Ask the model by a tier and wait for its answer.
 
     The session's ledger is one that is thrown away: it only knows the uploaded image.
 
@@ -79,7 +104,7 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
         ServiceError: the service refuses the request, or no answer arrived.
         DataError: the page's truth file is none.
     """
-    truth = truth_of(truth_dir, asked.page.name)  # before anything is paid for
+    truth = truth_of(truth_dir, asked.page.name) if truth_dir else None  # before it is paid for
     call = trial.ask(session, asked.request)
     try:
         file = _upload(session, asked.request)
@@ -89,7 +114,7 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
     try:
         schema = response_schema(session.prompt.page_model)
         config = generation_config(session.settings, 1, ())
-        body = request_body(asked.request, file.uri, config, schema)
+        body = request_body(asked.request, file.uri, config | _asked_by(tier), schema)
         started = time.monotonic()
         response = session.client.generate(session.settings.model.name, body)
         seconds = time.monotonic() - started
@@ -104,7 +129,7 @@ def ask(session: Session, trial: Trial, asked: Question, truth_dir: Path) -> Rep
     if isinstance(result, Answer):
         result = guarded(session, result, asked.context.text, asked.request.image, line)
     tell_of_other(session, session.settings.model.name, result.served)
-    price = _usd(session.settings, result)
+    price = _usd(session.settings, result, tier)
     row = _row(session, trial, asked, result, line, config, seconds, price)
     _note(session, trial, call, result, price, row if trial.keeps_row else None)
     found = None
@@ -198,7 +223,14 @@ def _upload(session: Session, request: Request) -> RemoteFile:
         raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
 
 
-def _usd(settings: Settings, result: Answer | Failure) -> float | None:
+def _asked_by(tier: str) -> dict[str, Any]:
+    """What of a call's settings says its tier; flex may let one wait."""
+    if tier == STANDARD:
+        return {}
+    return {"serviceTier": tier, "httpOptions": {"timeout": round(1000 * FLEX_TIMEOUT_SECONDS)}}
+
+
+def _usd(settings: Settings, result: Answer | Failure, tier: str) -> float | None:
     usage = result.usage
     if usage is None:
         return 0.0
@@ -208,4 +240,4 @@ def _usd(settings: Settings, result: Answer | Failure) -> float | None:
     tokens = (usage.prompt_tokens, output_tokens, usage.cached_tokens)
     served = result.served
     model = price_name(settings.pricing, settings.model.name, served.model, time.time())
-    return usd(settings.pricing, model, *tokens, tier=paid_as("standard", served.tier))
+    return usd(settings.pricing, model, *tokens, tier=paid_as(tier, served.tier))

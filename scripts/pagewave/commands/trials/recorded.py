@@ -1,4 +1,5 @@
-"""The run that a trial's calls belong to: in the ledger before anything is sent, with its budget.
+"""The run that a trial's or a probe's calls belong to: in the ledger before anything is sent, with
+its budget.
 
 The ledger is the one of the workflow here. A run may be going on beside it, so the lock is taken
 only to make the file or to bring it up to date.
@@ -15,7 +16,7 @@ from pagewave.config.keys import Secrets
 from pagewave.config.settings import Settings
 from pagewave.errors import LedgerError
 from pagewave.gemini.session import Session
-from pagewave.ledger import Ledger, RunOutcome, refuse_network
+from pagewave.ledger import Ledger, Purpose, RunOutcome, refuse_network
 from pagewave.ledger.belonging import command_to_rebuild
 from pagewave.ledger.lock import take_lock
 from pagewave.ledger.private import keep_private
@@ -25,13 +26,13 @@ from pagewave.prompts.request import Request, generation_config
 from pagewave.tracking.background import delivering, keeps_rows
 from pagewave.workspace import Workspace
 
-TRIAL_MARK = "-try"
-"""How the name of a trial's run ends."""
+MARKS: dict[Purpose, str] = {"trial": "-try", "probe": "-probe"}
+"""How the name of such a run ends."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run of purpose `trial` that goes on; `ledger` is the workflow's.
+    """A run of purpose `trial` or `probe` that goes on; `ledger` is the workflow's.
 
     `keeps_row`: is the log service to be told of its calls?
     """
@@ -61,8 +62,10 @@ class Trial:
 
 
 @contextmanager
-def trial_run(session: Session, settings: Settings, keys: Secrets) -> Iterator[Trial]:
-    """Begin a run of purpose `trial`, in whose name the session may send, and end it.
+def trial_run(
+    session: Session, settings: Settings, keys: Secrets, purpose: Purpose = "trial"
+) -> Iterator[Trial]:
+    """Begin a run of this purpose, in whose name the session may send, and end it.
 
     Args:
         session: its own ledger is one that is thrown away, and knows uploaded images alone.
@@ -74,12 +77,13 @@ def trial_run(session: Session, settings: Settings, keys: Secrets) -> Iterator[T
         ConfigError: a limit is set, and the price of something is not known.
     """
     ledger = _open(settings)
-    run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{secrets.token_hex(2)}{TRIAL_MARK}"
+    mark = MARKS[purpose]
+    run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{secrets.token_hex(2)}{mark}"
     outcome = RunOutcome.FAILED
     with contextlib.closing(ledger):
         check_prices(ledger, settings)
         for each in (ledger, session.ledger):
-            each.runs.start(run_id, session.engine, settings.model.name, [], [], purpose="trial")
+            each.runs.start(run_id, session.engine, settings.model.name, [], [], purpose=purpose)
         try:
             with delivering(settings.tracking, keys, ledger, session.stop):
                 yield Trial(ledger, settings, run_id, keeps_rows(settings.tracking, keys))

@@ -8,7 +8,6 @@ keys are set."""
 import argparse
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,15 +19,13 @@ from rich.text import Text
 
 from pagewave.answers.result_line import Answer
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
-from pagewave.commands.trials.asking import Question, Reply, ask, question
+from pagewave.commands.trials.asking import Question, Reply, ask, question, session_apart
 from pagewave.commands.trials.recorded import trial_run
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import Settings
 from pagewave.console import printable, printer, table
-from pagewave.gemini.connect import open_session, serving
-from pagewave.ledger import Ledger
+from pagewave.gemini.connect import serving
 from pagewave.log import log_to_terminal
-from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import CONTEXT_BEGIN, CONTEXT_END, TEMPLATE_SUFFIX
 from pagewave.wording import dollars
 from pagewave.workspace import Workspace
@@ -64,12 +61,7 @@ def _try(options: argparse.Namespace) -> int:
     console = printer()
     reports = []
     good = True
-    with tempfile.TemporaryDirectory() as scratch:
-        # An embedded server over a folder of its own is in nobody's way, not even a run's.
-        paths = settings.paths.model_copy(update={"state_dir": Path(scratch)})
-        apart = settings.model_copy(update={"paths": paths})
-        # No file is there: a ledger in memory.
-        session = open_session(apart, scan(apart), Ledger.peek(paths.ledger))
+    with session_apart(settings) as session:
         questions = [question(session, key) for key in options.page]
         secrets = load_secrets(Path.cwd())
         with serving(session), trial_run(session, settings, secrets) as trial:

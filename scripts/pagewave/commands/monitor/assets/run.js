@@ -19,6 +19,7 @@ export function showRun({ message, waves, batches }, now, drawn = false) {
   setText(byId("over-budget"), run.over_budget ?? "");
   if (!drawn) showCharts(message, [...waves.values()], [...batches.values()], now);
   showOpenBatches(run, now - message.now);
+  showRoads(run);
   showLanes(run);
   showEndedBatches([...batches.values()]);
 }
@@ -122,6 +123,14 @@ function showOpenBatches(run, passed) {
     batch.done === null ? "" : number(batch.done),
   ]);
   showTable(byId("open-batches"), [">lane", ">wave", "batch", "state", ">age", ">records", ">done"], rows, "None.");
+}
+
+function showRoads(run) {
+  const rows = run.roads.map((road) => [
+    road.is_this ? `${road.road} (this run)` : road.road, dollars(road.usd), age(road.seconds), road.why,
+  ]);
+  const none = run.ended_at ? "Nothing." : "Not known until the first answer.";
+  showTable(byId("roads"), ["road", ">USD", ">time", "why"], rows, none);
 }
 
 function showLanes(run) {
