@@ -5,21 +5,24 @@ It is a run of its own in the ledger, whose failures count for nothing in the wo
 
 import sqlite3
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import count
+from threading import Thread
 
 from pagewave.commands.trials.comparison import members_of
 from pagewave.commands.trials.sides import Side
 from pagewave.errors import PagewaveError
+from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import BY_BATCH, COMPARISON_MARK, Batch, RunOutcome
 from pagewave.log import log
 from pagewave.prompts.costs import estimate
 from pagewave.prompts.request import Request
 from pagewave.waves.admission import within_budget
+from pagewave.waves.call_road import LOOK_SECONDS
 from pagewave.waves.calls import Way, begin, carry_out
 from pagewave.waves.collect import collect
 from pagewave.waves.halves import by_model
@@ -190,17 +193,52 @@ def _by_calls(
     _pause(session, side, new, tries)
     if new:
         log.info("%s: %d pages asked for", side.label, len(new))
-    with ThreadPoolExecutor(session.settings.calls.in_flight) as pool:
-        calls = [pool.submit(_call, session, side, run_id, number, each) for each in new]
-        try:
-            ended, _ = wait(calls, return_when=FIRST_EXCEPTION)
-            for call in ended:
-                call.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # what is in flight is waited for
-            raise
-    asked = [each for each, call in zip(new, calls, strict=True) if call.result()]
+    asked = ask_all(session, new, lambda each: _call(session, side, run_id, number, each))
     return _Round(new, asked, list(members_of(session, side).waiting))
+
+
+def ask_all(
+    session: Session, new: Sequence[Submission], ask: Callable[[Submission], bool]
+) -> list[Submission]:
+    """Make all calls, as many at once as may be in flight; returns those that were made.
+
+    Raises:
+        Stopped: the run was told to stop, and calls in flight take longer than is waited for them.
+        Exception: what the first call raised that failed for more than its page; none is begun
+            after it.
+    """
+    todo, asked = deque(new), list[Submission]()
+    failed: list[BaseException] = []
+
+    def next_one() -> Submission | None:
+        try:
+            return todo.popleft()
+        except IndexError:
+            return None
+
+    def work() -> None:
+        try:
+            while not failed and (each := next_one()):
+                if ask(each):
+                    asked.append(each)
+        except BaseException as error:
+            failed.append(error)
+
+    calls = session.settings.calls
+    # Daemons: a call that nobody waits for any more must not hold up the end.
+    threads = [Thread(target=work, daemon=True) for _ in range(min(len(new), calls.in_flight))]
+    for thread in threads:
+        thread.start()
+    stopped_at: float | None = None
+    while threads := [thread for thread in threads if thread.is_alive()]:
+        threads[0].join(LOOK_SECONDS)
+        if session.stop.is_set():
+            stopped_at = stopped_at or time.monotonic()
+            if time.monotonic() > stopped_at + calls.stop_seconds:
+                raise Stopped
+    if failed:
+        raise failed[0]
+    return asked
 
 
 def _call(session: Session, side: Side, run_id: str, number: int, submission: Submission) -> bool:

@@ -121,7 +121,10 @@ def choose(settings: Settings, words: Sequence[str]) -> Choice:
     problems += _road_problems(own)
     if problems:
         raise ConfigError(_refusal(name, problems))
-    return Choice(prompt, own, (*notes, *doubts(own, time.time())))
+    # Of the configuration all that was told already, or is by the next run.
+    told = doubts(settings, time.time())
+    notes += [doubt for doubt in doubts(own, time.time()) if doubt not in told]
+    return Choice(prompt, own, tuple(notes))
 
 
 def refuse_same(names: Sequence[str], a: Choice, b: Choice) -> None:
