@@ -7,10 +7,12 @@ from PIL import Image
 
 from helpers.library import REPO
 from pagewave.answers.scores import score
-from pagewave.commands.trials.comparison import Pair, Reading, Side
+from pagewave.commands.trials.comparison import Pair, Reading
 from pagewave.commands.trials.comparison_page import write_page
 from pagewave.commands.trials.context import Context
+from pagewave.commands.trials.sides import Choice, Side
 from pagewave.commands.trials.summary import summarize
+from pagewave.config.settings import Settings
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import inspect
 from pagewave.prompts.registry import load_prompt
@@ -49,17 +51,24 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     read = {"courses": [course("Algebra"), course(EVIL)]}
 
     def reading(text: str) -> Reading:
-        return Reading(read, text, score=score("p", truth, text, read["courses"]))
+        scored = score("p", truth, text, read["courses"])
+        return Reading(read, text, score=scored, seconds=1.0, transport=EVIL, served=EVIL)
 
     page = Page(f"O{EVIL}", "S", 1850, 1, image)
     context = Context(None, Page(EVIL, "S", 1850, 0, image))
     pairs = [
         Pair(page, context, truth, reading(f"false {EVIL}"), reading(EVIL)),
+        Pair(page, context, None, Reading({"courses": [course(EVIL)]}), reading(EVIL)),
         Pair(page, context, truth, Reading(None, error=EVIL), reading(EVIL)),
     ]
     prompts = [load_prompt(REPO / "prompts", "page_ocr", f"{v}.jinja") for v in ("v1", "v1.1")]
     request = Request(page.key, "", "", None, image, inspect(image))
-    sides = (Side(prompts[0], 1, {page.key: request}), Side(prompts[1], 2, {page.key: request}))
+    paths = {"label_source_dir": tmp_path, "image_source_dir": tmp_path}
+    choices = [Choice(prompt, Settings.model_validate({"paths": paths})) for prompt in prompts]
+    sides = (
+        Side(choices[0], EVIL, 1, {page.key: request}),
+        Side(choices[1], EVIL, 2, {page.key: request}),
+    )
     path = tmp_path / "deep/page.html"
     write_page(path, EVIL, sides, pairs, summarize(pairs, 0), EVIL)
 

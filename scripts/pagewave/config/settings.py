@@ -110,7 +110,7 @@ def load_settings(config: object, folder: Path) -> Settings:
         problems += explain(found, Settings)
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     else:
-        problems += [*_price_problems(settings), *refused_settings(settings)]
+        problems += problems_together(settings)
         problems += _road_problems(settings.execution)
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
@@ -124,6 +124,35 @@ def load_settings(config: object, folder: Path) -> Settings:
         )
     settings._warnings = tuple(warnings)
     return settings
+
+
+def problems_together(settings: Settings) -> list[str]:
+    """What is wrong with values that are right one by one: a line each."""
+    return [*_price_problems(settings), *refused_settings(settings)]
+
+
+def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The same settings with other values, by dotted key (`model.name`).
+
+    Each value is checked as one of the configuration is; `problems_together` says of them together.
+
+    Raises:
+        ConfigError: a value is not what its key takes; a line for each.
+    """
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        name, *way, last = key.split(".")
+        if name not in sections:
+            sections[name] = getattr(settings, name).model_dump(exclude_unset=True)
+        place = sections[name]
+        for part in way:
+            place = place.setdefault(part, {})
+        place[last] = value
+    as_given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    try:
+        return Settings.model_validate(as_given | sections)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error.errors(include_url=False), Settings))) from None
 
 
 def require_key(settings: Settings, secrets: Secrets) -> str:

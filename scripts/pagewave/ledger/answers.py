@@ -215,12 +215,17 @@ class Answers(Shelf):
             tried = {a.key for a in attempts} | {f.key for f in failures if f.counted}
             add_log_rows(db, batch_id, sorted(tried))
 
-    def stored(self, fingerprint: str, after_batch: int = 0) -> int | None:
-        """The newest good attempt with this fingerprint, of a batch after `after_batch`."""
+    def stored(
+        self, fingerprint: str, after_batch: int = 0, transport: str | None = None
+    ) -> int | None:
+        """The newest good attempt with this fingerprint, of a batch after `after_batch`.
+
+        `transport`: only what came by it counts; None: whichever road it took.
+        """
         rows = self._connection.query(
-            "SELECT MAX(id) FROM attempt WHERE fingerprint = ? AND ok AND batch_id > ?",
-            fingerprint,
-            after_batch,
+            "SELECT MAX(id) FROM attempt WHERE fingerprint = ?1 AND ok AND batch_id > ?2 AND"
+            " (?3 IS NULL OR (SELECT transport FROM batch WHERE id = batch_id) = ?3)",
+            *(fingerprint, after_batch, transport),
         )
         return rows[0][0] if rows else None
 

@@ -360,15 +360,16 @@ class Batches(Shelf):
         )
         return {row[0]: row[1] for row in rows}
 
-    def carrying(self, fingerprint: str, engine: str, after_batch: int = 0) -> int | None:
-        """The first open batch after `after_batch` that carries the request of this fingerprint."""
+    def carrying(
+        self, fingerprint: str, engine: str, after_batch: int = 0, transport: str | None = None
+    ) -> int | None:
+        """The first open batch after `after_batch` that carries the request of this fingerprint;
+        with a transport, only one that goes by it."""
         rows = self._connection.query(
             "SELECT b.id FROM record r JOIN batch b ON b.id = r.batch_id WHERE r.fingerprint = ?"
-            " AND b.engine = ? AND b.id > ? AND b.status IN (?, ?, ?) ORDER BY b.id LIMIT 1",
-            fingerprint,
-            engine,
-            after_batch,
-            *OPEN_STATUSES,
+            " AND b.engine = ? AND b.id > ? AND COALESCE(?, b.transport) = b.transport"
+            " AND b.status IN (?, ?, ?) ORDER BY b.id LIMIT 1",
+            *(fingerprint, engine, after_batch, transport, *OPEN_STATUSES),
         )
         return int(rows[0][0]) if rows else None
 
@@ -395,7 +396,6 @@ class Batches(Shelf):
             " WHERE r.key = ? AND r.image_sha256 = ? AND b.engine = ? AND p.name = ?"
             " AND b.id > ? AND u.purpose = 'workflow' AND b.display_name LIKE ?"
             " AND b.status IN (?, ?, ?)",
-            *(key, image_sha256, engine, prompt_name, after_batch, names),
-            *OPEN_STATUSES,
+            *(key, image_sha256, engine, prompt_name, after_batch, names, *OPEN_STATUSES),
         )
         return rows[0][0] if rows else None

@@ -54,6 +54,21 @@ class PageCost(NamedTuple):
     usd: float | None
 
 
+class AnswerCost(NamedTuple):
+    """What an answer took, attempts before it that failed included.
+
+    `seconds`: of its batches, from their creation to their results, or of its calls; None where
+    that is not known. `usd` is None: not all known. Output holds thoughts.
+    """
+
+    transport: str
+    attempts: int
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+    seconds: float | None
+
+
 class RunCost(NamedTuple):
     """What all attempts of a run took; `usd` leaves out the `unpriced` ones.
 
@@ -169,6 +184,25 @@ class Spending(Shelf):
             " WHERE r.purpose = 'workflow' GROUP BY a.key"
         )
         return {row[0]: PageCost(*row[1:]) for row in rows}
+
+    def of_answer(self, attempt_id: int) -> AnswerCost:
+        """What a good attempt took, with those that failed since the one before it."""
+        row = self._connection.query(
+            "WITH answer AS (SELECT a.id, a.fingerprint, b.transport FROM attempt a"
+            " JOIN batch b ON b.id = a.batch_id WHERE a.id = ?),"
+            " tried AS (SELECT t.*, b.transport, CASE b.transport WHEN 'batch'"
+            " THEN b.collected_at - b.submitted_at ELSE b.submitted_at - b.creating_at END"
+            " AS seconds FROM answer JOIN attempt t ON t.fingerprint = answer.fingerprint"
+            " JOIN batch b ON b.id = t.batch_id AND b.transport = answer.transport"
+            " WHERE t.id <= answer.id)"
+            " SELECT MAX(transport), COUNT(*), SUM(prompt_tokens),"
+            " SUM(output_tokens + thoughts_tokens),"
+            " CASE WHEN SUM(usd IS NULL) THEN NULL ELSE SUM(usd) END, SUM(seconds) FROM tried"
+            " WHERE id > COALESCE((SELECT MAX(t.id) FROM tried t, answer"
+            " WHERE t.ok AND t.id < answer.id), 0)",
+            attempt_id,
+        )[0]
+        return AnswerCost(*row)
 
     def by_run(self) -> list[RunCost]:
         """What each run took, the first one first."""

@@ -76,19 +76,22 @@ def sort_members(
     requests: Sequence[Request],
     standing: Container[str] = (),
     workspace: Workspace | None = None,
+    transport: str | None = None,
 ) -> Members:
     """Tell the requests that have an answer from those on their way and those to be sent.
 
     Args:
         standing: keys of pages whose answer on file is still good, see `standing_answers`.
         workspace: where what is on its way with other settings may be taken, or waited for.
+        transport: only answers that came by it count, where that is what matters.
     """
     members = Members()
     rebuilds = ledger.runs.rebuilds()
     for request in requests:
         after = rebuilds.get(request.key, 0)
-        in_flight = ledger.batches.carrying(request.fingerprint, engine, after)
-        if request.key in standing or ledger.answers.stored(request.fingerprint, after):
+        in_flight = ledger.batches.carrying(request.fingerprint, engine, after, transport)
+        is_stored = ledger.answers.stored(request.fingerprint, after, transport)
+        if request.key in standing or is_stored:
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)

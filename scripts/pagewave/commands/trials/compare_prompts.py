@@ -1,9 +1,16 @@
-"""Read the same pages with two versions of the prompt, and tell which is better.
+"""Read the same pages with two prompts, models or settings, and tell which is better.
 
-Both go through batches, at the batch price; what was asked before is taken from the ledger, free.
-Pages that the workflow has read stay as they are. Refuses while a run is going on."""
+A side is a version of the prompt (FILE), or key=value for what it is asked with, or both; what it
+does not name is as configured. Keys: model, thinking_level, thinking_budget, media_resolution,
+temperature, top_p, top_k, seed, max_output_tokens, transport (batch, flex, standard). What a model
+refuses is told before anything is sent.
+
+Each side goes by its transport (batches, as configured), at that price; what was asked before is
+taken from the ledger, free. Where only the transport differs, what came by the other one is not
+taken. Pages that the workflow has read stay as they are. Refuses while a run is going on."""
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -22,21 +29,18 @@ from pagewave.commands.selection import page_named
 from pagewave.commands.trials.comparison import (
     Pair,
     Reading,
-    Side,
     forecast,
     make_pairs,
     make_sides,
-    new_run_id,
-    read,
     sample,
 )
 from pagewave.commands.trials.comparison_page import share, write_page
 from pagewave.commands.trials.experiment import record
+from pagewave.commands.trials.reading import new_run_id, read
+from pagewave.commands.trials.sides import Side, choose, refuse_same
 from pagewave.commands.trials.summary import Summary, summarize
 from pagewave.config.keys import load_secrets
-from pagewave.config.settings import Settings
 from pagewave.console import printable, printer, table
-from pagewave.errors import ConfigError
 from pagewave.gemini.connect import serving
 from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger, refuse_network
@@ -46,26 +50,32 @@ from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import Page, scan
 from pagewave.plan.forecast import WaveForecast
 from pagewave.plan.outdated import edited_prompts
-from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
 from pagewave.tracking.background import delivering, keeps_rows
 from pagewave.wording import count
 from pagewave.workspace import Workspace
 
 EXAMPLES = """examples:
   %(prog)s --a v1.jinja --b v1.1.jinja --sample 20
-  %(prog)s --a v1.jinja --b v1.1.jinja --pages KEY OTHERKEY --yes"""
+  %(prog)s --a v1.jinja --b v1.1.jinja --pages KEY OTHERKEY --yes
+  %(prog)s --a v1.jinja --b model=gemini-3.8-flash,thinking_level=low --sample 20
+  %(prog)s --a transport=batch --b transport=flex --sample 20"""
 
 COMMAND = "compare_prompts.py"
 NOT_ALL = 1
 """Exit code when the question was not answered with yes, or a page could not be read."""
+MOST_CHANGES = 20
+"""Courses that change, on a terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, read, compare, print; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
     for name in "ab":
-        what = f"version {name.upper()} of the configured prompt, such as v1.jinja"
-        parser.add_argument(f"--{name}", required=True, metavar="FILE", help=what)
+        what = (
+            f"side {name.upper()}: a version of the configured prompt, such as v1.jinja, and/or "
+            "values such as model=gemini-3.8-flash, divided by commas or spaces"
+        )
+        parser.add_argument(f"--{name}", nargs="+", required=True, metavar="SIDE", help=what)
     which = parser.add_mutually_exclusive_group(required=True)
     what = "these pages, each state:school:year:page"
     which.add_argument("--pages", nargs="+", metavar="KEY", help=what)
@@ -86,19 +96,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> int:
     settings = find_place(options).settings
     secrets = load_secrets(Path.cwd())
-    prompts = (_load(settings, options.a), _load(settings, options.b))
-    if prompts[0].sha256 == prompts[1].sha256:
-        raise ConfigError(f"{options.a} and {options.b} are the same text: nothing to compare.")
+    choices = (choose(settings, options.a), choose(settings, options.b))
+    refuse_same([",".join(words) for words in (options.a, options.b)], *choices)
+    for name, choice in zip("AB", choices, strict=True):
+        for note in choice.notes:
+            print(f"pagewave: {name}: {note}", file=sys.stderr)
     log_to_terminal()
     with take_lock(settings.paths.state_dir, COMMAND):
         if not settings.execution.allow_network_state:
             refuse_network(settings.paths.state_dir)
         ledger = Ledger.peek(settings.paths.ledger)
         ledger.check()  # what is paid follows from it
-        session = Session(settings, scan(settings), ledger, prompts[0])
+        session = Session(settings, scan(settings), ledger, choices[0].prompt)
         for line in edited_prompts(ledger, settings):
             print(f"pagewave: {line}", file=sys.stderr)
-        sides = make_sides(session, prompts, _pages(session, options))
+        sides = make_sides(session, choices, _pages(session, options))
         run_id = None
         forecasts = [forecast(session, side) for side in sides]
         if any(each.free < each.pages for each in forecasts):
@@ -118,11 +130,12 @@ def _compare(options: argparse.Namespace) -> int:
         paid = ledger.spending.of_run(run_id) if run_id else 0.0
     summary = summarize(pairs, options.seed)
     now = datetime.fromtimestamp(time.time(), UTC)
-    versions = "-".join(side.prompt.version for side in sides)
+    labels = "-".join(re.sub(r"[^\w.=-]+", "_", side.label)[:60] for side in sides)
     html = options.html or (
-        settings.paths.logs_dir / "comparisons" / f"{versions}-{now:%Y%m%dT%H%M%SZ}.html"
+        settings.paths.logs_dir / "comparisons" / f"{labels}-{now:%Y%m%dT%H%M%SZ}.html"
     )
-    reader = "the embedded reader" if session.engine == "embedded" else settings.model.name
+    models = " and ".join(dict.fromkeys(side.settings.model.name for side in sides))
+    reader = "the embedded reader" if session.engine == "embedded" else models
     write_page(html, reader, sides, pairs, summary, f"{now:%Y-%m-%d %H:%M} UTC")
     if options.json:
         print_json(_report(sides, pairs, summary, paid, html))
@@ -130,15 +143,10 @@ def _compare(options: argparse.Namespace) -> int:
         _print(printer(), sides, pairs, summary)
         spent = "price unknown" if paid is None else f"{paid:.4f} USD spent now"
         print(f"{spent}. Side by side, with the images: {html}")
-    about = {"engine": session.engine, "model": settings.model.name, "html": html.name}
+    about = {"engine": session.engine, "html": html.name}
     if recorded := record(secrets, sides, pairs, about):
         print(recorded, file=sys.stderr)
     return 0 if all(pair.complete for pair in pairs) else NOT_ALL
-
-
-def _load(settings: Settings, template: str) -> Prompt:
-    file = template.removesuffix(TEMPLATE_SUFFIX) + TEMPLATE_SUFFIX
-    return load_prompt(settings.prompt.registry_dir, settings.prompt.name, file)
 
 
 def _pages(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
@@ -154,7 +162,7 @@ def _pages(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
 def _agreed(sides: Sequence[Side], forecasts: Sequence[WaveForecast], yes: bool) -> bool:
     """Say what it will cost, and ask where that is money; not on standard output, for --json."""
     for side, expected in zip(sides, forecasts, strict=True):
-        print(f"{side.prompt.version}: {expected}", file=sys.stderr)
+        print(f"{side.label}: {expected}", file=sys.stderr)
     costs = any(each.engine != "embedded" and each.usd != 0 for each in forecasts)
     if yes or not costs:
         return True
@@ -168,21 +176,24 @@ def _agreed(sides: Sequence[Side], forecasts: Sequence[WaveForecast], yes: bool)
 def _print(
     console: Console, sides: tuple[Side, Side], pairs: Sequence[Pair], summary: Summary
 ) -> None:
-    a, b = (side.prompt.version for side in sides)
+    a, b = (side.label for side in sides)
     console.print(f"A is {a}, B is {b}. CER: character error rate; courses: precision / recall.")
     columns = ["page", ">CER A", ">CER B", ">courses A", ">courses B", ">texts differ"]
     console.print(table(columns, [_row(pair) for pair in pairs]))
     for pair in pairs:
-        for version, reading in ((a, pair.a), (b, pair.b)):
+        for label, reading in ((a, pair.a), (b, pair.b)):
             if reading.page is None:
                 why = printable(str(reading.error))
-                console.print(f"{pair.page.key} was not read with {version}. {why}")
+                console.print(f"{pair.page.key} was not read with {label}. {why}")
     told_nothing = sum(pair.context.unread is not None for pair in pairs)
     if told_nothing:
         console.print(
             f"{count(told_nothing, 'page')} read without context: the page before is not read yet."
         )
     console.print(_totals(summary))
+    if summary.taken:
+        console.print(_taken(summary))
+    _print_courses(console, pairs, summary)
     console.print(
         f"In brackets: 95 % intervals, by resampling pages (paired bootstrap), from {MIN_PAGES} "
         "pages on. +/-: pages on which B is better / worse. open: 0 lies in the interval of the "
@@ -221,6 +232,37 @@ def _totals(summary: Summary) -> Table:
     return table(head, rows)
 
 
+def _taken(summary: Summary) -> Table:
+    rows = [
+        [
+            taken.figure,
+            taken.pages,
+            *(taken.written(each) for each in (taken.a, taken.b, taken.difference)),
+            taken.verdict,
+        ]
+        for taken in summary.taken
+    ]
+    return table(["mean of the pages", ">pages", ">A", ">B", ">B - A", "difference"], rows)
+
+
+def _print_courses(console: Console, pairs: Sequence[Pair], summary: Summary) -> None:
+    """Which courses change, with or without a truth."""
+    changes = [(pair.page.key, change) for pair in pairs for change in pair.course_changes]
+    if not changes:
+        console.print("No course changes from A to B.")
+        return
+    rows = [
+        [key, printable(change.name), change.what, printable(change.details)]
+        for key, change in changes[:MOST_CHANGES]
+    ]
+    console.print(table(["courses that change", "course", "A to B", "what differs"], rows))
+    if left := len(changes) - len(rows):
+        console.print(f"And {count(left, 'more course')}: the HTML page and --json have all.")
+    console.print(
+        f"{count(len(changes), 'course')} of {count(summary.courses_changed, 'page')} change."
+    )
+
+
 # For machines
 
 
@@ -231,11 +273,18 @@ def _report(
     paid: float | None,
     html: Path,
 ) -> dict[str, Any]:
-    prompts = [side.prompt for side in sides]
+    named = dict(zip("ab", sides, strict=True))
     return {
         "prompts": {
-            name: {"name": prompt.name, "version": prompt.version, "sha256": prompt.sha256}
-            for name, prompt in zip("ab", prompts, strict=True)
+            name: {
+                "name": side.prompt.name,
+                "version": side.prompt.version,
+                "sha256": side.prompt.sha256,
+            }
+            for name, side in named.items()
+        },
+        "sides": {
+            name: {"label": side.label, **side.choice.values()} for name, side in named.items()
         },
         "spent_now_usd": paid,
         "html": str(html),
@@ -246,6 +295,12 @@ def _report(
             | {name: _interval(getattr(result, name)) for name in ("a", "b", "difference")}
             for result in summary.results
         ],
+        "taken": [
+            {"figure": taken.figure, "pages": taken.pages, "verdict": taken.verdict}
+            | {name: _interval(getattr(taken, name)) for name in ("a", "b", "difference")}
+            for taken in summary.taken
+        ],
+        "pages_with_changed_courses": summary.courses_changed,
         "text_difference": _interval(summary.difference),
         "courses_in_common": _interval(summary.courses_in_common),
         "pages": [
@@ -253,6 +308,14 @@ def _report(
                 "key": pair.page.key,
                 "previous_page_unread": pair.context.unread.key if pair.context.unread else None,
                 "text_difference": pair.difference if pair.complete else None,
+                "courses_changed": [
+                    {
+                        "course": change.name,
+                        "change": change.what,
+                        "fields": {name: {"a": a, "b": b} for name, a, b in change.fields},
+                    }
+                    for change in pair.course_changes
+                ],
                 "a": _reading(pair.a),
                 "b": _reading(pair.b),
             }

@@ -19,7 +19,9 @@ from PIL import Image
 from pagewave.answers.intervals import MIN_PAGES
 from pagewave.answers.scores import FACTS, matched_courses, same_fact
 from pagewave.atomic import write_atomically
-from pagewave.commands.trials.comparison import Pair, Reading, Side
+from pagewave.commands.trials.comparison import Pair, Reading
+from pagewave.commands.trials.courses import COURSE_FIELDS
+from pagewave.commands.trials.sides import Side
 from pagewave.commands.trials.summary import Summary
 from pagewave.commands.trials.words import Mark, marked
 from pagewave.wording import count
@@ -27,7 +29,6 @@ from pagewave.wording import count
 TEMPLATE = "comparison.html.jinja"
 LONGEST_SIDE = 1100
 """Pixels of an image in the page: some 100 kB each, and letters can be told."""
-COURSE_FIELDS = ("course_name", "department", "level", "term")
 
 Json = dict[str, Any]
 
@@ -43,9 +44,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """What one prompt made of a page, ready to be shown."""
+    """What one side made of a page, ready to be shown."""
 
-    version: str
+    label: str
     reading: Reading
     marks: list[Mark]
     courses: list[list[Cell]]
@@ -77,8 +78,8 @@ def write_page(
         files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     )
     text = template.render(
-        a=sides[0].prompt,
-        b=sides[1].prompt,
+        a=sides[0],
+        b=sides[1],
         reader=reader,
         made_at=made_at,
         summary=summary,
@@ -98,13 +99,13 @@ def share(value: float | None) -> str:
 
 def _sheet(sides: tuple[Side, Side], pair: Pair) -> Sheet:
     columns = [
-        _column(sides[0].prompt.version, pair.a, pair.b, pair.truth),
-        _column(sides[1].prompt.version, pair.b, pair.a, pair.truth),
+        _column(sides[0].label, pair.a, pair.b, pair.truth),
+        _column(sides[1].label, pair.b, pair.a, pair.truth),
     ]
     return Sheet(pair, _data_uri(sides[0].requests[pair.page.key].image), columns)
 
 
-def _column(version: str, own: Reading, other: Reading, truth: Json | None) -> Column:
+def _column(label: str, own: Reading, other: Reading, truth: Json | None) -> Column:
     compared = other.text if other.page is not None else own.text
     marks = marked(own.text, compared, truth["text"] if truth else None)
     in_other = _partners(own.courses, other.courses)
@@ -122,7 +123,7 @@ def _column(version: str, own: Reading, other: Reading, truth: Json | None) -> C
                 for name in COURSE_FIELDS
             ]
         )
-    return Column(version, own, marks, courses, _missed(own, truth))
+    return Column(label, own, marks, courses, _missed(own, truth))
 
 
 def _missed(own: Reading, truth: Json | None) -> list[str]:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pagewave.commands.trials.comparison import Pair, Reading, Side
+from pagewave.commands.trials.comparison import Pair, Reading
+from pagewave.commands.trials.sides import Side
 from pagewave.config.keys import KEY_VARIABLES, Secrets, load_secrets
 from pagewave.embedded.process import python_path
 from pagewave.pages.dataset import split_key
@@ -34,19 +35,21 @@ def record(
     """Record a comparison; returns a line that says what became of it, None without keys.
 
     Args:
-        about: metadata of both experiments, such as engine and model.
+        about: metadata of both experiments, such as the engine.
     """
     if not (secrets.braintrust_api_key and secrets.braintrust_project_name):
         return None
     compared = [pair for pair in pairs if pair.complete]
     if not compared:
-        return "Braintrust: no experiment, as no page was read with both prompts."
+        return "Braintrust: no experiment, as no page was read by both sides."
     made = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     experiments = [
         {
-            "name": f"{side.prompt.name} {side.prompt.version} {made}",
+            "name": f"{side.prompt.name} {side.label} {made}",
             "metadata": about
             | {
+                "model": side.settings.model.name,
+                "asked": side.asked,
                 "prompt": side.prompt.name,
                 "prompt_version": side.prompt.version,
                 "prompt_sha256": side.prompt.sha256,
@@ -114,6 +117,9 @@ def _case(pair: Pair, reading: Reading, side: Side) -> Json:
             "input_tokens": reading.input_tokens,
             "output_tokens": reading.output_tokens,
             "usd": reading.usd,
+            "seconds": reading.seconds,
+            "model_served": reading.served,
+            "transport": reading.transport,
         },
     }
 

@@ -1,19 +1,19 @@
-"""What a comparison comes to over all pages: figures of both prompts and their difference."""
+"""What a comparison comes to over all pages: figures of both sides and their difference."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pagewave.answers.intervals import Interval, interval
 from pagewave.answers.scores import FACTS, PageScore
-from pagewave.commands.trials.comparison import Pair
+from pagewave.commands.trials.comparison import Pair, Reading
 
 Scores = Sequence[tuple[PageScore, PageScore]]
-"""What both prompts reached, page by page."""
+"""What both sides reached, page by page."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A share by which prompts are measured against the truth."""
+    """A share by which sides are measured against the truth."""
 
     name: str
     lower_is_better: bool
@@ -50,7 +50,7 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Result:
-    """A measure of both prompts, on the `pages` that have it; `difference` is B minus A."""
+    """A measure of both sides, on the `pages` that have it; `difference` is B minus A."""
 
     measure: str
     pages: int
@@ -63,24 +63,68 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """What a page takes, on the mean of pages; `form` is how its numbers are written."""
+
+    name: str
+    form: str
+    of: Callable[[Reading], float | None]
+
+
+FIGURES = (
+    Figure("USD a page", ".6f", lambda reading: reading.usd),
+    Figure("seconds a page", ".1f", lambda reading: reading.seconds),
+    Figure("tokens in", ",.0f", lambda reading: reading.input_tokens),
+    Figure("tokens out", ",.0f", lambda reading: reading.output_tokens),
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A figure of both sides, on the `pages` of which it is known; `difference` is B minus A."""
+
+    figure: str
+    pages: int
+    a: Interval | None
+    b: Interval | None
+    difference: Interval | None
+    verdict: str
+    form: str
+
+    def written(self, interval: Interval | None) -> str:
+        """One of them in the figure's own form, such as `12.1 [11.0, 13.2]`."""
+        if interval is None:
+            return "-"
+        value, low, high = (None if each is None else f"{each:{self.form}}" for each in interval)
+        return f"{value}" if low is None else f"{value} [{low}, {high}]"
+
+
+@dataclass(frozen=True)
 class Summary:
-    """All results, over the `compared` pages that both have read; `scored` ones have a truth."""
+    """All results, over the `compared` pages that both have read; `scored` ones have a truth.
+
+    `taken` is what they took, `courses_changed` on how many pages a course does.
+    """
 
     scored: int
     compared: int
     results: list[Result]
+    taken: list[Taken]
+    courses_changed: int
     difference: Interval | None
     courses_in_common: Interval | None
 
 
 def summarize(pairs: Sequence[Pair], seed: int) -> Summary:
-    """Sum up the pages that both prompts have read; `seed` draws the intervals' resamples."""
+    """Sum up the pages that both sides have read; `seed` draws the intervals' resamples."""
     compared = [pair for pair in pairs if pair.complete]
     scores = [(p.a.score, p.b.score) for p in compared if p.a.score and p.b.score]
     return Summary(
         scored=len(scores),
         compared=len(compared),
         results=[_result(measure, scores, seed) for measure in MEASURES] if scores else [],
+        taken=[_taken(figure, compared, seed) for figure in FIGURES] if compared else [],
+        courses_changed=sum(bool(pair.course_changes) for pair in compared),
         difference=interval(compared, lambda some: _mean([p.difference for p in some]), seed),
         courses_in_common=interval(
             compared, lambda some: _mean([p.courses_in_common for p in some]), seed
@@ -117,6 +161,26 @@ def _result(measure: Measure, all_scores: Scores, seed: int) -> Result:
         b_better=sum(figure > 0 for figure in by_page),
         b_worse=sum(figure < 0 for figure in by_page),
         verdict=_verdict(found, measure.lower_is_better),
+    )
+
+
+def _taken(figure: Figure, compared: Sequence[Pair], seed: int) -> Taken:
+    known = [
+        (a, b)
+        for pair in compared
+        for a, b in [(figure.of(pair.a), figure.of(pair.b))]
+        if a is not None and b is not None
+    ]
+    difference = interval(known, lambda some: _mean([b - a for a, b in some]), seed)
+    words = {0: "open", 1: "A takes less", -1: "B takes less"}
+    return Taken(
+        figure=figure.name,
+        pages=len(known),
+        a=interval(known, lambda some: _mean([a for a, _ in some]), seed),
+        b=interval(known, lambda some: _mean([b for _, b in some]), seed),
+        difference=difference,
+        verdict=words[difference.sign if difference else 0],
+        form=figure.form,
     )
 
 
