@@ -240,3 +240,19 @@ def test_a_model_that_ends_before_the_run_can_is_told_with_its_successor(
     shown = io.StringIO()
     Console(file=shown, width=200).print(view(whole))
     assert ("gemini-3.5-flash-lite answers then" in shown.getvalue()) == (told is not None)
+
+
+def test_a_call_that_was_not_measured_is_not_taken_for_a_day(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading.library.config["engine"] = "gemini"
+    reading.library.configure(model={"name": "gemini-2.5-flash"}, execution={"transport": "flex"})
+    reading.session.settings = load_settings(reading.library.config, reading.root)
+    monkeypatch.setattr("time.time", lambda: midnight("2026-12-01") - 3600)
+    whole = forecast(reading).whole()
+    assert whole.steps == 2
+    assert whole.model_ends is None
+    roads = {road.road: road for road in whole.roads}
+    # However few waves calls take, a batch carries a page of each chain.
+    assert roads["batch"].why.startswith("2 steps of ")
+    assert roads["flex"].why.startswith("2 pages one after another at 27 s")

@@ -16,7 +16,7 @@ from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.enqueued import batches_that_fit
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
 from pagewave.plan.images import ImagesForecast, images_forecast
-from pagewave.plan.pace import facts, paces
+from pagewave.plan.pace import FLEX_SECONDS_SEEN, facts, paces
 from pagewave.plan.roads import Lane
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
@@ -210,7 +210,9 @@ class Forecast:
             pages_measured=expected.measured.pages,
             transport=transport,
             most_usd=self._price(most, at).usd,
-            model_ends=_model_ends(workspace, steps, seconds),
+            model_ends=_model_ends(
+                workspace, steps, seconds or (FLEX_SECONDS_SEEN if by_calls else None)
+            ),
             images=images_forecast(
                 workspace,
                 [
