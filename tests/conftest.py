@@ -52,8 +52,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slurm's tests first, so on one worker: they wait longest, and one cluster is up at a time."""
-    items.sort(key=lambda item: item.path.parent.name != "cluster")
+    """Slurm's tests first, so on one worker: they wait longest, and one cluster is up at a time.
+
+    Then what is slow: at the end one of them would keep a single worker busy.
+    """
+    items.sort(
+        key=lambda item: (
+            item.path.parent.name != "cluster",
+            item.get_closest_marker("slow") is None,
+        )
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -412,12 +412,12 @@ def test_calls_in_flight_are_waited_for_when_the_run_is_told_to_stop(
 
     def in_flight() -> bool:
         return (tmp_path / "state/ledger.sqlite").exists() and (
-            sum(status == "creating" for status, _ in calls(reading)) == len(BOOKS)
+            "creating" in {status for status, _ in calls(reading)}
         )
 
     reading.run_until(in_flight)
-    assert calls(reading) == [("collected", "SUCCEEDED")] * len(BOOKS)
-    assert len(reading.query("SELECT 1 FROM wave_page")) == len(BOOKS)
+    assert {*calls(reading)} == {("collected", "SUCCEEDED")}
+    assert len(reading.query("SELECT 1 FROM wave_page")) == len(calls(reading)) < PAGES
     quiet_server.set_faults([])
     reading.run()
     reading.check()

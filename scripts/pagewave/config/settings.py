@@ -225,8 +225,8 @@ def _road_problems(execution: Execution) -> list[str]:
     found = []
     if execution.transport == "auto":
         found.append(
-            "execution.transport: auto is not there yet; choose batch or flex. `snakemake -n` ends "
-            "with what each would take, and recommends what is quicker"
+            "execution.transport: auto is not there yet; choose batch or flex. A dry run ends with "
+            "what each would take, and recommends what is quicker"
         )
     if execution.deadline is not None:
         found.append(
