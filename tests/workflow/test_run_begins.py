@@ -12,11 +12,12 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import head_of, in_one_process
 from pagewave.embedded.process import TOKEN_VARIABLE
-from pagewave.errors import LedgerError, PagewaveError
+from pagewave.errors import LedgerError, PagewaveError, ServiceError
 from pagewave.gemini.connect import ADDRESS_VARIABLE
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, holder, take_lock
 from pagewave.plan.targets import Command
+from pagewave.workflow import run as running
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
 
@@ -103,3 +104,19 @@ def test_two_runs_of_one_second_have_names_of_their_own(
         head.session.ledger.close()
         with contextlib.closing(Ledger.open(library.state / "ledger.sqlite")) as ledger:
             ledger.runs.start(name, "embedded", "a model", [], [])
+
+
+def test_why_a_run_can_not_begin_is_what_each_of_its_jobs_says(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds its own lock by then, and must not take that for another run's."""
+
+    def refuse(*_: object) -> None:
+        raise ServiceError("sent with another key")
+
+    monkeypatch.setattr(running, "recover", refuse)
+    head = head_of(library, Command())
+    for _ in range(2):
+        with pytest.raises(ServiceError, match="sent with another key"):
+            read_first_wave(head)
+    close(head)

@@ -89,6 +89,7 @@ class Run(Jobs):
         self._is_part = is_part
         self._beginning = threading.Lock()
         self._started = False
+        self._not_begun: PagewaveError | None = None
         self._ended = False
         self._trouble: LedgerError | None = None
         ledger = self._open_ledger()
@@ -122,12 +123,20 @@ class Run(Jobs):
     def ensure_begun(self) -> None:
         """Begin the run, if that was not done yet: each job asks for it first.
 
+        What can't begin is not tried again: every job has the same reason to say.
+
         Raises:
             PagewaveError: as for `begin`.
         """
         with self._beginning:
+            if self._not_begun:
+                raise self._not_begun
             if not self._started:
-                self.begin()
+                try:
+                    self.begin()
+                except PagewaveError as error:
+                    self._not_begun = error
+                    raise
 
     def begin(self, slurm_name: str | None = None) -> None:
         """Make the run real: called once, before the first job.
