@@ -173,7 +173,10 @@ class Player:
             failed |= done.result()
         for book in head.session.dataset.books:
             if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
-                head.write_book(book.state, book.school, str(book.year))
+                try:
+                    head.write_book(book.state, book.school, str(book.year))
+                except PagewaveError:  # of a run that can't begin
+                    failed = True
         try:
             head.end(RunOutcome.FAILED if failed else RunOutcome.OK)
         except PagewaveError:
