@@ -6,13 +6,11 @@ import time
 import pytest
 
 from helpers.embedded_process import wait_for
-from pagewave.config.models import Limits
+from pagewave.config.models import DAY_SECONDS, MIDNIGHT_UTC_SECONDS, Limits
 from pagewave.gemini.calls import NotNow
 from pagewave.gemini.gate import (
-    DAY_SECONDS,
     FIRST_IN_FLIGHT,
     LONGEST_PAUSE,
-    MIDNIGHT_UTC_SECONDS,
     Gate,
 )
 from pagewave.gemini.retries import Stopped

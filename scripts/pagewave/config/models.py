@@ -47,6 +47,12 @@ class DatedPrice(Section):
         return 0.0 if self.first_day is None else _begins(self.first_day)
 
 
+DAY_SECONDS = 86_400.0
+MIDNIGHT_UTC_SECONDS = 8 * 3600.0
+"""When a day of the service's limits begins: midnight in California (in winter), seconds of a UTC
+day."""
+
+
 class Limits(Section):
     """What a project may use; None: not known, or no limit.
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from pagewave.config.models import Limits
+from pagewave.config.models import DAY_SECONDS, MIDNIGHT_UTC_SECONDS, Limits
 from pagewave.gemini.calls import NotNow
 from pagewave.gemini.retries import Stopped
 from pagewave.log import log
@@ -27,9 +27,6 @@ on a calm day 5 % are refused."""
 PAUSE_OF_A_DAY = 120
 """The same where the day's limit is used up: who waits for midnight need not knock often."""
 LOOK_SECONDS = 0.5
-DAY_SECONDS = 86_400.0
-MIDNIGHT_UTC_SECONDS = 8 * 3600.0
-"""When a day of the service begins: midnight in California (in winter), seconds of a UTC day."""
 QUIET_CLOSURES = 2
 """A gate that is closed more often than this in a row is worth a line in the log."""
 

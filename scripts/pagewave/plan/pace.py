@@ -9,11 +9,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pagewave.config.models import DAY_SECONDS, MIDNIGHT_UTC_SECONDS
 from pagewave.config.settings import Settings
 from pagewave.ledger import BY_BATCH, RECENT, Ledger
 from pagewave.plan.budget import budgets
 from pagewave.plan.enqueued import enqueued_limit
-from pagewave.plan.roads import DAY_SECONDS, Facts, Limits
+from pagewave.plan.roads import Facts, Limits
 from pagewave.prompts.costs import INTERACTIVE_PRICE_FACTOR, Estimate, usd
 
 FLEX_SECONDS_SEEN = 27.0
@@ -27,8 +28,6 @@ a hundred was seen to hang for a day."""
 FEWEST_CALLS = 20
 """Calls of a run that tell more than what others saw; those of a probe do from the first on."""
 RECENT_CALLS = 200
-MIDNIGHT_UTC_SECONDS = 8 * 3600.0
-"""When a day begins for the service: midnight in California (in winter), in seconds of UTC's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pagewave.config.models import DAY_SECONDS
 from pagewave.wording import age, count
 
 Road = Literal["batch", "flex", "standard", "wait"]
@@ -21,7 +22,6 @@ Road = Literal["batch", "flex", "standard", "wait"]
 
 MOST_OF_BATCHES = 0.05
 """Of what batches alone would take: so much is lost where flex never answers again."""
-DAY_SECONDS = 86_400.0
 MINUTE_SECONDS = 60.0
 BOX_CALLS = 60
 SHORTEST_BOX_SECONDS = 15 * 60.0
