@@ -121,7 +121,7 @@ def _decide(
             [(session.dataset.page(r.key), r.facts) for r in requests],
         )
         standing = standing_answers(session, requests)
-        members = sort_members(session.ledger, session.engine, requests, standing, session)
+        members = sort_members(session, requests, standing)
         # Some may have died only now, of what an earlier run had sent.
         dead = session.dead_letters()
         members.new = [request for request in members.new if request.key not in dead]

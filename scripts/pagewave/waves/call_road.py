@@ -260,8 +260,7 @@ class _Wave:
         return begun
 
     def _sort(self, request: Request, standing: Container[str]) -> Members:
-        session = self._session
-        return sort_members(session.ledger, session.engine, [request], standing, session)
+        return sort_members(self._session, [request], standing)
 
     def _attempt(self, request: Request) -> int | None:
         session = self._session

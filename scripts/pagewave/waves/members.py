@@ -71,33 +71,33 @@ def standing_answers(workspace: Workspace, requests: Sequence[Request]) -> dict[
 
 
 def sort_members(
-    ledger: Ledger,
-    engine: str,
+    workspace: Workspace,
     requests: Sequence[Request],
     standing: Container[str] = (),
-    workspace: Workspace | None = None,
+    *,
+    however_asked: bool = True,
     transport: str | None = None,
 ) -> Members:
     """Tell the requests that have an answer from those on their way and those to be sent.
 
     Args:
         standing: keys of pages whose answer on file is still good, see `standing_answers`.
-        workspace: where what is on its way with other settings may be taken, or waited for.
+        however_asked: what was asked with other settings may be taken, or waited for.
         transport: only answers that came by it count, where that is what matters.
     """
-    members = Members()
+    members, ledger = Members(), workspace.ledger
     rebuilds = ledger.runs.rebuilds()
     for request in requests:
         after = rebuilds.get(request.key, 0)
-        in_flight = ledger.batches.carrying(request.fingerprint, engine, after, transport)
+        in_flight = ledger.batches.carrying(request.fingerprint, workspace.engine, after, transport)
         is_stored = ledger.answers.stored(request.fingerprint, after, transport)
         if request.key in standing or is_stored:
             members.free.append(request)
         elif in_flight:
             members.waiting.setdefault(in_flight, []).append(request)
-        elif workspace and workspace.answer_asked_otherwise(request, after):
+        elif however_asked and workspace.answer_asked_otherwise(request, after):
             members.free.append(request)
-        elif workspace and (other := workspace.batch_asked_otherwise(request, after)):
+        elif however_asked and (other := workspace.batch_asked_otherwise(request, after)):
             members.waiting.setdefault(other, []).append(request)
         else:
             members.new.append(request)

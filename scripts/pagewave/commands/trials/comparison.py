@@ -130,7 +130,7 @@ def make_sides(
 def members_of(workspace: Workspace, side: Side) -> Members:
     """A side's requests by where their answers come from."""
     requests = list(side.requests.values())
-    return sort_members(workspace.ledger, workspace.engine, requests, transport=side.road)
+    return sort_members(workspace, requests, however_asked=False, transport=side.road)
 
 
 def forecast(workspace: Workspace, side: Side) -> WaveForecast:
