@@ -175,8 +175,10 @@ class Player:
             if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
                 try:
                     head.write_book(book.state, book.school, str(book.year))
-                except PagewaveError:  # of a run that can't begin
-                    failed = True
+                except PagewaveError:
+                    if not begins_late:
+                        raise
+                    failed = True  # a run that its own jobs can't begin
         try:
             head.end(RunOutcome.FAILED if failed else RunOutcome.OK)
         except PagewaveError:
