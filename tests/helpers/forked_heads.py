@@ -2,8 +2,9 @@
 
 `ForkedHead` takes the place of a `subprocess.Popen` of `python -m snakemake …`. What is forked is a
 process of its own, in a session of its own, with the given folder, environment, output and default
-signals; from there on the real command runs, as `python -m` would run it. Of pagewave nothing is
-loaded beforehand: the Snakefile imports it, as always.
+signals; from there on the real command runs, as `python -m` would run it. The package is loaded
+beforehand too, for heads of this project's own Snakefile; with another one a head finds nothing of
+it, and imports what that Snakefile says.
 
 The process that forks (this file, run as a program) has one thread and no state but its imports. It
 leaves heads that ended to be asked for, so that no process id comes to mean somebody else. Linux
@@ -35,7 +36,10 @@ IMPORTS = (
     *("google.genai", "google.auth.aio.credentials", "httpcore2", "requests", "smart_open"),
     *("rich.table", "rapidfuzz", "PIL.ImageOps", "PIL.TiffImagePlugin", "pypdfium2", "difflib"),
 )
-"""What most of a head's start goes into: everything but pagewave."""
+"""What most of a head's start goes into, beside the package."""
+OWN = ("pagewave.workflow.snakefile", "pagewave.gemini.client", "pagewave.tracking.delivery")
+PLUGINS = ("executor", "storage", "report", "scheduler", "logger")
+REPO = Path(__file__).parents[2]
 POSSIBLE = sys.platform == "linux"
 MOST_BYTES = 1_000_000
 """Of a message: an environment and a command line."""
@@ -164,13 +168,34 @@ def become(cwd: str, environment: Mapping[str, str], output: int) -> None:
     sys.path[:] = [*first, *(folder for folder in sys.path[1:] if folder not in first)]
 
 
+def load() -> None:
+    """Import what heads need, and look for Snakemake's plugins among all packages."""
+    sys.path.insert(0, str(REPO / "scripts"))
+    for module in (*IMPORTS, *OWN):
+        importlib.import_module(module)
+    sys.path.remove(str(REPO / "scripts"))
+    for kind in PLUGINS:
+        registry = importlib.import_module(f"snakemake_interface_{kind}_plugins.registry")
+        getattr(registry, f"{kind.title()}PluginRegistry")()
+
+
+def suit(arguments: Sequence[str]) -> None:
+    """Let the package be as if it were loaded now; for another Snakefile it isn't loaded."""
+    if str(REPO / "Snakefile") in arguments:
+        crash_points = sys.modules["pagewave.crash_points"]
+        crash_points.arm(os.environ.get(crash_points.VARIABLE))
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pagewave"]:
+        del sys.modules[name]
+
+
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as listening:
-        for module in IMPORTS:
-            importlib.import_module(module)
+        load()
         assert len([*Path("/proc/self/task").iterdir()]) == 1  # threads would be lost in heads
         gc.freeze()  # heads share these pages of memory as long as nobody touches them
         given = serve(listening)
     if given is not None:
+        suit(given)
         sys.argv[:] = ["snakemake", *given]
         runpy.run_module("snakemake", run_name="__main__", alter_sys=True)

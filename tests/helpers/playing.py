@@ -176,9 +176,9 @@ class Player:
                 try:
                     head.write_book(book.state, book.school, str(book.year))
                 except PagewaveError:
-                    if not begins_late:
+                    if head._started:
                         raise
-                    failed = True  # a run that its own jobs can't begin
+                    failed = True  # of a run that its own jobs can't begin
         try:
             head.end(RunOutcome.FAILED if failed else RunOutcome.OK)
         except PagewaveError:
