@@ -581,7 +581,7 @@ def test_it_can_be_used_alone(tmp_path: Path) -> None:
 def test_importing_the_server_imports_no_client_and_no_reader() -> None:
     code = (
         "import sys, pagewave.embedded.__main__;"
-        "print({'google.genai', 'tesserocr', 'PIL', 'numpy'} & set(sys.modules))"
+        "print({'google.genai', 'tesserocr', 'PIL', 'numpy', 'pydantic'} & set(sys.modules))"
     )
     env = os.environ | {"PYTHONPATH": str(SCRIPTS)}
     ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)

@@ -6,7 +6,6 @@ Any name is the name of a model here, as each is read by the same reader.
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pagewave.config.pricing import Pricing
 from pagewave.embedded.server.jobs import Jobs
 from pagewave.embedded.server.wire import Json
 
@@ -27,6 +26,9 @@ class ModelCalls:
 
     async def list_models(self, request: Request) -> Response:
         """models.list: those whose price is known, on one page"""
+        # Here, as it needs pydantic: a third of what this server takes to start.
+        from pagewave.config.pricing import Pricing
+
         known = sorted(Pricing().models())
         self.log.write("list", what="models", count=len(known))
         return JSONResponse({"models": [_model(name) for name in known]})
