@@ -51,17 +51,26 @@ def pytest_xdist_auto_num_workers() -> int:
     return 3 * (os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slurm's tests first, so on one worker: they wait longest, and one cluster is up at a time.
+@pytest.hookimpl(trylast=True)  # of what was selected
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long comes first on each worker: at the end it would keep a single one busy.
 
-    Then what is slow: at the end one of them would keep a single worker busy.
+    Slurm's tests are all of the first one, as one cluster is up at a time. `worksteal` gives each
+    worker an equal number of tests, in their order, and whoever has none left takes others' last.
     """
-    items.sort(
-        key=lambda item: (
-            item.path.parent.name != "cluster",
-            item.get_closest_marker("slow") is None,
-        )
-    )
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    cluster, slow, quick = [], [], []
+    for item in items:
+        is_slow = item.get_closest_marker("slow")
+        (cluster if item.path.parent.name == "cluster" else slow if is_slow else quick).append(item)
+    others = max(1, workers - 1)
+    shares = [cluster, *(slow[number::others] for number in range(others))]
+    ordered: list[pytest.Item] = []
+    for number, share in enumerate(shares if workers > 1 else [cluster + slow]):
+        size = (len(items) - len(ordered)) // (workers - number) - len(share)
+        ordered += share + quick[: max(0, size)]
+        del quick[: max(0, size)]
+    items[:] = ordered + quick
 
 
 @pytest.fixture(autouse=True)
