@@ -13,7 +13,6 @@ from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.library import Head, Library
 
 STOPPED, MORE_TO_COME, TIMED_OUT = 6, 7, 124
-BATCH_SECONDS = 6.0
 SHORTER = 4.0
 """A timeout in which a run can be sent and not be answered; grows where the machine is too busy."""
 MOST_RUNS = 30
@@ -47,31 +46,38 @@ def run_until_all_is_read(library: Library, server: EmbeddedProcess) -> list[tup
     return ended
 
 
+def cut_short(library: Library, seconds: float, *options: str) -> tuple[int, str]:
+    """A run that `timeout` ends, if need be: its exit code and output."""
+    code, output = library.start(under=["timeout", *options, str(seconds)]).wait()
+    assert "Traceback" not in output
+    # Before its first job a run has nothing to put in order: the signal ends it.
+    assert code in (0, STOPPED, TIMED_OUT, 128 + signal.SIGTERM), output
+    return code, output
+
+
 @pytest.mark.slow
 def test_runs_cut_short_every_hour_read_everything_and_pay_once(tmp_path: Path) -> None:
     books = {"Ohio/Ashgrove/1852": 2, "Vermont/Linden/1866": 1}
     with Library(tmp_path, books) as library:
-        # Still at the server when the run is over, whatever the machine does meanwhile.
-        with served(library, "--batch-seconds", str(BATCH_SECONDS)):
-            seconds, codes, left_behind = SHORTER, [], 0
+        # Still at the server when a run is over, whatever the machine does meanwhile.
+        with served(library, "--batch-seconds", "600") as server:
+            seconds, output = SHORTER, ""
+            while "still at the service" not in output:
+                before = len(library.events("create"))
+                _, output = cut_short(library, seconds, "--preserve-status")
+                if len(library.events("create")) == before:
+                    seconds *= 1.5  # too short to begin
+            assert len(library.events("create")) == 1
+            assert not library.events("finish")
+            # Longer than any run, so that the second batch is left behind too.
+            point_at(server.restart("--batch-seconds", str(1.5 * seconds)), library)
+            codes: list[int] = []
             while 0 not in codes:
                 assert len(codes) < MOST_RUNS, codes
-                before = len(library.events("create"))
                 # `timeout` says 124, unless it is told to hand on what its command said.
-                keep = ["--preserve-status"] * (len(codes) % 2)
-                under = ["timeout", *keep, str(seconds)]
-                code, output = library.start(under=under).wait()
+                code, _ = cut_short(library, seconds, *["--preserve-status"] * (len(codes) % 2))
                 codes.append(code)
-                assert "Traceback" not in output
-                at_service = len(library.events("create")) > len(library.events("finish"))
-                if code in (STOPPED, TIMED_OUT):
-                    left_behind += at_service and "still at the service" in output
-                    if not at_service and len(library.events("create")) == before:
-                        seconds *= 1.5  # too short to begin
-                else:
-                    # Before its first job a run has nothing to put in order: the signal ends it.
-                    assert code in (0, 128 + signal.SIGTERM), output
-            assert left_behind
+            assert len(codes) > 1
             assert len(library.events("create")) == 2
         keys = ["Ohio:Ashgrove:1852:1", "Ohio:Ashgrove:1852:2", "Vermont:Linden:1866:1"]
         assert library.inferences() == Counter(keys)
