@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pagewave.config.models import limits
+from pagewave.config.models import Limits, limits
 from pagewave.ledger import Ledger
 from pagewave.plan.pace import (
     FEWEST_CALLS,
@@ -17,7 +17,7 @@ from pagewave.plan.pace import (
     paces,
     renewal_seconds,
 )
-from pagewave.plan.roads import Facts, Lane, Limits
+from pagewave.plan.roads import Facts, Lane
 from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
 
 SEEN = Paces(Pace(27.0), Pace(14.0), Pace(1800.0))
