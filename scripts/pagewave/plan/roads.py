@@ -218,6 +218,23 @@ def best_split(facts: Facts, lanes: Sequence[Lane], by_standard: Load = NOTHING)
     return -min(times)[1]
 
 
+def deadline_note(facts: Facts, lanes: Sequence[Lane]) -> str | None:
+    """That a deadline is not met by what `auto` chooses; None: it is, or there is none."""
+    deadline, lanes = facts.deadline_seconds, [lane for lane in lanes if lane.longest]
+    if deadline is None or not lanes:
+        return None
+    if deadline <= 0:
+        return "the deadline has passed: nothing is bought for it any more"
+    bought = _bought(facts, lanes)
+    soonest = _soonest(facts, [lane for lane in lanes if lane not in bought], Load.of(bought))
+    if soonest <= deadline:
+        return None
+    return (
+        f"the deadline is in {age(deadline)}, and all is read in about {age(soonest)}, with all "
+        "that the budget holds"
+    )
+
+
 def seconds(
     facts: Facts, by_flex: Load = NOTHING, by_batch: Load = NOTHING, by_standard: Load = NOTHING
 ) -> float:
@@ -294,7 +311,7 @@ def _bought(facts: Facts, lanes: Sequence[Lane]) -> list[Lane]:
     can't be met, what the budget holds comes as near to it as it can; behind it, nothing is bought.
     """
     deadline, left, price = facts.deadline_seconds, facts.usd_left, facts.usd_a_page
-    if deadline is None or deadline < 0 or left is None or price is None:
+    if deadline is None or deadline <= 0 or left is None or price is None:
         return []
     if facts.calls_left_today < 1:
         return []  # they count against the same limit

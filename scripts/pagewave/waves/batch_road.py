@@ -36,7 +36,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
-from pagewave.waves.road import Carried, Trip
+from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
     give_up,
@@ -66,19 +66,27 @@ class _Decision:
 
 
 class BatchRoad:
-    """Carries the first page of each leg, all in one batch."""
+    """Carries the first page of each leg, all in one batch.
+
+    `is_chosen`: for this wave alone. Then nobody but the ledger counts the batches in flight, and
+    the files of its pages are written at once: the lane's next wave may go another road, which
+    waits for no page's job.
+    """
 
     transport = BY_BATCH
 
+    def __init__(self, *, is_chosen: bool = False) -> None:
+        self._is_chosen = is_chosen
+
     def carry(self, trip: Trip) -> Carried:
         """Send what is new, and wait for it and for what is on its way; see `Road`."""
-        session, name = trip.session, trip.name
+        session, name, is_chosen = trip.session, trip.name, self._is_chosen
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
         decision = within_budget(
             session,
             trip.run_id,
-            lambda: _decide(session, trip.run_id, trip.lane, trip.number, requests),
+            lambda: _decide(trip, requests, counts=is_chosen or not session.waits),
         )
         members, not_yet = decision.members, decision.not_yet
         waiting = [request for requests in members.waiting.values() for request in requests]
@@ -105,15 +113,24 @@ class BatchRoad:
         decided = [key for key in keys if key not in left]
         if not decided and decision.given_up:
             raise give_up(session, decision.given_up)
+        if not decided and is_chosen and session.waits:
+            raise Shut(not_yet or "nothing can be sent now")
         if not decided:
             raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
         outcomes = outcomes_of(session, decided, requests, members.free, decision.standing)
+        for outcome in outcomes if is_chosen else ():
+            if outcome.attempt_id is not None:
+                trip.write_page(outcome.key, outcome.attempt_id)
         return Carried(outcomes, batches)
 
 
-def _decide(
-    session: Session, run_id: str, lane: int, number: int, requests: Sequence[Request]
-) -> _Decision:
+def _decide(trip: Trip, requests: Sequence[Request], *, counts: bool) -> _Decision:
+    """What to do about a wave's requests.
+
+    Args:
+        counts: the batches in flight, of all lanes, as nobody else does.
+    """
+    session, run_id, lane, number = trip.session, trip.run_id, trip.lane, trip.number
     with session.ledger.transaction():
         remember_images(
             session.ledger,
@@ -127,13 +144,13 @@ def _decide(
         members.new = [request for request in members.new if request.key not in dead]
         given_up = out_of_patience(session, run_id, members.new)
         members.new = [request for request in members.new if request.key not in given_up]
-        not_yet = reason_to_hold(session, members.new)
+        not_yet = reason_to_hold(session, members.new) if counts else None
         submissions = submissions_of(session.ledger, session.engine, members.new)
         parts = [] if not_yet else split(session.ledger, session.engine, submissions)
         parts = [same for part in parts for same in by_model(session.settings, part)]
         is_all = not (members.free or members.waiting)
         ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
-        at_once = batches_at_once(session, run_id, lane, members.waiting)
+        at_once = batches_at_once(session, run_id, lane, members.waiting, counts=counts)
         sendings, full = _intend_all(session, run_id, lane, number, ready[:at_once])
     if len(ready) > at_once:
         full = full or "as many batches are in flight as there may be"

@@ -48,6 +48,9 @@ class SingleCalls:
             self.log.write("call", call=number, key=key, **about)
             if "day-limit" in request.state.faults:
                 _refuse_for_today()
+            full = request.state.faults.get("tier-full")
+            if full and full.tier == tier:
+                raise ApiError(503, "The model is overloaded. Please try again later.")
             faults = self.jobs.draw("record", key)
             await asyncio.sleep(self._seconds(key, number))
             reading = self.store.readings(key) + 1
