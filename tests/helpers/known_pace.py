@@ -4,7 +4,8 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
-from pagewave.ledger import BY_BATCH, RECENT, Ledger
+from pagewave.ledger import BY_BATCH, Ledger
+from pagewave.plan.pace import RECENT_CALLS
 
 
 def know_pace(
@@ -16,14 +17,15 @@ def know_pace(
     engine: str = "embedded",
     model: str = "gemini-2.5-flash",
 ) -> None:
-    """Lets an earlier run, long ago, have met so many seconds a step; the file is made if need be."""
+    """Lets an earlier run have met so many seconds a step, long ago; makes the file if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(Ledger.open(path)) as ledger, ledger.transaction() as db:
         ledger.files.add_prompt("earlier", "page_ocr", "v1.jinja", "text")
         ledger.runs.start("earlier", engine, model, [], [])
         db.execute("UPDATE run SET started_at = 1 WHERE id = 'earlier'")
         for transport, seconds in ((BY_BATCH, batch), ("flex", flex), ("standard", standard)):
-            for _ in range(RECENT):
+            # So many that what the test itself takes, on a busy machine, changes little.
+            for _ in range(RECENT_CALLS):
                 row = ledger.batches.add_intent(
                     *(uuid.uuid4().hex, engine, model, "earlier", "earlier", 1, 1, []),
                     transport=transport,
