@@ -20,7 +20,7 @@ def know_pace(
     """Lets an earlier run have met so many seconds a step, long ago; makes the file if need be."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(Ledger.open(path)) as ledger, ledger.transaction() as db:
-        ledger.files.add_prompt("earlier", "page_ocr", "v1.jinja", "text")
+        ledger.files.add_prompt("earlier", "earlier", "v1.jinja", "text")
         ledger.runs.start("earlier", engine, model, [], [])
         db.execute("UPDATE run SET started_at = 1 WHERE id = 'earlier'")
         for transport, seconds in ((BY_BATCH, batch), ("flex", flex), ("standard", standard)):

@@ -9,6 +9,7 @@ Which road that is, `chooser` knows. How pages travel is the road's matter (`bat
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pagewave import crash_points as crash
@@ -66,17 +67,14 @@ def _carry(chooser: Chooser, trip: Trip, schedule: Schedule) -> tuple[Choice, Ca
         while True:
             choice = chooser.choose(trip, schedule)
             is_batch = choice.road == BY_BATCH
-            if not is_batch:
+            if choice.road != "wait" and not (is_batch and chooser.is_others_turn(trip)):
                 chooser.leave_queue(trip)
-            try:
-                if choice.road != "wait" and not (is_batch and chooser.is_others_turn(trip)):
+                with suppress(Shut):
                     return choice, _road(chooser, choice.road).carry(trip)
-            except Shut:
-                pass
-            if is_batch:
-                chooser.queue(trip)
             if choice.road == "wait" and not trip.session.waits:
                 raise OnItsWay(f"{trip.name}: not sent now, {choice.why}")
+            if is_batch:
+                chooser.queue(trip)
             chooser.pause()
     finally:
         chooser.leave_queue(trip)
