@@ -25,11 +25,12 @@ from benchmarks import roads
 from helpers.embedded_process import EmbeddedProcess
 from helpers.known_pace import know_pace
 from helpers.library import Library
-from pagewave.plan.pace import ASK_AGAIN_PAUSES, BATCH_SECONDS_SEEN, FLEX_SECONDS_SEEN
+from pagewave.plan.pace import ASK_AGAIN_PAUSES, FLEX_SECONDS_SEEN
 from pagewave.plan.roads import ASK_AGAIN_SECONDS, box_seconds
 
 LANE = 4
 SEEDS = 8
+LONGEST_SECONDS = 3600.0
 SAME = {
     "LANE": LANE,
     **dict.fromkeys(("BATCH_SIGMA", "STUCK", "BAD_ANSWERS", "LOST_ANSWERS", "REFUSED_AFTER"), 0.0),
@@ -61,7 +62,7 @@ CASES = {
 def simulated(case: Case) -> float:
     """Seconds until all is read on the simulated clock, on average; batches take one time."""
     found = []
-    with patch.multiple(roads, **SAME):
+    with patch.multiple(roads, **SAME, BATCH_SECONDS_SEEN=case.batch_seconds):
         for seed in range(SEEDS):
             known = roads.Case(case.books, case.batch_seconds, case.flex_median)
             world = roads.World(known, "auto", seed)
@@ -77,7 +78,7 @@ def live(case: Case, scale: float, root: Path) -> tuple[float, Counter[str]]:
     know_pace(
         root / "state/ledger.sqlite",
         flex=FLEX_SECONDS_SEEN / scale,
-        batch=BATCH_SECONDS_SEEN / scale,
+        batch=case.batch_seconds / scale,
     )
     server = EmbeddedProcess(
         root / "state/embedded",
@@ -105,7 +106,7 @@ def live(case: Case, scale: float, root: Path) -> tuple[float, Counter[str]]:
             "PAGEWAVE_EMBEDDED_TOKEN": server.token,
         }
         timer.start()
-        library.run()
+        library.run(seconds=LONGEST_SECONDS)
         timer.join()
         [(seconds,)] = library.ledger(
             "SELECT MAX(w.ended_at) - MIN(r.started_at) FROM wave w JOIN run r ON r.id = w.run_id"

@@ -18,6 +18,7 @@ from pagewave.gemini.calls import NotNow
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import Refused
+from pagewave.log import log
 from pagewave.plan.estimates import estimator
 from pagewave.plan.forecast import expected_tokens
 from pagewave.plan.pace import facts, paces, refusals, renewal_seconds
@@ -90,18 +91,25 @@ class Chooser:
     def note(self, tier: str, no: NotNow | None) -> None:
         """Why the service did not take a call; None: it answered."""
         session, now = self._session, time.time()
-        engine, model = session.engine, session.settings.model.name
+        closures, who = session.ledger.closures, (session.engine, session.settings.model.name)
+        closed_seconds = session.gate.closed_seconds
         with self._lock:
             known = self._refusals
             if no and no.is_of_day:
                 self._used_up_until = now + renewal_seconds(now)
-                session.ledger.closures.note_used_up(engine, model, self._used_up_until)
-            elif tier == "flex":
-                before = (known.since, known.ask_again_at)
-                known.note(now, answered=no is None)
-                if before != (known.since, known.ask_again_at):
-                    refused = known.since and Refused(known.since, known.ask_again_at)
-                    session.ledger.closures.note_refused(engine, model, refused or None)
+                closures.note_used_up(*who, self._used_up_until)
+            if tier != "flex" or (no and no.is_of_day):
+                return
+            before = known.since, known.ask_again_at
+            known.note(now, answered=no is None)
+            if before[0] is None and known.since is not None:
+                # Many tries take their time: what counts is when the first of them was refused.
+                known.since -= closed_seconds
+            if known.since is None and before[0] is not None:
+                closures.note_refused(*who, None)
+                log.info("flex answers again")
+            elif known.since is not None and before != (known.since, known.ask_again_at):
+                closures.note_refused(*who, Refused(known.since, known.ask_again_at))
 
     def is_shut(self, tier: str) -> bool:
         """Is there no sense in asking by a tier any more?
@@ -165,7 +173,8 @@ class Chooser:
             lanes, now = _lanes_left(schedule), self._facts(trip)
             until = time.monotonic() + self._session.settings.calls.retry_pause_seconds
             known = self._chosen = _Chosen(auto(now, lanes), latest, is_shut, until)
-            self._tell(known.by_lane, deadline_note(now, lanes))
+            if not self._is_in_doubt():  # a few calls only ask whether it still refuses
+                self._tell(known.by_lane, deadline_note(now, lanes))
         return known.by_lane
 
     def _facts(self, trip: Trip) -> Facts:
