@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from helpers.accounts import problems_of_pages
 from helpers.embedded_process import EmbeddedProcess
 from helpers.known_pace import know_pace
 from helpers.library import Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import Reading
 from pagewave.ledger import Refused
+from pagewave.waves.chooser import Chooser
 
 BOOKS = {"Elm/1850": 4, "Oak/1851": 2}
 PAGES = sum(BOOKS.values())
@@ -297,3 +299,33 @@ def test_after_a_crash_the_same_command_goes_on(
     assert library.ledger("SELECT COUNT(*) FROM attempt") == [(reads,)]
     for page in (2, 3, 4):
         assert f"Read after: Ohio:Elm:1850:{page - 1}" in library.text(f"Ohio:Elm:1850:{page}")
+
+
+def test_two_lanes_change_their_roads_each_at_its_own_time(
+    tmp_path: Path, server: EmbeddedProcess
+) -> None:
+    server.set_faults([f"{REFUSES},skip=3,times=40"])
+    know_pace(tmp_path / "state/ledger.sqlite", batch=0.6, flex=0.02)
+    execution = {"transport": "auto", "batch_size_limit": 1}
+    books = {"Ohio/Elm/1850": 9, "Ohio/Oak/1851": 5}
+    library = Library(tmp_path, books, execution=execution, calls=QUICK_CALLS)
+    assert Player(library, server, at_once=2).play() == "ok"
+    assert problems_of_pages(library) == []
+    assert set(library.inferences().values()) == {1}
+    taken = library.ledger("SELECT DISTINCT lane, transport FROM batch WHERE run_id != 'earlier'")
+    assert {lane for lane, _ in taken} == {1, 2}
+    assert {transport for _, transport in taken} == {"flex", "batch"}
+
+
+def test_no_standard_call_is_begun_once_the_deadline_has_passed(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = reading_of(
+        tmp_path, quiet_server, flex=500, execution={"deadline": 1.0, "max_cost_usd": 5}
+    )
+    reading.run()
+    chooser = Chooser(reading.session)
+    assert not chooser.is_shut("standard")
+    chooser._deadline = time.time() - 1
+    assert chooser.is_shut("standard")
+    assert not chooser.is_shut("flex")
