@@ -85,7 +85,7 @@ def test_a_limit_of_a_day_is_named_and_split_between_roads() -> None:
     flex, auto = found[1], found[3]
     assert "; 10,000 calls a day" in flex.why
     assert auto.seconds < flex.seconds
-    assert " by batch, " in auto.why and " by flex" in auto.why
+    assert " by flex, " in auto.why and " by batch: quickest is " in auto.why
     assert auto.is_this
 
 
@@ -165,7 +165,7 @@ def test_what_auto_would_do_now_is_told_with_its_reason() -> None:
         "2 lanes by batch: the calls of a day are used up for 2 h more; a batch takes about 33 min"
     )
     waits = rows(MEASURED, refused_seconds=60.0)["auto"]
-    assert waits.why.startswith("1 lane wait for flex: flex has been refused for 1 min; up to ")
+    assert waits.why.startswith("1 lane waiting for flex: flex has been refused for 1 min; up to ")
 
 
 def test_auto_is_recommended_where_it_is_quicker_than_flex_alone() -> None:

@@ -4,13 +4,22 @@ Nothing is switched by it: what is quicker at the same price is recommended, onc
 here how long calls take.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pagewave.command_line import script
 from pagewave.plan.pace import Pace, Paces
-from pagewave.plan.roads import Facts, Lane, Load, auto, deadline_note, patience_seconds, seconds
+from pagewave.plan.roads import (
+    Choice,
+    Facts,
+    Lane,
+    Load,
+    auto,
+    deadline_note,
+    patience_seconds,
+    seconds,
+)
 from pagewave.wording import age, count
 
 WORTH_A_WORD = 0.9
@@ -108,18 +117,25 @@ def _auto(
     if usd is not None and by_standard.pages:
         share = by_standard.pages / sum(lane.pages for lane in lanes)
         usd *= 1 + share * (facts.standard_factor - 1)
-    why = ", ".join(
-        f"{count(len(some), 'lane')} {'wait for flex' if road == 'wait' else f'by {road}'}"
-        for road, some in sorted(by_road.items())
-    )
-    if len(by_road) == 1 and "flex" in by_road:
+    if set(by_road) == {"flex"}:
         patience = age(patience_seconds(facts, lanes))
         why = f"all lanes by flex; batch if it is refused for {patience}"
     else:
-        why += f": {'; '.join(dict.fromkeys(choice.why for choice in choices.values()))}"
+        why = "; ".join(_why_chosen(choices.values()))
     if note := deadline_note(facts, lanes):
         why += f"; {note}"
     return usd, seconds(facts_here, by_flex, by_batch, by_standard), why
+
+
+def _why_chosen(choices: Iterable[Choice]) -> Iterator[str]:
+    """How many lanes go which way, for each reason."""
+    by_reason: dict[str, Counter[str]] = defaultdict(Counter)
+    for choice in choices:
+        by_reason[choice.why][choice.road] += 1
+    for why, roads in by_reason.items():
+        how = {road: "waiting for flex" if road == "wait" else f"by {road}" for road in roads}
+        parts = [f"{count(number, 'lane')} {how[road]}" for road, number in roads.items()]
+        yield f"{', '.join(parts)}: {why}"
 
 
 def _why_batch(pace: Pace, steps: int) -> str:
