@@ -281,6 +281,22 @@ def test_lanes_that_go_by_batch_keep_to_the_batches_that_may_be_in_flight(
     assert library.inferences().total() == 10
 
 
+def test_batches_of_an_earlier_run_are_collected_though_a_longer_lane_waits_for_their_room(
+    tmp_path: Path, server: EmbeddedProcess
+) -> None:
+    server.set_faults(["day-limit", "batch-hold:seconds=1.5"])
+    know_pace(tmp_path / "state/ledger.sqlite", batch=0.6, flex=0.02)
+    execution = {"transport": "auto", "batch_size_limit": 1, "max_concurrent_batches": 1}
+    library = Library(tmp_path, {"Ohio/Oak/1851": 1}, execution=execution, calls=QUICK_CALLS)
+    player = Player(library, server, at_once=2)
+    assert player.play(crash_at="name-stored") == "crashed"
+    for page in (1, 2):
+        library.add_page("Ohio/Elm/1850", page)
+    assert player.play() == "ok"
+    assert max(at_once(server)) == 1
+    assert library.inferences().total() == 3
+
+
 @pytest.mark.parametrize("point", ["name-stored", "page-written", "call-answered", "wave-closed"])
 def test_after_a_crash_the_same_command_goes_on(
     tmp_path: Path, server: EmbeddedProcess, point: str

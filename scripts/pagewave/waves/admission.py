@@ -7,7 +7,7 @@ time between runs (trouble.py). It counts them too where a wave's road is chosen
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from pagewave.errors import BudgetReached, OnItsWay
@@ -15,17 +15,13 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.log import log
 from pagewave.plan.budget import NoRoom
-from pagewave.prompts.request import Request
 from pagewave.waves.collect import collect
 
 T = TypeVar("T")
 
 
-def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
-    """Why these requests are left for later, by the ledger's count of batches; None: they go, or
-    there are none."""
-    if not new:
-        return None
+def why_full(session: Session) -> str | None:
+    """Why no batch is sent now, by the ledger's count of those in flight; None: there is room."""
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
     if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
@@ -40,7 +36,7 @@ def batches_at_once(
     *,
     counts: bool = False,
 ) -> int:
-    """How many batches a wave may send; `reason_to_hold` was asked before.
+    """How many batches a wave may send; `why_full` was asked before.
 
     Where the ledger `counts` them, what it leaves. Else Snakemake counts one batch a wave, so that
     it is one at least, unless the wave waits for batches of an earlier run (`waited_for`). What the

@@ -20,6 +20,7 @@ from pagewave.ledger import BY_BATCH, Ledger, MemberOutcome
 from pagewave.plan.roads import Choice
 from pagewave.plan.schedule import Schedule
 from pagewave.waves import events
+from pagewave.waves.admission import why_full
 from pagewave.waves.batch_road import BatchRoad
 from pagewave.waves.call_road import CallRoad
 from pagewave.waves.chooser import Chooser
@@ -63,14 +64,19 @@ def run_wave(
 
 def _carry(chooser: Chooser, trip: Trip, schedule: Schedule) -> tuple[Choice, Carried]:
     """By the road that is right now; chosen again while that one takes nothing."""
+    was_full = False
     try:
         while True:
             choice = chooser.choose(trip, schedule)
             is_batch = choice.road == BY_BATCH
-            if choice.road != "wait" and not (is_batch and chooser.is_others_turn(trip)):
+            its_turn = not chooser.is_others_turn(trip)
+            # One look takes in what is in flight or stored already; then it is for room to send.
+            is_held = was_full and is_batch and (why_full(trip.session) or not its_turn)
+            if choice.road != "wait" and not is_held:
                 chooser.leave_queue(trip)
                 with suppress(Shut):
-                    return choice, _road(chooser, choice.road).carry(trip)
+                    return choice, _road(chooser, choice.road, its_turn).carry(trip)
+                was_full |= is_batch
             if choice.road == "wait" and not trip.session.waits:
                 raise OnItsWay(f"{trip.name}: not sent now, {choice.why}")
             if is_batch:
@@ -80,9 +86,9 @@ def _carry(chooser: Chooser, trip: Trip, schedule: Schedule) -> tuple[Choice, Ca
         chooser.leave_queue(trip)
 
 
-def _road(chooser: Chooser, transport: str) -> Road:
+def _road(chooser: Chooser, transport: str, its_turn: bool) -> Road:
     if transport == BY_BATCH:
-        return BatchRoad(is_chosen=chooser.is_auto)
+        return BatchRoad(is_chosen=chooser.is_auto, may_send=its_turn)
     return CallRoad(transport, chooser if chooser.is_auto else None)
 
 
