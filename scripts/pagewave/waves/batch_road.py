@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pagewave import crash_points as crash
 from pagewave.errors import OnItsWay
 from pagewave.gemini.session import Session
-from pagewave.ledger import BY_BATCH, Batch, ServiceTrouble
+from pagewave.ledger import Batch, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.plan.budget import NoRoom
@@ -78,8 +78,6 @@ class BatchRoad:
     the files of its pages are written at once: the lane's next wave may go another road, which
     waits for no page's job. `may_send`: is it the lane's turn, where others wait for room?
     """
-
-    transport = BY_BATCH
 
     def __init__(self, *, is_chosen: bool = False, may_send: bool = True) -> None:
         self._is_chosen = is_chosen

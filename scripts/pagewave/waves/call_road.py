@@ -47,14 +47,14 @@ LOOK_SECONDS = 0.1
 
 
 class CallRoad:
-    """Carries as many pages of each leg as come in time; `transport` is the tier of the calls.
+    """Carries as many pages of each leg as come in time, in calls of a tier.
 
     `chooser`: who chose the road, where that was for this wave alone. It is told what becomes of
     calls, and tells when there is no sense in asking any more: then the wave ends.
     """
 
-    def __init__(self, transport: str, chooser: Chooser | None = None) -> None:
-        self.transport = transport
+    def __init__(self, tier: str, chooser: Chooser | None = None) -> None:
+        self._tier = tier
         self._chooser = chooser
 
     def carry(self, trip: Trip) -> Carried:
@@ -64,7 +64,7 @@ class CallRoad:
         model = trip.session.settings.model.name
         trip.session.check_access(model)
         refuse_other(trip.session, model)
-        return _Wave(trip, self.transport, self._chooser).carry()
+        return _Wave(trip, self._tier, self._chooser).carry()
 
 
 class _LegOver(Exception):

@@ -60,11 +60,7 @@ class Shut(Exception):
 
 
 class Road(Protocol):
-    """A way for a wave's pages; `transport` is its name in the ledger."""
-
-    @property
-    def transport(self) -> str:
-        """`batch`, or the tier of its calls."""
+    """A way for a wave's pages."""
 
     def carry(self, trip: Trip) -> Carried:
         """Read pages of a wave, as many of each chain as the road takes at once.
