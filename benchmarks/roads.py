@@ -23,13 +23,14 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from pagewave.config.models import Limits, limits
 from pagewave.plan.pace import (
     AVERAGE_OF_MEDIAN,
     BATCH_SECONDS_SEEN,
     FLEX_SECONDS_SEEN,
     STANDARD_SECONDS_SEEN,
 )
-from pagewave.plan.roads import Facts, Lane, Limits, Refusals, auto, box_seconds
+from pagewave.plan.roads import Facts, Lane, Refusals, auto, box_seconds
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -44,8 +45,8 @@ LOST_ANSWERS, TIMEOUT = 0.0005, 900.0  # calls that are paid and never answered
 BUSY_SHARE, BUSY_SECONDS, BUSY_SIGMA, CALM_SECONDS = 0.85, 75 * 60, 0.7, 14 * HOUR
 CLOSED_SECONDS = 6 * HOUR
 WEATHERS = ("calm", "busy", "closed", "gone")
-LITE = Limits(4_000, 4_000_000, 150_000, 10_000_000)  # tier 1
-FLASH = Limits(1_000, 2_000_000, 10_000, 3_000_000)
+LITE = limits("gemini-3.5-flash-lite")  # tier 1
+FLASH = limits("gemini-3.8-flash")
 
 # The run
 LANE, SLOTS, CALLS = 100, 10, 64
@@ -220,7 +221,8 @@ class World:
     @property
     def batch_pages(self) -> int:
         """Pages that batches in flight may hold."""
-        return min(SLOTS * LANE, (self.case.limits.enqueued_tokens or 0) // TOKENS_IN)
+        tokens = self.case.limits.enqueued_tokens
+        return min(SLOTS * LANE, tokens[0] // TOKENS_IN) if tokens else SLOTS * LANE
 
     def a_call(self) -> float:
         """Seconds of a call, as seen here once there are enough."""
@@ -426,7 +428,10 @@ def read(case: Case, road: str, seed: int) -> World:
 def play(case: Case, seeds: int) -> Row:
     """Read a case by each road, with several draws of chance."""
     by_batch = replace(
-        case, flex_median=0.0, weather="calm", limits=replace(case.limits, requests_per_day=None)
+        case,
+        flex_median=0.0,
+        weather="calm",
+        limits=case.limits.model_copy(update={"requests_per_day": None}),
     )
     by_flex = replace(case, batch_median=0.0)
     of_road = {"batch": by_batch, "flex": by_flex, "auto": case}
@@ -443,10 +448,10 @@ def play(case: Case, seeds: int) -> Row:
 
 def lines() -> Iterator[list[Case]]:
     """All that the table shows, line by line."""
-    for books, limits, weather, batch_median in product(
+    for books, of_calls, weather, batch_median in product(
         (forty_books(), two_thousand_books()), (LITE, FLASH), WEATHERS, (1200.0, 3600.0)
     ):
-        yield [Case(books, batch_median, flex, weather, limits) for flex in (20.0, 120.0, 300.0)]
+        yield [Case(books, batch_median, flex, weather, of_calls) for flex in (20.0, 120.0, 300.0)]
 
 
 def write(table: str, file: Path) -> None:

@@ -192,6 +192,7 @@ def test_an_answer_costs_what_failed_before_it_too(tmp_path: Path) -> None:
         (("--a", "v1", "--b", "temperature=0.5,temperature=1"), "is given twice"),
         (("--a", "v1", "--b", "transport=by_mule"), 'execution.transport: "by_mule" given'),
         (("--a", "v1", "--b", "model=gemini-4-argon,transport=flex"), "is not read by flex"),
+        (("--a", "v1", "--b", "transport=auto"), "has none; choose batch, flex or standard"),
         (("--a", "v1", "--b", "v1.1 v1 model=gemini-3.8-flash"), "are several prompts"),
         (("--a", "v1", "--b", "v1.jinja"), "the same text: nothing to compare"),
         (
@@ -254,3 +255,15 @@ def test_courses_that_change_are_missing_different_or_new() -> None:
     ]
     assert found[0].details == 'level: null → "II"'
     assert course_changes(a, a) == []
+
+
+def test_where_auto_is_configured_sides_go_by_batch_or_as_they_say(tmp_path: Path) -> None:
+    execution = {"transport": "auto", "deadline": 3, "max_cost_usd": 1}
+    with Library(tmp_path, BOOKS, execution=execution) as library, contextlib.chdir(library.root):
+        settings = load_settings(library.config, Path.cwd())
+        plain, other = choose(settings, ["v1"]), choose(settings, ["transport=flex"])
+        assert (plain.transport, other.transport) == ("batch", "flex")
+        assert plain.notes == (
+            "by batch: execution.transport: auto chooses for the waves of a run",
+        )
+        assert other.notes == ()

@@ -533,9 +533,31 @@ def test_no_other_deadline_is_taken(given: object, tmp_path: Path) -> None:
         _loaded(tmp_path, transport="auto", max_cost_usd=5, deadline=given)
 
 
-def test_a_road_that_is_not_there_yet_is_an_error_that_says_what_to_choose(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["batch", "flex", "standard"])
+def test_a_deadline_without_auto_or_without_a_budget_is_an_error_that_says_what_to_set(
+    transport: str, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError) as refused:
+        _loaded(tmp_path, transport=transport, deadline=24)
+    assert "set execution.transport: auto, or leave it out" in str(refused.value)
+    assert "execution.deadline: needs a budget" in str(refused.value)
+    with pytest.raises(ConfigError, match="a problem"):
+        _loaded(tmp_path, transport=transport, deadline=24, max_cost_usd=1)
+
+
+@pytest.mark.parametrize("budget", ["max_cost_usd", "max_cost_usd_total"])
+def test_auto_with_a_deadline_takes_either_budget(budget: str, tmp_path: Path) -> None:
+    loaded = _loaded(tmp_path, transport="auto", deadline=24, **{budget: 5})
+    assert loaded.execution.deadline == "24"
+    assert _loaded(tmp_path, transport="auto").execution.expected_road == "flex"
+    with pytest.raises(ConfigError, match=r"a problem:\n.*deadline: needs a budget"):
         _loaded(tmp_path, transport="auto", deadline=24)
-    assert "execution.transport: auto is not there yet; choose batch or flex." in str(refused.value)
-    assert "execution.deadline: has no effect yet" in str(refused.value)
-    assert _loaded(tmp_path).execution.transport == "batch"
+
+
+def test_auto_is_refused_for_a_model_that_is_not_read_by_flex(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    paths = {"label_source_dir": "scans", "image_source_dir": "scans"}
+    model = {"name": "gemini-4-argon"}
+    config = {"paths": paths, "execution": {"transport": "auto"}, "model": model}
+    with pytest.raises(ConfigError, match="gemini-4-argon is not read by flex; choose batch"):
+        load_settings(config, tmp_path)

@@ -1,12 +1,12 @@
 """Kills in waves of single calls: what the server read, and what the ledger says of it afterwards.
 
     python tests/faults/call_kills.py              200 kills, as a table
-    python tests/faults/call_kills.py --kills 20 --seed 7
+    python tests/faults/call_kills.py --kills 20 --seed 7 --transport auto
 
 A library is read by the real command, by flex from a server with log-normal latencies, some answers
-of which get lost. The command dies at one of the points of a call, when a page was written, or by
-SIGKILL at a random moment; then it is started again, and dies again, a few times. Then the plain
-command must finish. Afterwards:
+of which get lost; or by `auto`, from one whose flex refuses for a while. The command dies at one of
+the points of a call, when a page was written, or by SIGKILL at a random moment; then it is started
+again, and dies again, a few times. Then the plain command must finish. Afterwards:
 
 - the server's reads <= the ledger's attempts <= reads + calls that were in flight when it died;
 - each page says what its own key is, and which page it was told about;
@@ -35,6 +35,7 @@ from rich.table import Table
 
 from helpers.accounts import problems_of_pages
 from helpers.embedded_process import EmbeddedProcess
+from helpers.known_pace import know_pace
 from helpers.library import Head, Library
 from pagewave import crash_points as crash
 
@@ -45,6 +46,7 @@ SIGKILL = "SIGKILL"
 PLACES = (*POINTS, SIGKILL)
 KILLS_OF_A_LIBRARY = 5
 CALL_SECONDS = 0.05
+REFUSES = "tier-full:tier=flex,times=60"
 LOSES = ["cut-after:call=generate,probability=0.02"]
 NAMED = re.compile(r"^pagewave: .* answers? of single calls got lost|got lost", re.MULTILINE)
 
@@ -60,17 +62,21 @@ class Story:
     problems: list[str] = field(default_factory=list)
 
 
-def play(root: Path, seed: int, kills: int = KILLS_OF_A_LIBRARY) -> Story:
+def play(root: Path, seed: int, kills: int = KILLS_OF_A_LIBRARY, transport: str = "flex") -> Story:
     """Kill the reading of one library so often, let it finish, and look."""
     chance, story = random.Random(seed), Story()
     root.mkdir()
     server = EmbeddedProcess(
         root / "state/embedded", "--call-seconds", str(CALL_SECONDS), "--seed", str(seed)
     )
-    with Library(root, BOOKS, execution={"transport": "flex", "max_batch_failures": 50}) as library:
+    if transport == "auto":
+        know_pace(root / "state/ledger.sqlite", batch=0.6, flex=0.02)
+    execution = {"transport": transport, "max_batch_failures": 50}
+    with Library(root, BOOKS, execution=execution) as library:
         with server:
             server.show_images(root / "images")
-            server.set_faults([f"{LOSES[0]},seed={seed}"])
+            refuses = [f"{REFUSES},skip={chance.randint(0, 5)}"] if transport == "auto" else []
+            server.set_faults([f"{LOSES[0]},seed={seed}", *refuses])
             library.environment |= {
                 "PAGEWAVE_EMBEDDED_URL": server.base_url,
                 "PAGEWAVE_EMBEDDED_TOKEN": server.token,
@@ -107,7 +113,7 @@ def _wait_for_a_call(library: Library, head: Head) -> None:
 
 def _wait_until_quiet(server: EmbeddedProcess) -> None:
     """Calls of heads that are dead are read all the same, a little later."""
-    while len(server.log("call")) > len(server.log("inference")):
+    while len(server.log("call")) > sum(e["batch"] is None for e in server.log("inference")):
         time.sleep(0.02)
 
 
@@ -143,11 +149,11 @@ def _judge(library: Library, outputs: list[str], story: Story) -> None:
     story.problems += found
 
 
-def play_all(folder: Path, kills: int, seed: int) -> Iterator[Story]:
+def play_all(folder: Path, kills: int, seed: int, transport: str) -> Iterator[Story]:
     """Libraries, until there were so many kills."""
     done = number = 0
     while done < kills:
-        story = play(folder / str(number), seed + number)
+        story = play(folder / str(number), seed + number, transport=transport)
         done, number = done + story.kills.total(), number + 1
         yield story
 
@@ -166,9 +172,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--transport", choices=["flex", "auto"], default="flex")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        stories = list(play_all(Path(name), given.kills, given.seed))
+        stories = list(play_all(Path(name), given.kills, given.seed, given.transport))
     Console(width=None if sys.stdout.isatty() else 160).print(table_of(stories))
     for number, story in enumerate(stories):
         for problem in story.problems:

@@ -246,3 +246,24 @@ def test_a_stop_ends_every_wait() -> None:
     with pytest.raises(Stopped):
         given.enter(1, 0)
     assert given._in_flight == 0
+
+
+def test_who_sees_no_sense_in_waiting_any_more_leaves_the_gate_and_a_pause() -> None:
+    given = gate(most=1)
+    assert enters(given)
+    assert not given.enter(1, 0, is_over=lambda: True)
+    given.leave()
+    assert room(given) == 1
+    assert not given.pause(NEVER, is_over=lambda: True)
+    asked = iter([False, True])
+    assert not given.pause(NEVER, is_over=lambda: next(asked))
+    assert given.pause(0.01) and not given.pause(NEVER, until=time.monotonic())
+
+
+def test_a_gate_that_asks_anew_lets_a_few_in_at_once_whatever_was_refused() -> None:
+    given = grown()
+    for _ in range(20):
+        given.refused(NotNow("full"))
+    assert room(given) == 0
+    given.ask_anew()
+    assert room(given) >= FIRST_IN_FLIGHT

@@ -30,6 +30,7 @@ from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, wanted_pages
 from pagewave.prompts.registry import load_prompt
+from pagewave.waves.chooser import Chooser
 from pagewave.waves.recover import recover
 from pagewave.waves.wave import run_wave
 
@@ -129,6 +130,7 @@ class Reading:
         goes_on = session.continues_past_dead_letters
         ahead = pages_ahead(session.ledger, session.settings)
         schedule = Schedule(session.ledger, run_id, pages, goes_on, ahead)
+        chooser = Chooser(session)
         for lane in schedule.lanes:
             for wave in count(1):
                 legs = schedule.legs(lane, wave)
@@ -138,7 +140,8 @@ class Reading:
                 before_wave(wave)
                 manifest = self.root / "logs" / run_id / f"lane{lane}-wave{wave}.json"
                 try:
-                    run_wave(session, run_id, lane, wave, legs, manifest, self._write_answer)
+                    place = (run_id, lane, wave, schedule, manifest)
+                    run_wave(session, chooser, *place, write=self._write_answer)
                 except OnItsWay:
                     break
                 for key in [key for leg in legs for key in leg]:

@@ -256,3 +256,18 @@ def test_a_call_that_was_not_measured_is_not_taken_for_a_day(
     # However few waves calls take, a batch carries a page of each chain.
     assert roads["batch"].why.startswith("2 steps of ")
     assert roads["flex"].why.startswith("2 pages one after another at 27 s")
+
+
+@pytest.mark.parametrize("transport", ["batch", "flex", "standard", "auto"])
+def test_each_road_has_its_price_whichever_is_configured(
+    tmp_path: Path, quiet_server: EmbeddedProcess, transport: str
+) -> None:
+    execution = {"transport": transport}
+    books = {"Elm/1850": 2, "Oak/1850": 1}
+    reading = Reading(tmp_path, quiet_server, books, pricing=PRICING, execution=execution)
+    whole = forecast(reading).whole()
+    assert whole.best.usd
+    once = whole.best.usd / (2 if transport == "standard" else 1)
+    prices = {road.road: road.usd for road in whole.roads}
+    factors = {"batch": 1, "flex": 1, "standard": 2, "auto": 1}
+    assert prices == {road: pytest.approx(once * factor) for road, factor in factors.items()}

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from pagewave.config.models import Limits
 from pagewave.plan.roads import (
     Facts,
     Lane,
-    Limits,
     Load,
     Refusals,
     auto,
@@ -236,3 +236,20 @@ def test_refusals_of_a_calm_day_close_nothing() -> None:
     for number in range(1_000):
         refusals.note(number, answered=bool(number % 20))
         assert refusals.seconds(number) == 0
+
+
+def test_what_an_earlier_run_met_holds_for_the_next_one_until_it_is_time_to_ask_again() -> None:
+    refusals = Refusals(300, since=1000, ask_again_at=5000)
+    assert refusals.seconds(4999) == 3999
+    assert refusals.seconds(5000) == 0
+    assert refusals.seconds(999) == 0  # the clock was set back
+    for second in range(5000, 5005):
+        refusals.note(second, answered=False)
+    assert (refusals.since, refusals.ask_again_at) == (1000, 5304)
+    assert refusals.seconds(5100) == 4100
+
+
+def test_a_day_that_the_service_calls_used_up_is_so_whatever_was_counted() -> None:
+    used = replace(FACTS, is_used_up=True, renewal_seconds=3 * HOUR)
+    assert roads(used, [LONG]) == {1: "batch"}
+    assert roads(replace(used, renewal_seconds=60), [LONG]) == {1: "wait"}

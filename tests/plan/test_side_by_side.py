@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pagewave.config.models import limits
+from pagewave.config.models import Limits, limits
 from pagewave.ledger import Ledger
 from pagewave.plan.pace import (
     FEWEST_CALLS,
@@ -17,7 +17,7 @@ from pagewave.plan.pace import (
     paces,
     renewal_seconds,
 )
-from pagewave.plan.roads import Facts, Lane, Limits
+from pagewave.plan.roads import Facts, Lane
 from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
 
 SEEN = Paces(Pace(27.0), Pace(14.0), Pace(1800.0))
@@ -85,13 +85,16 @@ def test_a_limit_of_a_day_is_named_and_split_between_roads() -> None:
     flex, auto = found[1], found[3]
     assert "; 10,000 calls a day" in flex.why
     assert auto.seconds < flex.seconds
-    assert " by batch, " in auto.why and " by flex" in auto.why
+    assert " by flex, " in auto.why and " by batch: quickest is " in auto.why
     assert auto.is_this
 
 
 def test_a_deadline_costs_what_its_lanes_cost_more() -> None:
     roads = rows(MEASURED, "auto", deadline_seconds=3600.0 * 2, usd_left=99.0)
-    assert (roads["auto"].usd, roads["auto"].why) == (17.0, "1 lane by standard (not there yet)")
+    assert (roads["auto"].usd, roads["auto"].why) == (
+        17.0,
+        "1 lane by standard: the deadline is in 2 h, too soon for the cheaper roads",
+    )
     assert rows(MEASURED, "auto", deadline_seconds=3600.0 * 2, usd_left=9.0)["auto"].usd == 8.5
 
 
@@ -142,3 +145,33 @@ def test_calls_of_runs_tell_how_long_one_takes_once_there_were_enough(tmp_path: 
         assert paces(ledger, "gemini", "m").flex == Pace(4.0, FEWEST_CALLS)
         assert paces(ledger, "gemini", "m").standard.measured == 0
         assert paces(ledger, "gemini", "other").flex.measured == 0
+
+
+def test_a_deadline_that_is_not_met_says_so() -> None:
+    poor = rows(MEASURED, "auto", deadline_seconds=3600.0, usd_left=9.0)["auto"]
+    assert poor.why.startswith("all lanes by flex; ")
+    assert poor.why.endswith(
+        "; the deadline is in 1 h, and all is read in about 2 h 20 min, with all that the budget "
+        "holds"
+    )
+    late = rows(MEASURED, "auto", deadline_seconds=-1.0, usd_left=99.0)["auto"]
+    assert late.why.endswith("; the deadline has passed: nothing is bought for it any more")
+
+
+def test_what_auto_would_do_now_is_told_with_its_reason() -> None:
+    at = facts(MEASURED, is_used_up=True, renewal_seconds=7200.0)
+    found = side_by_side(at, MEASURED, [*BOOK, Lane(2, 20, 20)], 8.5, 300, "auto")
+    assert found[3].why == (
+        "2 lanes by batch: the calls of a day are used up for 2 h more; a batch takes about 33 min"
+    )
+    waits = rows(MEASURED, refused_seconds=60.0)["auto"]
+    assert waits.why.startswith("1 lane waiting for flex: flex has been refused for 1 min; up to ")
+
+
+def test_auto_is_recommended_where_it_is_quicker_than_flex_alone() -> None:
+    many = [Lane(number, 60 - number, 100 * (60 - number)) for number in range(20)]
+    at = facts(MEASURED, limits=Limits(requests_per_day=10_000))
+    for transport in ("batch", "flex"):
+        told = advice(side_by_side(at, MEASURED, many, 100.0, 1200, transport), MEASURED)
+        assert told is not None and "execution.transport: auto, about " in told
+    assert advice(side_by_side(at, MEASURED, many, 100.0, 1200, "auto"), MEASURED) is None

@@ -46,7 +46,8 @@ class Execution(Section):
         default="batch",
         description="batch: pages of many books in one batch a wave. flex: one call a page, at the "
         "same price, page after page, answered in seconds to minutes where the service has room. "
-        "standard: the same at twice the price. auto: not there yet, and an error.",
+        "standard: the same at twice the price. auto: for each wave what is quickest at the price "
+        "of a batch: flex, or batch while flex refuses or the day's calls are used up.",
     )
     on_dead_letter: Literal["block", "continue"] = Field(
         default="block",
@@ -84,8 +85,9 @@ class Execution(Section):
     )
     deadline: DeadlineValue | None = Field(
         default=None,
-        description="When all is to be read: hours from the beginning of a run, or a date. Not "
-        "there yet, as it belongs to `transport: auto`, and an error.",
+        description="When all is to be read, with `transport: auto`: hours from the beginning of a "
+        "run, or a date or time of this computer's zone. The longest lanes go by standard, at "
+        "twice the price, while a budget (which it needs) holds that beside all that is left.",
     )
     dry_run: bool = Field(
         default=False, description="true: show waves, pages, tokens and price, send nothing."
@@ -173,7 +175,7 @@ class Batch(Section):
 
 
 class Calls(Section):
-    """How single calls are made (`execution.transport: flex` or `standard`)."""
+    """How single calls are made (`execution.transport: flex`, `standard` or `auto`)."""
 
     in_flight: Int = Field(
         default=64,

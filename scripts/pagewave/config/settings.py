@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from pagewave.config.data import Filters, Images, Paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
+from pagewave.config.models import family_of
 from pagewave.config.pricing import Pricing
 from pagewave.config.problems import explain
 from pagewave.config.reading import Model, PromptChoice, Quality, Retry
@@ -111,7 +112,7 @@ def load_settings(config: object, folder: Path) -> Settings:
         wrong = {part for item in found if item["loc"][0] == "paths" for part in item["loc"]}
     else:
         problems += problems_together(settings)
-        problems += _road_problems(settings.execution)
+        problems += _road_problems(settings)
     problems += _path_problems(_checkable_paths(given["paths"], wrong), folder)
     if all_scans:
         problems = [p for p in problems if not p.startswith("paths.label_source_dir")]
@@ -220,17 +221,26 @@ def _price_problems(settings: Settings) -> list[str]:
     ]
 
 
-def _road_problems(execution: Execution) -> list[str]:
-    """No wave is sent by a road that is chosen by itself yet, nor at twice the price for a date."""
-    found = []
-    if execution.transport == "auto":
+def _road_problems(settings: Settings) -> list[str]:
+    """`auto` needs roads to choose from, and a deadline `auto` and money: it buys what is dear."""
+    found, execution, name = [], settings.execution, settings.model.name
+    family = family_of(name)
+    if execution.transport == "auto" and family and "flex" not in family.roads:
         found.append(
-            "execution.transport: auto is not there yet; choose batch or flex. A dry run ends with "
-            "what each would take, and recommends what is quicker"
+            f"execution.transport: auto chooses between batch and flex, and {name} is not read by "
+            "flex; choose batch"
         )
-    if execution.deadline is not None:
+    if execution.deadline is None:
+        return found
+    if execution.transport != "auto":
         found.append(
-            "execution.deadline: has no effect yet, as it belongs to transport: auto; leave it out"
+            "execution.deadline: only transport: auto keeps to one; set execution.transport: auto, "
+            "or leave it out"
+        )
+    if execution.max_cost_usd is None and execution.max_cost_usd_total is None:
+        found.append(
+            "execution.deadline: needs a budget, as calls at twice the price are bought for it; "
+            "set execution.max_cost_usd or execution.max_cost_usd_total, or leave it out"
         )
     return found
 

@@ -73,12 +73,20 @@ class Gate:
         self._closed_since: float | None = None
         self._day, self._of_day = -1, 0
 
-    def enter(self, priority: float, tokens: int, until: float | None = None) -> bool:
-        """Wait until a call may begin; False where `until` came first (monotonic clock).
+    def enter(
+        self,
+        priority: float,
+        tokens: int,
+        until: float | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait until a call may begin; False where something else came first.
 
         Args:
             priority: who has more goes first, such as the pages that a chain has still to read.
             tokens: that the call is expected to send.
+            until: when it is too late (monotonic clock).
+            is_over: tells, now and then, whether there is no sense in waiting any more.
 
         Raises:
             Stopped: the run was told to stop.
@@ -88,10 +96,10 @@ class Gate:
             heapq.heappush(self._waiting, waiter)
             self._admit()
         while not waiter.may_go.wait(self._seconds_to_wait(waiter)):
+            is_late = is_over() or (until is not None and time.monotonic() >= until)
             with self._lock:
                 self._admit()
-                is_over = until is not None and time.monotonic() >= until
-                if (is_over or self._stop.is_set()) and not waiter.may_go.is_set():
+                if (is_late or self._stop.is_set()) and not waiter.may_go.is_set():
                     self._waiting.remove(waiter)
                     heapq.heapify(self._waiting)
                     if self._stop.is_set():
@@ -143,16 +151,34 @@ class Gate:
                 log.warning("calls are refused, asking again in %.3g s (%s)", pause, why)
             return 0.0
 
-    def pause(self, seconds: float, until: float | None = None) -> bool:
-        """Wait before a refused call comes to the gate again; False where `until` comes first.
+    def pause(
+        self,
+        seconds: float,
+        until: float | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait before a refused call comes to the gate again; False as for `enter`.
 
         Raises:
             Stopped: the run was told to stop.
         """
-        left = seconds if until is None else min(seconds, until - time.monotonic())
-        if self._stop.wait(max(0.0, left)):
-            raise Stopped
-        return left == seconds
+        end = time.monotonic() + seconds
+        last = end if until is None else min(end, until)
+        while not is_over():
+            left = last - time.monotonic()
+            if self._stop.wait(min(LOOK_SECONDS, max(0.0, left))):
+                raise Stopped
+            if left <= LOOK_SECONDS:
+                return last == end
+        return False
+
+    def ask_anew(self) -> None:
+        """Forget what was refused: a few calls may try at once whether that is over."""
+        with self._lock:
+            self._in_a_row = self._closures = 0
+            self._closed_until = 0.0
+            self._allowed = max(self._allowed, float(min(self._most, FIRST_IN_FLIGHT)))
+            self._admit()
 
     def _pause(self, why: NotNow, times: int) -> float:
         if why.is_of_day:

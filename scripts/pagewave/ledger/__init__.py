@@ -22,6 +22,7 @@ from pagewave.ledger.batches import (
     Record,
 )
 from pagewave.ledger.calls import Calls
+from pagewave.ledger.closures import Closures, Refused
 from pagewave.ledger.connection import Connection
 from pagewave.ledger.failures import (
     FailureCount,
@@ -95,6 +96,7 @@ __all__ = [
     "PlannedPage",
     "Purpose",
     "Record",
+    "Refused",
     "RoadHistory",
     "RunCost",
     "RunOutcome",
@@ -130,6 +132,7 @@ class Ledger(Connection):
         self.page_files = PageFiles(self)
         self.outbox = Outbox(self)
         self.calls = Calls(self)
+        self.closures = Closures(self)
         self.spending = Spending(self)
         self.history = History(self)
         self.identity = Identity(self)

@@ -429,9 +429,23 @@ UPDATE run SET purpose = former_purpose;
 ALTER TABLE run DROP COLUMN former_purpose;
 """
 
+# What single calls of a model met, in Unix seconds: since when flex has refused most of what it was
+# asked (NULL: it answers) and when it is asked again; until when the calls of a day are used up, by
+# the service's own word.
+CLOSED_ROADS = """
+CREATE TABLE closed_road (
+    engine TEXT NOT NULL,
+    model TEXT NOT NULL,
+    refused_since REAL,
+    ask_again_at REAL,
+    used_up_until REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (engine, model)
+);
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
-    *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES),
+    *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES, CLOSED_ROADS),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

@@ -69,6 +69,14 @@ def budgets(ledger: Ledger, settings: Settings, run_id: str | None) -> list[Budg
     return found
 
 
+def spent_usd(ledger: Ledger, settings: Settings, run_id: str) -> float | None:
+    """What a run was metered for, at Gemini's prices of its tiers; None: one is not known."""
+    try:
+        return _used(settings, ledger.spending.costs(settings.engine, run_id))[0]
+    except ConfigError:
+        return None
+
+
 def check_prices(ledger: Ledger, settings: Settings) -> None:
     """Before anything is sent: can all that a budget counts be priced?
 

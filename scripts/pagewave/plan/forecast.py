@@ -20,7 +20,7 @@ from pagewave.plan.pace import FLEX_SECONDS_SEEN, facts, paces
 from pagewave.plan.roads import Lane
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
-from pagewave.prompts.costs import Estimate, most_tokens, usd
+from pagewave.prompts.costs import INTERACTIVE_PRICE_FACTOR, Estimate, most_tokens, usd
 from pagewave.prompts.registry import Prompt
 from pagewave.prompts.request import generation_config
 from pagewave.wording import count, moment
@@ -238,16 +238,19 @@ class Forecast:
             return whole
         workspace = self._workspace
         known = paces(workspace.ledger, workspace.engine, whole.model)
-        best = whole.best
+        best, execution = whole.best, workspace.settings.execution
+        by_batch = best.usd
+        if by_batch is not None and execution.expected_road == "standard":
+            by_batch /= INTERACTIVE_PRICE_FACTOR
         tokens = (best.input_tokens, best.output_tokens)
         a_page = Estimate(*(math.ceil(number / whole.to_send) for number in tokens))
         roads = side_by_side(
             facts(workspace.ledger, workspace.settings, known, a_page),
             known,
             lefts,
-            best.usd,
+            by_batch,
             batches,
-            workspace.settings.execution.transport,
+            execution.transport,
         )
         return replace(whole, roads=roads, advice=advice(roads, known))
 

@@ -14,7 +14,7 @@ from pagewave.config.settings import Settings
 from pagewave.ledger import BY_BATCH, RECENT, Ledger
 from pagewave.plan.budget import budgets
 from pagewave.plan.enqueued import enqueued_limit
-from pagewave.plan.roads import Facts, Limits
+from pagewave.plan.roads import Facts, Refusals
 from pagewave.prompts.costs import INTERACTIVE_PRICE_FACTOR, Estimate, usd
 
 FLEX_SECONDS_SEEN = 27.0
@@ -28,6 +28,8 @@ a hundred was seen to hang for a day."""
 FEWEST_CALLS = 20
 """Calls of a run that tell more than what others saw; those of a probe do from the first on."""
 RECENT_CALLS = 200
+ASK_AGAIN_PAUSES = 60
+"""Flex that refuses is left alone for so many `calls.retry_pause_seconds`: five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +77,17 @@ def facts(
     *,
     began: float | None = None,
     run_id: str | None = None,
-    calls_today: int = 0,
-    refused_seconds: float = 0.0,
 ) -> Facts:
-    """What `auto` is to know now.
+    """What `auto` is to know now: all of it is in the ledger.
 
     Args:
         a_page: tokens of an average page.
         began: when the run did (Unix seconds); None: it would now.
         run_id: of the run whose budget counts; None: of one that has not begun.
-        calls_today: that count against the limit of a day.
-        refused_seconds: for how long flex has refused what it was asked.
     """
-    execution, model, now = settings.execution, settings.model.name, time.time()
-    of_calls, enqueued = settings.calls.limits(model), enqueued_limit(settings)
-    limits = Limits(
-        of_calls.requests_per_minute,
-        of_calls.tokens_per_minute,
-        of_calls.requests_per_day,
-        enqueued,
-    )
+    execution, engine, model = settings.execution, settings.engine, settings.model.name
+    now, enqueued = time.time(), enqueued_limit(settings)
+    renewal = renewal_seconds(now)
     at_once = execution.max_concurrent_batches * execution.batch_size_limit
     if enqueued and a_page.input_tokens:
         at_once = min(at_once, enqueued // a_page.input_tokens)
@@ -107,15 +100,23 @@ def facts(
         input_tokens=a_page.input_tokens,
         calls_at_once=settings.calls.in_flight,
         batch_pages_at_once=max(1, at_once),
-        limits=limits,
-        calls_today=calls_today,
-        renewal_seconds=renewal_seconds(now),
-        refused_seconds=refused_seconds,
+        limits=settings.calls.limits(model),
+        calls_today=ledger.history.calls_since(engine, model, now + renewal - DAY_SECONDS),
+        is_used_up=0 < ledger.closures.used_up_until(engine, model) - now <= DAY_SECONDS,
+        renewal_seconds=renewal,
+        refused_seconds=refusals(ledger, settings).seconds(now),
         deadline_seconds=None if deadline is None else deadline.at(began or now) - now,
         usd_left=min(left, default=None),
         usd_a_page=usd(settings.pricing, model, a_page.input_tokens, a_page.output_tokens),
         standard_factor=INTERACTIVE_PRICE_FACTOR,
     )
+
+
+def refusals(ledger: Ledger, settings: Settings) -> Refusals:
+    """What the ledger knows of flex, in Unix seconds."""
+    known = ledger.closures.refused(settings.engine, settings.model.name)
+    pause = ASK_AGAIN_PAUSES * settings.calls.retry_pause_seconds
+    return Refusals(pause, *known) if known else Refusals(pause)
 
 
 def renewal_seconds(now: float) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pagewave.config.models import DAY_SECONDS
+from pagewave.config.models import DAY_SECONDS, Limits
 from pagewave.wording import age, count
 
 Road = Literal["batch", "flex", "standard", "wait"]
@@ -33,6 +33,7 @@ SHARE_REFUSED = 0.7
 """Of the last tries: 5 % are refused on a calm day."""
 ASK_AGAIN_SECONDS = 300.0
 LEAST_SECONDS = 1.0
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,6 @@ class Lane:
     number: int
     longest: int
     pages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the service takes of calls, and how much may wait in batches; None: no limit."""
-
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    requests_per_day: int | None = None
-    enqueued_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,7 @@ class Facts:
         batch_pages_at_once: so many pages may be in batches in flight.
         limits: those of the model for this account.
         calls_today: that count against the limit of a day.
+        is_used_up: the service itself said that the day's calls are.
         renewal_seconds: until the next day of the service begins.
         refused_seconds: since flex answered last, where it has refused all since; 0: it answers.
         deadline_seconds: until all is to be read; None: whenever it is. Below 0 it has passed.
@@ -81,8 +73,9 @@ class Facts:
     input_tokens: float
     calls_at_once: int
     batch_pages_at_once: int
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     calls_today: int = 0
+    is_used_up: bool = False
     renewal_seconds: float = DAY_SECONDS
     refused_seconds: float = 0.0
     deadline_seconds: float | None = None
@@ -93,6 +86,8 @@ class Facts:
     @property
     def calls_left_today(self) -> float:
         """How many calls the limit of a day leaves."""
+        if self.is_used_up:
+            return 0
         most = self.limits.requests_per_day
         return math.inf if most is None else max(0, most - self.calls_today)
 
@@ -118,31 +113,43 @@ class Refusals:
 
     It is refused when most of its last tries were, and then nobody needs to ask for a while. After
     that a few calls try again: where they are refused too, it has been so from the first time on.
+
+    Args:
+        ask_again_seconds: for how long nobody asks.
+        since: when it began to refuse, as an earlier run found; None: it did not.
+        ask_again_at: when that run would have asked again.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        ask_again_seconds: float = ASK_AGAIN_SECONDS,
+        since: float | None = None,
+        ask_again_at: float = -math.inf,
+    ) -> None:
         self._tries: deque[bool] = deque(maxlen=TRIES_LOOKED_AT)
-        self._since: float | None = None
-        self._ask_again_at = -math.inf
+        self._ask_again_seconds = ask_again_seconds
+        self.since = since
+        self.ask_again_at = ask_again_at
 
     def note(self, now: float, *, answered: bool) -> None:
         """What came of a call, at a time in seconds of any clock; an answer of any kind counts."""
         self._tries.append(answered)
-        is_doubtful = self._since is not None
+        is_doubtful = self.since is not None
         if len(self._tries) < (FEWEST_TRIES_AGAIN if is_doubtful else FEWEST_TRIES):
             return
         if self._tries.count(False) >= SHARE_REFUSED * len(self._tries):
-            self._since = now if self._since is None else self._since
-            self._ask_again_at = now + ASK_AGAIN_SECONDS
+            self.since = now if self.since is None else self.since
+            self.ask_again_at = now + self._ask_again_seconds
             self._tries.clear()
         else:
-            self._since = None
+            self.since = None
 
     def seconds(self, now: float) -> float:
         """How long it has been refused; 0 where it answers, or may be asked again."""
-        if self._since is None or now >= self._ask_again_at:
+        # Nor where the clock was set back since.
+        if self.since is None or not self.since <= now < self.ask_again_at:
             return 0.0
-        return max(now - self._since, LEAST_SECONDS)
+        return max(now - self.since, LEAST_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +216,23 @@ def best_split(facts: Facts, lanes: Sequence[Lane], by_standard: Load = NOTHING)
         for number, (by_flex, by_batch) in enumerate(_loads(lanes))
     ]
     return -min(times)[1]
+
+
+def deadline_note(facts: Facts, lanes: Sequence[Lane]) -> str | None:
+    """That a deadline is not met by what `auto` chooses; None: it is, or there is none."""
+    deadline, lanes = facts.deadline_seconds, [lane for lane in lanes if lane.longest]
+    if deadline is None or not lanes:
+        return None
+    if deadline <= 0:
+        return "the deadline has passed: nothing is bought for it any more"
+    bought = _bought(facts, lanes)
+    soonest = _soonest(facts, [lane for lane in lanes if lane not in bought], Load.of(bought))
+    if soonest <= deadline:
+        return None
+    return (
+        f"the deadline is in {age(deadline)}, and all is read in about {age(soonest)}, with all "
+        "that the budget holds"
+    )
 
 
 def seconds(
@@ -287,7 +311,7 @@ def _bought(facts: Facts, lanes: Sequence[Lane]) -> list[Lane]:
     can't be met, what the budget holds comes as near to it as it can; behind it, nothing is bought.
     """
     deadline, left, price = facts.deadline_seconds, facts.usd_left, facts.usd_a_page
-    if deadline is None or deadline < 0 or left is None or price is None:
+    if deadline is None or deadline <= 0 or left is None or price is None:
         return []
     if facts.calls_left_today < 1:
         return []  # they count against the same limit

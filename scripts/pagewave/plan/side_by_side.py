@@ -4,20 +4,27 @@ Nothing is switched by it: what is quicker at the same price is recommended, onc
 here how long calls take.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pagewave.command_line import script
 from pagewave.plan.pace import Pace, Paces
-from pagewave.plan.roads import Facts, Lane, Load, auto, patience_seconds, seconds
+from pagewave.plan.roads import (
+    Choice,
+    Facts,
+    Lane,
+    Load,
+    auto,
+    deadline_note,
+    patience_seconds,
+    seconds,
+)
 from pagewave.wording import age, count
 
 WORTH_A_WORD = 0.9
 """A road that takes a larger share of the time is not recommended."""
 PROBE_PAGES = 5
-NOT_YET = "not there yet"
-"""What is said of `auto`, which the configuration refuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +86,21 @@ def advice(roads: Sequence[RoadForecast], known: Paces) -> str | None:
     """What a person might do: another road, or a look at how quick it is."""
     by_name = {road.road: road for road in roads}
     this = next((road for road in roads if road.is_this), None)
-    if this is None or this.road in ("flex", "auto"):
+    if this is None or this.road == "auto":
         return None
-    flex = by_name["flex"]
-    if flex.seconds > WORTH_A_WORD * this.seconds:
+    better = by_name["flex"]
+    if this is better or by_name["auto"].seconds < WORTH_A_WORD * better.seconds:
+        better = by_name["auto"]
+    if better.seconds > WORTH_A_WORD * this.seconds:
         return None
     if not known.flex.measured:
         probe = script("plan", "--probe", str(PROBE_PAGES))
         return f"How quick calls are was not measured here yet. {PROBE_PAGES} of them tell: {probe}"
-    price = "the same price" if this.usd == flex.usd else "a lower price"
+    price = "the same price" if this.usd == better.usd else "a lower price"
     return (
-        f"Quicker at {price}: execution.transport: flex, about {age(flex.seconds)} in place of "
-        f"{age(this.seconds)}, as measured here ({count(known.flex.measured, 'call')}). "
-        "For one run: --config 'execution={transport: flex}'"
+        f"Quicker at {price}: execution.transport: {better.road}, about {age(better.seconds)} in "
+        f"place of {age(this.seconds)}, as measured here ({count(known.flex.measured, 'call')}). "
+        f"For one run: --config 'execution={{transport: {better.road}}}'"
     )
 
 
@@ -108,15 +117,25 @@ def _auto(
     if usd is not None and by_standard.pages:
         share = by_standard.pages / sum(lane.pages for lane in lanes)
         usd *= 1 + share * (facts.standard_factor - 1)
-    patience = age(patience_seconds(facts, lanes))
-    if len(by_road) == 1 and by_flex.pages:
+    if set(by_road) == {"flex"}:
+        patience = age(patience_seconds(facts, lanes))
         why = f"all lanes by flex; batch if it is refused for {patience}"
     else:
-        why = ", ".join(
-            f"{count(len(some), 'lane')} by {'flex' if road == 'wait' else road}"
-            for road, some in sorted(by_road.items())
-        )
-    return usd, seconds(facts_here, by_flex, by_batch, by_standard), f"{why} ({NOT_YET})"
+        why = "; ".join(_why_chosen(choices.values()))
+    if note := deadline_note(facts, lanes):
+        why += f"; {note}"
+    return usd, seconds(facts_here, by_flex, by_batch, by_standard), why
+
+
+def _why_chosen(choices: Iterable[Choice]) -> Iterator[str]:
+    """How many lanes go which way, for each reason."""
+    by_reason: dict[str, Counter[str]] = defaultdict(Counter)
+    for choice in choices:
+        by_reason[choice.why][choice.road] += 1
+    for why, roads in by_reason.items():
+        how = {road: "waiting for flex" if road == "wait" else f"by {road}" for road in roads}
+        parts = [f"{count(number, 'lane')} {how[road]}" for road, number in roads.items()]
+        yield f"{', '.join(parts)}: {why}"
 
 
 def _why_batch(pace: Pace, steps: int) -> str:

@@ -87,7 +87,8 @@ def _dead_letters(forecast: RunForecast) -> str:
 def _waves(forecast: RunForecast) -> str:
     what = f"{forecast.batches:,} with a batch"
     if forecast.transport != BY_BATCH:
-        what = f"{count(forecast.batches, 'call')} by {forecast.transport}"
+        one = "page" if forecast.transport == "auto" else "call"
+        what = f"{count(forecast.batches, one)} by {forecast.transport}"
     return (
         f"{forecast.waves:,} in {count(forecast.lanes, 'lane')}, {what}; "
         f"longest chain {count(forecast.longest_chain, 'page')}"
@@ -97,6 +98,9 @@ def _waves(forecast: RunForecast) -> str:
 def _time(forecast: RunForecast) -> str:
     if not forecast.steps:
         return "none: nothing is waited for"
+    this = next((road for road in forecast.roads if road.is_this), None)
+    if this and this.road == "auto":
+        return f"about {age(this.seconds)}, by roads as they would be chosen now (below)"
     of_calls = forecast.transport != BY_BATCH
     one, many = ("call", "calls") if of_calls else ("batch", "batches")
     steps = f"{forecast.steps:,} {many} one after another" if forecast.steps > 1 else f"one {one}"

@@ -2,12 +2,12 @@
 
 A run that waits has Snakemake keep count of the batches in flight, and pauses where a pause is due.
 One that doesn't leaves its batches behind, so the ledger counts them, and a pause is left to the
-time between runs (trouble.py).
+time between runs (trouble.py). It counts them too where a wave's road is chosen when it begins.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from pagewave.errors import BudgetReached, OnItsWay
@@ -15,16 +15,13 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import Ledger
 from pagewave.log import log
 from pagewave.plan.budget import NoRoom
-from pagewave.prompts.request import Request
 from pagewave.waves.collect import collect
 
 T = TypeVar("T")
 
 
-def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
-    """Why these requests are left to a later run; None where they may be sent, or none are."""
-    if session.waits or not new:
-        return None
+def why_full(session: Session) -> str | None:
+    """Why no batch is sent now, by the ledger's count of those in flight; None: there is room."""
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
     if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
@@ -32,17 +29,22 @@ def reason_to_hold(session: Session, new: Sequence[Request]) -> str | None:
 
 
 def batches_at_once(
-    session: Session, run_id: str, lane: int, waited_for: Collection[int] = ()
+    session: Session,
+    run_id: str,
+    lane: int,
+    waited_for: Collection[int] = (),
+    *,
+    counts: bool = False,
 ) -> int:
-    """How many batches a wave may send; `reason_to_hold` was asked before.
+    """How many batches a wave may send; `why_full` was asked before.
 
-    In a run that waits Snakemake counts one batch a wave, so that it is one at least, unless the
-    wave waits for batches of an earlier run (`waited_for`). What the lanes leave of the limit, as
-    there are fewer of them, is for waves that send several.
+    Where the ledger `counts` them, what it leaves. Else Snakemake counts one batch a wave, so that
+    it is one at least, unless the wave waits for batches of an earlier run (`waited_for`). What the
+    lanes leave of the limit, as there are fewer of them, is for waves that send several.
     """
     limit = session.most_batches or session.settings.execution.max_concurrent_batches
     going = session.ledger.batches.open(session.engine)
-    if not session.waits:
+    if counts:
         return max(1, limit - len(going))
     spare = limit - min(limit, session.ledger.runs.lanes(run_id))
     others = [b for b in going if b.id not in waited_for and (b.run_id, b.lane) != (run_id, lane)]

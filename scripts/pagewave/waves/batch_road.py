@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pagewave import crash_points as crash
 from pagewave.errors import OnItsWay
 from pagewave.gemini.session import Session
-from pagewave.ledger import BY_BATCH, Batch, ServiceTrouble
+from pagewave.ledger import Batch, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.plan.budget import NoRoom
 from pagewave.prompts.request import Request
 from pagewave.waves import events
-from pagewave.waves.admission import batches_at_once, reason_to_hold, within_budget
+from pagewave.waves.admission import batches_at_once, why_full, within_budget
 from pagewave.waves.collect import collect
 from pagewave.waves.halves import by_model, split
 from pagewave.waves.members import (
@@ -36,7 +36,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
-from pagewave.waves.road import Carried, Trip
+from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
     give_up,
@@ -64,23 +64,39 @@ class _Decision:
     not_yet: str | None
     given_up: dict[str, ServiceTrouble]
 
+    @property
+    def is_nothing(self) -> bool:
+        """Is there nothing to send, to wait for or to take?"""
+        members = self.members
+        return not (self.sendings or members.free or members.waiting or self.given_up)
+
 
 class BatchRoad:
-    """Carries the first page of each leg, all in one batch."""
+    """Carries the first page of each leg, all in one batch.
 
-    transport = BY_BATCH
+    `is_chosen`: for this wave alone. Then nobody but the ledger counts the batches in flight, and
+    the files of its pages are written at once: the lane's next wave may go another road, which
+    waits for no page's job. `may_send`: is it the lane's turn, where others wait for room?
+    """
+
+    def __init__(self, *, is_chosen: bool = False, may_send: bool = True) -> None:
+        self._is_chosen = is_chosen
+        self._may_send = may_send
 
     def carry(self, trip: Trip) -> Carried:
         """Send what is new, and wait for it and for what is on its way; see `Road`."""
-        session, name = trip.session, trip.name
+        session, name, is_chosen = trip.session, trip.name, self._is_chosen
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
+        held = None if self._may_send else "another lane has a longer way to go"
         decision = within_budget(
             session,
             trip.run_id,
-            lambda: _decide(session, trip.run_id, trip.lane, trip.number, requests),
+            lambda: _decide(trip, requests, held, counts=is_chosen or not session.waits),
         )
         members, not_yet = decision.members, decision.not_yet
+        if is_chosen and session.waits and decision.is_nothing:
+            raise Shut(not_yet or "nothing can be sent now")
         waiting = [request for requests in members.waiting.values() for request in requests]
         events.wave_started(name, trip.lane, trip.number, members.free, waiting, members.new)
         for batch_id in members.waiting if session.waits else ():
@@ -108,12 +124,22 @@ class BatchRoad:
         if not decided:
             raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
         outcomes = outcomes_of(session, decided, requests, members.free, decision.standing)
+        for outcome in outcomes if is_chosen else ():
+            if outcome.attempt_id is not None:
+                trip.write_page(outcome.key, outcome.attempt_id)
         return Carried(outcomes, batches)
 
 
 def _decide(
-    session: Session, run_id: str, lane: int, number: int, requests: Sequence[Request]
+    trip: Trip, requests: Sequence[Request], held: str | None, *, counts: bool
 ) -> _Decision:
+    """What to do about a wave's requests.
+
+    Args:
+        held: why what is new is not sent now, if it is not.
+        counts: the batches in flight, of all lanes, as nobody else does.
+    """
+    session, run_id, lane, number = trip.session, trip.run_id, trip.lane, trip.number
     with session.ledger.transaction():
         remember_images(
             session.ledger,
@@ -127,13 +153,13 @@ def _decide(
         members.new = [request for request in members.new if request.key not in dead]
         given_up = out_of_patience(session, run_id, members.new)
         members.new = [request for request in members.new if request.key not in given_up]
-        not_yet = reason_to_hold(session, members.new)
+        not_yet = (held or (why_full(session) if counts else None)) if members.new else None
         submissions = submissions_of(session.ledger, session.engine, members.new)
         parts = [] if not_yet else split(session.ledger, session.engine, submissions)
         parts = [same for part in parts for same in by_model(session.settings, part)]
         is_all = not (members.free or members.waiting)
         ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
-        at_once = batches_at_once(session, run_id, lane, members.waiting)
+        at_once = batches_at_once(session, run_id, lane, members.waiting, counts=counts)
         sendings, full = _intend_all(session, run_id, lane, number, ready[:at_once])
     if len(ready) > at_once:
         full = full or "as many batches are in flight as there may be"

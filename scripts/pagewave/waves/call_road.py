@@ -15,7 +15,8 @@ import threading
 import time
 from collections.abc import Container, Sequence
 
-from pagewave.errors import BudgetReached, LedgerError, OnItsWay, PagewaveError, ServiceError
+from pagewave.errors import BudgetReached, OnItsWay, ServiceError
+from pagewave.gemini.calls import NotNow
 from pagewave.gemini.retries import Stopped
 from pagewave.ledger import Batch, MemberOutcome, Outcome, ServiceTrouble
 from pagewave.log import log
@@ -26,6 +27,7 @@ from pagewave.prompts.request import Request
 from pagewave.waves import events
 from pagewave.waves.admission import within_budget
 from pagewave.waves.calls import Way, begin, carry_out
+from pagewave.waves.chooser import Chooser
 from pagewave.waves.collect import collect
 from pagewave.waves.members import (
     Members,
@@ -36,7 +38,7 @@ from pagewave.waves.members import (
     submissions_of,
 )
 from pagewave.waves.other_model import refuse_other
-from pagewave.waves.road import Carried, Trip
+from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission
 from pagewave.waves.trouble import due_at, give_up, out_of_patience, pause_until_due
 
@@ -45,10 +47,15 @@ LOOK_SECONDS = 0.1
 
 
 class CallRoad:
-    """Carries as many pages of each leg as come in time; `transport` is the tier of the calls."""
+    """Carries as many pages of each leg as come in time, in calls of a tier.
 
-    def __init__(self, transport: str) -> None:
-        self.transport = transport
+    `chooser`: who chose the road, where that was for this wave alone. It is told what becomes of
+    calls, and tells when there is no sense in asking any more: then the wave ends.
+    """
+
+    def __init__(self, tier: str, chooser: Chooser | None = None) -> None:
+        self._tier = tier
+        self._chooser = chooser
 
     def carry(self, trip: Trip) -> Carried:
         """Read each leg page after page, all legs at the same time; see `Road`."""
@@ -57,7 +64,7 @@ class CallRoad:
         model = trip.session.settings.model.name
         trip.session.check_access(model)
         refuse_other(trip.session, model)
-        return _Wave(trip, self.transport).carry()
+        return _Wave(trip, self._tier, self._chooser).carry()
 
 
 class _LegOver(Exception):
@@ -67,8 +74,8 @@ class _LegOver(Exception):
 class _Wave:
     """One wave on its way: a thread for each leg, as far as calls may be in flight."""
 
-    def __init__(self, trip: Trip, tier: str) -> None:
-        self._trip, self._tier = trip, tier
+    def __init__(self, trip: Trip, tier: str, chooser: Chooser | None) -> None:
+        self._trip, self._tier, self._chooser = trip, tier, chooser
         self._session = trip.session
         self._ends_at = time.monotonic() + box_seconds(trip.session.ledger, trip.session.settings)
         # The longest way first.
@@ -78,6 +85,7 @@ class _Wave:
         self._reason: Exception | None = None
         """Why no further call is begun, if that is not the end of all legs, or of the time."""
         self._fatal: BaseException | None = None
+        self._was_shut = False
         self._lock = threading.Lock()
         self._riders = 0
         self._all_home = threading.Event()
@@ -99,6 +107,8 @@ class _Wave:
         if not outcomes:
             if reason is None and self._given_up:
                 reason = give_up(self._session, self._given_up)
+            if reason is None and self._was_shut:
+                raise Shut(f"{self._tier} takes nothing")
             raise reason or OnItsWay(f"{trip.name}: on its way. The same command goes on with it.")
         if reason:
             log.warning("%s: closed with what it carried (%s)", trip.name, reason or "stopped")
@@ -160,28 +170,29 @@ class _Wave:
                 self._tier,
                 priority=len(leg) - place,
                 until=self._ends_at if place else None,
+                note=self._note,
+                is_shut=self._is_shut if self._chooser else None,
             )
             outcome = self._read(way, key)
             if outcome is None:
                 return
             with self._lock:
                 self._outcomes.append(outcome)
-            if outcome.attempt_id is not None and not self._write(key, outcome.attempt_id):
+            written = outcome.attempt_id is None or self._trip.write_page(key, outcome.attempt_id)
+            if not written:
                 return
             goes_on = self._session.continues_past_dead_letters and outcome.outcome == Outcome.DEAD
             if outcome.outcome != Outcome.READ and not goes_on:
                 return
 
-    def _write(self, key: str, attempt_id: int) -> bool:
-        """Write a page's file; where a person's file is in the way its own job says so."""
-        try:
-            self._trip.write(key, attempt_id)
-        except LedgerError:
-            raise
-        except PagewaveError as error:
-            log.warning("%s", error)
-            return False
-        return True
+    def _is_shut(self) -> bool:
+        shut = self._chooser is not None and self._chooser.is_shut(self._tier)
+        self._was_shut |= shut
+        return shut
+
+    def _note(self, no: NotNow | None) -> None:
+        if self._chooser:
+            self._chooser.note(self._tier, no)
 
     def _read(self, way: Way, key: str) -> MemberOutcome | None:
         """Ask for a page until it is read or given up; None: it was not come to, or rides again."""
@@ -241,9 +252,12 @@ class _Wave:
         session = self._session
         facts = request.facts
         tokens = estimate(len(request.prompt), facts.width, facts.height, 0).input_tokens
-        if not session.waits and session.gate.is_day_used_up:
-            raise OnItsWay("the calls of today are made")
-        if not session.gate.enter(way.priority, tokens, way.until):
+        if way.is_shut is None:
+            if not session.waits and session.gate.is_day_used_up:
+                raise OnItsWay("the calls of today are made")
+        elif way.is_shut():
+            raise _LegOver
+        if not session.gate.enter(way.priority, tokens, way.until, self._is_shut):
             raise _LegOver
         begun = None
         try:

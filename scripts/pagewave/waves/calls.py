@@ -7,7 +7,7 @@ counts as dear as it can be, and its page is asked anew.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pagewave import crash_points as crash
@@ -35,6 +35,8 @@ class Way:
     """How a call goes: in which wave of which run, by which tier, and with what priority.
 
     `until`: when its wave begins no call any more (monotonic clock); None: whenever it may.
+    `note` is told why the service did not take it, each time, and in the end None: it answered.
+    `is_shut`: is there no sense in asking any more? None: only the end of a run's patience ends it.
     """
 
     run_id: str
@@ -43,6 +45,8 @@ class Way:
     tier: str
     priority: int
     until: float | None = None
+    note: Callable[[NotNow | None], None] = lambda no: None
+    is_shut: Callable[[], bool] | None = None
 
 
 def begin(session: Session, way: Way, submission: Submission) -> Batch:
@@ -83,6 +87,7 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
             refusals += 1
             pause = session.gate.refused(no, refusals)
             session.gate.leave()
+            way.note(no)
             if not _may_go_again(session, way, call, no, pause):
                 abandon(session, call, "the wave was over before the service took it")
                 return False
@@ -111,6 +116,7 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
         crash.point("call-answered")
         session.gate.answered()
         session.gate.leave()
+        way.note(None)
         _store(session, call, submission.request.key, answer)
         crash.point("answer-stored")
         take_in(session, call)
@@ -162,20 +168,24 @@ def _question(session: Session, way: Way, call: Batch, submission: Submission) -
 def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow, pause: float) -> bool:
     """Wait, by itself and at the gate, until the service may take the call after all.
 
-    False: its wave is over.
+    False: its wave is over, or its road is shut.
 
     Raises:
         ServiceError, OnItsWay, Stopped: as `carry_out`; the call is abandoned.
     """
     try:
-        refuse_if_closed_too_long(session, no)
+        if way.is_shut is None:
+            refuse_if_closed_too_long(session, no)
+        ends = (way.until, way.is_shut or _never)
         tokens = _records(session, call)[0].expected_input_tokens or 0
-        return session.gate.pause(pause, way.until) and session.gate.enter(
-            way.priority, tokens, way.until
-        )
+        return session.gate.pause(pause, *ends) and session.gate.enter(way.priority, tokens, *ends)
     except (OnItsWay, ServiceError, Stopped) as error:
         abandon(session, call, f"{type(error).__name__}: {error}")
         raise
+
+
+def _never() -> bool:
+    return False
 
 
 def refuse_if_closed_too_long(session: Session, no: NotNow) -> None:

@@ -12,10 +12,13 @@ from pagewave.config.settings import Settings
 from pagewave.gemini.client import SUCCESSFUL_STATES, RemoteBatch
 from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome, Outcome, Served
 from pagewave.log import emit, log, seconds_since
+from pagewave.plan.roads import Choice
 from pagewave.prompts.request import Request
 from pagewave.wording import count, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
+SHOWN_LANES = 5
+"""More of them are counted, not named."""
 SHOWN_DEAD_LETTERS = 3
 """Dead letters of one wave that get a line in the terminal."""
 
@@ -51,6 +54,26 @@ def calls_started(name: str, lane: int, number: int, keys: Sequence[str]) -> Non
         wave=number,
         first=list(keys),
     )
+
+
+def road_chosen(choice: Choice, lanes: Sequence[int]) -> None:
+    """Lanes go another road from their next wave on, and why."""
+    names = f"{len(lanes)} lanes"
+    if len(lanes) <= SHOWN_LANES:
+        names = f"lane{'s' * (len(lanes) > 1)} {', '.join(map(str, lanes))}"
+    how = "wait for flex" if choice.road == "wait" else f"by {choice.road}"
+    emit(
+        "road_chosen",
+        f"{names} {how}: {choice.why}",
+        lanes=list(lanes),
+        road=choice.road,
+        why=choice.why,
+    )
+
+
+def deadline_missed(note: str) -> None:
+    """All will not be read by `execution.deadline`."""
+    emit("deadline_missed", note, level=logging.WARNING)
 
 
 def batch_sent(ledger: Ledger, name: str, batch: Batch) -> None:

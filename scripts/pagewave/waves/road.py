@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pagewave.errors import LedgerError, PagewaveError
 from pagewave.gemini.session import Session
 from pagewave.ledger import MemberOutcome
+from pagewave.log import log
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class Trip:
         """What the wave is called in messages."""
         return f"lane {self.lane} wave {self.number}"
 
+    def write_page(self, key: str, attempt_id: int) -> bool:
+        """Write a page's file; where a person's file is in the way its own job says so."""
+        try:
+            self.write(key, attempt_id)
+        except LedgerError:
+            raise
+        except PagewaveError as error:
+            log.warning("%s", error)
+            return False
+        return True
+
 
 @dataclass
 class Carried:
@@ -42,12 +55,12 @@ class Carried:
     batches: list[int] = field(default_factory=list)
 
 
-class Road(Protocol):
-    """A way for a wave's pages; `transport` is its name in the ledger."""
+class Shut(Exception):
+    """A road takes nothing at the moment, and carried nothing: another one may be chosen."""
 
-    @property
-    def transport(self) -> str:
-        """`batch`, or the tier of its calls."""
+
+class Road(Protocol):
+    """A way for a wave's pages."""
 
     def carry(self, trip: Trip) -> Carried:
         """Read pages of a wave, as many of each chain as the road takes at once.
@@ -57,4 +70,5 @@ class Road(Protocol):
             ServiceError: the service refuses, or has failed its pages for too long.
             OnItsWay: the run does not wait, and so far there is nothing of any page.
             Stopped: the run was told to stop; the next one goes on from the ledger.
+            Shut: the road was chosen for this wave, and takes nothing now.
         """

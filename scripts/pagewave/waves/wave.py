@@ -2,40 +2,47 @@
 
     legs (the pages that each chain has still to read) -> road -> outcomes -> manifest
 
-How pages travel is the road's matter (`batch_road`, `call_road`); how the answers are understood
-and paid for is the same for all (`collect`).
+Which road that is, `chooser` knows. How pages travel is the road's matter (`batch_road`,
+`call_road`); how the answers are understood and paid for is the same for all (`collect`).
 """
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pagewave import crash_points as crash
 from pagewave.atomic import write_atomically
+from pagewave.errors import OnItsWay
 from pagewave.gemini.session import Session
 from pagewave.ledger import BY_BATCH, Ledger, MemberOutcome
+from pagewave.plan.roads import Choice
+from pagewave.plan.schedule import Schedule
 from pagewave.waves import events
+from pagewave.waves.admission import why_full
 from pagewave.waves.batch_road import BatchRoad
 from pagewave.waves.call_road import CallRoad
+from pagewave.waves.chooser import Chooser
 from pagewave.waves.members import refuse_if_limited
 from pagewave.waves.recover import find_doubtful
-from pagewave.waves.road import Carried, Road, Trip
+from pagewave.waves.road import Carried, Road, Shut, Trip
 
 
 def run_wave(
     session: Session,
+    chooser: Chooser,
     run_id: str,
     lane: int,
     number: int,
-    legs: Sequence[Sequence[str]],
+    schedule: Schedule,
     manifest: Path,
     write: Callable[[str, int], None],
 ) -> None:
     """Carry pages of every chain of the lane and write down what became of each.
 
     Args:
-        legs: keys that each chain has still to read, in their order.
+        schedule: tells what each chain has still to read.
         write: writes the file of a page (key) from an answer (attempt).
 
     Raises:
@@ -44,26 +51,54 @@ def run_wave(
     refuse_if_limited(session)
     started_at = time.time()
     find_doubtful(session)
-    trip = Trip(session, run_id, lane, number, legs, write)
-    road = road_for(session)
+    trip = Trip(session, run_id, lane, number, schedule.legs(lane, number), write)
     # All its pages were carried by the wave before, where that came further than was thought.
-    carried = road.carry(trip) if legs else Carried()
+    choice, carried = _carry(chooser, trip, schedule) if trip.legs else (None, Carried())
     # The manifest first: a closed wave is never looked at again.
-    _write_manifest(session.ledger, trip, started_at, road, carried, manifest)
+    _write_manifest(session.ledger, trip, started_at, choice, carried, manifest)
     crash.point("manifest-written")
     session.ledger.runs.close_wave(run_id, lane, number, started_at, carried.outcomes)
     crash.point("wave-closed")
     events.wave_closed(session, trip.name, run_id, lane, number, started_at, carried.outcomes)
 
 
-def road_for(session: Session) -> Road:
-    """The road that a wave takes, as the configuration says."""
-    transport = session.settings.execution.transport
-    return BatchRoad() if transport == BY_BATCH else CallRoad(transport)
+def _carry(chooser: Chooser, trip: Trip, schedule: Schedule) -> tuple[Choice, Carried]:
+    """By the road that is right now; chosen again while that one takes nothing."""
+    was_full = False
+    try:
+        while True:
+            choice = chooser.choose(trip, schedule)
+            is_batch = choice.road == BY_BATCH
+            its_turn = not chooser.is_others_turn(trip)
+            # One look takes in what is in flight or stored already; then it is for room to send.
+            is_held = was_full and is_batch and (why_full(trip.session) or not its_turn)
+            if choice.road != "wait" and not is_held:
+                chooser.leave_queue(trip)
+                with suppress(Shut):
+                    return choice, _road(chooser, choice.road, its_turn).carry(trip)
+                was_full |= is_batch
+            if choice.road == "wait" and not trip.session.waits:
+                raise OnItsWay(f"{trip.name}: not sent now, {choice.why}")
+            if is_batch:
+                chooser.queue(trip)
+            chooser.pause()
+    finally:
+        chooser.leave_queue(trip)
+
+
+def _road(chooser: Chooser, transport: str, its_turn: bool) -> Road:
+    if transport == BY_BATCH:
+        return BatchRoad(is_chosen=chooser.is_auto, may_send=its_turn)
+    return CallRoad(transport, chooser if chooser.is_auto else None)
 
 
 def _write_manifest(
-    ledger: Ledger, trip: Trip, started_at: float, road: Road, carried: Carried, manifest: Path
+    ledger: Ledger,
+    trip: Trip,
+    started_at: float,
+    choice: Choice | None,
+    carried: Carried,
+    manifest: Path,
 ) -> None:
     """The wave for people and reports; the schedule itself reads the ledger."""
     rows = [ledger.batches.get(batch_id) for batch_id in carried.batches]
@@ -71,7 +106,8 @@ def _write_manifest(
         "run": trip.run_id,
         "lane": trip.lane,
         "wave": trip.number,
-        "transport": road.transport,
+        "transport": choice and choice.road,
+        "why": choice and choice.why,
         "started_at": started_at,
         "ended_at": time.time(),
         "batches": [

@@ -251,8 +251,9 @@ class Plan:
     def _behind(self, lane: int, wave: int, members: Sequence[str]) -> list[str]:
         """What a lane's next wave comes after: the previous pages of its members.
 
-        A wave of calls has written its pages itself, and may have carried more than was thought:
-        it waits for the wave before, and for no page, whose job may hang on a later wave yet.
+        A wave of calls, or whose road is chosen, has written its pages itself, and may have carried
+        more than was thought: it waits for the wave before, and for no page, whose job may hang on
+        a later wave yet.
         """
         if self.is_by_calls:
             return [self.wave_file(lane, wave - 1)] if wave > 1 else []
@@ -262,11 +263,14 @@ class Plan:
 
     @property
     def is_by_calls(self) -> bool:
-        """Do pages travel in single calls, so that a wave carries several of each chain?"""
+        """May pages travel in single calls, so that a wave carries several of each chain?"""
         return self.workspace.settings.execution.transport != BY_BATCH
 
     def batches_of_wave(self) -> int:
-        """How many of the batches that may be in flight at once a wave takes; calls take none."""
+        """How many of the batches that may be in flight at once a wave takes; calls take none.
+
+        Nor does a wave whose road is not known yet: one by batch is counted when it is sent.
+        """
         return 0 if self.is_by_calls else 1
 
     @cached_property

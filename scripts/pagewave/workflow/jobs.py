@@ -24,6 +24,7 @@ from pagewave.pages.dataset import Book, Page
 from pagewave.pages.json_files import written_file
 from pagewave.pages.prepare import prepare_book
 from pagewave.redaction import hide_keys
+from pagewave.waves.chooser import Chooser
 from pagewave.waves.wave import run_wave
 from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.corrections import (
@@ -41,6 +42,7 @@ class Jobs(ABC):
     """The jobs of a run, called from all of its threads."""
 
     session: Session
+    chooser: Chooser
     plan: Plan
     left_open: dict[str, str]
     """Manifests of waves that go on in a later run, and what was said of each."""
@@ -64,10 +66,14 @@ class Jobs(ABC):
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
         with self._while_ledger_works():
-            legs = self.plan.schedule.legs(lane, wave)
-            path = Path(manifest)
+            run_id, schedule, path = self.plan.id, self.plan.schedule, Path(manifest)
             try:
-                run_wave(self.session, self.plan.id, lane, wave, legs, path, self._write_answer)
+                run_wave(
+                    self.session,
+                    self.chooser,
+                    *(run_id, lane, wave, schedule, path),
+                    write=self._write_answer,
+                )
             except Stopped:
                 left = "What was sent stays at the service; the same command collects it."
                 if self.plan.is_by_calls:

@@ -11,12 +11,12 @@ from pagewave.command_line import option, script, snakemake
 from pagewave.config.models import is_other_model
 from pagewave.config.other_model import what_then
 from pagewave.ledger import Ledger, RunOutcome
+from pagewave.plan.budget import spent_usd
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
-from pagewave.prompts.costs import usd
 from pagewave.wording import command_to_clear, count, few, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
@@ -249,14 +249,7 @@ def spending_lines(workspace: Workspace, run_id: str, schedule: Schedule) -> lis
     both = workspace.ledger.spending.estimate_and_actual(run_id)
     paid = workspace.ledger.spending.of_run(run_id)
     if both.records:
-        price = usd(
-            workspace.settings.pricing,
-            workspace.settings.model.name,
-            both.input_tokens,
-            both.output_tokens,
-            both.cached_tokens,
-            tier=workspace.settings.execution.expected_road,
-        )
+        price = spent_usd(workspace.ledger, workspace.settings, run_id)
         at_gemini = "unknown" if price is None else f"{price:.4f}"
         spent = (
             f"nothing; at Gemini's prices {at_gemini}"

@@ -46,6 +46,7 @@ from pagewave.tracking.background import BackgroundDelivery, start_delivery
 from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import left_for_next_run
+from pagewave.waves.chooser import Chooser
 from pagewave.waves.lost_ledger import refuse_lost
 from pagewave.waves.recover import clear_up, recover
 from pagewave.wording import count
@@ -96,6 +97,7 @@ class Run(Jobs):
         ledger.answers.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
+        self.chooser = Chooser(self.session)
         self.plan = Plan(self.session, self._head_id, command, is_dry, make_again, sends_jobs_away)
         calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0
         self.stopper = SignalHandler(self.session.stop, calls_seconds)

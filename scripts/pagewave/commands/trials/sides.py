@@ -89,7 +89,9 @@ def choose(settings: Settings, words: Sequence[str]) -> Choice:
     Raises:
         ConfigError: there is no such prompt or key, or the model refuses a setting.
     """
-    name = ",".join(words)
+    name, is_auto = ",".join(words), settings.execution.transport == "auto"
+    if is_auto:
+        settings = changed(settings, {"execution.transport": BY_BATCH})
     template, values = settings.prompt.template_file, dict[str, Any]()
     files = []
     for part in (part for word in words for part in _parts(word)):
@@ -106,13 +108,16 @@ def choose(settings: Settings, words: Sequence[str]) -> Choice:
     if files:
         template = files[0].removesuffix(TEMPLATE_SUFFIX) + TEMPLATE_SUFFIX
     prompt = load_prompt(settings.prompt.registry_dir, settings.prompt.name, template)
+    notes = []
+    if is_auto and KEYS["transport"] not in values:
+        notes.append(f"by {BY_BATCH}: execution.transport: auto chooses for the waves of a run")
     if not values:
-        return Choice(prompt, settings)
+        return Choice(prompt, settings, tuple(notes))
     try:
         own = changed(settings, values)
     except ConfigError as error:
         raise ConfigError(_refusal(name, str(error).splitlines())) from None
-    problems, notes = problems_together(own), list[str]()
+    problems = problems_together(own)
     if own.model.name != settings.model.name and any(p.startswith("retry.") for p in problems):
         # What was configured for the one model need not be what the other takes.
         own = own.model_copy(update={"retry": Retry()})
@@ -179,6 +184,11 @@ def _value(side: str, part: str, text: str) -> object:
 
 
 def _road_problems(settings: Settings) -> list[str]:
+    if settings.execution.transport == "auto":
+        return [
+            "execution.transport: auto chooses a road for each wave of a run, and a comparison has "
+            f"none; choose {BY_BATCH}, flex or standard"
+        ]
     family, transport = family_of(settings.model.name), settings.execution.transport
     roads: Sequence[str] = family.roads if family else ()
     if not roads or transport in roads:

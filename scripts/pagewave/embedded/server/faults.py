@@ -86,6 +86,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cancel-ignored": Kind("call", "cancel says yes and does nothing", {}, "cancel"),
     "quota-held": Kind("call", "create answers 429 after a cancel", {"seconds": 60.0}, "cancel"),
     "other-tier": Kind("call", "served by another tier", {"tier": "standard"}, "generate"),
+    "tier-full": Kind("call", "503: no room for calls by a tier", {"tier": "flex"}, "generate"),
     "day-limit": Kind("call", "429: the day's limit is used up", {}, "generate"),
     "file-stuck": Kind("file", "PROCESSING for ever"),
     "file-failed": Kind("file", "FAILED once it was processed"),

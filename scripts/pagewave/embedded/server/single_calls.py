@@ -43,6 +43,9 @@ class SingleCalls:
             tier = str(pick(body, "serviceTier") or "standard")
             if tier not in TIERS:
                 raise ApiError(400, f'Invalid value at "service_tier": "{tier}"')
+            full = request.state.faults.get("tier-full")
+            if full and full.tier == tier:
+                raise ApiError(503, "The model is overloaded. Please try again later.")
             patience = request.headers.get("x-server-timeout")
             about = {"tier": tier, "model": model, "timeout": patience}
             self.log.write("call", call=number, key=key, **about)
