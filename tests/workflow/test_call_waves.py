@@ -9,6 +9,7 @@ import pytest
 
 from helpers.accounts import problems_of_pages
 from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.known_pace import know_pace
 from helpers.library import Library
 
 BOOKS = {"Ohio/Elm/1850": 7, "Ohio/Oak/1851": 3}
@@ -48,17 +49,15 @@ def test_more_pages_than_were_thought(tmp_path: Path) -> None:
 
 
 def test_fewer_pages_than_were_thought(tmp_path: Path) -> None:
-    with Library(tmp_path, {"Ohio/Ash/1849": 20}, execution=FLEX) as library:
-        library.run()
-        for number in range(1, 8):
-            library.add_page("Ohio/Elm/1850", number)
-        library.configure(calls={"wave_seconds": 0.5}, embedded={"faults": SLOW})
-        assert "lane 1 wave 1: 7 pages" in library.run("-n")
+    with Library(tmp_path, BOOKS, execution=FLEX, calls={"wave_seconds": 0.5}) as library:
+        know_pace(library.state / "ledger.sqlite", batch=1.0, flex=0.01)
+        library.configure(embedded={"faults": SLOW})
+        assert "lane 1 wave 1: 10 pages" in library.run("-n")
         library.run()
         check(library)
-        _, *waves = carried(library)
+        waves = carried(library)
         assert len(waves) > 1
-        assert sum(waves) == 7
+        assert sum(waves) == 10
 
 
 @pytest.mark.parametrize("on_dead_letter", ["block", "continue"])
