@@ -22,6 +22,7 @@ from pagewave.answers.service_errors import code_name, error_type
 from pagewave.answers.usage import Usage, usage_of
 from pagewave.characters import clean
 from pagewave.errors import ErrorType
+from pagewave.halves import split_line_key
 from pagewave.ledger import Flag, Served
 from pagewave.page_model import PageModel
 
@@ -130,6 +131,12 @@ def key_of(line: bytes) -> str | None:
         return None
     # A key that is no valid Unicode is none of ours, and no database would take it.
     return key if isinstance(key, str) and key and key == storable(key) else None
+
+
+def page_key_of(line: bytes) -> str | None:
+    """The key of the page that a line is about, the whole of it or a half; None as of `key_of`."""
+    key = key_of(line)
+    return key and split_line_key(key)[0]
 
 
 def text_of(line: bytes) -> str | None:
@@ -302,7 +309,7 @@ def _page(
             "JSONDecodeError", f"The answer is not a JSON object: {error} ({how})."
         ) from error
     except Exception as error:  # page models are the user's; theirs may raise anything
-        raise _Refused("ValidationError", _problems(error)) from error
+        raise _Refused("ValidationError", page_problems(error)) from error
 
 
 def loop_message(loop: Loop) -> str:
@@ -311,7 +318,7 @@ def loop_message(loop: Loop) -> str:
     return f"The answer repeats {shown!r} {loop.repeats} times."
 
 
-def _problems(error: Exception) -> str:
+def page_problems(error: Exception) -> str:
     """What a page lacks, field by field."""
     if not isinstance(error, pydantic.ValidationError):
         return f"The page model refuses the answer: {type(error).__name__}: {error}"

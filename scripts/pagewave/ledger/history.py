@@ -179,11 +179,11 @@ class History(Shelf):
     def calls_since(self, engine: str, model: str, since: float) -> int:
         """Calls that were asked since a time (Unix seconds); the service may count them."""
         rows = self._connection.query(
-            "SELECT COUNT(*) FROM batch WHERE engine = ? AND model = ? AND transport != 'batch'"
-            " AND creating_at >= ?",
-            engine,
-            model,
-            since,
+            # A page that was asked in halves is two calls.
+            "SELECT COUNT(*) + TOTAL(generation_config LIKE '%\"halves\":true%') FROM batch b"
+            " JOIN record ON batch_id = b.id WHERE engine = ?1 AND model = ?2"
+            " AND transport != 'batch' AND creating_at >= ?3",
+            *(engine, model, since),
         )
         return int(rows[0][0])
 

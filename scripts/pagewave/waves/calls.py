@@ -7,8 +7,7 @@ counts as dear as it can be, and its page is asked anew.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pagewave import crash_points as crash
 from pagewave.errors import OnItsWay, ServiceError
@@ -16,13 +15,15 @@ from pagewave.gemini.calls import AnswerLost, NotNow, Question, ServiceFailed
 from pagewave.gemini.retries import Refused, Stopped, is_about_content
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import image_bytes
+from pagewave.halves import UPPER
 from pagewave.ledger import UNANSWERED, Batch, FailureRow, Record
 from pagewave.log import log
-from pagewave.prompts.request import body_with_image
+from pagewave.prompts.request import Request, body_with_image
 from pagewave.prompts.schema import response_schema
 from pagewave.waves import events
 from pagewave.waves.collect import collect
-from pagewave.waves.results import unanswered
+from pagewave.waves.in_halves import in_halves
+from pagewave.waves.results import half_answered, unanswered
 from pagewave.waves.submit import Submission, abandon, intend
 
 SUCCEEDED = "SUCCEEDED"
@@ -59,6 +60,8 @@ def begin(session: Session, way: Way, submission: Submission) -> Batch:
 def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -> bool:
     """Make a call that was begun, leave the gate, and take in what it brought.
 
+    A page in halves is asked for twice: what the first one brought is stored before the second.
+
     False: its wave was over before the service took it; nothing was read.
 
     Raises:
@@ -66,11 +69,33 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
         OnItsWay: it takes none today, and the run does not wait.
         Stopped: the run was told to stop before the service took it.
     """
+    with in_halves(session, [(submission.request, _record(session, call))]) as (parts, problems):
+        for problem in problems.values():
+            session.gate.leave()
+            _fail(session, call, "FileNotFound", str(problem))
+        for number, part in enumerate(parts):
+            if number:
+                # It goes on however late it is: half of the page is paid.
+                way = replace(way, until=None)
+                _enter_again(session, way, call)
+                session.ledger.batches.mark_asked(call.id)
+            if (is_over := _ask(session, way, call, part)) is not None:
+                return is_over
+    if not problems:
+        take_in(session, call)
+    return True
+
+
+def _ask(session: Session, way: Way, call: Batch, request: Request) -> bool | None:
+    """Ask once it may be, leave the gate, and store the answer; None: it is there.
+
+    False: the wave was over before; True: it failed. Raises as `carry_out`.
+    """
     try:
-        question = _question(session, way, call, submission)
+        question = _question(session, way, call, request)
     except OSError as problem:
         session.gate.leave()
-        _fail(session, call, "FileNotFound", f"{submission.request.image}: {problem}")
+        _fail(session, call, "FileNotFound", f"{request.image}: {problem}")
         return True
     refusals = 0
     while True:
@@ -84,7 +109,7 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
             pause = session.gate.refused(no, refusals)
             session.gate.leave()
             if not _may_go_again(session, way, call, no, pause):
-                abandon(session, call, "the wave was over before the service took it")
+                _leave(session, call, "the wave was over before the service took it")
                 return False
             session.ledger.batches.mark_asked(call.id)
             continue
@@ -99,22 +124,21 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
         except Refused as no:
             session.gate.leave()
             if no.code != TOO_LARGE and not is_about_content(no.__cause__):
-                abandon(session, call, str(no))
+                _leave(session, call, str(no))
                 raise
             _fail(session, call, "BadRequest", str(no))
             return True
         except BaseException as error:
             session.gate.leave()
             if isinstance(error, Exception):
-                abandon(session, call, f"{type(error).__name__}: {error}")
+                _leave(session, call, f"{type(error).__name__}: {error}")
             raise
         crash.point("call-answered")
         session.gate.answered()
         session.gate.leave()
-        _store(session, call, submission.request.key, answer)
+        _store(session, call, request, answer)
         crash.point("answer-stored")
-        take_in(session, call)
-        return True
+        return None
 
 
 def take_in(session: Session, call: Batch) -> None:
@@ -136,15 +160,15 @@ def settle_calls(session: Session) -> None:
     """Put the calls in order that an earlier run left; the service can't tell anything of them."""
     for call in session.ledger.batches.open_calls(session.engine):
         if call.status == "intent":
-            abandon(session, call, "the run ended before it was made")
+            _leave(session, call, "the run ended before it was made")
         elif call.status == "creating":
             lose(session, call, "the run ended before it arrived")
         else:
             take_in(session, call)
 
 
-def _question(session: Session, way: Way, call: Batch, submission: Submission) -> Question:
-    request, record = submission.request, _records(session, call)[0]
+def _question(session: Session, way: Way, call: Batch, request: Request) -> Question:
+    record = _record(session, call)
     return Question(
         model=call.model,
         body=body_with_image(
@@ -165,16 +189,25 @@ def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow, pause: fl
     False: its wave is over.
 
     Raises:
-        ServiceError, OnItsWay, Stopped: as `carry_out`; the call is abandoned.
+        ServiceError, OnItsWay, Stopped: as `carry_out`; the call is left.
     """
     try:
         refuse_if_closed_too_long(session, no)
-        tokens = _records(session, call)[0].expected_input_tokens or 0
-        return session.gate.pause(pause, way.until) and session.gate.enter(
-            way.priority, tokens, way.until
-        )
+        if not session.gate.pause(pause, way.until):
+            return False
     except (OnItsWay, ServiceError, Stopped) as error:
-        abandon(session, call, f"{type(error).__name__}: {error}")
+        _leave(session, call, f"{type(error).__name__}: {error}")
+        raise
+    return _enter_again(session, way, call)
+
+
+def _enter_again(session: Session, way: Way, call: Batch) -> bool:
+    """Through the gate once more; raises Stopped, when the call is left."""
+    tokens = _record(session, call).expected_input_tokens or 0
+    try:
+        return session.gate.enter(way.priority, tokens, way.until)
+    except Stopped as error:
+        _leave(session, call, f"{type(error).__name__}: {error}")
         raise
 
 
@@ -194,32 +227,61 @@ def refuse_if_closed_too_long(session: Session, no: NotNow) -> None:
     )
 
 
-def _store(session: Session, call: Batch, key: str, answer: object) -> None:
-    """Keep an answer as a batch's line, and that there is one: at one stroke."""
-    line = json.dumps({"key": key, "response": answer}, separators=(",", ":")).encode("ascii")
+def _store(session: Session, call: Batch, request: Request, answer: object) -> None:
+    """Keep an answer as a batch's line, and that there is one: at one stroke.
+
+    After the first of two halves nothing is in flight until the other is asked for.
+    """
+    content = {"key": request.line_key, "response": answer}
+    line = json.dumps(content, separators=(",", ":")).encode("ascii")
+    batches = session.ledger.batches
     with session.ledger.transaction():
-        session.ledger.answers.store_lines(call.id, [(key, line)])
-        session.ledger.batches.mark_answered(call.id, call.display_name, SUCCEEDED)
+        lines = [*session.ledger.answers.lines(call.id), line]
+        session.ledger.answers.store_lines(call.id, [(request.key, each) for each in lines])
+        if request.half == UPPER:
+            batches.mark_not_created(call.id)
+        else:
+            batches.mark_answered(call.id, call.display_name, SUCCEEDED)
+
+
+def _leave(session: Session, call: Batch, why: str) -> None:
+    """The call was not made after all: nothing was read, or only one half, which is paid for."""
+    if session.ledger.answers.lines(call.id):
+        _keep_half(session, call, "AnswerLost", why)
+    else:
+        abandon(session, call, why)
 
 
 def _fail(session: Session, call: Batch, error_type: str, why: str) -> None:
     """The call brought nothing, and costs nothing; it was not the page's answer that failed."""
-    failures = [
-        FailureRow(
-            key=record.key,
-            attempt_number=record.attempt_number,
-            counted=False,
-            error_type=error_type,
-            message=why,
-        )
-        for record in _records(session, call)
-    ]
+    if session.ledger.answers.lines(call.id):
+        _keep_half(session, call, error_type, why)
+        return
+    record = _record(session, call)
+    failure = FailureRow(
+        key=record.key,
+        attempt_number=record.attempt_number,
+        counted=False,
+        error_type=error_type,
+        message=why,
+    )
     with session.ledger.transaction():
-        session.ledger.failures.add(session.engine, failures, call.id)
+        session.ledger.failures.add(session.engine, [failure], call.id)
         session.ledger.batches.mark_abandoned(call.id, why)
-    log.warning("%s: %s: %s", failures[0].key, error_type, why)
-    events.records_failed(failures, call.display_name)
+    _tell(failure, call)
 
 
-def _records(session: Session, call: Batch) -> Sequence[Record]:
-    return session.ledger.batches.records(call.id)
+def _keep_half(session: Session, call: Batch, error_type: str, why: str) -> None:
+    """One half was answered, the other never will be: what was read has its attempt and price."""
+    attempt, failure = half_answered(session, call, error_type, why)
+    session.ledger.answers.commit(call.id, SUCCEEDED, why, [attempt], [failure])
+    _tell(failure, call)
+
+
+def _tell(failure: FailureRow, call: Batch) -> None:
+    log.warning("%s: %s: %s", failure.key, failure.error_type, failure.message)
+    events.records_failed([failure], call.display_name)
+
+
+def _record(session: Session, call: Batch) -> Record:
+    return session.ledger.batches.records(call.id)[0]
