@@ -42,6 +42,7 @@ UNKNOWN = "unknown"
 NOT_RECOVERED = (
     "which failures were forgiven (they count again), unless a good answer followed",
     "failures of batches that ended without any answer",
+    "single calls but those of answers in books: the service keeps none, whatever they cost",
     "forced rebuilds that were not finished: force them again",
     "plans and waves of past runs; their manifests are in the folder of logs",
     "which images the service still has: they are uploaded again",
