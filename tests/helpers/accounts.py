@@ -68,8 +68,8 @@ def problems_of_accounts(
     """
     with contextlib.closing(sqlite3.connect(library.state / "ledger.sqlite")) as db:
         attempts = db.execute(
-            "SELECT b.name, a.key, a.fingerprint, a.ok FROM attempt a JOIN batch b"
-            " ON b.id = a.batch_id"
+            "SELECT b.name, a.key, a.fingerprint, a.ok, b.transport != 'batch',"
+            " b.state = 'UNANSWERED' FROM attempt a JOIN batch b ON b.id = a.batch_id"
         ).fetchall()
         still_open = db.execute(
             "SELECT display_name, status FROM batch WHERE status NOT IN ('collected', 'abandoned')"
@@ -79,14 +79,25 @@ def problems_of_accounts(
             "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
         ).fetchall()
         broken = db.execute("PRAGMA foreign_key_check").fetchall()
-    paid = Counter((e["batch"], e["key"]) for e in events if e["event"] == "inference")
-    known = Counter((name, key) for name, key, _, _ in attempts)
+    reads = [(e["batch"], e["key"]) for e in events if e["event"] == "inference"]
+    paid = Counter(read for read in reads if read[0])
+    known = Counter((name, key) for name, key, _, _, is_call, _ in attempts if not is_call)
     found = [f"{key} was read in {batch}, the ledger has no attempt" for batch, key in paid - known]
     found += [
         f"{key} has an attempt in {batch} that is no inference" for batch, key in known - paid
     ]
+    # A call has no name; where its answer was lost it may have been read or not.
+    called = Counter(key for batch, key in reads if not batch)
+    tried = Counter(key for _, key, _, _, is_call, _ in attempts if is_call)
+    doubtful = Counter(key for _, key, _, _, is_call, is_lost in attempts if is_call and is_lost)
+    found += [
+        f"{key} was read {called[key]} times by calls, the ledger has {tried[key]} attempts, "
+        f"{doubtful[key]} of them in doubt"
+        for key in {*called, *tried}
+        if key and not called[key] <= tried[key] <= called[key] + doubtful[key]
+    ]
     bought: dict[str, list[str]] = {}
-    for _, key, fingerprint, ok in attempts:
+    for _, key, fingerprint, ok, _, _ in attempts:
         if ok:
             bought.setdefault(fingerprint, []).append(key)
     for keys in bought.values():
