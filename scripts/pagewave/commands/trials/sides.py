@@ -13,11 +13,9 @@ import yaml
 
 from pagewave.commands.selection import nearest
 from pagewave.config.model_checks import doubts
-from pagewave.config.models import family_of
 from pagewave.config.reading import GenerationOverrides, Retry
 from pagewave.config.settings import Settings, changed, problems_together
 from pagewave.errors import ConfigError
-from pagewave.ledger import BY_BATCH
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, Prompt, load_prompt
 from pagewave.prompts.request import Request, recipe
 from pagewave.prompts.retries import asked
@@ -118,7 +116,6 @@ def choose(settings: Settings, words: Sequence[str]) -> Choice:
         own = own.model_copy(update={"retry": Retry()})
         problems = problems_together(own)
         notes.append(f"{own.model.name} refuses what `retry` says: retries are its family's own")
-    problems += _road_problems(own)
     if problems:
         raise ConfigError(_refusal(name, problems))
     # Of the configuration all that was told already, or is by the next run.
@@ -176,17 +173,6 @@ def _value(side: str, part: str, text: str) -> object:
     except yaml.YAMLError:
         pass
     raise ConfigError(f"{side}: {part}: expected KEY=VALUE, such as model=gemini-3.8-flash.")
-
-
-def _road_problems(settings: Settings) -> list[str]:
-    family, transport = family_of(settings.model.name), settings.execution.transport
-    roads: Sequence[str] = family.roads if family else ()
-    if not roads or transport in roads:
-        return []
-    return [
-        f"execution.transport: {settings.model.name} is not read by {transport}; "
-        f"nearest: {BY_BATCH} (there are: {', '.join(roads)})"
-    ]
 
 
 def _refusal(side: str, problems: Sequence[str]) -> str:
