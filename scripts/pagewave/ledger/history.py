@@ -185,7 +185,13 @@ class History(Shelf):
             " AND transport != 'batch' AND creating_at >= ?3",
             *(engine, model, since),
         )
-        return int(rows[0][0])
+        # So do those of trials and probes.
+        apart = self._connection.query(
+            "SELECT COUNT(*) FROM call c JOIN run r ON r.id = c.run_id"
+            " WHERE r.engine = ? AND c.model = ? AND c.asked_at >= ?",
+            *(engine, model, since),
+        )
+        return int(rows[0][0]) + int(apart[0][0])
 
     def unanswered(self, run_id: str) -> list[str]:
         """Keys of calls whose answers were found to be lost since the run before this one ended,
