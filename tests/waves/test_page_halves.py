@@ -1,6 +1,7 @@
 """A page that is asked in halves: two requests, one attempt, one page; both are paid and kept."""
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -215,3 +216,71 @@ def test_an_image_that_is_cut_off_fails_its_page_and_the_other_is_read(
     assert reading.failures()[page.removeprefix(f"{reading.state}:"), "FileNotFound"] == 1
     assert reading.library.page_file(other).exists()
     assert not [key for key in reading.inferences() if key.startswith(f"{page}.")]
+
+
+def test_a_full_service_between_the_halves_is_waited_for(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults([TOO_LONG, "http-error:call=generate,code=503,skip=3,times=3"])
+    reading = reading_of(tmp_path, quiet_server, "flex")
+    reading.run()
+    check(reading)
+    assert reading.error_types() == {"Truncated": 1}
+    assert set(reading.inferences().values()) == {1}
+
+
+def test_each_half_costs_what_the_tier_that_served_it_does(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    counts = "token-counts:prompt=1000000,output=1"
+    quiet_server.set_faults([TOO_LONG, counts, "other-tier:tier=standard,skip=3,times=1"])
+    reading = reading_of(tmp_path, quiet_server, "flex")
+    reading.library.config["engine"] = "gemini"
+    reading.library.configure()
+    reading.run()
+    check(reading)
+    settings = reading.session.settings
+    price = settings.pricing.of(settings.model.name, time.time())
+    assert price
+    [(usd, held)] = reading.query(
+        "SELECT a.usd, r.max_usd FROM attempt a JOIN record r USING (batch_id, key) WHERE a.number"
+        " = 2"
+    )
+    one = price.input + price.output / 1e6
+    assert usd == pytest.approx(one + 2 * one)  # the lower half was served by standard
+    # What is held for it is twice what is held for a page at once, and a little less of image.
+    [(whole,)] = reading.query("SELECT max_usd FROM record WHERE key = ?", reading.keys[0])
+    assert 1.5 * whole < held < 2.5 * whole
+
+
+@pytest.mark.parametrize("has_stopped", ["told to stop", "no room today"])
+def test_a_run_that_ends_between_the_halves_keeps_what_the_first_cost(
+    tmp_path: Path, quiet_server: EmbeddedProcess, has_stopped: str
+) -> None:
+    fault = (
+        "http-error:call=generate,code=503,skip=3"
+        if has_stopped == "told to stop"
+        else "day-limit:skip=3"
+    )
+    quiet_server.set_faults([TOO_LONG, fault])
+    waits = {"execution": {"transport": "flex", "wait": has_stopped == "told to stop"}}
+    reading = reading_of(tmp_path, quiet_server, "flex")
+    reading.library.configure(**waits)
+
+    def refused() -> int:
+        return sum(event["fault"] != "max-tokens" for event in quiet_server.log("fault"))
+
+    before = refused()
+    if has_stopped == "told to stop":
+        reading.run_until(lambda: refused() > before)
+    else:
+        reading.run()
+    rows = reading.query(
+        "SELECT ok, prompt_tokens > 0 FROM attempt WHERE key = ? AND number = 2", reading.keys[1]
+    )
+    assert rows == [(0, 1)]
+    assert not reading.query("SELECT 1 FROM batch WHERE status NOT IN ('collected', 'abandoned')")
+    quiet_server.set_faults([TOO_LONG])
+    reading.library.configure(execution={"wait": True})
+    reading.run()
+    check(reading)

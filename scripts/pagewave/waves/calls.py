@@ -151,8 +151,9 @@ def lose(session: Session, call: Batch, why: str) -> None:
     """Nobody knows what became of a call: it counts as dear as it can be, and its page goes on."""
     said = f"its answer was lost, and may be paid for: {why}"
     attempt, failure = unanswered(session, call, said)
-    session.ledger.answers.give_up(call.id, UNANSWERED, said, [attempt], [failure])
+    # Before it is written down: what a run that dies in between did not name, none names any more.
     log.warning("%s: %s; asked anew (%s)", failure.key, said, call.display_name)
+    session.ledger.answers.give_up(call.id, UNANSWERED, said, [attempt], [failure])
     events.records_failed([failure], call.display_name)
 
 
