@@ -281,6 +281,21 @@ def test_answers_by_calls_have_their_road_tier_and_price_again(tmp_path: Path, t
         assert len(server.log("inference")) == 2
 
 
+def test_a_page_that_was_read_in_halves_is_found_again(tmp_path: Path) -> None:
+    with EmbeddedProcess(tmp_path / "state/embedded") as server, in_one_process():
+        server.set_faults(["max-tokens:match=:2$"])
+        player = Player(Library(tmp_path, {"Ohio/Elm/1850": 2}, **QUICK), server)
+        player.library.configure(retry={"steps": {"Truncated": [{"halves": True}]}})
+        assert player.play() == "ok"
+    library = player.library
+    before = contents(library)
+    lose_ledger(library)
+    shutil.rmtree(tmp_path / "results/books")
+    report = rebuild(library)
+    assert (report["batches"], report["answers"], report["pages_marked"]) == (3, 2, 2)
+    assert contents(library) == before
+
+
 def test_other_settings_make_no_false_answers(library: Library) -> None:
     lose_ledger(library)
     library.configure(prompt={"template_file": "v1.jinja"})

@@ -42,6 +42,7 @@ RUNS_IN_TROUBLE, RUNS_IN_PEACE = 4, 4
 """Plain commands after those of a case: with its faults, and without."""
 SAMPLE, REAL_SAMPLE = 40, 2
 REAL_CASES = 10
+IN_HALVES = {error: [{"halves": True}] for error in ("Truncated", "Repetition")}
 DEADLINES = {"max_poll_attempts": 40, "cancel_seconds": 0.5, "reconcile_seconds": 0.5}
 """A batch has 0.8 seconds, and 0.5 more once it is cancelled."""
 
@@ -102,7 +103,8 @@ def play_against(player: Player, server: EmbeddedProcess, case: Case) -> None:
     log = server.state_dir / "log.jsonl"
     start = log.stat().st_size
     server.set_faults(case.faults)
-    server.show_images(root / "images")
+    for folder in ("images", "state/halves"):
+        server.show_images(root / folder)
     edited: dict[str, Any] = {}
     for step in case.steps:
         edit_page(library, step.edit, edited)
@@ -219,6 +221,8 @@ def make_library(root: Path, case: Case) -> Library:
     }
     library = Library(root, books, execution=execution, **QUICK)
     library.config["engine"] = case.engine
+    if case.halves:
+        library.configure(retry={"steps": {"any": [{"temperature": 0.4}], **IN_HALVES}})
     library.configure(batch=DEADLINES, files={"processing_seconds": 0.3, "timeout_seconds": 1.0})
     library.configure(calls={"retry_pause_seconds": 0.02, "timeout_seconds": 1.0})
     return library

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.library import Library
+from pagewave.halves import UPPER, split_line_key
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -79,7 +80,13 @@ def problems_of_accounts(
             "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
         ).fetchall()
         broken = db.execute("PRAGMA foreign_key_check").fetchall()
-    reads = [(e["batch"], e["key"]) for e in events if e["event"] == "inference"]
+    lines = [(e["batch"], *split_line_key(e["key"])) for e in events if e["event"] == "inference"]
+    # Both halves of a page are one attempt; in a batch either of them may be read alone.
+    halves = {(batch, key) for batch, key, half in lines if batch and half}
+    reads = [
+        (batch, key) for batch, key, half in lines if not half or (not batch and half == UPPER)
+    ]
+    reads += halves
     paid = Counter(read for read in reads if read[0])
     known = Counter((name, key) for name, key, _, _, is_call, _ in attempts if not is_call)
     found = [f"{key} was read in {batch}, the ledger has no attempt" for batch, key in paid - known]

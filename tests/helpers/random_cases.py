@@ -50,7 +50,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """A data set, the service's faults, and the commands that meet them."""
+    """A data set, the service's faults, and the commands that meet them.
+
+    `halves`: what is too long for one answer, or a loop, is asked in halves.
+    """
 
     books: dict[str, list[int]]
     batch_size_limit: int
@@ -61,6 +64,7 @@ class Case:
     steps: list[Step]
     engine: str = "embedded"
     in_flight: str = "collect"
+    halves: bool = False
 
 
 def fault(names: Sequence[str], **options: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
@@ -184,4 +188,5 @@ def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
         steps=draw(st.lists(steps, min_size=1, max_size=most_steps)),
         engine=draw(st.sampled_from(["embedded", "embedded", "gemini"])),
         in_flight=draw(st.sampled_from(["collect", "replace"])),
+        halves=draw(st.booleans()),
     )

@@ -13,6 +13,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave import crash_points as crash
 from pagewave.errors import DataError
+from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.halves import HALVES, line_key
 from pagewave.pages.halves import cut
 from pagewave.prompts.halved import is_halved
@@ -284,3 +285,26 @@ def test_a_run_that_ends_between_the_halves_keeps_what_the_first_cost(
     reading.library.configure(execution={"wait": True})
     reading.run()
     check(reading)
+
+
+def test_the_image_of_a_half_is_there_as_long_as_its_batch(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults([TOO_LONG, "batch-hold:skip=2,times=1"])
+    reading = reading_of(tmp_path, quiet_server, "uploaded")
+
+    def halves() -> set[str]:
+        kept = reading.query(
+            "SELECT name FROM service_file WHERE batch_id NOT NULL AND uri NOT NULL"
+        )
+        return {name for (name,) in kept}
+
+    reading.run_until(lambda: len(reading.creates()) == 3)
+    delete_unneeded_files(reading.session)
+    assert len(halves()) == 3  # both, and the requests
+    reading.release()
+    quiet_server.set_faults([TOO_LONG])
+    reading.run()
+    check(reading)
+    delete_unneeded_files(reading.session)
+    assert not halves()
