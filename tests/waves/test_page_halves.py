@@ -308,3 +308,17 @@ def test_the_image_of_a_half_is_there_as_long_as_its_batch(
     check(reading)
     delete_unneeded_files(reading.session)
     assert not halves()
+
+
+def test_another_model_that_answers_one_half_is_told_of_the_page(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    other = "other-model:model=gemini-2.5-flash-lite"
+    quiet_server.set_faults([TOO_LONG, rf"{other},match=:2\.lower$"])
+    reading = reading_of(tmp_path, quiet_server)
+    reading.run()
+    check(reading)
+    flags = {flag.what: flag.key for flag in reading.session.ledger.answers.flagged_pages()}
+    assert flags == dict.fromkeys(("halves", "other_model"), reading.keys[1])
+    served = reading.query("SELECT model_served FROM attempt WHERE key = ?", reading.keys[1])
+    assert served[-1] == ("gemini-2.5-flash-lite",)

@@ -318,7 +318,10 @@ def _attempt(
     usage = (result and result.usage) or NO_USAGE
     served = result.served if result else UNKNOWN
     flags = result.flags if isinstance(result, Answer) else ()
-    doubt = doubt_of(settings, batch.model, served, at)
+    # Of two halves, the one that was answered by somebody else is what a person should know of.
+    servers = [served, *(half.served for half in halves)]
+    doubts = [(each, doubt_of(settings, batch.model, each, at)) for each in servers]
+    of_attempt, doubt = next((found for found in doubts if found[1]), doubts[0])
     paid = [(usage, served)]
     if halves and usage.is_known:
         paid = [(half.usage, half.served) for half in halves if half.usage]
@@ -337,7 +340,7 @@ def _attempt(
         cached_tokens=usage.cached_tokens,
         usd=cost if settings.engine == "gemini" else 0.0,
         flags=(*flags, doubt) if doubt else flags,
-        served=served,
+        served=of_attempt,
     )
 
 
