@@ -6,6 +6,8 @@ else know the page alone.
 
 UPPER, LOWER = "upper", "lower"
 HALVES = (UPPER, LOWER)
+FOLDER = "halves"
+"""Where in `paths.state_dir` their images are while they are sent."""
 
 
 def line_key(key: str, half: str | None) -> str:

@@ -12,15 +12,13 @@ from pathlib import Path
 from pagewave.atomic import write_atomically
 from pagewave.errors import DataError, PagewaveError
 from pagewave.gemini.request_files import ChangedMeanwhile
-from pagewave.halves import HALVES, line_key
+from pagewave.halves import FOLDER, HALVES, line_key
 from pagewave.ledger import Record
 from pagewave.pages.halves import cut
 from pagewave.pages.image_files import inspect
 from pagewave.prompts.halved import BEGINS_AT, ENDS_AT, INSTRUCTIONS, is_halved
 from pagewave.prompts.request import Request
 from pagewave.workspace import Workspace
-
-FOLDER = "halves"
 
 
 @contextmanager
