@@ -1,9 +1,12 @@
 """A page out of its two halves: what both show is there once, and nothing is lost."""
 
+import itertools
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import Field
 
 from helpers.result_lines import KEY, MODEL, make_line, page, response
@@ -79,6 +82,49 @@ def test_the_words_of_both_halves_are_there_once(
     assert [number for number, _ in blocks(content)] == [*range(1, len(blocks(content)) + 1)]
     lines = MODEL.model_validate(content).text().split("\n")
     assert [line for line in lines if "Iine" not in line] == LINES
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_however_a_page_is_cut_and_put_into_blocks_its_lines_are_there_once(
+    data: st.DataObject,
+) -> None:
+    strip = data.draw(st.integers(1, 4), label="lines that both show")
+    above, below = (data.draw(st.integers(strip + 4, 12)) for _ in range(2))
+    lines = [f"Line {number} of a page that was cut." for number in range(above + below - strip)]
+
+    def in_blocks(some: list[str]) -> list[str]:
+        ends = data.draw(st.sets(st.integers(1, len(some) - 1)), label="ends of blocks")
+        places = [0, *sorted(ends), len(some)]
+        return ["\n".join(some[a:b]) for a, b in itertools.pairwise(places)]
+
+    content = read(page(*in_blocks(lines[:above])), page(*in_blocks(lines[above - strip :])))
+    assert MODEL.model_validate(content).text().split("\n") == lines
+
+
+LEFT = [f"Of the left column, line {number}." for number in range(1, 11)]
+RIGHT = [f"Of the right column, line {number}." for number in range(1, 11)]
+
+
+@pytest.mark.parametrize("as_blocks", [True, False])
+def test_of_two_columns_nothing_is_doubled_though_both_are_cut(as_blocks: bool) -> None:
+    def column(lines: list[str]) -> list[str]:
+        return lines if as_blocks else ["\n".join(lines)]
+
+    upper = page(*column(LEFT[:6]), *column(RIGHT[:6]))
+    lower = page(*column(LEFT[4:]), *column(RIGHT[4:]))
+    content = read(upper, lower)
+    expected = [*LEFT[:6], *RIGHT[:6], *LEFT[6:], *RIGHT[6:]]
+    assert MODEL.model_validate(content).text().split("\n") == expected
+
+
+def test_what_a_page_says_twice_is_not_taken_for_what_both_halves_show() -> None:
+    terms = ["First Term.", "Second Term.", "Third Term."]
+    upper = page("FRESHMAN YEAR.", *terms, *LINES[:3])
+    lower = page(*terms, *LINES[5:8])
+    content = read(upper, lower)
+    said = MODEL.model_validate(content).text().split("\n")
+    assert said == ["FRESHMAN YEAR.", *terms, *LINES[:3], *terms, *LINES[5:8]]
 
 
 def course(name: str, **fields: Any) -> dict[str, Any]:

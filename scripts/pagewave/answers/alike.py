@@ -50,6 +50,46 @@ def overlap(upper: Sequence[str], lower: Sequence[str]) -> int:
     return best
 
 
+def doubled(upper: Sequence[str], lower: Sequence[str]) -> list[range]:
+    """Which of the lower half's lines the upper one has as well, as both show the same strip.
+
+    At the edges, where the page has one column. Of two columns the first one's stand at the lower
+    half's beginning and somewhere in the upper one, the second one's the other way round.
+    """
+    if size := overlap(upper, lower):
+        return [range(size)]
+    most = max(2, math.ceil(MOST_OF_A_HALF * min(len(upper), len(lower))))
+    sizes = range(min(most, len(upper), len(lower)), 1, -1)
+    first = next(
+        (
+            range(skipped + size)
+            for size in sizes
+            for skipped in (0, 1)
+            if _place_of(lower[skipped : skipped + size], upper) is not None
+        ),
+        range(0),
+    )
+    second = next(
+        (
+            range(at, at + size)
+            for size in sizes
+            for left in (0, 1)
+            if (at := _place_of(upper[len(upper) - left - size : len(upper) - left], lower))
+            is not None
+        ),
+        range(0),
+    )
+    return [first, second] if first and second and first.stop <= second.start else []
+
+
+def _place_of(some: Sequence[str], lines: Sequence[str]) -> int | None:
+    """Where these lines stand among others, one after another."""
+    for at in range(len(lines) - len(some) + 1) if len(some) > 1 else ():
+        if all(alike(one, other) for one, other in zip(some, lines[at:], strict=False)):
+            return at
+    return None
+
+
 def merged(upper: list[Any], lower: list[Any]) -> list[Any]:
     """Two lists one behind the other; what ends the one and begins the other is there once."""
     for size in range(min(len(upper), len(lower)), 0, -1):

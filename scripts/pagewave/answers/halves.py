@@ -6,11 +6,11 @@ was joined must be a valid page, and its text hold each line of both halves: els
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pagewave.answers.alike import alike, merged, overlap
+from pagewave.answers.alike import alike, doubled, merged
 from pagewave.answers.loose_json import Json
 from pagewave.answers.result_line import Answer, Failure, page_problems
 from pagewave.answers.usage import together
@@ -45,7 +45,7 @@ def joined(halves: Mapping[str, Answer | Failure], page_model: type[PageModel]) 
             )
     assert isinstance(upper, Answer) and isinstance(lower, Answer)
     try:
-        page, doubled = _Seam(upper.page, lower.page, page_model).page()
+        page, taken = _Seam(upper.page, lower.page, page_model).page()
     except _CannotBeJoined as problem:
         return Failure(
             key=upper.key,
@@ -57,7 +57,7 @@ def joined(halves: Mapping[str, Answer | Failure], page_model: type[PageModel]) 
             usage=usage,
             served=upper.served,
         )
-    said = f"read in two halves; {count(doubled, 'line')} that both show left out of the lower"
+    said = f"read in two halves; {count(taken, 'line')} that both show left out of the lower"
     stops = [half.finish_reason for half in (upper, lower) if half.finish_reason != "STOP"]
     return replace(
         upper,
@@ -76,7 +76,7 @@ class _CannotBeJoined(Exception):
 
 @dataclass
 class _Seam:
-    """Two halves, and how they hang together: in `taken` lines that both show."""
+    """Two halves, and how they hang together: in lines that both show."""
 
     upper: PageModel
     lower: PageModel
@@ -86,14 +86,15 @@ class _Seam:
         """The joined page, and how many lines of the lower half were left out of it."""
         above, below = _lines(self.upper.text()), _lines(self.lower.text())
         upper, lower = self.upper.model_dump(mode="json"), self.lower.model_dump(mode="json")
-        lower, taken, self._spoken = self._without_lines(lower, below, overlap(above, below))
+        lower, left, self._spoken = self._without_lines(lower, below, doubled(above, below))
+        taken = len(below) - len(left)
         self._shares_items = taken > 0 or not (above and below)
         content = self._join(upper, lower, ())
         try:
             page = self.page_model.model_validate(content)
         except Exception as error:  # page models are the user's; theirs may raise anything
             raise _CannotBeJoined(page_problems(error)) from error
-        lost = Counter([*above, *below[taken:]]) - Counter(_lines(page.text()))
+        lost = Counter([*above, *left]) - Counter(_lines(page.text()))
         if lost:
             shown = next(iter(lost))[:80]
             raise _CannotBeJoined(
@@ -102,29 +103,42 @@ class _Seam:
         return page, taken
 
     def _without_lines(
-        self, content: Json, lines: list[str], doubled: int
-    ) -> tuple[Json, int, set[Place]]:
-        """The lower half without the first lines of its text, as far as it can be told where they
-        stand: how many were left out, and the lists that hold the page's words."""
-        taken, spoken = 0, set[Place]()
-        while taken < doubled:
-            for place, text in _texts(content):
-                own = _lines(text)
-                size = len(own) if own == lines[taken : taken + len(own)] else 0
-                if not size and own[: doubled - taken] == lines[taken:doubled]:
-                    size = doubled - taken
-                size = min(size, doubled - taken)
-                if not size:
-                    continue
-                rest = lines[taken + size :]
-                found = self._cut_out(content, place, "\n".join(own[size:]), rest)
-                if found is not None:
-                    content, taken = found, taken + size
-                    spoken |= {place[:end] for end, step in enumerate(place) if _is_number(step)}
+        self, content: Json, lines: list[str], doubled: Sequence[range]
+    ) -> tuple[Json, list[str], set[Place]]:
+        """The lower half without these lines of its text, as far as it can be told where they
+        stand; the lines that are left, and the lists that hold the page's words."""
+        spoken = set[Place]()
+        for run in reversed(doubled):  # so that those before stay where they are
+            end = run.stop
+            while end > run.start:
+                found = self._without_end(content, lines, range(run.start, end))
+                if found is None:
                     break
-            else:
-                break
-        return content, taken, {_without_numbers(place) for place in spoken}
+                content, lines, place, end = found
+                numbers = [at for at, step in enumerate(place) if _is_number(step)]
+                spoken |= {_without_numbers(place[:at]) for at in numbers}
+        return content, lines, spoken
+
+    def _without_end(
+        self, content: Json, lines: list[str], run: range
+    ) -> tuple[Json, list[str], Place, int] | None:
+        """The same without the last lines of a run, those of one text: where it stands, and where
+        the run ends then. None: no text has them."""
+        for place, text in _texts(content):
+            own = _lines(text)
+            for last in [at for at, line in enumerate(own, 1) if line == lines[run.stop - 1]]:
+                size = 1
+                while (
+                    size < min(len(run), last)
+                    and own[last - size - 1] == lines[run.stop - size - 1]
+                ):
+                    size += 1
+                start = run.stop - size
+                rest = lines[:start] + lines[run.stop :]
+                left = "\n".join(own[: last - size] + own[last:])
+                if (changed := self._cut_out(content, place, left, rest)) is not None:
+                    return changed, rest, place, start
+        return None
 
     def _cut_out(self, content: Json, place: Place, text: str, rest: list[str]) -> Json | None:
         """The content with another text there, or without its list's item where none is left; None:
