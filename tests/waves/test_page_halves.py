@@ -322,3 +322,18 @@ def test_another_model_that_answers_one_half_is_told_of_the_page(
     assert flags == dict.fromkeys(("halves", "other_model"), reading.keys[1])
     served = reading.query("SELECT model_served FROM attempt WHERE key = ?", reading.keys[1])
     assert served[-1] == ("gemini-2.5-flash-lite",)
+
+
+def test_a_day_that_is_used_up_between_the_halves_ends_a_run_that_does_not_wait(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults([TOO_LONG])
+    reading = reading_of(tmp_path, quiet_server, "flex")
+    reading.library.configure(execution={"wait": False}, calls={"requests_per_day": 3})
+    reading.run()
+    page = reading.keys[1]
+    assert reading.inferences() == Counter([reading.keys[0], page, line_key(page, "upper")])
+    assert reading.attempts()[page] == 2
+    reading.library.configure(execution={"wait": True}, calls={"requests_per_day": 100})
+    reading.run()
+    check(reading)

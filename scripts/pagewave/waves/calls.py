@@ -203,11 +203,13 @@ def _may_go_again(session: Session, way: Way, call: Batch, no: NotNow, pause: fl
 
 
 def _enter_again(session: Session, way: Way, call: Batch) -> bool:
-    """Through the gate once more; raises Stopped, when the call is left."""
+    """Through the gate once more; raises as `carry_out` does, when the call is left."""
     tokens = _record(session, call).expected_input_tokens or 0
     try:
+        if not session.waits and session.gate.is_day_used_up:
+            raise OnItsWay("the calls of today are made")
         return session.gate.enter(way.priority, tokens, way.until)
-    except Stopped as error:
+    except (OnItsWay, Stopped) as error:
         _leave(session, call, f"{type(error).__name__}: {error}")
         raise
 
