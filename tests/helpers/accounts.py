@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 import sqlite3
 from collections import Counter
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.library import Library
-from pagewave.halves import UPPER, split_line_key
+from pagewave.halves import split_line_key
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -83,25 +84,25 @@ def problems_of_accounts(
     lines = [(e["batch"], *split_line_key(e["key"])) for e in events if e["event"] == "inference"]
     # Both halves of a page are one attempt; in a batch either of them may be read alone.
     halves = {(batch, key) for batch, key, half in lines if batch and half}
-    reads = [
-        (batch, key) for batch, key, half in lines if not half or (not batch and half == UPPER)
-    ]
-    reads += halves
-    paid = Counter(read for read in reads if read[0])
+    paid = Counter((batch, key) for batch, key, half in lines if batch and not half)
+    paid.update(halves)
     known = Counter((name, key) for name, key, _, _, is_call, _ in attempts if not is_call)
     found = [f"{key} was read in {batch}, the ledger has no attempt" for batch, key in paid - known]
     found += [
         f"{key} has an attempt in {batch} that is no inference" for batch, key in known - paid
     ]
     # A call has no name; where its answer was lost it may have been read or not.
-    called = Counter(key for batch, key in reads if not batch)
+    # Of two halves either may be a call's own, the other taken over from the one before.
+    called = Counter(key for batch, key, half in lines if not batch and not half)
+    of_halves = Counter(key for batch, key, half in lines if not batch and half)
     tried = Counter(key for _, key, _, _, is_call, _ in attempts if is_call)
     doubtful = Counter(key for _, key, _, _, is_call, is_lost in attempts if is_call and is_lost)
     found += [
-        f"{key} was read {called[key]} times by calls, the ledger has {tried[key]} attempts, "
-        f"{doubtful[key]} of them in doubt"
-        for key in {*called, *tried}
-        if key and not called[key] <= tried[key] <= called[key] + doubtful[key]
+        f"{key} was read {called[key]} times by calls, {of_halves[key]} times a half of it; "
+        f"the ledger has {tried[key]} attempts, {doubtful[key]} of them in doubt"
+        for key in {*called, *of_halves, *tried}
+        for least in [called[key] + math.ceil(of_halves[key] / 2)]
+        if key and not least <= tried[key] <= called[key] + of_halves[key] + doubtful[key]
     ]
     bought: dict[str, list[str]] = {}
     for _, key, fingerprint, ok, _, _ in attempts:

@@ -12,6 +12,7 @@ import pytest
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave import crash_points as crash
+from pagewave.answers.result_line import is_paid_before
 from pagewave.errors import DataError
 from pagewave.gemini.uploads import delete_unneeded_files
 from pagewave.halves import HALVES, line_key
@@ -155,10 +156,10 @@ class _Crash(BaseException):
         # in doubt: an attempt as dear as it can be (no tokens), and both halves anew
         ("flex", "call-sent:3", 2, [False, True]),
         ("flex", "call-answered:3", 3, [False, True]),
-        ("flex", "call-sent:4", 3, [False, True]),
-        ("flex", "call-answered:4", 4, [False, True]),
-        # known: what the upper half took
-        ("flex", "answer-stored:3", 3, [True, True]),
+        ("flex", "call-sent:4", 2, [False, True]),
+        ("flex", "call-answered:4", 3, [False, True]),
+        # known: what the upper half took, and then what the lower one did
+        ("flex", "answer-stored:3", 2, [True, True]),
         ("flex", "answer-stored:4", 2, [True]),
         ("batch", "creating:3", 2, [True]),
         ("batch", "raw-stored:3", 2, [True]),
@@ -194,6 +195,16 @@ def test_a_crash_at_a_half_leaves_nothing_that_was_paid_without_an_attempt(
         "SELECT prompt_tokens > 0 FROM attempt WHERE key = ? AND number > 1 ORDER BY id", page
     )
     assert [bool(known) for (known,) in rows] == attempts
+    if all(attempts):  # then each half that was read is counted, and none twice
+        told = reading.query(
+            "SELECT s.line FROM response s JOIN attempt a USING (batch_id, key)"
+            " WHERE key = ? AND a.number > 1",
+            page,
+        )
+        lines = [json.loads(line) for (line,) in told if not is_paid_before(line)]
+        used = sum(line["response"]["usageMetadata"]["promptTokenCount"] for line in lines)
+        count = "SELECT SUM(prompt_tokens) FROM attempt WHERE key = ? AND number > 1"
+        assert (len(lines), reading.query(count, page)) == (halves, [(used,)])
 
 
 def test_an_image_that_is_cut_off_fails_its_page_and_the_other_is_read(

@@ -4,6 +4,7 @@ Lines are read as plain dictionaries in either spelling (`finishReason`, `finish
 field which Google adds tomorrow breaks nothing today.
 """
 
+import json
 import re
 import traceback
 from collections.abc import Mapping
@@ -67,6 +68,8 @@ STOPPED: dict[ErrorType, str] = {
 
 NUMBER = re.compile(r'("|\\n|\n)[ \t]*\d{1,4}\|[ ]?')
 """The number of a line where it begins in a JSON string: behind a quote or a newline."""
+PAID_BEFORE = "paidBefore"
+"""Our own word in a line that was taken over; the service has none like it."""
 SHOWN_PROBLEMS = 5
 SHOWN_CHARS = 80
 
@@ -137,6 +140,19 @@ def page_key_of(line: bytes) -> str | None:
     """The key of the page that a line is about, the whole of it or a half; None as of `key_of`."""
     key = key_of(line)
     return key and split_line_key(key)[0]
+
+
+def paid_before(line: bytes) -> bytes:
+    """The same line, taken over from a call that ended too early: that one has paid for it."""
+    return json.dumps(load_object(decode(line)) | {PAID_BEFORE: True}).encode("ascii")
+
+
+def is_paid_before(line: bytes) -> bool:
+    """Was a line taken over from an earlier call?"""
+    try:
+        return load_object(decode(line)).get(PAID_BEFORE) is True
+    except ValueError:
+        return False
 
 
 def text_of(line: bytes) -> str | None:

@@ -10,12 +10,19 @@ import json
 from dataclasses import dataclass, replace
 
 from pagewave import crash_points as crash
+from pagewave.answers.result_line import (
+    Answer,
+    is_paid_before,
+    key_of,
+    paid_before,
+    parse_line,
+)
 from pagewave.errors import OnItsWay, ServiceError
 from pagewave.gemini.calls import AnswerLost, NotNow, Question, ServiceFailed
 from pagewave.gemini.retries import Refused, Stopped, is_about_content
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import image_bytes
-from pagewave.halves import UPPER
+from pagewave.halves import UPPER, line_key
 from pagewave.ledger import UNANSWERED, Batch, FailureRow, Record
 from pagewave.log import log
 from pagewave.prompts.request import Request, body_with_image
@@ -60,7 +67,8 @@ def begin(session: Session, way: Way, submission: Submission) -> Batch:
 def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -> bool:
     """Make a call that was begun, leave the gate, and take in what it brought.
 
-    A page in halves is asked for twice: what the first one brought is stored before the second.
+    A page in halves is asked for twice: what the first one brought is stored before the second,
+    and taken over by the next call where the second came to nothing.
 
     False: its wave was over before the service took it; nothing was read.
 
@@ -73,6 +81,8 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
         for problem in problems.values():
             session.gate.leave()
             _fail(session, call, "FileNotFound", str(problem))
+        if len(parts) > 1 and _takes_over_half(session, call):
+            parts = parts[1:]
         for number, part in enumerate(parts):
             if number:
                 # It goes on however late it is: half of the page is paid.
@@ -83,6 +93,19 @@ def carry_out(session: Session, way: Way, call: Batch, submission: Submission) -
                 return is_over
     if not problems:
         take_in(session, call)
+    return True
+
+
+def _takes_over_half(session: Session, call: Batch) -> bool:
+    """Is the upper half there that the call before this one got before it ended? Then it is this
+    one's as well, and only the lower one is asked for."""
+    key, answers = _record(session, call).key, session.ledger.answers
+    line = answers.half_before(call.id, key)
+    if line is None or key_of(line) != line_key(key, UPPER):
+        return False
+    if not isinstance(parse_line(line, session.prompt.page_model), Answer):
+        return False
+    answers.store_lines(call.id, [(key, paid_before(line))])
     return True
 
 
@@ -249,7 +272,7 @@ def _store(session: Session, call: Batch, request: Request, answer: object) -> N
 
 def _leave(session: Session, call: Batch, why: str) -> None:
     """The call was not made after all: nothing was read, or only one half, which is paid for."""
-    if session.ledger.answers.lines(call.id):
+    if _is_half_paid(session, call):
         _keep_half(session, call, "AnswerLost", why)
     else:
         abandon(session, call, why)
@@ -257,7 +280,7 @@ def _leave(session: Session, call: Batch, why: str) -> None:
 
 def _fail(session: Session, call: Batch, error_type: str, why: str) -> None:
     """The call brought nothing, and costs nothing; it was not the page's answer that failed."""
-    if session.ledger.answers.lines(call.id):
+    if _is_half_paid(session, call):
         _keep_half(session, call, error_type, why)
         return
     record = _record(session, call)
@@ -272,6 +295,10 @@ def _fail(session: Session, call: Batch, error_type: str, why: str) -> None:
         session.ledger.failures.add(session.engine, [failure], call.id)
         session.ledger.batches.mark_abandoned(call.id, why)
     _tell(failure, call)
+
+
+def _is_half_paid(session: Session, call: Batch) -> bool:
+    return any(not is_paid_before(line) for line in session.ledger.answers.lines(call.id))
 
 
 def _keep_half(session: Session, call: Batch, error_type: str, why: str) -> None:

@@ -17,12 +17,13 @@ from pagewave.answers.result_line import (
     Answer,
     Failure,
     finish_reason_of,
+    is_paid_before,
     key_of,
     parse_line,
 )
 from pagewave.answers.served import UNKNOWN
 from pagewave.answers.service_errors import error_type_of_batch
-from pagewave.answers.usage import Usage, unknown
+from pagewave.answers.usage import Usage, together, unknown
 from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.pricing import Pricing
 from pagewave.config.settings import Settings
@@ -157,7 +158,12 @@ def _understood(
         result = joined(both, model)
         if isinstance(result, Answer):
             result = _guarded(workspace, result, record, b"\n".join(lines[key]))
-        results[key], halves[key] = result, [*both.values()]
+        free = {
+            split_line_key(key_of(line) or "")[1] for line in lines[key] if is_paid_before(line)
+        }
+        halves[key] = [part for half, part in both.items() if half not in free]
+        usages = [part.usage for part in halves[key] if part.usage]
+        results[key] = replace(result, usage=together(usages)) if usages else result
     return results, halves
 
 
