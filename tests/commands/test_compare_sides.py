@@ -3,17 +3,22 @@
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from helpers.command_calls import main_of, said
-from helpers.embedded_process import EmbeddedProcess
+from helpers.embedded_process import SCRIPTS, EmbeddedProcess, wait_for
 from helpers.library import REPO, Library
 from pagewave.commands.trials.courses import course_changes
 from pagewave.commands.trials.reading import ask_all
@@ -145,6 +150,46 @@ def test_calls_in_flight_are_waited_for_no_longer_than_is_configured() -> None:
     with pytest.raises(Stopped):
         ask_all(session, pages, ask)
     arrives.set()
+
+
+def test_after_ctrl_c_what_was_paid_is_kept_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    sides = ("--a", f"transport=flex,model={OTHER}", "--b", "transport=flex", "--yes")
+    limits = {"in_flight": 1, "stop_seconds": 0.2}
+    with EmbeddedProcess(tmp_path / "server") as server, Library(tmp_path, BOOKS) as library:
+        library.config["engine"] = "gemini"
+        library.configure(calls=limits)
+        server.show_images(tmp_path / "images")
+        server.set_faults(["slow:call=generate,seconds=60,skip=2"])
+        address = {"GOOGLE_GEMINI_BASE_URL": server.base_url, "GEMINI_API_KEY": server.token}
+        command = [sys.executable, str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", *sides]
+        output = tmp_path / "said.txt"
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                [*command, *PAGES],
+                cwd=tmp_path,
+                env=os.environ | address | {"PYTHONPATH": str(SCRIPTS)},
+                stdout=file,
+                stderr=file,
+            )
+            try:
+                wait_for(lambda: process.poll() is not None or len(server.log("fault")) == 2)
+                process.send_signal(signal.SIGINT)
+                assert process.wait(60) == 130, output.read_text()
+            finally:
+                process.kill()
+        # The others are open, or counted as lost already.
+        answered = "SELECT COUNT(*), SUM(state IS 'SUCCEEDED') FROM batch"
+        assert library.ledger(answered) == [(4, 2)]
+        assert library.ledger("SELECT outcome FROM run") == [("stopped",)]
+        server.set_faults([])
+        with patch.dict(os.environ, address):
+            found = said(library, SCRIPT, *sides, *PAGES)
+        assert all(page[side]["page"] for page in found["pages"] for side in "ab")
+        lost = "SELECT COUNT(*) FROM batch WHERE state = 'UNANSWERED'"
+        assert library.ledger(lost) == [(2,)]
+        # What was in flight may have been read; it has its attempts, and was asked anew.
+        assert 4 <= len(server.log("inference")) <= 6
+        assert library.ledger("SELECT COUNT(*), SUM(ok) FROM attempt") == [(6, 4)]
 
 
 def test_after_a_call_that_failed_for_all_none_is_begun() -> None:

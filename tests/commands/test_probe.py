@@ -39,8 +39,9 @@ def test_a_probe_is_a_run_of_its_own_whose_seconds_the_forecast_goes_by(tmp_path
         assert (probed["asked"], len(probed["seconds"]), probed["not_answered"]) == (3, 3, [])
         assert probed["usd"] > 0
         assert library.ledger("SELECT purpose, outcome FROM run") == [("probe", "ok")]
-        calls = library.ledger("SELECT key, ok, usd FROM call ORDER BY id")
-        assert calls == [(key, 1, 0.0) for key in FIRST]
+        columns = "key, ok, usd, model_served, service_tier"
+        calls = library.ledger(f"SELECT {columns} FROM call ORDER BY id")
+        assert calls == [(key, 1, 0.0, "gemini-2.5-flash", "flex") for key in FIRST]
         assert not library.ledger("SELECT * FROM attempt")
         plan = said(library, SCRIPT)
         after = {road["road"]: road for road in plan["roads"]}

@@ -1,5 +1,6 @@
 """rebuild_ledger.py: what a lost ledger knew is found again, and nothing is paid for twice."""
 
+import json
 import shutil
 import sqlite3
 from collections import Counter
@@ -242,6 +243,57 @@ def test_books_alone_tell_of_answers(library: Library) -> None:
     shutil.rmtree(library.root / "results/pages")
     assert "6 from stored answers" in library.run()
     assert library.inferences() == Counter()
+
+
+@pytest.mark.parametrize("tells", ["transport", "tier alone"])
+def test_answers_by_calls_have_their_road_tier_and_price_again(tmp_path: Path, tells: str) -> None:
+    query = (
+        "SELECT b.transport, a.service_tier, a.usd, a.key, a.page FROM attempt a JOIN batch b"
+        " ON b.id = a.batch_id ORDER BY a.key"
+    )
+    with EmbeddedProcess(tmp_path / "server") as server, in_one_process():
+        server.show_images(tmp_path / "images")
+        player = Player(Library(tmp_path, {"Ohio/Elm/1850": 2}, **QUICK), server)
+        player.library.configure(execution={"transport": "flex"})
+        assert player.play() == "ok"
+        library = player.library
+        with sqlite3.connect(library.state / "ledger.sqlite") as db:
+            db.execute(
+                "UPDATE attempt SET usd = 0.25, service_tier = 'standard' WHERE key LIKE '%2'"
+            )
+        book = library.root / "results/books/Ohio/Elm/1850/book.json"
+        book.unlink()
+        assert player.play() == "ok"
+        if tells == "tier alone":
+            content = json.loads(book.read_text())
+            for entry in content["pages"]:
+                del entry["provenance"]["transport"]
+                entry["provenance"]["service_tier"] = "flex"
+            book.write_text(json.dumps(content))
+        before = library.ledger(query)
+        lose_ledger(library)
+        report = rebuild(library)
+        assert report["answers_of_books"] == 2
+        if tells == "transport":
+            assert library.ledger(query) == before
+        assert [row[0] for row in library.ledger(query)] == ["flex", "flex"]
+        assert player.play() == "nothing"
+        assert len(server.log("inference")) == 2
+
+
+def test_a_page_that_was_read_in_halves_is_found_again(tmp_path: Path) -> None:
+    with EmbeddedProcess(tmp_path / "state/embedded") as server, in_one_process():
+        server.set_faults(["max-tokens:match=:2$"])
+        player = Player(Library(tmp_path, {"Ohio/Elm/1850": 2}, **QUICK), server)
+        player.library.configure(retry={"steps": {"Truncated": [{"halves": True}]}})
+        assert player.play() == "ok"
+    library = player.library
+    before = contents(library)
+    lose_ledger(library)
+    shutil.rmtree(tmp_path / "results/books")
+    report = rebuild(library)
+    assert (report["batches"], report["answers"], report["pages_marked"]) == (3, 2, 2)
+    assert contents(library) == before
 
 
 def test_other_settings_make_no_false_answers(library: Library) -> None:

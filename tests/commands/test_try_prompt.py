@@ -2,6 +2,7 @@
 counted.
 """
 
+import base64
 import contextlib
 import io
 import json
@@ -12,6 +13,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -23,11 +25,11 @@ from helpers.library import REPO, Library
 from helpers.sample import KEY, TRUTH, sample_library, write_true_page
 from pagewave.config.settings import Settings
 from pagewave.embedded.server.wire import camel
+from pagewave.gemini.calls import STANDARD, Question
 from pagewave.gemini.client import Gemini
 from pagewave.ledger.lock import take_lock
-from pagewave.pages.image_files import ImageFacts
 from pagewave.prompts.registry import load_prompt
-from pagewave.prompts.request import Request, generation_config, jsonl_line
+from pagewave.prompts.request import body_with_image, generation_config
 from pagewave.prompts.schema import response_schema
 
 SCRIPT = "try_prompt.py"
@@ -273,19 +275,58 @@ def test_the_request_is_the_one_that_a_batch_carries() -> None:
         }
     )
     prompt = load_prompt(REPO / "prompts", "page_ocr", "v1.jinja")
-    facts = ImageFacts("sha", 10, 10, "image/jpeg", 1, 1)
-    request = Request("k", "f", prompt.render(None), None, Path("1.jpg"), facts)
     config = generation_config(settings, 1, ())
-    line = json.loads(
-        jsonl_line(request, "https://x/files/1", config, response_schema(prompt.page_model))
-    )
+
+    def body(data: str) -> dict[str, Any]:
+        image = {"inlineData": {"mimeType": "image/jpeg", "data": data}}
+        return body_with_image(
+            prompt.render(None), image, config, response_schema(prompt.page_model)
+        )
+
     with Recorder() as service:
         client = Gemini("key", threading.Event(), base_url=service.base_url)
-        answer = client.generate("gemini-2.5-flash", line["request"])
+        answer = client.ask(Question("gemini-2.5-flash", body(""), b"image", STANDARD, 60.0))
     assert service.path == "/v1beta/models/gemini-2.5-flash:generateContent"
-    assert camelled(service.body) == camelled(line["request"])
+    assert camelled(service.body) == camelled(body(base64.b64encode(b"image").decode()))
     assert answer["candidates"][0]["finishReason"] == "STOP"
     assert answer["usageMetadata"] == {"promptTokenCount": 7, "thoughtsTokenCount": 2}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said_of_it", "max_usd"),
+    [
+        ("http-error:call=generate,code=503", "takes no call now (503", 0.0),
+        ("http-error:call=generate,code=500", "failed, and charges nothing", 0.0),
+        ("http-error:call=generate,code=400", "to answer with model gemini-2.5-flash: 400", 0.0),
+        ("cut-after:call=generate", "It may have been paid for. Ask again.", None),
+    ],
+)
+def test_a_call_that_brings_nothing_says_whether_it_may_be_paid_for(
+    tmp_path: Path,
+    quiet_server: EmbeddedProcess,
+    fault: str,
+    said_of_it: str,
+    max_usd: float | None,
+) -> None:
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library:
+        library.config["engine"] = "gemini"
+        library.configure()
+        quiet_server.set_faults([fault])
+        err = io.StringIO()
+        keys = {
+            "GOOGLE_GEMINI_BASE_URL": quiet_server.base_url,
+            "GEMINI_API_KEY": quiet_server.token,
+        }
+        with (
+            contextlib.chdir(tmp_path),
+            contextlib.redirect_stderr(err),
+            patch.dict(os.environ, keys),
+        ):
+            given = ["--configfile", "config.yaml", "--page", PAGE.format(1), "--template", "v1"]
+            assert main_of(SCRIPT)(given) == 5
+        assert said_of_it in err.getvalue()
+        [(answered, held)] = library.ledger("SELECT ok, max_usd FROM call")
+        assert (answered, held) == (0, 0.0) if max_usd == 0.0 else answered is None and held > 0
 
 
 @pytest.mark.parametrize("is_up", [True, False])

@@ -166,6 +166,25 @@ def test_a_setting_that_the_model_refuses_is_an_error_with_the_nearest_it_takes(
     settings_of(folder, model={"name": model, "generation_config": config})
 
 
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"model": {"name": "gemini-4-argon"}},
+        {"retry": {"steps": {"any": [{"model": "gemini-4-argon"}]}}},
+    ],
+)
+def test_a_transport_that_a_model_is_not_read_by_is_an_error_with_those_it_is(
+    folder: Path, sections: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        settings_of(folder, execution={"transport": "flex"}, **sections)
+    told = "gemini-4-argon is not read by flex; nearest: batch (there are: batch, standard)"
+    assert f"execution.transport: {told}" in str(refused.value)
+    for taken in ("batch", "standard"):
+        settings_of(folder, execution={"transport": taken}, **sections)
+    settings_of(folder, execution={"transport": "flex"}, model={"name": "my-model"})
+
+
 def test_a_budget_and_a_level_of_thought_exclude_each_other(folder: Path) -> None:
     both = {"thinking_budget": 100, "thinking_level": "low"}
     with pytest.raises(ConfigError, match="exclude each other; leave one out"):

@@ -2,11 +2,13 @@
 
     python tests/faults/call_kills.py              200 kills, as a table
     python tests/faults/call_kills.py --kills 20 --seed 7 --transport auto
+    python tests/faults/call_kills.py --real       by the real command
 
-A library is read by the real command, by flex from a server with log-normal latencies, some answers
-of which get lost; or by `auto`, from one whose flex refuses for a while. The command dies at one of
-the points of a call, when a page was written, or by SIGKILL at a random moment; then it is started
-again, and dies again, a few times. Then the plain command must finish. Afterwards:
+A library is read by processes that do what the command does, but for Snakemake (played_heads.py),
+two libraries at a time; by flex from a server with log-normal latencies, some answers of which get
+lost; or by `auto`, from one whose flex refuses for a while. The command dies at one of the points
+of a call, when a page was written, or by SIGKILL at a random moment; then it is started again, and
+dies again, a few times. Then the plain command must finish. Afterwards:
 
 - the server's reads <= the ledger's attempts <= reads + calls that were in flight when it died;
 - each page says what its own key is, and which page it was told about;
@@ -17,13 +19,17 @@ test_call_kills.py plays a few.
 """
 
 import argparse
+import functools
+import itertools
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +43,7 @@ from helpers.accounts import problems_of_pages
 from helpers.embedded_process import EmbeddedProcess
 from helpers.known_pace import know_pace
 from helpers.library import Head, Library
+from helpers.played_heads import PlayedHead
 from pagewave import crash_points as crash
 
 BOOKS = {"Ohio/Ashgrove/1852": 5, "Ohio/Elm/1850": 4, "Ohio/Linden/1866": 3, "Ohio/Oak/1851": 2}
@@ -45,8 +52,10 @@ POINTS = ("call-sent", "call-answered", "answer-stored", "page-written")
 SIGKILL = "SIGKILL"
 PLACES = (*POINTS, SIGKILL)
 KILLS_OF_A_LIBRARY = 5
+AT_ONCE = 2
 CALL_SECONDS = 0.05
 REFUSES = "tier-full:tier=flex,times=60"
+Start = Callable[[Library], Head | PlayedHead]
 LOSES = ["cut-after:call=generate,probability=0.02"]
 NAMED = re.compile(r"^pagewave: .* answers? of single calls got lost|got lost", re.MULTILINE)
 
@@ -62,8 +71,18 @@ class Story:
     problems: list[str] = field(default_factory=list)
 
 
-def play(root: Path, seed: int, kills: int = KILLS_OF_A_LIBRARY, transport: str = "flex") -> Story:
-    """Kill the reading of one library so often, let it finish, and look."""
+def play(
+    root: Path,
+    seed: int,
+    kills: int = KILLS_OF_A_LIBRARY,
+    *,
+    transport: str = "flex",
+    start: Start = PlayedHead,
+) -> Story:
+    """Kill the reading of one library so often, let it finish, and look.
+
+    `start` starts a command over a library.
+    """
     chance, story = random.Random(seed), Story()
     root.mkdir()
     server = EmbeddedProcess(
@@ -81,33 +100,36 @@ def play(root: Path, seed: int, kills: int = KILLS_OF_A_LIBRARY, transport: str 
                 "PAGEWAVE_EMBEDDED_URL": server.base_url,
                 "PAGEWAVE_EMBEDDED_TOKEN": server.token,
             }
-            outputs = [_kill(library, chance, story) for _ in range(kills)]
-            outputs.append(library.run())
+            outputs = [_kill(library, chance, story, start) for _ in range(kills)]
+            code, output = start(library).wait()
+            outputs.append(output)
+            if code:
+                story.problems.append(f"the plain command ended with {code}: {output[-2000:]}")
             _wait_until_quiet(server)
         _judge(library, outputs, story)
     return story
 
 
-def _kill(library: Library, chance: random.Random, story: Story) -> str:
+def _kill(library: Library, chance: random.Random, story: Story, start: Start) -> str:
     """Start the command, and end it at a place drawn by chance, unless it is done before."""
     place = chance.choice(PLACES)
     if place == SIGKILL:
-        head = library.start()
+        head = start(library)
         _wait_for_a_call(library, head)
         time.sleep(chance.uniform(0, 6 * CALL_SECONDS))
         head.kill()
     else:
         library.environment[crash.VARIABLE] = f"{place}:{chance.randint(1, 3)}"
-        head = library.start()
+        head = start(library)
         head.wait()
         del library.environment[crash.VARIABLE]
-    story.kills[place] += head.process.poll() != 0
+    story.kills[place] += head.poll() in (crash.EXIT_CODE, -signal.SIGKILL)
     return head.output
 
 
-def _wait_for_a_call(library: Library, head: Head) -> None:
+def _wait_for_a_call(library: Library, head: Head | PlayedHead) -> None:
     before = len(library.events("call"))
-    while head.process.poll() is None and len(library.events("call")) == before:
+    while head.poll() is None and len(library.events("call")) == before:
         time.sleep(0.005)
 
 
@@ -149,13 +171,18 @@ def _judge(library: Library, outputs: list[str], story: Story) -> None:
     story.problems += found
 
 
-def play_all(folder: Path, kills: int, seed: int, transport: str) -> Iterator[Story]:
-    """Libraries, until there were so many kills."""
-    done = number = 0
-    while done < kills:
-        story = play(folder / str(number), seed + number, transport=transport)
-        done, number = done + story.kills.total(), number + 1
-        yield story
+def play_all(folder: Path, kills: int, seed: int, transport: str, start: Start) -> Iterator[Story]:
+    """Libraries, as many at a time, until there were so many kills."""
+    done, numbers = 0, itertools.count()
+    playing = functools.partial(play, transport=transport, start=start)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while done < kills:
+            chosen = list(itertools.islice(numbers, AT_ONCE))
+            roots = [folder / str(number) for number in chosen]
+            seeds = [seed + number for number in chosen]
+            for story in pool.map(playing, roots, seeds):
+                done += story.kills.total()
+                yield story
 
 
 def table_of(stories: list[Story]) -> Table:
@@ -173,9 +200,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--transport", choices=["flex", "auto"], default="flex")
+    parser.add_argument("--real", action="store_true", help="by the real command")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        stories = list(play_all(Path(name), given.kills, given.seed, given.transport))
+        start: Start = Library.start if given.real else PlayedHead
+        stories = list(play_all(Path(name), given.kills, given.seed, given.transport, start))
     Console(width=None if sys.stdout.isatty() else 160).print(table_of(stories))
     for number, story in enumerate(stories):
         for problem in story.problems:

@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from faults.call_kills import PAGES, play
+from faults.call_kills import PAGES, Start, play
+from helpers.library import Library
+from helpers.played_heads import PlayedHead
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_after_kills_all_is_read_and_each_doubtful_call_is_named(tmp_path: Path, seed: int) -> None:
-    story = play(tmp_path / "library", seed, kills=3)
+@pytest.mark.parametrize(
+    ("seed", "kills", "start"), [(1, 3, Library.start), (2, 5, PlayedHead), (3, 5, PlayedHead)]
+)
+def test_after_kills_all_is_read_and_each_doubtful_call_is_named(
+    tmp_path: Path, seed: int, kills: int, start: Start
+) -> None:
+    story = play(tmp_path / "library", seed, kills, start=start)
     assert story.problems == []
     assert story.kills.total() > 0
     assert story.attempts >= story.reads >= PAGES

@@ -1,4 +1,4 @@
-"""Random books, faults, crashes, forced rebuilds, corrections, other settings and other keys:
+"""Random books, faults, crashes, forced rebuilds, corrections, other settings, keys and transports:
 nothing is lost, nothing paid twice.
 
 In each run of the tests a sample of 40 cases, and 2 with the real command: each commit draws
@@ -42,6 +42,7 @@ RUNS_IN_TROUBLE, RUNS_IN_PEACE = 4, 4
 """Plain commands after those of a case: with its faults, and without."""
 SAMPLE, REAL_SAMPLE = 40, 2
 REAL_CASES = 10
+IN_HALVES = {error: [{"halves": True}] for error in ("Truncated", "Repetition")}
 DEADLINES = {"max_poll_attempts": 40, "cancel_seconds": 0.5, "reconcile_seconds": 0.5}
 """A batch has 0.8 seconds, and 0.5 more once it is cancelled."""
 
@@ -102,11 +103,15 @@ def play_against(player: Player, server: EmbeddedProcess, case: Case) -> None:
     log = server.state_dir / "log.jsonl"
     start = log.stat().st_size
     server.set_faults(case.faults)
+    for folder in ("images", "state/halves"):
+        server.show_images(root / folder)
     edited: dict[str, Any] = {}
     for step in case.steps:
         edit_page(library, step.edit, edited)
         if step.temperature is not None:
             library.configure(model={"generation_config": {"temperature": step.temperature}})
+        if step.transport:
+            library.configure(execution={"transport": step.transport})
         player.key = step.key if is_keyed else ""
         command = command_of(step.force, root.name)
         player.play(command, step.crash_at, begins_late=step.begins_late)
@@ -162,6 +167,8 @@ def play_really(root: Path, case: Case) -> None:
             edit_page(library, step.edit, edited)
             if step.temperature is not None:
                 library.configure(model={"generation_config": {"temperature": step.temperature}})
+            if step.transport:
+                library.configure(execution={"transport": step.transport})
             if step.crash_at:
                 library.environment[crash.VARIABLE] = step.crash_at
             run(library, *arguments_of(step.force, root.name))
@@ -214,7 +221,10 @@ def make_library(root: Path, case: Case) -> Library:
     }
     library = Library(root, books, execution=execution, **QUICK)
     library.config["engine"] = case.engine
+    if case.halves:
+        library.configure(retry={"steps": {"any": [{"temperature": 0.4}], **IN_HALVES}})
     library.configure(batch=DEADLINES, files={"processing_seconds": 0.3, "timeout_seconds": 1.0})
+    library.configure(calls={"retry_pause_seconds": 0.02, "timeout_seconds": 1.0})
     return library
 
 

@@ -12,17 +12,21 @@ from helpers.echoing_proxy import EchoingProxy
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.errors import LedgerError, ServiceError
+from pagewave.gemini.calls import Question
 from pagewave.gemini.client import Gemini, Payload
-from pagewave.gemini.retries import Refused
 from pagewave.gemini.uploads import unused_name
 from pagewave.ledger import RunOutcome
 from pagewave.redaction import HIDDEN, remember_key
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-REQUEST = {
-    "contents": [{"role": "user", "parts": [{"text": "Read this page."}]}],
-    "generationConfig": {"responseSchema": {"type": "OBJECT", "properties": {}}},
-}
+CONTENTS = [{"parts": [{"text": "?"}, {"inlineData": {"mimeType": "image/jpeg", "data": ""}}]}]
+QUESTION = Question(
+    "a model",
+    {"contents": CONTENTS, "generationConfig": {"responseSchema": {"type": "OBJECT"}}},
+    image=b"none",
+    tier="flex",
+    seconds=60.0,
+)
 
 
 @pytest.fixture
@@ -74,32 +78,6 @@ def test_a_key_that_is_not_valid_ends_the_run_and_is_no_fault_of_the_images(
 # Without a batch
 
 
-def test_a_refused_question_says_what_to_check(
-    quiet_server: EmbeddedProcess, gemini: Gemini
-) -> None:
-    quiet_server.set_faults(["http-error:call=generate,code=400"])
-    with pytest.raises(Refused, match=r"to answer with model m: 400 .* check model\.name") as said:
-        gemini.generate("m", REQUEST)
-    assert said.value.code == 400
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        *("cut-before", "cut-after", "garbage-200:body=html", "hang"),
-        *("http-error:code=500", "http-error:code=499", "http-error:code=404,foreign=yes"),
-    ],
-)
-def test_an_answer_that_is_lost_on_its_way_is_not_asked_for_again(
-    quiet_server: EmbeddedProcess, gemini: Gemini, trouble: str
-) -> None:
-    quiet_server.set_faults([f"{trouble}{',' if ':' in trouble else ':'}call=generate"])
-    already = len(quiet_server.log("fault"))
-    with pytest.raises(ServiceError, match=r"No answer from model m .*It may have been paid for"):
-        gemini.generate("m", REQUEST)
-    assert len(quiet_server.log("fault")) == already + 1
-
-
 def test_without_a_begun_run_a_session_looks_and_sends_nothing(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
@@ -114,7 +92,7 @@ def test_without_a_begun_run_a_session_looks_and_sends_nothing(
                 Payload.of(image.read_bytes()), image, "image/jpeg", "an image", 1.0, unused_name
             ),
             lambda: client.create("a model", "files/none", f"{reading.state}-batch"),
-            lambda: client.generate("a model", REQUEST),
+            lambda: client.ask(QUESTION),
         ]
 
     for send in calls():

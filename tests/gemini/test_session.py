@@ -1,5 +1,6 @@
 """How long a session waits before it tries again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from helpers.embedded_process import EmbeddedProcess
@@ -15,3 +16,16 @@ def test_each_retry_waits_twice_as_long_up_to_fifteen_times(
     assert reading.session.retry_pause(0) == 60.0
     # A quota that is used up for days, asked for every few seconds.
     assert reading.session.retry_pause(10_000) == 900.0
+
+
+def test_all_who_ask_the_same_model_go_through_one_gate(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    session = Reading(tmp_path, quiet_server, {"Elm/1850": 1}).session
+    settings = session.settings
+    other_prompt = replace(session, settings=settings.model_copy())
+    other = settings.model.model_copy(update={"name": "gemini-3.8-flash"})
+    other_model = replace(session, settings=settings.model_copy(update={"model": other}))
+    assert other_prompt.gate is session.gate
+    assert other_model.gate is not session.gate  # its limits are its own
+    assert replace(other_model, settings=settings).gate is session.gate

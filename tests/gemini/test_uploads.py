@@ -11,6 +11,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.gemini.session import Session
 from pagewave.gemini.uploads import upload_images
+from pagewave.ledger import Batch
 from pagewave.prompts.request import Request
 
 
@@ -97,10 +98,10 @@ def test_an_image_that_changes_before_it_is_sent_is_read_as_it_is_then(
     reading = Reading.uploading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
     scan = reading.library.image(reading.key("Elm/1850", 1))
 
-    def change_it(session: Session, requests: Sequence[Request]) -> object:
+    def change_it(session: Session, requests: Sequence[Request], batch: Batch) -> object:
         if scan.read_bytes() == before:
             scan.write_bytes(reading.library.image(reading.key("Oak/1850", 1)).read_bytes() + b"x")
-        return upload_images(session, requests)
+        return upload_images(session, requests, batch)
 
     before = scan.read_bytes()
     with patch("pagewave.waves.upload.upload_images", change_it):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 import sqlite3
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.library import Library
+from pagewave.halves import split_line_key
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -68,8 +70,8 @@ def problems_of_accounts(
     """
     with contextlib.closing(sqlite3.connect(library.state / "ledger.sqlite")) as db:
         attempts = db.execute(
-            "SELECT b.name, a.key, a.fingerprint, a.ok FROM attempt a JOIN batch b"
-            " ON b.id = a.batch_id"
+            "SELECT b.name, a.key, a.fingerprint, a.ok, b.transport != 'batch',"
+            " b.state = 'UNANSWERED' FROM attempt a JOIN batch b ON b.id = a.batch_id"
         ).fetchall()
         still_open = db.execute(
             "SELECT display_name, status FROM batch WHERE status NOT IN ('collected', 'abandoned')"
@@ -79,14 +81,31 @@ def problems_of_accounts(
             "SELECT p.key, a.page FROM page p JOIN attempt a ON a.id = p.attempt_id"
         ).fetchall()
         broken = db.execute("PRAGMA foreign_key_check").fetchall()
-    paid = Counter((e["batch"], e["key"]) for e in events if e["event"] == "inference")
-    known = Counter((name, key) for name, key, _, _ in attempts)
+    lines = [(e["batch"], *split_line_key(e["key"])) for e in events if e["event"] == "inference"]
+    # Both halves of a page are one attempt; in a batch either of them may be read alone.
+    halves = {(batch, key) for batch, key, half in lines if batch and half}
+    paid = Counter((batch, key) for batch, key, half in lines if batch and not half)
+    paid.update(halves)
+    known = Counter((name, key) for name, key, _, _, is_call, _ in attempts if not is_call)
     found = [f"{key} was read in {batch}, the ledger has no attempt" for batch, key in paid - known]
     found += [
         f"{key} has an attempt in {batch} that is no inference" for batch, key in known - paid
     ]
+    # A call has no name; where its answer was lost it may have been read or not.
+    # Of two halves either may be a call's own, the other taken over from the one before.
+    called = Counter(key for batch, key, half in lines if not batch and not half)
+    of_halves = Counter(key for batch, key, half in lines if not batch and half)
+    tried = Counter(key for _, key, _, _, is_call, _ in attempts if is_call)
+    doubtful = Counter(key for _, key, _, _, is_call, is_lost in attempts if is_call and is_lost)
+    found += [
+        f"{key} was read {called[key]} times by calls, {of_halves[key]} times a half of it; "
+        f"the ledger has {tried[key]} attempts, {doubtful[key]} of them in doubt"
+        for key in {*called, *of_halves, *tried}
+        for least in [called[key] + math.ceil(of_halves[key] / 2)]
+        if key and not least <= tried[key] <= called[key] + of_halves[key] + doubtful[key]
+    ]
     bought: dict[str, list[str]] = {}
-    for _, key, fingerprint, ok in attempts:
+    for _, key, fingerprint, ok, _, _ in attempts:
         if ok:
             bought.setdefault(fingerprint, []).append(key)
     for keys in bought.values():

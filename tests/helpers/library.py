@@ -248,6 +248,10 @@ class Head:
             raise AssertionError(f"not over after {seconds} s:\n{self.output}") from None
         return code, self.output
 
+    def poll(self) -> int | None:
+        """Its exit code; None: it runs."""
+        return self.process.poll()
+
     def wait_for_create(self, library: Library, count: int = 1) -> None:
         """Waits until the server has been given its `count`-th batch."""
 

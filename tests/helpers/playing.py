@@ -118,6 +118,12 @@ class Player:
             crash.arm(None)
             self._let_go(head)
 
+    def play_to_death(self, run_id: str) -> str:
+        """One plain command, by this name, in a process that a crash point really ends."""
+        head = head_of(self.library, Command())
+        vars(head.plan)["id"] = run_id
+        return self._carry_out(head, begins_late=False)
+
     def collect_all(self) -> None:
         """Wait for every batch in flight, take it in and clear up, as a later run would."""
         with contextlib.chdir(self.library.root):

@@ -34,7 +34,8 @@ class Step:
     """One command: what it forces ("" nothing, "all", a book or a page), and where it dies.
 
     `edit`: the page that is corrected by hand before it, if it has a file ("" none). `temperature`:
-    what the settings say from then on. `key`: whose name the command goes by, with engine gemini.
+    what the settings say from then on, and so `transport` ("" as before). `key`: whose name the
+    command goes by, with engine gemini.
     `begins_late`: no hook begins the run, as in another workflow that has an `onstart` of its own.
     """
 
@@ -44,11 +45,15 @@ class Step:
     temperature: float | None = None
     key: str = "first"
     begins_late: bool = False
+    transport: str = ""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A data set, the service's faults, and the commands that meet them."""
+    """A data set, the service's faults, and the commands that meet them.
+
+    `halves`: what is too long for one answer, or a loop, is asked in halves.
+    """
 
     books: dict[str, list[int]]
     batch_size_limit: int
@@ -59,6 +64,7 @@ class Case:
     steps: list[Step]
     engine: str = "embedded"
     in_flight: str = "collect"
+    halves: bool = False
 
 
 def fault(names: Sequence[str], **options: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
@@ -127,7 +133,24 @@ FAULTS = st.one_of(
         match=st.sampled_from([":1$", ":2$", ":3$", "Ashgrove", "Linden"]),
         times=st.one_of(TIMES, st.none()),
     ),
+    fault(
+        ["http-error"],
+        call=st.just("generate"),
+        code=st.sampled_from([429, 500, 502, 503, 504]),
+        acted=st.sampled_from(["yes", "no"]),
+        times=TIMES,
+        skip=st.integers(0, 3),
+    ),
+    fault(
+        ["cut-before", "cut-after", "garbage-200", "hang"],
+        call=st.just("generate"),
+        times=st.integers(1, 2),
+        skip=st.integers(0, 3),
+    ),
+    fault(["day-limit"], times=st.just(1), skip=st.integers(0, 3)),
+    fault(["other-tier"], tier=st.sampled_from(["standard", "priority"]), times=TIMES),
 )
+TRANSPORTS = ("batch", "flex", "standard")
 IN_FLIGHT = ["creating", "create-sent", "name-stored", "polling"]
 PLACES = st.builds(
     lambda name, times: f"{name}:{times}",
@@ -153,7 +176,8 @@ def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
     temperature = st.sampled_from([None, None, None, 0.2, 0.4])
     key = st.sampled_from(["first", *PROJECTS])
     crash_at = st.one_of(PLACES, PLACES, st.none())
-    steps = st.builds(Step, force, crash_at, edit, temperature, key, st.booleans())
+    transport = st.sampled_from(["", "", *TRANSPORTS])
+    steps = st.builds(Step, force, crash_at, edit, temperature, key, st.booleans(), transport)
     return Case(
         books,
         batch_size_limit=draw(st.integers(1, 3)),
@@ -164,4 +188,5 @@ def cases(draw: st.DrawFn, most_steps: int = 4) -> Case:
         steps=draw(st.lists(steps, min_size=1, max_size=most_steps)),
         engine=draw(st.sampled_from(["embedded", "embedded", "gemini"])),
         in_flight=draw(st.sampled_from(["collect", "replace"])),
+        halves=draw(st.booleans()),
     )

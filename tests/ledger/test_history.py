@@ -315,6 +315,26 @@ def test_how_long_calls_took_is_told_by_their_own_road(story: Story) -> None:
     assert history.calls_since("gemini", "m", 101) == 0
 
 
+def test_a_days_calls_are_those_of_waves_trials_and_probes_and_a_page_in_halves_is_two(
+    story: Story,
+) -> None:
+    story.start("r1")
+    story.batch("r1", [read(0)])
+    story.batch("r1", [read(1)])
+    story.write("UPDATE batch SET transport = 'flex', creating_at = 100")
+    story.write("UPDATE record SET generation_config = '{\"halves\":true}' WHERE batch_id = 2")
+    for run, purpose in (("r2", "trial"), ("r3", "probe")):
+        story.ledger.runs.start(run, "gemini", "m", [], [], purpose=purpose)
+        story.ledger.calls.add(run, "k", "m", "p", "f", None)
+        story.ledger.calls.add(run, "k", "other", "p", "f", None)
+    story.write("UPDATE call SET asked_at = 100")
+    history = story.ledger.history
+    assert history.calls_since("gemini", "m", 99) == 1 + 2 + 2
+    assert history.calls_since("gemini", "other", 99) == 2
+    assert history.calls_since("embedded", "m", 99) == 0
+    assert history.calls_since("gemini", "m", 101) == 0
+
+
 # Runs
 
 

@@ -132,6 +132,18 @@ def test_a_chain_may_go_on_behind_a_dead_letter_in_the_same_wave(
 # Answers that got lost
 
 
+def test_a_call_in_doubt_is_named_even_if_the_run_dies_as_it_writes_that_down(
+    tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    quiet_server.set_faults(["cut-after:call=generate,times=1"])
+    reading = reading_of(tmp_path, quiet_server, {"Elm/1850": 1})
+    with reading.crash_in("pagewave.ledger.answers.insert_failures"):
+        reading.run()
+    [(name,)] = reading.query("SELECT display_name FROM batch")
+    assert any(name in message for message in caplog.messages)
+
+
 @pytest.mark.parametrize(
     "fault", ["cut-after:call=generate,times=1", "garbage-200:call=generate,times=1"]
 )

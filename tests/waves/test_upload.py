@@ -15,6 +15,7 @@ from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK, Reading
 from pagewave import crash_points
 from pagewave.gemini.uploads import upload_images
+from pagewave.ledger import Batch
 from pagewave.prompts import inline_images
 from pagewave.prompts.inline_images import LIMITS
 from pagewave.prompts.request import Request
@@ -186,11 +187,11 @@ def test_an_image_that_changes_before_it_is_sent_fails_alone_and_is_read_as_it_i
     other = reading.library.image(reading.key("Oak/1850", 1)).read_bytes() + b"x"
     changed: list[bytes] = []
 
-    def change_it(session: Any, requests: Sequence[Request]) -> Any:
+    def change_it(session: Any, requests: Sequence[Request], batch: Batch) -> Any:
         if not changed:
             changed.append(other)
             scan.write_bytes(other)
-        return upload_images(session, requests)
+        return upload_images(session, requests, batch)
 
     with patch("pagewave.waves.upload.upload_images", change_it):
         reading.run()

@@ -60,6 +60,18 @@ def test_fewer_pages_than_were_thought(tmp_path: Path) -> None:
         assert sum(waves) == 10
 
 
+def test_a_page_too_long_for_one_answer_is_read_in_halves(tmp_path: Path) -> None:
+    retry = {"steps": {"Truncated": [{"halves": True}]}}
+    with Library(tmp_path, {"Ohio/Elm/1850": 3}, execution=FLEX, retry=retry) as library:
+        library.configure(embedded={"faults": ["max-tokens:match=:2$"]})
+        library.run()
+        key = "Ohio:Elm:1850:{}"
+        assert library.text(key.format(2)).count("The middle of page") == 1
+        assert f"Read after: {key.format(2)}" in library.text(key.format(3))
+        flags = library.book("Ohio/Elm/1850")["pages"][1]["provenance"]["flags"]
+        assert [flag["what"] for flag in flags] == ["halves"]
+
+
 @pytest.mark.parametrize("on_dead_letter", ["block", "continue"])
 def test_dead_letters_among_more_pages_than_were_thought(
     tmp_path: Path, on_dead_letter: str

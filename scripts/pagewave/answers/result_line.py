@@ -4,6 +4,7 @@ Lines are read as plain dictionaries in either spelling (`finishReason`, `finish
 field which Google adds tomorrow breaks nothing today.
 """
 
+import json
 import re
 import traceback
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from pagewave.answers.service_errors import code_name, error_type
 from pagewave.answers.usage import Usage, usage_of
 from pagewave.characters import clean
 from pagewave.errors import ErrorType
+from pagewave.halves import split_line_key
 from pagewave.ledger import Flag, Served
 from pagewave.page_model import PageModel
 
@@ -66,6 +68,8 @@ STOPPED: dict[ErrorType, str] = {
 
 NUMBER = re.compile(r'("|\\n|\n)[ \t]*\d{1,4}\|[ ]?')
 """The number of a line where it begins in a JSON string: behind a quote or a newline."""
+PAID_BEFORE = "paidBefore"
+"""Our own word in a line that was taken over; the service has none like it."""
 SHOWN_PROBLEMS = 5
 SHOWN_CHARS = 80
 
@@ -130,6 +134,25 @@ def key_of(line: bytes) -> str | None:
         return None
     # A key that is no valid Unicode is none of ours, and no database would take it.
     return key if isinstance(key, str) and key and key == storable(key) else None
+
+
+def page_key_of(line: bytes) -> str | None:
+    """The key of the page that a line is about, the whole of it or a half; None as of `key_of`."""
+    key = key_of(line)
+    return key and split_line_key(key)[0]
+
+
+def paid_before(line: bytes) -> bytes:
+    """The same line, taken over from a call that ended too early: that one has paid for it."""
+    return json.dumps(load_object(decode(line)) | {PAID_BEFORE: True}).encode("ascii")
+
+
+def is_paid_before(line: bytes) -> bool:
+    """Was a line taken over from an earlier call?"""
+    try:
+        return load_object(decode(line)).get(PAID_BEFORE) is True
+    except ValueError:
+        return False
 
 
 def text_of(line: bytes) -> str | None:
@@ -302,7 +325,7 @@ def _page(
             "JSONDecodeError", f"The answer is not a JSON object: {error} ({how})."
         ) from error
     except Exception as error:  # page models are the user's; theirs may raise anything
-        raise _Refused("ValidationError", _problems(error)) from error
+        raise _Refused("ValidationError", page_problems(error)) from error
 
 
 def loop_message(loop: Loop) -> str:
@@ -311,7 +334,7 @@ def loop_message(loop: Loop) -> str:
     return f"The answer repeats {shown!r} {loop.repeats} times."
 
 
-def _problems(error: Exception) -> str:
+def page_problems(error: Exception) -> str:
     """What a page lacks, field by field."""
     if not isinstance(error, pydantic.ValidationError):
         return f"The page model refuses the answer: {type(error).__name__}: {error}"

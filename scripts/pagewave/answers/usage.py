@@ -6,6 +6,7 @@ so in doubt an answer used the more, and where nobody can tell, the most that it
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,21 @@ class Usage:
 def unknown(problem: str) -> Usage:
     """Nobody can tell what was used."""
     return Usage(0, 0, 0, 0, 0, problem)
+
+
+def together(usages: Sequence[Usage]) -> Usage:
+    """What several answers used; where the service did not count one, nobody can tell."""
+    problem = next((usage.problem for usage in usages if usage.problem), None)
+    if not usages or not all(usage.is_known for usage in usages):
+        return unknown(problem or "there is no answer")
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        thoughts_tokens=sum(usage.thoughts_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+        total_tokens=sum(usage.total_tokens for usage in usages),
+        problem=problem,
+    )
 
 
 def usage_of(response: Json) -> Usage:

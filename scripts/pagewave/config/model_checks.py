@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pagewave.config.models import LEVELS, Level, ModelFacts, known, sampling_is_deprecated
+from pagewave.config.models import (
+    LEVELS,
+    Level,
+    ModelFacts,
+    family_of,
+    known,
+    sampling_is_deprecated,
+)
 from pagewave.config.reading import GenerationOverrides
 
 if TYPE_CHECKING:
@@ -16,6 +23,8 @@ if TYPE_CHECKING:
 
 NOTICE_SECONDS = 90 * 86_400
 """So long before a model ends that is told."""
+ROADS = ("batch", "flex", "standard")
+"""What `auto` chooses from is for others to judge."""
 SAMPLING = ("temperature", "top_p", "top_k")
 
 BUDGET_OF_LEVEL: dict[Level, int] = {"minimal": 0, "low": 1024, "medium": 8192, "high": 24_576}
@@ -39,6 +48,20 @@ def refused_settings(settings: Settings) -> list[str]:
         model = known(name)
         if model is not None:
             lines += [f"{where}.{line}" for line in _refused(model, given)]
+    return lines + _refused_roads(settings)
+
+
+def _refused_roads(settings: Settings) -> list[str]:
+    """Each model that is not read by the transport, also one that only a retry asks."""
+    transport = settings.execution.transport
+    lines = []
+    for name in dict.fromkeys([settings.model.name, *sorted(settings.retry.models)]):
+        family = family_of(name)
+        if family and transport in ROADS and transport not in family.roads:
+            lines.append(
+                f"execution.transport: {name} is not read by {transport}; nearest: "
+                f"{family.roads[0]} (there are: {', '.join(family.roads)})"
+            )
     return lines
 
 

@@ -98,6 +98,11 @@ class Step(GenerationOverrides):
         default=None,
         description="Lines are asked for with their numbers, which are taken off again.",
     )
+    halves: bool | None = Field(
+        default=None,
+        description="The upper and the lower half of the page are asked for, each by itself, and "
+        "their answers joined. Both are paid.",
+    )
 
 
 class GenerationConfig(GenerationOverrides):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pagewave.config.keys import KEY_VARIABLES
 from pagewave.errors import ServiceError
+from pagewave.halves import FOLDER as HALVES_FOLDER
 
 if TYPE_CHECKING:
     from pagewave.config.settings import Settings
@@ -97,7 +98,8 @@ def start_server(settings: "Settings") -> EmbeddedServer:
     arguments += ["--batch-seconds", str(embedded.batch_seconds)]
     arguments += ["--call-seconds", str(embedded.call_seconds)]
     arguments += ["--call-sigma", str(embedded.call_sigma)]
-    for folder in (settings.paths.image_source_dir, settings.paths.prepared_dir):
+    paths = settings.paths
+    for folder in (paths.image_source_dir, paths.prepared_dir, paths.state_dir / HALVES_FOLDER):
         arguments += ["--pages", str(folder)]
     for fault in embedded.faults:
         arguments += ["--fault", fault]

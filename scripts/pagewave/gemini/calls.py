@@ -96,7 +96,7 @@ class Calls:
         """
         self._may_send()
         self._heard.sent, self._heard.answer, self._heard.tier = False, None, None
-        contents, config = contents_of(question.body, question.image), _config(question)
+        contents, config = _contents(question), _config(question)
         error: Exception | None = None
         try:
             client.models.generate_content(model=question.model, contents=contents, config=config)
@@ -145,35 +145,27 @@ class Calls:
         return AnswerLost(said)
 
 
-def contents_of(body: Mapping[str, Any], image: bytes | None = None) -> "list[types.Content]":
-    """The contents of a `GenerateContentRequest`, and the image that its last part leaves empty."""
+def _contents(question: Question) -> "list[types.Content]":
+    """The contents of its request, with the image that the last part leaves empty."""
     from google.genai import types
 
-    contents = [types.Content.model_validate(content) for content in body["contents"]]
-    if image is not None:
-        part = (contents[-1].parts or [])[-1]
-        assert part.inline_data, "a call's image is inside of it"
-        part.inline_data.data = image
+    contents = [types.Content.model_validate(content) for content in question.body["contents"]]
+    part = (contents[-1].parts or [])[-1]
+    assert part.inline_data, "a call's image is inside of it"
+    part.inline_data.data = question.image
     return contents
 
 
-def config_of(body: Mapping[str, Any]) -> "types.GenerateContentConfig":
+def _config(question: Question) -> "types.GenerateContentConfig":
     """All else of it."""
     from google.genai import types
 
-    settings = dict(body["generationConfig"])
+    settings = dict(question.body["generationConfig"])
     schema = _schema(json.dumps(settings.pop("responseSchema")))
-    if safety := body.get("safetySettings"):
+    if safety := question.body.get("safetySettings"):
         settings["safetySettings"] = safety
     config = types.GenerateContentConfig.model_validate(settings)
     config.response_schema = schema
-    return config
-
-
-def _config(question: Question) -> "types.GenerateContentConfig":
-    from google.genai import types
-
-    config = config_of(question.body)
     if question.tier != STANDARD:
         config.service_tier = types.ServiceTier(question.tier)
     config.http_options = types.HttpOptions(timeout=int(question.seconds * 1000))

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
-from pagewave.errors import ServiceError
-from pagewave.gemini.calls import Calls, Question, config_of, contents_of
+from pagewave.gemini.calls import Calls, Question
 from pagewave.gemini.lists import all_of
 from pagewave.gemini.models import Models
 from pagewave.gemini.remote import TERMINAL_STATES as TERMINAL_STATES
@@ -38,7 +37,6 @@ from pagewave.gemini.retries import (
     is_about_place,
     is_about_storage,
     is_refusal,
-    is_transient,
     refusal,
     within,
 )
@@ -360,37 +358,6 @@ class Gemini:
     def ask(self, question: Question) -> dict[str, Any]:
         """Make a single call, once; see `Calls.ask`."""
         return self._single.ask(self._client, question)
-
-    def generate(self, model: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Ask for one answer at once; request and response are the JSON that batches hold.
-
-        Asked once only: an answer that was lost on its way is paid for all the same.
-
-        Raises:
-            ServiceError: the service refuses the request, or no answer arrived.
-        """
-        from google.genai import errors
-
-        self._may_send()
-        try:
-            response = self._client.models.generate_content(
-                model=model,
-                contents=contents_of(request),
-                config=config_of(request),
-            )
-        except Exception as error:
-            # A used-up quota leaves nothing open here: the model was not asked.
-            if isinstance(error, errors.APIError) and (is_refusal(error) or error.code == 429):
-                raise refusal(error, f"to answer with model {model}") from error
-            if not is_transient(error):
-                raise
-            raise ServiceError(
-                f"No answer from model {model} ({type(error).__name__}: {error}). It may have been "
-                "paid for. Ask again."
-            ) from error
-        # What the SDK adds of its own is no part of the answer.
-        added = {"sdk_http_response", "parsed", "automatic_function_calling_history"}
-        return response.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=added)
 
     # Waiting
 

@@ -47,7 +47,7 @@ class Session(Workspace):
     looked_at: float = -math.inf
     """When doubtful batches were last looked for (seconds of the monotonic clock)."""
     _checking: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _gate: Gate | None = field(default=None, repr=False)
+    _gates: dict[str, Gate] = field(default_factory=dict, repr=False)
     _models: set[str] = field(default_factory=set)
     """Models that the service was asked about, and knows."""
 
@@ -73,11 +73,11 @@ class Session(Workspace):
 
     @property
     def gate(self) -> Gate:
-        """The one gate for the calls of all lanes."""
+        """The one gate for the calls of all lanes, and of all who ask the same model beside this
+        session: limits are a model's."""
         with self._checking:
-            if self._gate is None:
-                self._gate = self._new_gate()
-            return self._gate
+            model = self.settings.model.name
+            return self._gates.get(model) or self._gates.setdefault(model, self._new_gate())
 
     def _new_gate(self) -> Gate:
         calls, model = self.settings.calls, self.settings.model.name

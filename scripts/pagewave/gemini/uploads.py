@@ -27,9 +27,11 @@ batch is 24 hours, and until the quota lets it in, 12 may pass before uploads ar
 
 
 def upload_images(
-    session: Session, requests: Sequence[Request]
+    session: Session, requests: Sequence[Request], batch: Batch
 ) -> tuple[dict[str, str], dict[str, Exception]]:
     """URIs of the requests' images by content hash, and why others have none.
+
+    Images of halves are the batch's own, as its requests are.
 
     Raises:
         QuotaExceeded: there is no room for more; what was uploaded stays.
@@ -46,7 +48,7 @@ def upload_images(
             return
         sha256 = request.facts.sha256
         try:
-            uris[sha256] = _reusable(session, sha256) or _upload(session, request)
+            uris[sha256] = _reusable(session, sha256) or _upload(session, request, batch)
         except QuotaExceeded:
             no_room.set()
             raise
@@ -122,10 +124,17 @@ def image_bytes(request: Request) -> bytes:
     return data
 
 
-def _upload(session: Session, request: Request) -> str:
+def _upload(session: Session, request: Request, batch: Batch) -> str:
     facts, image = request.facts, Payload.of(image_bytes(request))
+    whole, of_batch = (None, batch.id) if request.half else (facts.sha256, None)
     return upload(
-        session, image, request.image, facts.mime_type, facts.sha256, image_sha256=facts.sha256
+        session,
+        image,
+        request.image,
+        facts.mime_type,
+        facts.sha256,
+        image_sha256=whole,
+        batch_id=of_batch,
     ).uri
 
 

@@ -133,6 +133,22 @@ class Answers(Shelf):
         )
         return [row[0] for row in rows]
 
+    def half_before(self, batch_id: int, key: str) -> bytes | None:
+        """The line of a page's last call before this one, where it asked the very same, was not
+        followed by a forced rebuild, and got a single line."""
+        rows = self._connection.query(
+            "SELECT MAX(s.line) FROM record r JOIN record p ON p.key = r.key"
+            " AND p.fingerprint = r.fingerprint AND p.generation_config = r.generation_config"
+            " JOIN batch b ON b.id = p.batch_id AND b.transport != 'batch'"
+            " JOIN response s ON s.batch_id = p.batch_id"
+            " WHERE r.batch_id = ?1 AND r.key = ?2 AND p.batch_id ="
+            " (SELECT MAX(batch_id) FROM record WHERE key = ?2 AND batch_id < ?1)"
+            " AND p.batch_id > COALESCE((SELECT after_batch FROM rebuild WHERE key = ?2), 0)"
+            " HAVING COUNT(*) = 1",
+            *(batch_id, key),
+        )
+        return bytes(rows[0][0]) if rows else None
+
     def commit(
         self,
         batch_id: int,

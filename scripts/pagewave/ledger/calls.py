@@ -2,6 +2,7 @@
 
 import time
 
+from pagewave.ledger.answers import NOT_SAID, Served
 from pagewave.ledger.connection import Shelf
 from pagewave.ledger.outbox import LogRow, add_call_row
 from pagewave.ledger.runs import Purpose
@@ -42,9 +43,10 @@ class Calls(Shelf):
         ok: bool,
         tokens: tuple[int, int, int, int] = (0, 0, 0, 0),
         usd: float | None,
+        served: Served = NOT_SAID,
         told: LogRow | None = None,
     ) -> None:
-        """What a call brought, and what the log service is to be told of it, if anything.
+        """What a call brought, who served it, and what the log service is to be told, if anything.
 
         `tokens`: of the prompt, answer and thoughts, and those cached.
         Where they are 0 the service did not meter it, and it goes on counting at its most.
@@ -52,9 +54,9 @@ class Calls(Shelf):
         with self._connection.transaction() as db:
             self._settle(
                 "ok = ?, prompt_tokens = ?, output_tokens = ?, thoughts_tokens = ?,"
-                " cached_tokens = ?, usd = ?",
+                " cached_tokens = ?, usd = ?, model_served = ?, service_tier = ?",
                 call_id,
-                *(ok, *tokens, usd),
+                *(ok, *tokens, usd, served.model, served.tier),
             )
             if told:
                 add_call_row(db, call_id, told)

@@ -83,7 +83,7 @@ class Files(Shelf):
         Columns: key, written_at, run_id, attempt_id, attempt, fingerprint, prompt_tokens,
         output_tokens, thoughts_tokens, cached_tokens, usd, created_at, batch, engine, model,
         prompt_name, prompt_template, prompt_sha256, generation_config, image, image_sha256,
-        model_served, model_stage, service_tier.
+        model_served, model_stage, service_tier, transport.
         """
         return self._connection.query(
             "SELECT page.key, page.written_at, b.run_id, a.id AS attempt_id, a.number AS attempt,"
@@ -91,7 +91,8 @@ class Files(Shelf):
             " a.prompt_tokens, a.output_tokens, a.thoughts_tokens, a.cached_tokens, a.usd,"
             " a.created_at, b.name AS batch, b.engine, b.model, p.name AS prompt_name,"
             " p.template_file AS prompt_template, p.sha256 AS prompt_sha256, r.generation_config,"
-            " r.image, r.image_sha256, a.model_served, a.model_stage, a.service_tier"
+            " r.image, r.image_sha256, a.model_served, a.model_stage, a.service_tier,"
+            " b.transport"
             " FROM page JOIN attempt a ON a.id = page.attempt_id JOIN batch b ON b.id = a.batch_id"
             " JOIN prompt p ON p.sha256 = b.prompt_sha256"
             " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"

@@ -179,13 +179,19 @@ class History(Shelf):
     def calls_since(self, engine: str, model: str, since: float) -> int:
         """Calls that were asked since a time (Unix seconds); the service may count them."""
         rows = self._connection.query(
-            "SELECT COUNT(*) FROM batch WHERE engine = ? AND model = ? AND transport != 'batch'"
-            " AND creating_at >= ?",
-            engine,
-            model,
-            since,
+            # A page that was asked in halves is two calls.
+            "SELECT COUNT(*) + TOTAL(generation_config LIKE '%\"halves\":true%') FROM batch b"
+            " LEFT JOIN record ON batch_id = b.id WHERE engine = ?1 AND model = ?2"
+            " AND transport != 'batch' AND creating_at >= ?3",
+            *(engine, model, since),
         )
-        return int(rows[0][0])
+        # So do those of trials and probes.
+        apart = self._connection.query(
+            "SELECT COUNT(*) FROM call c JOIN run r ON r.id = c.run_id"
+            " WHERE r.engine = ? AND c.model = ? AND c.asked_at >= ?",
+            *(engine, model, since),
+        )
+        return int(rows[0][0]) + int(apart[0][0])
 
     def unanswered(self, run_id: str) -> list[str]:
         """Keys of calls whose answers were found to be lost since the run before this one ended,

@@ -443,9 +443,16 @@ CREATE TABLE closed_road (
 );
 """
 
+# Which model answered a call of a trial or a probe, and by which tier, as of attempts.
+WHO_SERVED_CALLS = """
+ALTER TABLE call ADD COLUMN model_served TEXT;
+ALTER TABLE call ADD COLUMN service_tier TEXT;
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
     *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES, CLOSED_ROADS),
+    WHO_SERVED_CALLS,
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pagewave.config.models import family_of
 from pagewave.page_model import PageModel
+from pagewave.prompts.halved import INSTRUCTIONS, half_height
+from pagewave.prompts.halved import KEY as HALVED
 from pagewave.prompts.schema import schema_bytes
 
 if TYPE_CHECKING:
@@ -109,7 +111,8 @@ def most_tokens(
     """Tokens that one page can't go beyond: what a budget has to hold ready for it.
 
     A tokenizer that falls back on bytes never makes more tokens than there are bytes; an image is
-    counted by the dearest rule; an answer ends at `maxOutputTokens`, thoughts included.
+    counted by the dearest rule; an answer ends at `maxOutputTokens`, thoughts included. A page in
+    halves is asked twice.
 
     Args:
         prompt_text: the rendered prompt.
@@ -118,11 +121,15 @@ def most_tokens(
         height: of the image, px.
         generation_config: as from `generation_config`.
     """
+    times = 1
+    if generation_config.get(HALVED):
+        prompt_text += max(INSTRUCTIONS.values(), key=len)
+        height, times = half_height(height), 2
     tiles = math.ceil(width / PIXELS_PER_TILE_SIDE) * math.ceil(height / PIXELS_PER_TILE_SIDE)
     image = max(MOST_TOKENS_OF_AN_IMAGE, tiles * TOKENS_PER_TILE, image_tokens(width, height))
     return Estimate(
-        input_tokens=len(prompt_text.encode()) + schema_bytes(page_model) + image,
-        output_tokens=generation_config.get("maxOutputTokens") or MOST_OUTPUT_TOKENS,
+        input_tokens=times * (len(prompt_text.encode()) + schema_bytes(page_model) + image),
+        output_tokens=times * (generation_config.get("maxOutputTokens") or MOST_OUTPUT_TOKENS),
     )
 
 

@@ -25,8 +25,13 @@ def sent_prompt(prompt: str, generation_config: Mapping[str, Any]) -> str:
 
 def is_numbered(generation_config: str) -> bool:
     """Were lines to be numbered, by the generation config (JSON) that the ledger kept?"""
+    return is_marked(generation_config, KEY)
+
+
+def is_marked(generation_config: str, mark: str) -> bool:
+    """Has a generation config (JSON), as the ledger kept it, this mark?"""
     try:
         config = json.loads(generation_config)
     except ValueError:
         return False
-    return isinstance(config, dict) and bool(config.get(KEY))
+    return isinstance(config, dict) and bool(config.get(mark))

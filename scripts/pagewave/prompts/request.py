@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagewave.halves import line_key
+from pagewave.prompts.halved import KEY as HALVED
 from pagewave.prompts.numbered import KEY as NUMBERED
 from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.registry import Prompt
@@ -46,7 +48,10 @@ SAFETY = "safetySettings"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One page to be read; `fingerprint` stands for everything that determines the answer."""
+    """One page to be read; `fingerprint` stands for everything that determines the answer.
+
+    `half`: which half of the page this asks for, under the page's key and fingerprint; None: all.
+    """
 
     key: str
     fingerprint: str
@@ -54,6 +59,12 @@ class Request:
     previous_context: str | None
     image: Path
     facts: "ImageFacts"
+    half: str | None = None
+
+    @property
+    def line_key(self) -> str:
+        """The key of its line in a batch, which the answer's line has as well."""
+        return line_key(self.key, self.half)
 
 
 def build_request(
@@ -152,6 +163,8 @@ def wire_config(settings: "Settings", how: Asked) -> Json:
     config = _on_the_wire(how.values)
     if how.values.get("numbered_lines"):
         config[NUMBERED] = True
+    if how.values.get("halves"):
+        config[HALVED] = True
     if safety := settings.model.safety_settings:
         config[SAFETY] = [{"category": name, "threshold": safety[name]} for name in sorted(safety)]
     return config
@@ -196,7 +209,8 @@ def body_with_image(
     """The same with the image's part as it is to be sent, uploaded or not."""
     config, image = dict(generation_config), dict(image)
     safety, text = config.pop(SAFETY, None), sent_prompt(prompt, config)
-    config.pop(NUMBERED, None)
+    for mark in (NUMBERED, HALVED):
+        config.pop(mark, None)
     if config.get("mediaResolution") == ULTRA_HIGH:
         image["mediaResolution"] = {"level": config.pop("mediaResolution")}
     body: Json = {
@@ -231,5 +245,5 @@ def line_around_image(
 
 def _line(request: Request, body: Json) -> bytes:
     # In ASCII, so that no reader takes a U+2028 inside a string for the end of the line.
-    line = {"key": request.key, "request": body}
+    line = {"key": request.line_key, "request": body}
     return json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"

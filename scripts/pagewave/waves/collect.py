@@ -15,6 +15,7 @@ from dataclasses import replace
 from pagewave import crash_points as crash
 from pagewave.answers.result_line import (
     key_of,
+    page_key_of,
     split_lines,
 )
 from pagewave.errors import ServiceError
@@ -25,7 +26,7 @@ from pagewave.ledger import LOST, NO_RESULTS, STUCK, Batch, Ledger, Record, expl
 from pagewave.log import log
 from pagewave.waves import events
 from pagewave.waves.other_model import reason_to_stop
-from pagewave.waves.results import Ended, parse_results
+from pagewave.waves.results import Ended, line_keys, parse_results
 
 CANCEL_SENT = "CANCEL_SENT"
 """Our word for a batch beyond its deadline that the run did not wait to see cancelled."""
@@ -92,7 +93,8 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
 def _take_in(
     session: Session, batch: Batch, records: Sequence[Record], ended: Ended, late: bool = False
 ) -> None:
-    session.ledger.answers.store_lines(batch.id, [(key_of(line), line) for line in ended.lines])
+    lines = [(page_key_of(line), line) for line in ended.lines]
+    session.ledger.answers.store_lines(batch.id, lines)
     crash.point("raw-stored")
     attempts, failures = parse_results(session, batch, ended, records)
     crash.point("parsed")
@@ -247,7 +249,7 @@ def _results(
     """
     if not remote.result_file:
         return None
-    wanted = {record.key for record in records}
+    wanted = {key for record in records for key in line_keys(record)}
     best: list[bytes] | None = None
     most = -1
     for _ in range(DOWNLOADS_OF_SHORT_RESULTS):

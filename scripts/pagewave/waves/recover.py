@@ -18,6 +18,7 @@ from pagewave.ledger import DOUBT_SECONDS, STUCK, Batch, Ledger
 from pagewave.log import log
 from pagewave.waves.calls import settle_calls
 from pagewave.waves.collect import collect, collect_late
+from pagewave.waves.in_halves import remove_halves
 from pagewave.waves.other_key import settle_keys
 from pagewave.waves.submit import settle_intents
 from pagewave.workspace import REQUESTS, Workspace
@@ -90,6 +91,7 @@ def _remove_leftover_files(workspace: Workspace) -> None:
     for leftover in (paths.state_dir / "results").glob("*"):
         leftover.unlink()
     remove_unsent(paths.state_dir / REQUESTS)
+    remove_halves(workspace)
     settled = workspace.ledger.batches.settled()
     for requests in (paths.state_dir / REQUESTS).glob("*.jsonl"):
         # Those of batches that this ledger doesn't know are what it can be rebuilt from.

@@ -6,30 +6,35 @@ Every record of the batch comes out as an attempt, a failure or both. What a sin
 
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pagewave.answers.guards import Evidence, judge
+from pagewave.answers.halves import joined
 from pagewave.answers.result_line import (
     Answer,
     Failure,
     finish_reason_of,
+    is_paid_before,
     key_of,
     parse_line,
 )
 from pagewave.answers.served import UNKNOWN
 from pagewave.answers.service_errors import error_type_of_batch
-from pagewave.answers.usage import Usage, unknown
+from pagewave.answers.usage import Usage, together, unknown
 from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.pricing import Pricing
 from pagewave.config.settings import Settings
 from pagewave.errors import BATCH_ERROR_TYPES, DataError
 from pagewave.gemini.client import SUCCESSFUL_STATES
+from pagewave.halves import HALVES, line_key, split_line_key
 from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record, Served
 from pagewave.log import log
 from pagewave.plan.budget import MOST_INPUT_TOKENS
 from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
+from pagewave.prompts.halved import is_halved
 from pagewave.prompts.numbered import is_numbered
 from pagewave.waves.other_model import doubt_of
 from pagewave.workspace import Workspace
@@ -38,6 +43,7 @@ NEIGHBOURS = 8
 """Pages on either side of one that may be blank, to whose images its own is compared."""
 CUT_SHORT = ("BatchExpired", "BatchCancelled")
 NO_USAGE = unknown("there is no answer")
+Result = Answer | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,12 @@ class Ended:
     at: float | None = None
 
 
+def line_keys(record: Record) -> list[str]:
+    """The keys of the lines that a record's answer has: one, or one for each half."""
+    halves = HALVES if is_halved(record.generation_config) else (None,)
+    return [line_key(record.key, half) for half in halves]
+
+
 def parse_results(
     workspace: Workspace,
     batch: Batch,
@@ -65,31 +77,18 @@ def parse_results(
     Of several answers for one key the first valid one counts. An attempt is what the model ran for:
     an error line is a failure without one.
     """
-    results: dict[str, Answer | Failure] = {}
-    by_key = {record.key: record for record in records}
-    for line in ended.lines:
-        key = key_of(line)
-        if key not in by_key:
-            log.warning("%s: a line for %r, which was not asked for", batch.name, key)
-        elif not isinstance(results.get(key), Answer):
-            record = by_key[key]
-            numbered = is_numbered(record.generation_config)
-            parsed = parse_line(line, workspace.prompt.page_model, numbered=numbered)
-            if isinstance(parsed, Answer):
-                parsed = guarded(
-                    workspace, parsed, record.previous_context, Path(record.image), line
-                )
-            if key not in results or isinstance(parsed, Answer):
-                results[key] = parsed
+    results, halves = _understood(workspace, batch, ended, records)
     attempts, failures = [], []
     is_progress = _is_progress(ended, results.values())
     at = time.time() if ended.at is None else ended.at
     for record in records:
         result = results.get(record.key)
+        parts = halves.get(record.key, ())
         if result and result.usage and result.usage.problem:
             _tell_of_counts(workspace, record, result.usage)
-        if result and batch.is_call:
-            _tell_of_tier(workspace, batch, record, result.served.tier)
+        for part in parts or ([result] if result else []):
+            if batch.is_call:
+                _tell_of_tier(workspace, batch, record, part.served.tier)
         if result is None:
             failure = _unanswered(record, ended, is_alone=len(records) == 1)
             failure = replace(failure, is_nobodys=is_progress)
@@ -98,13 +97,13 @@ def parse_results(
             if failure.counted or ended.state == NO_RESULTS:
                 attempts.append(_attempt(workspace.settings, batch, record, at))
         elif isinstance(result, Answer):
-            attempt = _attempt(workspace.settings, batch, record, at, result)
+            attempt = _attempt(workspace.settings, batch, record, at, result, parts)
             attempts.append(
                 replace(attempt, page=result.page_json, finish_reason=result.finish_reason)
             )
         else:
             if result.inferred:
-                attempt = _attempt(workspace.settings, batch, record, at, result)
+                attempt = _attempt(workspace.settings, batch, record, at, result, parts)
                 reason = finish_reason_of((result.raw_json or "").encode())
                 attempts.append(replace(attempt, finish_reason=reason))
             error_type = result.error_type
@@ -118,13 +117,93 @@ def parse_results(
                     counted=error_type not in BATCH_ERROR_TYPES,
                     error_type=error_type,
                     message=result.message,
-                    traceback=result.traceback,
+                    traceback=result.traceback or None,
                     raw_text=result.raw_text,
                     raw_json=result.raw_json,
                     is_nobodys=is_progress and error_type in CUT_SHORT,
                 )
             )
     return attempts, failures
+
+
+def _understood(
+    workspace: Workspace, batch: Batch, ended: Ended, records: Sequence[Record]
+) -> tuple[dict[str, Result], dict[str, Sequence[Result]]]:
+    """What the line of each record is taken for; of a page in halves, also what each half's is."""
+    by_key = {record.key: record for record in records}
+    pages: dict[str, dict[str | None, Result]] = defaultdict(dict)
+    lines: dict[str, list[bytes]] = defaultdict(list)
+    model = workspace.prompt.page_model
+    for line in ended.lines:
+        key, half = split_line_key(key_of(line) or "")
+        record = by_key.get(key)
+        if record is None:
+            log.warning("%s: a line for %r, which was not asked for", batch.name, key_of(line))
+        elif not isinstance(pages[key].get(half), Answer):
+            numbered = is_numbered(record.generation_config)
+            parsed = replace(parse_line(line, model, numbered=numbered), key=key)
+            if isinstance(parsed, Answer) and not half:
+                parsed = _guarded(workspace, parsed, record, line)
+            if half not in pages[key] or isinstance(parsed, Answer):
+                pages[key][half] = parsed
+                lines[key].append(line)
+    results: dict[str, Result] = {}
+    halves: dict[str, Sequence[Result]] = {}
+    for key, found in pages.items():
+        record = by_key[key]
+        if None in found:
+            results[key] = found[None]
+            continue
+        both = {half: found.get(half) or _missing_half(record, ended) for half in HALVES}
+        result = joined(both, model)
+        if isinstance(result, Answer):
+            result = _guarded(workspace, result, record, b"\n".join(lines[key]))
+        free = {
+            split_line_key(key_of(line) or "")[1] for line in lines[key] if is_paid_before(line)
+        }
+        halves[key] = [part for half, part in both.items() if half not in free]
+        usages = [part.usage for part in halves[key] if part.usage]
+        results[key] = replace(result, usage=together(usages)) if usages else result
+    return results, halves
+
+
+def _guarded(workspace: Workspace, answer: Answer, record: Record, line: bytes) -> Result:
+    return guarded(workspace, answer, record.previous_context, Path(record.image), line)
+
+
+def _missing_half(record: Record, ended: Ended) -> Failure:
+    """What a half without a line comes to, as `_unanswered` says of a page without any."""
+    row = _unanswered(record, ended, is_alone=False)
+    paid = row.counted or ended.state == NO_RESULTS
+    return Failure(
+        key=record.key,
+        error_type=row.error_type,
+        message=row.message,
+        traceback="",
+        raw_text=None,
+        raw_json=None,
+        usage=NO_USAGE if paid else None,
+        inferred=paid,
+    )
+
+
+def half_answered(
+    workspace: Workspace, batch: Batch, error_type: str, why: str
+) -> tuple[Attempt, FailureRow]:
+    """What a call comes to of which one half was answered, and the other never read: what the one
+    cost, and a failure that does not count against the page."""
+    record = workspace.ledger.batches.records(batch.id)[0]
+    [line] = workspace.ledger.answers.lines(batch.id)
+    half = parse_line(line, workspace.prompt.page_model)
+    failure = FailureRow(
+        key=record.key,
+        attempt_number=record.attempt_number,
+        counted=False,
+        error_type=error_type,
+        message=f"only its upper half was read: {why}",
+    )
+    attempt = _attempt(workspace.settings, batch, record, time.time(), half)
+    return replace(attempt, flags=()), failure
 
 
 def _tell_of_tier(workspace: Workspace, batch: Batch, record: Record, tier: str | None) -> None:
@@ -235,17 +314,26 @@ def _attempt(
     batch: Batch,
     record: Record,
     at: float,
-    result: Answer | Failure | None = None,
+    result: Result | None = None,
+    halves: Sequence[Result] = (),
 ) -> Attempt:
     """What the model ran for, at a time in Unix seconds; no result: it can't be told what it was.
 
-    It costs what the model that served costs, then.
+    It costs what the model that served costs, then; each of the halves, where it was asked in two.
     """
     usage = (result and result.usage) or NO_USAGE
     served = result.served if result else UNKNOWN
     flags = result.flags if isinstance(result, Answer) else ()
-    doubt = doubt_of(settings, batch.model, served, at)
-    cost = _price(settings.pricing, batch, record, usage, served, at)
+    # Of two halves, the one that was answered by somebody else is what a person should know of.
+    servers = [served, *(half.served for half in halves)]
+    doubts = [(each, doubt_of(settings, batch.model, each, at)) for each in servers]
+    of_attempt, doubt = next((found for found in doubts if found[1]), doubts[0])
+    paid = [(usage, served)]
+    if halves and usage.is_known:
+        paid = [(half.usage, half.served) for half in halves if half.usage]
+    prices = [_price(settings.pricing, batch, record, *each, at) for each in paid]
+    known = [price for price in prices if price is not None]
+    cost = sum(known) if len(known) == len(prices) else None
     return Attempt(
         key=record.key,
         number=record.attempt_number,
@@ -258,7 +346,7 @@ def _attempt(
         cached_tokens=usage.cached_tokens,
         usd=cost if settings.engine == "gemini" else 0.0,
         flags=(*flags, doubt) if doubt else flags,
-        served=served,
+        served=of_attempt,
     )
 
 

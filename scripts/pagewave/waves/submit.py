@@ -8,7 +8,7 @@ own, so that a batch which turns up after all can be told from the one that took
 import contextlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pagewave import crash_points as crash
 from pagewave.config.other_model import paid_as
@@ -29,6 +29,7 @@ from pagewave.plan.budget import reserve, reserve_now
 from pagewave.plan.enqueued import reserve_tokens
 from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.costs import most_tokens, most_usd, usd
+from pagewave.prompts.halved import KEY as HALVED
 from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.request import Request, recipe, wire_config
 from pagewave.prompts.retries import asked
@@ -106,6 +107,8 @@ def _record(
     config = wire_config(settings, how)
     text, page_model = sent_prompt(request.prompt, config), workspace.prompt.page_model
     guess = expected.of_page(len(text), facts.width, facts.height)
+    # Prompt and image twice; both answers together have the page's words.
+    guess = replace(guess, input_tokens=guess.input_tokens * (2 if config.get(HALVED) else 1))
     most = most_tokens(text, page_model, facts.width, facts.height, config)
     price, model, tier = settings.pricing, how.model, paid_as(transport)
     held = most_usd(price, model, most.input_tokens, most.output_tokens, tier=tier)

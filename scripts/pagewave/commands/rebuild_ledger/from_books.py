@@ -8,15 +8,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pagewave.config.other_model import CALL_TIERS
 from pagewave.config.settings import Settings
 from pagewave.errors import ConfigError, DataError
-from pagewave.ledger import Attempt, Flag, Ledger, Record, Served
+from pagewave.ledger import BY_BATCH, Attempt, Flag, Ledger, Record, Served
 from pagewave.prompts.registry import found_registry, load_prompt, versions
 from pagewave.prompts.schema import canonical_json
 from pagewave.workspace import Workspace
 
 RUN = "rebuilt"
 """The run of batches of which only books tell."""
+BATCH_NAMES = "batches/"
+"""How the service's names of batches begin; a single call has none."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,19 @@ def add_batches_of(
                 lane=0,
                 wave=0,
                 records=[answer.record for answer in found],
+                transport=_transport(told),
             )
             ledger.batches.mark_found(batch.id, name, at)
             ledger.answers.commit(batch.id, "SUCCEEDED", None, list(map(_attempt, found)), [], at)
     return len(by_batch), sum(map(len, by_batch.values()))
+
+
+def _transport(told: dict[str, Any]) -> str:
+    """By which road an answer came: older books tell only the tier that served it, and no batch's
+    line names one."""
+    given, tier = told.get("transport"), told.get("service_tier")
+    is_call = tier in CALL_TIERS and not str(told["batch"]).startswith(BATCH_NAMES)
+    return str(given or (tier if is_call else BY_BATCH))
 
 
 def add_prompt(ledger: Ledger, settings: Settings, answer: PastAnswer) -> str:

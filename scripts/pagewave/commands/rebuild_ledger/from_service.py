@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pagewave.answers.result_line import key_of
+from pagewave.answers.result_line import page_key_of
 from pagewave.commands.batch_views import total_usd
 from pagewave.commands.rebuild_ledger.from_books import (
     PastAnswer,
@@ -42,6 +42,7 @@ UNKNOWN = "unknown"
 NOT_RECOVERED = (
     "which failures were forgiven (they count again), unless a good answer followed",
     "failures of batches that ended without any answer",
+    "single calls but those of answers in books: the service keeps none, whatever they cost",
     "forced rebuilds that were not finished: force them again",
     "plans and waves of past runs; their manifests are in the folder of logs",
     "which images the service still has: they are uploaded again",
@@ -148,10 +149,10 @@ class _Adoption:
             self._found.unclear.append(name)
             return
         told = self._session.ledger.batches.keys_under(name)  # by books, in an earlier rebuild
-        lines = [line for line in self._results(remote) if key_of(line) not in told]
+        lines = [line for line in self._results(remote) if page_key_of(line) not in told]
         if told and not lines:
             return
-        keys = [key for key in {*sent, *map(key_of, lines)} - told if key is not None]
+        keys = [key for key in {*sent, *map(page_key_of, lines)} - told if key is not None]
         if remote.ended and not lines:
             self._found.without_answers.append(name)
         elif not self._ours & set(keys):
@@ -165,7 +166,7 @@ class _Adoption:
         if not file.exists():
             return set()
         with file.open("rb") as lines:  # one after another: there may be very many
-            return {key for key in map(key_of, lines) if key}
+            return {key for key in map(page_key_of, lines) if key}
 
     def _results(self, remote: RemoteBatch) -> list[bytes]:
         """The lines of an ended batch; none where the service deleted its results."""
@@ -200,7 +201,7 @@ class _Adoption:
                 found.in_flight.append(remote.name)
                 return
             batch = ledger.batches.get(batch.id)
-            ledger.answers.store_lines(batch.id, [(key_of(line), line) for line in lines])
+            ledger.answers.store_lines(batch.id, [(page_key_of(line), line) for line in lines])
             at = remote.ended_at or began
             ended = Ended(remote.state, remote.error, lines, at=at)
             attempts, failures = parse_results(session, batch, ended, records)

@@ -1,7 +1,7 @@
 """One page asked at once, without a batch: what a prompt makes of it, while one writes the prompt.
 
-The request is the one that a batch would carry, image included as an uploaded file. Of the answer
-the ledger keeps what it cost, and what Braintrust is to be told, as of an attempt in a batch.
+The request is the one that a batch would carry, its image inside. Of the answer the ledger keeps
+what it cost and who served it, and what Braintrust is to be told, as of an attempt in a batch.
 """
 
 import json
@@ -22,16 +22,16 @@ from pagewave.commands.trials.recorded import Trial
 from pagewave.config.other_model import paid_as, price_name
 from pagewave.config.settings import Settings
 from pagewave.errors import ServiceError
+from pagewave.gemini import calls as gemini
 from pagewave.gemini.calls import STANDARD
-from pagewave.gemini.client import Payload, QuotaExceeded, RemoteFile, UploadFailed
 from pagewave.gemini.connect import open_session
 from pagewave.gemini.retries import Refused
 from pagewave.gemini.session import Session
-from pagewave.gemini.uploads import delete_unneeded_files, image_bytes, upload
+from pagewave.gemini.uploads import image_bytes
 from pagewave.ledger import Ledger, LogRow
 from pagewave.pages.dataset import Page, scan
 from pagewave.prompts.costs import usd
-from pagewave.prompts.request import Request, build_request, generation_config, request_body
+from pagewave.prompts.request import Request, body_with_image, build_request, generation_config
 from pagewave.prompts.schema import response_schema
 from pagewave.waves.other_model import tell_of_other
 from pagewave.waves.results import guarded
@@ -39,9 +39,7 @@ from pagewave.workspace import Workspace
 
 FLEX = "flex"
 """The service's tier that costs what a batch does."""
-FLEX_TIMEOUT_SECONDS = 900.0
-"""ai.google.dev, "Flex inference": at least ten minutes; the client tells the service the same."""
-NOT_ANSWERED = frozenset({400, 401, 403, 404, 429})
+NOT_ANSWERED = frozenset({400, 401, 403, 404})
 """HTTP codes by which the service says that it did not ask the model: nothing was paid."""
 
 
@@ -97,8 +95,6 @@ def ask(
 ) -> Reply:
     """Ask the model by a tier and wait for its answer.
 
-    The session's ledger is one that is thrown away: it only knows the uploaded image.
-
     Raises:
         BudgetReached: it might go over a limit of the configuration.
         ServiceError: the service refuses the request, or no answer arrived.
@@ -106,24 +102,10 @@ def ask(
     """
     truth = truth_of(truth_dir, asked.page.name) if truth_dir else None  # before it is paid for
     call = trial.ask(session, asked.request)
-    try:
-        file = _upload(session, asked.request)
-    except Exception:
-        trial.ledger.calls.refused(call)  # it never came to the question
-        raise
-    try:
-        schema = response_schema(session.prompt.page_model)
-        config = generation_config(session.settings, 1, ())
-        body = request_body(asked.request, file.uri, config | _asked_by(tier), schema)
-        started = time.monotonic()
-        response = session.client.generate(session.settings.model.name, body)
-        seconds = time.monotonic() - started
-    except Refused as no:
-        if no.code in NOT_ANSWERED:
-            trial.ledger.calls.refused(call)
-        raise
-    finally:
-        delete_unneeded_files(session)
+    config = generation_config(session.settings, 1, ())
+    started = time.monotonic()
+    response = _answer(session, trial, call, asked.request, config, tier)
+    seconds = time.monotonic() - started
     line = json.dumps({"key": asked.page.key, "response": response}).encode()
     result = parse_line(line, session.prompt.page_model)
     if isinstance(result, Answer):
@@ -137,6 +119,44 @@ def ask(
         courses = json.loads(result.page_json).get("courses") or []
         found = score(asked.page.name, truth, result.page.text(), courses)
     return Reply(result, price, seconds, found)
+
+
+def _answer(
+    session: Session, trial: Trial, call: int, request: Request, config: dict[str, Any], tier: str
+) -> dict[str, Any]:
+    """The service's answer to a call; where it certainly asked no model, nothing was paid."""
+    model, calls = session.settings.model.name, trial.ledger.calls
+    image = {"inlineData": {"mimeType": request.facts.mime_type, "data": ""}}
+    schema = response_schema(session.prompt.page_model)
+    try:
+        return session.client.ask(
+            gemini.Question(
+                model=model,
+                body=body_with_image(request.prompt, image, config, schema),
+                image=image_bytes(request),
+                tier=tier,
+                seconds=session.settings.calls.timeout_seconds,
+            )
+        )
+    except OSError as error:
+        calls.refused(call)
+        raise ServiceError(f"{request.image} can't be sent: {error}") from error
+    except gemini.NotNow as no:
+        calls.refused(call)
+        raise ServiceError(f"The service takes no call now ({no}). Ask again later.") from no
+    except gemini.ServiceFailed as failed:
+        calls.refused(call)
+        raise ServiceError(f"The service failed, and charges nothing ({failed}). Ask again.") from (
+            failed
+        )
+    except gemini.AnswerLost as lost:
+        raise ServiceError(
+            f"No answer from model {model} ({lost}). It may have been paid for. Ask again."
+        ) from lost
+    except Refused as no:
+        if no.code in NOT_ANSWERED:
+            calls.refused(call)
+        raise
 
 
 def _row(
@@ -207,27 +227,11 @@ def _note(
 ) -> None:
     usage, ok = result.usage, isinstance(result, Answer)
     if usage is None:
-        trial.ledger.calls.answered(call, ok=ok, usd=None, told=row)
+        trial.ledger.calls.answered(call, ok=ok, usd=None, served=result.served, told=row)
         return
     tokens = (usage.prompt_tokens, usage.output_tokens, usage.thoughts_tokens, usage.cached_tokens)
     usd = 0.0 if session.engine == "embedded" else price
-    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=usd, told=row)
-
-
-def _upload(session: Session, request: Request) -> RemoteFile:
-    facts = request.facts
-    try:
-        image = Payload.of(image_bytes(request))
-        return upload(session, image, request.image, facts.mime_type, facts.sha256)
-    except (OSError, QuotaExceeded, UploadFailed) as error:
-        raise ServiceError(f"{request.image} can't be uploaded: {error}") from error
-
-
-def _asked_by(tier: str) -> dict[str, Any]:
-    """What of a call's settings says its tier; flex may let one wait."""
-    if tier == STANDARD:
-        return {}
-    return {"serviceTier": tier, "httpOptions": {"timeout": round(1000 * FLEX_TIMEOUT_SECONDS)}}
+    trial.ledger.calls.answered(call, ok=ok, tokens=tokens, usd=usd, served=result.served, told=row)
 
 
 def _usd(settings: Settings, result: Answer | Failure, tier: str) -> float | None:

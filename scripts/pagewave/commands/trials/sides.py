@@ -13,7 +13,6 @@ import yaml
 
 from pagewave.commands.selection import nearest
 from pagewave.config.model_checks import doubts
-from pagewave.config.models import family_of
 from pagewave.config.reading import GenerationOverrides, Retry
 from pagewave.config.settings import Settings, changed, problems_together
 from pagewave.errors import ConfigError
@@ -117,13 +116,12 @@ def choose(settings: Settings, words: Sequence[str]) -> Choice:
         own = changed(settings, values)
     except ConfigError as error:
         raise ConfigError(_refusal(name, str(error).splitlines())) from None
-    problems = problems_together(own)
+    problems = [*problems_together(own), *_road_problems(own)]
     if own.model.name != settings.model.name and any(p.startswith("retry.") for p in problems):
         # What was configured for the one model need not be what the other takes.
         own = own.model_copy(update={"retry": Retry()})
-        problems = problems_together(own)
+        problems = [*problems_together(own), *_road_problems(own)]
         notes.append(f"{own.model.name} refuses what `retry` says: retries are its family's own")
-    problems += _road_problems(own)
     if problems:
         raise ConfigError(_refusal(name, problems))
     # Of the configuration all that was told already, or is by the next run.
@@ -184,18 +182,11 @@ def _value(side: str, part: str, text: str) -> object:
 
 
 def _road_problems(settings: Settings) -> list[str]:
-    if settings.execution.transport == "auto":
-        return [
-            "execution.transport: auto chooses a road for each wave of a run, and a comparison has "
-            f"none; choose {BY_BATCH}, flex or standard"
-        ]
-    family, transport = family_of(settings.model.name), settings.execution.transport
-    roads: Sequence[str] = family.roads if family else ()
-    if not roads or transport in roads:
+    if settings.execution.transport != "auto":
         return []
     return [
-        f"execution.transport: {settings.model.name} is not read by {transport}; "
-        f"nearest: {BY_BATCH} (there are: {', '.join(roads)})"
+        "execution.transport: auto chooses a road for each wave of a run, and a comparison has "
+        f"none; choose {BY_BATCH}, flex or standard"
     ]
 
 

@@ -7,6 +7,7 @@ it is; benchmarks measure the workflow instead of the recognition of letters.
 import re
 
 from pagewave.embedded.server.wire import dumps
+from pagewave.halves import UPPER, split_line_key
 
 # The shape of a record key, so that prose such as "Page numbers." in a prompt is not taken for one.
 _READ_PAGE = re.compile(r"Page ([^\n]*?:\d+:\d+)\.(?!\d)")
@@ -21,6 +22,12 @@ def read(key: str, prompt: str, reading: int) -> str:
     # A match starts at the first "Page " of its line, the key after the last.
     after = told[-1].rpartition("Page ")[2] if told else "nothing"
     again = f"\nReading {reading}." if reading > 1 else ""
+    key, half = split_line_key(key)
+    # Both halves have a line in common, as halves of a page do.
+    text = f"Page {key}.\nRead after: {after}{again}"
+    seam = f"The middle of page {key}"
+    if half:
+        text = f"{text}\n{seam}" if half == UPPER else f"{seam}\nThe end of page {key}"
     return dumps(
         {
             "raw_ocr": {
@@ -28,7 +35,7 @@ def read(key: str, prompt: str, reading: int) -> str:
                     {
                         "block_id": 1,
                         "position": "top",
-                        "text": f"Page {key}.\nRead after: {after}{again}",
+                        "text": text,
                         "font_style": "regular",
                     }
                 ],
