@@ -172,24 +172,26 @@ def test_after_ctrl_c_what_was_paid_is_kept_and_the_same_command_goes_on(tmp_pat
                 stderr=file,
             )
             try:
-                wait_for(lambda: process.poll() is not None or len(server.log("fault")) == 2)
+                wait_for(lambda: process.poll() is not None or server.log("fault"))
                 process.send_signal(signal.SIGINT)
                 assert process.wait(60) == 130, output.read_text()
             finally:
                 process.kill()
-        # The others are open, or counted as lost already.
-        answered = "SELECT COUNT(*), SUM(state IS 'SUCCEEDED') FROM batch"
-        assert library.ledger(answered) == [(4, 2)]
+        # What was in flight, of one side or of both, is open or counted as lost already.
+        states = "SELECT COUNT(*), SUM(state IS 'SUCCEEDED') FROM batch"
+        ((begun, answered),) = library.ledger(states)
+        assert (answered, begun - answered) in ((2, 1), (2, 2))
         assert library.ledger("SELECT outcome FROM run") == [("stopped",)]
         server.set_faults([])
         with patch.dict(os.environ, address):
             found = said(library, SCRIPT, *sides, *PAGES)
         assert all(page[side]["page"] for page in found["pages"] for side in "ab")
         lost = "SELECT COUNT(*) FROM batch WHERE state = 'UNANSWERED'"
-        assert library.ledger(lost) == [(2,)]
+        assert library.ledger(lost) == [(begun - answered,)]
         # What was in flight may have been read; it has its attempts, and was asked anew.
-        assert 4 <= len(server.log("inference")) <= 6
-        assert library.ledger("SELECT COUNT(*), SUM(ok) FROM attempt") == [(6, 4)]
+        most = 4 + begun - answered
+        assert 4 <= len(server.log("inference")) <= most
+        assert library.ledger("SELECT COUNT(*), SUM(ok) FROM attempt") == [(most, 4)]
 
 
 def test_after_a_call_that_failed_for_all_none_is_begun() -> None:
