@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pagewave.embedded.reader.cleaning import REFERENCE_WIDTH
+from pagewave.embedded.reader.cleaning import scale_of
 from pagewave.embedded.reader.paragraphs import LEADER, Line
 from pagewave.errors import ConfigError
 
 LANGUAGE = "eng"
 REFERENCE_DPI = 200
-"""Dots an inch of a page of the reference width."""
+"""Dots an inch of a leaf of the reference size."""
 
 _NOISE_CONFIDENCE = 25
 _GAP_HEIGHTS, _GAP_PIXELS, _HIGHEST_LINE = 2.0, 60, 60
@@ -35,7 +35,7 @@ _HEAD_MARGIN = 8
 _NUMBER_GAP, _WIDEST_NUMBER, _LEAST_INK = 40, 90, 30
 
 Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels of a page of the reference width."""
+"""Left, top, right, bottom, in pixels of a page of the reference size."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Recognizer:
         api.SetVariable("tessedit_char_whitelist", "")
         api.SetPageSegMode(PSM.AUTO)
         api.SetImage(page)
-        scale = page.width / REFERENCE_WIDTH
+        scale = scale_of(*page.size)
         api.SetSourceResolution(round(REFERENCE_DPI * scale))
         api.Recognize()
         try:
@@ -130,7 +130,7 @@ class Recognizer:
 
 def _corners(page: Image.Image, head: Line) -> Iterator[Image.Image]:
     """Something narrow at the ends of a running head, at twice its size on white."""
-    scale = page.width / REFERENCE_WIDTH
+    scale = scale_of(*page.size)
     top, bottom = head.top - _HEAD_MARGIN, head.bottom + _HEAD_MARGIN
     strip = page.crop((0, max(0, round(top * scale)), page.width, round(bottom * scale)))
     clusters = _clusters((np.asarray(strip) < _DARK).sum(0), round(_NUMBER_GAP * scale))
