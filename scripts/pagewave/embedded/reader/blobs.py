@@ -1,5 +1,6 @@
 """What hangs together in ink: a box for each letter, dot, rule and speck of a page."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,11 @@ class Blobs:
     def height(self) -> Numbers:
         """How high the boxes are."""
         return self.bottom - self.top
+
+    def boxes(self) -> Iterator[tuple[int, int, int, int]]:
+        """Left, top, right, bottom of each."""
+        edges = (self.left, self.top, self.right, self.bottom)
+        return zip(*(edge.tolist() for edge in edges), strict=True)
 
     def chosen(self, those: Mask | Numbers | slice) -> "Blobs":
         """Some of them."""

@@ -4,12 +4,14 @@ Toned paper and rows of leader dots cost Tesseract one letter in ten of the samp
 misses one in fifty. What a dot is says the size of the page's own letters, not that of its sheet.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from pagewave.embedded.reader.blobs import find_blobs, letter_height
-from pagewave.embedded.reader.leaders import leader_dots
+from pagewave.embedded.reader.blobs import Blobs, find_blobs, letter_height
+from pagewave.embedded.reader.leaders import find_leaders
 
 REFERENCE_WIDTH, REFERENCE_HEIGHT = 1100, 1720
 """The size in pixels of a leaf at about 200 dpi, for which lengths elsewhere were chosen."""
@@ -21,15 +23,33 @@ ENOUGH_HEIGHT = 14
 
 _SHRINK = 8
 _INK, _PAPER = 0.25, 0.92
-_DARK = 0.55
+
+_DARK = 0.75
+"""Faint print too: where only half of a worn letter is dark, its pieces look like dots."""
 _HALO = 0.15
 """Blur around a dot, as a share of the height of the small letters."""
 
 Gray = NDArray[np.float32]
 
 
-def prepare(image: Image.Image) -> Image.Image:
-    """The page in even gray, without leader dots, and no larger than it need be."""
+@dataclass(frozen=True)
+class Leader:
+    """Where a row of dots began and ended, in pixels."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class CleanPage:
+    """A page in even gray, without leader dots, and no larger than it need be."""
+
+    image: Image.Image
+    leaders: list[Leader]
+
+
+def prepare(image: Image.Image) -> CleanPage:
+    """A photographed page made ready."""
     page, gray = image.convert("L"), None
     while page.width * page.height > MANY_PIXELS:
         half = page.reduce(2)
@@ -38,8 +58,8 @@ def prepare(image: Image.Image) -> Image.Image:
         if letter is None or letter < ENOUGH_HEIGHT:
             break
         page, gray = half, gray_half
-    cleaned = drop_leaders(flatten(page) if gray is None else gray)
-    return Image.fromarray((cleaned * 255).astype(np.uint8))
+    cleaned, leaders = drop_leaders(flatten(page) if gray is None else gray)
+    return CleanPage(Image.fromarray((cleaned * 255).astype(np.uint8)), leaders)
 
 
 def scale_of(width: int, height: int) -> float:
@@ -62,17 +82,15 @@ def flatten(image: Image.Image) -> Gray:
     return flat
 
 
-def drop_leaders(gray: Gray) -> Gray:
-    """Whiten leader dots; all else stays."""
+def drop_leaders(gray: Gray) -> tuple[Gray, list[Leader]]:
+    """Whiten leader dots, and tell where they were; all else stays."""
     dark = gray < _DARK
     blobs = find_blobs(dark)
     letter = letter_height(blobs)
-    if letter is None:
-        return gray
-    dots = leader_dots(blobs, dark, letter)
-    halo = max(2, round(_HALO * letter))
-    cleaned = gray.copy()
-    boxes = list(zip(dots.left, dots.top, dots.right, dots.bottom, strict=True))
+    leaders = find_leaders(blobs, dark, letter) if letter else []
+    cleaned = gray.copy() if leaders else gray
+    halo = max(2, round(_HALO * (letter or 0)))
+    boxes = [box for dots in leaders for box in dots.boxes()]
     for left, top, right, bottom in boxes:
         dark[top:bottom, left:right] = False
     for left, top, right, bottom in boxes:
@@ -81,4 +99,10 @@ def drop_leaders(gray: Gray) -> Gray:
             slice(max(0, left - halo), right + halo),
         )
         cleaned[around][~dark[around]] = 1  # a letter may reach into the blur
-    return cleaned
+    return cleaned, [_ends(dots) for dots in leaders]
+
+
+def _ends(dots: Blobs) -> Leader:
+    y = (dots.top + dots.bottom) / 2
+    start, end = float(dots.left[0]), float(dots.right[-1])
+    return Leader((start, float(y[0])), (end, float(y[-1])))

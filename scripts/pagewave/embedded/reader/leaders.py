@@ -27,8 +27,12 @@ _ALIKE = 0.6
 """Least share that a dot's size, or the space before it, may be of its neighbour's."""
 
 
-def leader_dots(blobs: Blobs, dark: Mask, letter: float) -> Blobs:
-    """The dots of all leaders on a page whose small letters are `letter` pixels high."""
+def find_leaders(blobs: Blobs, dark: Mask, letter: float) -> list[Blobs]:
+    """The dots of each leader, from left to right.
+
+    Args:
+        letter: how high the page's usual small letters are, in pixels.
+    """
     width, height = blobs.width, blobs.height
     larger, smaller = np.maximum(width, height), np.minimum(width, height)
     small = (larger <= _LARGEST * letter) & (larger >= _SMALLEST * letter)
@@ -38,19 +42,22 @@ def leader_dots(blobs: Blobs, dark: Mask, letter: float) -> Blobs:
     )
     dots = blobs.chosen(small & full)
     if len(dots.left) < DOTS_IN_A_ROW:
-        return dots.chosen(np.zeros(len(dots.left), bool))
+        return []
     ink = _Ink(dark)
     room = max(1, round(_ROOM * letter))
     above = ink.within(dots.left, dots.top - room, dots.right, dots.top)
     below = ink.within(dots.left, dots.bottom, dots.right, dots.bottom + room)
     dots = dots.chosen((above == 0) & (below == 0))
+    if len(dots.left) < DOTS_IN_A_ROW:
+        return []
     dots = dots.chosen(np.argsort(dots.left, kind="stable"))
-    found: list[Numbers] = [np.zeros(0, np.int64)]
+    leaders = []
     for row in _rows(dots, ink, letter):
         if len(row) >= DOTS_IN_A_ROW:
-            row = row[1:] if _ends_a_word(dots.chosen(np.array(row)), ink, letter) else row
-            found.append(np.array(row, np.int64))
-    return dots.chosen(np.concatenate(found))
+            leader = dots.chosen(np.array(row, np.int64))
+            is_stop = _ends_a_word(leader, ink, letter)
+            leaders.append(leader.chosen(slice(1, None)) if is_stop else leader)
+    return leaders
 
 
 def _ends_a_word(row: Blobs, ink: "_Ink", letter: float) -> bool:

@@ -46,15 +46,15 @@ class Reader:
             page = prepare(opened)
         lines = self._recognizer.lines(page)
         head = running_head(lines)
-        number = self._recognizer.corner_number(page, head.line) if head else None
+        number = self._recognizer.corner_number(page.image, head.line) if head else None
         body = [line for line in lines if head is None or line is not head.line]
         if head:  # no dots lead from a page's number to its head
             plain = replace(head.line, text=head.line.text.replace(f" {LEADER} ", " "))
             lines = [plain if line is head.line else line for line in lines]
         courses = find_courses(body, carried_over(prompt))
         facts = page_facts(lines, head, number, courses)
-        scale = scale_of(*page.size)
-        size = (page.width / scale, page.height / scale)
+        scale = scale_of(*page.image.size)
+        size = (page.image.width / scale, page.image.height / scale)
         return json.dumps(_answer(lines, facts, courses, size), ensure_ascii=False)
 
 
