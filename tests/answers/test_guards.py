@@ -17,7 +17,18 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from helpers.command_calls import main_of, said
 from helpers.library import REPO, Library
-from pagewave.answers.guards import BLANK, PRINT, Evidence, judge
+from pagewave.answers import guards as guards_module
+from pagewave.answers.guards import (
+    BLANK,
+    LEAST_PAGES,
+    LEAST_PIECES,
+    PRINT,
+    Evidence,
+    PageRead,
+    judge,
+    letters_expected,
+)
+from pagewave.answers.line_pieces import pieces_of_lines
 from pagewave.answers.result_line import Answer, Failure, Usage
 from pagewave.config.reading import Quality
 from pagewave.errors import DataError
@@ -56,6 +67,7 @@ def judged(
     before: PageModel | None = None,
     image: Path | None = None,
     neighbours: list[Path] | None = None,
+    read: Callable[[], list[PageRead]] = list,
 ) -> Answer | Failure:
     """The verdict on an answer; an image that nobody should look at is not there."""
 
@@ -68,6 +80,7 @@ def judged(
         image=image or Path("no such image"),
         page_before=before.text if before else unwanted,
         neighbours=lambda: neighbours if neighbours is not None else [Path(__file__)] * 2,
+        pages_read=read,
     )
     usage = Usage(0, 0, 0, 0, 0)
     found = Answer(KEY, answer, answer.text(), answer.model_dump_json(), usage, "STOP")
@@ -470,3 +483,127 @@ def test_what_a_guard_flags_is_kept_and_shown(
         (library.state / "ledger.sqlite").rename(tmp_path / "lost.sqlite")
         said(library, "rebuild_ledger.py")
         assert {flag["key"]: flag["what"] for flag in said(library, "flags.py")} == expected
+
+
+# Few letters
+
+TRUTH = SAMPLE / "truth/Massachusetts/Ashgrove College/1852"
+
+
+def image_of(truth_file: Path) -> Path:
+    """The scan of a page of the sample."""
+    return Path(str(truth_file).replace("/truth/", "/images/")).with_suffix(".jpg")
+
+
+def read_pages(folder: Path, *numbers: int) -> list[PageRead]:
+    """Pages of a book of the sample, as they were read."""
+    found = []
+    for number in numbers:
+        path = TRUTH / f"{number}.json"
+        answer = truth(path)
+        file = folder / path.name
+        file.write_text(answer.model_dump_json() + "\n")
+        found.append(PageRead(file, image_of(path), answer.text))
+    return found
+
+
+def a_third_of(path: Path) -> PageModel:
+    """A page of which two letters of three got lost."""
+    return page(truth(path).text()[::3])
+
+
+FOURTH_TRUTH = TRUTH / "4.json"
+
+
+def test_far_fewer_letters_than_the_print_means_are_flagged_and_never_failed(
+    tmp_path: Path,
+) -> None:
+    read = read_pages(tmp_path, 2, 3, 5, 6)
+    for guards in (Quality(), FLAG_ALL):
+        verdict = judged(
+            a_third_of(FOURTH_TRUTH), guards, image=image_of(FOURTH_TRUTH), read=lambda: read
+        )
+        assert flags(verdict) == ["few_letters"]
+    assert isinstance(verdict, Answer)
+    assert re.search(r"holds 274 letters .* means about 7\d\d\.", verdict.flags[0].message)
+    off = Quality(few_letters="off")
+    for answer, quality, pages in (
+        (truth(FOURTH_TRUTH), Quality(), read),
+        (a_third_of(FOURTH_TRUTH), off, read),
+        (a_third_of(FOURTH_TRUTH), Quality(), read[:3]),  # too few to go by
+        (page("Of this little can be read.", content_type="unreadable"), Quality(), read),
+    ):
+        assert (
+            flags(judged(answer, quality, image=image_of(FOURTH_TRUTH), read=lambda p=pages: p))
+            == []
+        )
+
+
+def test_no_page_of_the_sample_has_few_letters() -> None:
+    judged_pages = 0
+    for book in sorted(SAMPLE.glob("truth/*/*/*")):
+        counts = {
+            path.stem: (
+                sum(map(str.isalnum, truth(path).text())),
+                pieces_of_lines(image_of(path)),
+            )
+            for path in book.glob("*.json")
+        }
+        for number, (letters, pieces) in counts.items():
+            if pieces < LEAST_PIECES:
+                continue
+            expected = letters_expected(pieces, [c for n, c in counts.items() if n != number])
+            assert expected is not None
+            assert letters > 1.3 * expected.at_least, (book, number)
+            judged_pages += 1
+    assert judged_pages == 15  # all but the title pages
+
+
+def test_a_page_whose_image_says_nothing_is_not_flagged(tmp_path: Path, blank: Path) -> None:
+    read = read_pages(tmp_path, 2, 3, 5, 6)
+    few = page("Plate 3. A view.")
+    for image in (blank, tmp_path / "gone.jpg", image_of(TRUTH / "1.json")):
+        assert flags(judged(few, image=image, read=lambda: read)) == []
+    # Nothing is known of the others either, where their images or files are gone.
+    gone = [PageRead(one.file, tmp_path / "gone.jpg", one.text) for one in read]
+    assert flags(judged(few, image=image_of(FOURTH_TRUTH), read=lambda: gone)) == []
+
+    def broken() -> str:
+        raise DataError("broken")
+
+    unreadable = [PageRead(one.file, one.image, broken) for one in read]
+    assert flags(judged(few, image=image_of(FOURTH_TRUTH), read=lambda: unreadable)) == []
+    read[0].file.unlink()
+    assert flags(judged(few, image=image_of(FOURTH_TRUTH), read=lambda: read)) == []
+
+
+def test_an_answer_as_long_as_the_others_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Path] = []
+    monkeypatch.setattr(guards_module, "pieces_of_lines", lambda path: measured.append(path) or 0)
+    read = read_pages(tmp_path, 2, 3, 5, 6)
+    judged(truth(FOURTH_TRUTH), image=image_of(FOURTH_TRUTH), read=lambda: read)
+    assert measured == []
+    guards_module._pieces_once.cache_clear()
+    judged(a_third_of(FOURTH_TRUTH), image=image_of(FOURTH_TRUTH), read=lambda: read)
+    assert measured == [image_of(FOURTH_TRUTH)]  # it has no print: no need to look at the others
+    guards_module._pieces_once.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("others", "at_least"),
+    [
+        ([], None),
+        ([(900, 300)] * (LEAST_PAGES - 1), None),
+        ([(20, LEAST_PIECES - 1)] * 9, None),  # pictures with a word below
+        ([(900, 300)] * LEAST_PAGES + [(5, 40)] * 9, 1.2 * 100),  # and prose between them
+        ([(900, 300)] * 6 + [(300, 300)] * 3, 0.6 * 100),  # songs and prose
+        ([(900, 300)] * 8 + [(100, 300)], 1.2 * 100),  # one that was read badly as well
+    ],
+)
+def test_what_is_expected_is_what_the_book_has(
+    others: list[tuple[int, int]], at_least: float | None
+) -> None:
+    expected = letters_expected(100, others)
+    assert (expected and round(expected.at_least)) == at_least

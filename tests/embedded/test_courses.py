@@ -214,11 +214,36 @@ def test_what_was_misread_in_labels_and_names_is_mended() -> None:
             id="prose under a level",
         ),
         pytest.param("COURSE OF STUDY.\nThe course occupies four years.", id="introduction"),
+        pytest.param(
+            "SONGS FOR SCHOOLS.\nFIRST GRADE.\nSweet robin, sing again,\n Our joy is new.\n"
+            "SECOND GRADE.\nRing, golden bells of morning;\n Ring, silver bells of night.",
+            id="songs by grades",
+        ),
+        pytest.param(
+            "CHORUS.—Ring, merry bells; sing, happy birds; Welcome, May.\nFair spring.\n"
+            "Gentle river.\nAllegro.—Sing with joy; Shout aloud; Once more.",
+            id="a song that begins with a label",
+        ),
+        pytest.param(
+            "Our Village.—Long ago, before the war; before the mill; before the railroad.\n"
+            "The Road.—Dust, and the smell of hay; carts on Saturday; Sunday none.",
+            id="prose with dashes",
+        ),
+        pytest.param(
+            "FIRST YEAR.\nAlgebra, 34.\nAncient History, 12, 56\nMusic and Drawing 112",
+            id="an index of studies",
+        ),
+        pytest.param("INDEX.\nMusic; Drawing (Vere) 12\nReading, ... 7", id="an index"),
         pytest.param("", id="nothing"),
     ],
 )
 def test_no_courses(page: str) -> None:
     assert courses(page) == []
+
+
+def test_one_unknown_name_among_known_ones_is_a_course() -> None:
+    listed = "FIRST YEAR.\nLivy's Histories.\nMilton's Paradise Lost.\nMental Philosophy."
+    assert len(courses(listed)) == 3
 
 
 def test_a_footnote_below_a_list_is_not_part_of_it() -> None:

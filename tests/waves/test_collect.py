@@ -258,6 +258,14 @@ def test_a_page_is_compared_with_the_eight_on_either_side(
     [evidence] = seen
     around = [int(image.stem) for image in evidence.neighbours()]
     assert around == [*range(2, 10), *range(11, 19)]
+    assert evidence.pages_read() == []
+    for number in (1, 3, 10, 12):
+        key = reading.key("Elm/1850", number)
+        file = reading.session.page_file(reading.session.dataset.page(key))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(page(f"page {number}")))
+    read = [(one.file.stem, one.image.stem, one.text()) for one in evidence.pages_read()]
+    assert read == [("3", "3", "page 3"), ("12", "12", "page 12")]
 
 
 # Batches that were given up on

@@ -12,7 +12,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from pagewave.config.models import Level
-from pagewave.config.types import ConfigPath, FileName, Float, GuardAction, Int, ModelName, Section
+from pagewave.config.types import (
+    ConfigPath,
+    FileName,
+    FlagAction,
+    Float,
+    GuardAction,
+    Int,
+    ModelName,
+    Section,
+)
 from pagewave.errors import ErrorType
 
 
@@ -201,4 +210,8 @@ class Quality(Section):
     )
     text_on_blank: GuardAction = Field(
         default="flag", description="Text, though the image is blank paper."
+    )
+    few_letters: FlagAction = Field(
+        default="flag",
+        description="Far fewer letters than as many lines of print have on the book's other pages.",
     )

@@ -104,6 +104,7 @@ def _off(value: object) -> object:
 
 
 GuardAction = Annotated[Literal["fail", "flag", "off"], BeforeValidator(_off)]
+FlagAction = Annotated[Literal["flag", "off"], BeforeValidator(_off)]
 
 
 class Deadline(str):

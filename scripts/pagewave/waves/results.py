@@ -9,9 +9,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from pagewave.answers.guards import Evidence, judge
+from pagewave.answers.guards import Evidence, PageRead, judge
 from pagewave.answers.halves import joined
 from pagewave.answers.result_line import (
     Answer,
@@ -32,6 +33,7 @@ from pagewave.gemini.client import SUCCESSFUL_STATES
 from pagewave.halves import HALVES, line_key, split_line_key
 from pagewave.ledger import NO_RESULTS, Attempt, Batch, FailureRow, Record, Served
 from pagewave.log import log
+from pagewave.pages.dataset import Page
 from pagewave.plan.budget import MOST_INPUT_TOKENS
 from pagewave.prompts.costs import MOST_OUTPUT_TOKENS, usd
 from pagewave.prompts.halved import is_halved
@@ -242,7 +244,8 @@ def guarded(
         context=context,
         image=image,
         page_before=lambda: _page_before(workspace, answer.key),
-        neighbours=lambda: _neighbours(workspace, answer.key),
+        neighbours=lambda: [image for _, image in _neighbours(workspace, answer.key)],
+        pages_read=lambda: _pages_read(workspace, answer.key),
     )
     found = judge(answer, evidence, workspace.settings.quality)
     if isinstance(found, Failure):
@@ -259,8 +262,8 @@ def _page_before(workspace: Workspace, key: str) -> str:
         return ""
 
 
-def _neighbours(workspace: Workspace, key: str) -> list[Path]:
-    """Images of the pages around one, itself left out."""
+def _neighbours(workspace: Workspace, key: str) -> list[tuple[Page, Path]]:
+    """The pages around one and their images, itself left out."""
     try:
         page = workspace.dataset.page(key)
     except DataError:
@@ -271,8 +274,22 @@ def _neighbours(workspace: Workspace, key: str) -> list[Path]:
     for other in pages:
         if other.number in near and other != page:
             with contextlib.suppress(DataError):  # none was made of its scan
-                images.append(workspace.images.path(other))
+                images.append((other, workspace.images.path(other)))
     return images
+
+
+def _pages_read(workspace: Workspace, key: str) -> list[PageRead]:
+    """Those of the pages around one that have answers."""
+    found = []
+    for page, image in _neighbours(workspace, key):
+        file = workspace.page_file(page)
+        if file.is_file():
+            found.append(PageRead(file, image, partial(_text, workspace, page)))
+    return found
+
+
+def _text(workspace: Workspace, page: Page) -> str:
+    return workspace.read_page(page).text()
 
 
 def _is_progress(ended: Ended, results: Iterable[Answer | Failure]) -> bool:

@@ -14,6 +14,7 @@ from pagewave.embedded.reader.entries import (
     Book,
     book_by,
     colon_label,
+    is_ancient,
     labelled,
     read_description,
     read_entry,
@@ -41,6 +42,11 @@ _SENTENCE = re.compile(
 )
 _STUDENT = re.compile(r"^[A-Z][a-z]+ (?:[A-Z]\.? )?[A-Z][a-z]+,? (?:\.\.\. )?[A-Z][a-z]+\.?$")
 _CARRIED = re.compile(r"\s*\d+\.\s(.*) \| department: (.*?) \| level: (.*?) \| term: (.*?)\s*$")
+_PAGE_AFTER = re.compile(r"[\s,]\d{1,3}\.?$")
+_LEAST_STUDIES = 0.5
+"""Least share of a page's courses that are named with the words of a school, or after an ancient
+author: of the sample's pages all but one course are. Verses under `FIRST GRADE` are not."""
+
 _LONGEST_UNLABELLED = 110
 _LONGEST_CELL = 60
 
@@ -77,7 +83,7 @@ def find_courses(lines: Iterable[Line], carried: Carried | None = None) -> list[
         parser.carry_over(texts[0], carried)
     for text in texts:
         parser.take(text)
-    return parser.courses
+    return parser.courses if _are_studies(parser.courses) else []
 
 
 def carried_over(prompt: str) -> Carried | None:
@@ -253,9 +259,21 @@ def _looks_like_entry(text: str) -> bool:
         return True
     if LEADER in text or not re.match(r"\(?\d|[A-ZÆ]", text) or _STUDENT.match(text):
         return False
-    if _SENTENCE.search(text):
+    if _SENTENCE.search(text) or _PAGE_AFTER.search(text):
         return False
     return len(text) <= _LONGEST_UNLABELLED or text.count(";") > 1
+
+
+def _are_studies(courses: list[Course]) -> bool:
+    """Whether what was found under a catalog's headings are courses, and no songs or prose."""
+    studies = sum(map(_is_study, courses))
+    return studies >= _LEAST_STUDIES * len(courses)
+
+
+def _is_study(course: Course) -> bool:
+    told = f"{course['course_name']} {course['department'] or ''}"
+    words = (word.removesuffix("'s").rstrip("'") for word in re.findall(r"[\w'-]+", told))
+    return any(is_subject(word) or is_ancient(word) for word in words)
 
 
 def _is_description(text: str) -> bool:

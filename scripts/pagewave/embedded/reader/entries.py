@@ -57,6 +57,11 @@ class Entry:
     description: str | None = None
 
 
+def is_ancient(name: str) -> bool:
+    """Whether a course may be called after this author: `Livy`, and not `Loomis`."""
+    return name.lower() in _CLASSICS
+
+
 def labelled(text: str) -> tuple[str, str] | None:
     """The label and what it stands before, as in `LATIN.—Livy; Horace`."""
     match = LABEL.match(text)

@@ -24,7 +24,7 @@ _COURSES = re.compile(
 )
 _OTHER_MATTER = re.compile(
     r"\b(?:admission|apparatus|attendance|cabinet|calendar|charges|diplomas?|discipline|exercises"
-    r"|examinations?|expenses|faculty|government|graduates|information|library|location|names"
+    r"|contents|examinations?|expenses|faculty|government|graduates|index|information|library|location|names"
     r"|officers|prizes|pupils|regulations|remarks|residences?|students|summary|terms\.|trustees"
     r"|tuition|worship)",
     re.I,

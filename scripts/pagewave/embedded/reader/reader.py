@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from pagewave.embedded.reader.cleaning import REFERENCE_WIDTH, prepare
+from pagewave.embedded.reader.cleaning import prepare, scale_of
 from pagewave.embedded.reader.courses import Course, carried_over, find_courses
 from pagewave.embedded.reader.page_facts import Facts, is_capitals, page_facts, running_head
 from pagewave.embedded.reader.paragraphs import LEADER, Line
@@ -19,6 +19,9 @@ from pagewave.embedded.reader.recognition import Recognizer
 
 _LARGE = 1.3
 _COLUMN_LINES = 3
+
+Size = tuple[float, float]
+"""Width and height of a page in the pixels that its lines are measured in."""
 
 
 class Reader:
@@ -43,26 +46,25 @@ class Reader:
             page = prepare(opened)
         lines = self._recognizer.lines(page)
         head = running_head(lines)
-        number = self._recognizer.corner_number(page, head.line) if head else None
+        number = self._recognizer.corner_number(page.image, head.line) if head else None
         body = [line for line in lines if head is None or line is not head.line]
         if head:  # no dots lead from a page's number to its head
             plain = replace(head.line, text=head.line.text.replace(f" {LEADER} ", " "))
             lines = [plain if line is head.line else line for line in lines]
         courses = find_courses(body, carried_over(prompt))
         facts = page_facts(lines, head, number, courses)
-        height = page.height * REFERENCE_WIDTH / page.width
-        return json.dumps(_answer(lines, facts, courses, height), ensure_ascii=False)
+        scale = scale_of(*page.image.size)
+        size = (page.image.width / scale, page.image.height / scale)
+        return json.dumps(_answer(lines, facts, courses, size), ensure_ascii=False)
 
 
-def _answer(
-    lines: list[Line], facts: Facts, courses: list[Course], height: float
-) -> dict[str, Any]:
+def _answer(lines: list[Line], facts: Facts, courses: list[Course], size: Size) -> dict[str, Any]:
     """The whole answer for one page."""
     blank = facts.content_type == "blank"
     return {
         "raw_ocr": {
-            "text_blocks": [] if blank else _blocks(lines, height),
-            "layout_description": "Nothing is printed." if blank else _layout(lines),
+            "text_blocks": [] if blank else _blocks(lines, size),
+            "layout_description": "Nothing is printed." if blank else _layout(lines, size),
         },
         "page_info": {
             "page_number": facts.page_number,
@@ -76,7 +78,7 @@ def _answer(
     }
 
 
-def _blocks(lines: list[Line], height: float) -> list[dict[str, Any]]:
+def _blocks(lines: list[Line], size: Size) -> list[dict[str, Any]]:
     """The lines by paragraph, each with its place and its style."""
     grouped: dict[int, list[Line]] = {}
     for line in lines:
@@ -85,7 +87,7 @@ def _blocks(lines: list[Line], height: float) -> list[dict[str, Any]]:
     return [
         {
             "block_id": block_id,
-            "position": _position(block, height),
+            "position": _position(block, size),
             "text": "\n".join(line.text for line in block),
             "font_style": _font_style(block, usual),
         }
@@ -93,12 +95,12 @@ def _blocks(lines: list[Line], height: float) -> list[dict[str, Any]]:
     ]
 
 
-def _position(block: list[Line], height: float) -> str:
+def _position(block: list[Line], size: Size) -> str:
     """The third of the page, down and across, that holds the middle of a block."""
     x = (min(line.left for line in block) + max(line.right for line in block)) / 2
     y = (min(line.top for line in block) + max(line.bottom for line in block)) / 2
-    down = ("top", "middle", "bottom")[min(2, int(3 * y / height))]
-    across = ("left", "center", "right")[min(2, int(3 * x / REFERENCE_WIDTH))]
+    down = ("top", "middle", "bottom")[min(2, int(3 * y / size[1]))]
+    across = ("left", "center", "right")[min(2, int(3 * x / size[0]))]
     return f"{down} {across}"
 
 
@@ -109,9 +111,9 @@ def _font_style(block: list[Line], usual: float) -> str:
     return "large" if median(line.height for line in block) >= _LARGE * usual else "regular"
 
 
-def _layout(lines: list[Line]) -> str:
+def _layout(lines: list[Line], size: Size) -> str:
     """How the page is set, in a sentence."""
-    middle = REFERENCE_WIDTH / 2
+    middle = size[0] / 2
     left = [line for line in lines if line.right < middle]
     right = [line for line in lines if line.left > middle]
     beside = sum(any(abs(a.top - b.top) < b.height for a in left) for b in right)

@@ -19,23 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pagewave.embedded.reader.cleaning import REFERENCE_WIDTH
+from pagewave.embedded.reader.cleaning import CleanPage, scale_of
 from pagewave.embedded.reader.paragraphs import LEADER, Line
+from pagewave.embedded.reader.pieces import join_leaders, join_pieces
 from pagewave.errors import ConfigError
 
 LANGUAGE = "eng"
 REFERENCE_DPI = 200
-"""Dots an inch of a page of the reference width."""
+"""Dots an inch of a leaf of the reference size."""
 
 _NOISE_CONFIDENCE = 25
 _GAP_HEIGHTS, _GAP_PIXELS, _HIGHEST_LINE = 2.0, 60, 60
-_PIECE_HEIGHTS = 5
 _DARK = 140
 _HEAD_MARGIN = 8
 _NUMBER_GAP, _WIDEST_NUMBER, _LEAST_INK = 40, 90, 30
 
 Box = tuple[int, int, int, int]
-"""Left, top, right, bottom, in pixels of a page of the reference width."""
+"""Left, top, right, bottom, in pixels of a page of the reference size."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,20 @@ class Recognizer:
         self._tessdata = tessdata_folder()
         self._local = threading.local()
 
-    def lines(self, page: Image.Image) -> list[Line]:
+    def lines(self, page: CleanPage) -> list[Line]:
         """The lines of a cleaned page, in reading order."""
         from tesserocr import PSM
 
         api = self._api()
         api.SetVariable("tessedit_char_whitelist", "")
         api.SetPageSegMode(PSM.AUTO)
-        api.SetImage(page)
-        scale = page.width / REFERENCE_WIDTH
+        api.SetImage(page.image)
+        scale = scale_of(*page.image.size)
         api.SetSourceResolution(round(REFERENCE_DPI * scale))
         api.Recognize()
         try:
-            return _join_pieces(list(_lines(api.GetIterator(), scale)))
+            lines = list(_lines(api.GetIterator(), scale))
+            return join_pieces(join_leaders(lines, page.leaders, scale))
         finally:
             api.Clear()
 
@@ -130,7 +131,7 @@ class Recognizer:
 
 def _corners(page: Image.Image, head: Line) -> Iterator[Image.Image]:
     """Something narrow at the ends of a running head, at twice its size on white."""
-    scale = page.width / REFERENCE_WIDTH
+    scale = scale_of(*page.size)
     top, bottom = head.top - _HEAD_MARGIN, head.bottom + _HEAD_MARGIN
     strip = page.crop((0, max(0, round(top * scale)), page.width, round(bottom * scale)))
     clusters = _clusters((np.asarray(strip) < _DARK).sum(0), round(_NUMBER_GAP * scale))
@@ -203,30 +204,3 @@ def _line(words: list[Word], paragraph: int) -> Line:
         leader = word.box[0] - before.box[2] > wide and bottom - top < _HIGHEST_LINE
         text += f" {LEADER} {word.text}" if leader else f" {word.text}"
     return Line(text, left, top, right, bottom, paragraph)
-
-
-def _join_pieces(lines: list[Line]) -> list[Line]:
-    """Put a line's end that was read a little later, for a wide space in it, back in its place."""
-    joined: list[Line] = []
-    for line in lines:
-        for index in range(len(joined) - 1, max(-1, len(joined) - 3), -1):
-            if _goes_on(joined[index], line):
-                joined[index] = _joined(joined[index], line)
-                break
-        else:
-            joined.append(line)
-    return joined
-
-
-def _goes_on(left: Line, right: Line) -> bool:
-    """Whether two pieces stand on one line, next to each other."""
-    height = max(left.height, right.height)
-    level = abs(left.top + left.bottom - right.top - right.bottom) / 2 < 0.45 * height
-    return level and 0 < right.left - left.right < _PIECE_HEIGHTS * height
-
-
-def _joined(left: Line, right: Line) -> Line:
-    """Two pieces of a line as one."""
-    top, bottom = min(left.top, right.top), max(left.bottom, right.bottom)
-    text = f"{left.text} {right.text}"
-    return Line(text, left.left, top, right.right, bottom, left.paragraph)
