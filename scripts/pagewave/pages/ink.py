@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from pagewave.pages.image_files import FORMATS, opened
+from pagewave.pages.seen import seen
 
 LONGER_SIDE = 600
 """Pixels to which an image is scaled down: a line of small type is still 6 or more high."""
@@ -66,7 +67,7 @@ def _small_and_grey(path: Path, side: int = LONGER_SIDE) -> Image.Image:
     with opened(path) as file, Image.open(file, formats=FORMATS) as image:
         # A JPEG is decoded at a fraction of its size at once.
         image.draft("L", (side, side))
-        grey = image.convert("L")
+        grey = seen(image).convert("L")
     grey.thumbnail((side, side), Image.Resampling.BOX)
     left, top = round(grey.width * MARGIN), round(grey.height * MARGIN)
     return grey.crop((left, top, grey.width - left, grey.height - top))

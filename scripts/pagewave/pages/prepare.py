@@ -77,7 +77,6 @@ def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> 
     contents: dict[Path, KnownImage] = {}
     made: dict[str, PreparedImage] = {}
     broken: list[str] = []
-    folder = prepared.manifest_file(book.id).parent
     for page in book.pages:
         if stop.is_set():
             raise PagewaveError(f"{book.id}: stopped. The same command goes on with its images.")
@@ -85,7 +84,7 @@ def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> 
             if prepared.needs_image(page):
                 if page.scan not in contents:
                     contents[page.scan] = image_files.content(page.scan)
-                made[page.stem] = _prepare(page, contents[page.scan], folder, prepared.options)
+                made[page.stem] = _prepare(prepared, page, contents[page.scan])
         except DataError as error:
             broken.append(str(error))
     if broken:
@@ -129,11 +128,12 @@ def make_image(scan: Path, number: int, options: Options) -> bytes:
     return data.getvalue()
 
 
-def _prepare(page: Page, scan: KnownImage, folder: Path, options: Options) -> PreparedImage:
+def _prepare(prepared: PreparedImages, page: Page, scan: KnownImage) -> PreparedImage:
     """The image of one page: made now, or found as an earlier job left it."""
-    recipe = json.dumps([scan.sha256, page.leaf, options.model_dump()], sort_keys=True)
-    name = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    path = folder / f"{page.stem}-{name}.jpg"  # as _OURS
+    options, recipe = prepared.options, prepared.header(page).recipe
+    made_how = [scan.sha256, page.leaf, options.model_dump(), *([recipe] if recipe else [])]
+    name = hashlib.sha256(json.dumps(made_how, sort_keys=True).encode()).hexdigest()[:12]
+    path = prepared.manifest_file(page.book_id).with_name(f"{page.stem}-{name}.jpg")  # as _OURS
     if not path.exists():
         write_atomically(path, make_image(page.scan, max(page.leaf, 1), options))
     facts = image_files.inspect(path)
@@ -149,6 +149,7 @@ def _prepare(page: Page, scan: KnownImage, folder: Path, options: Options) -> Pr
         scan_size_bytes=scan.size_bytes,
         scan_modified_ns=scan.modified_ns,
         options=options.model_dump(),
+        recipe=recipe,
     )
 
 

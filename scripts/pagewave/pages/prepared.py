@@ -1,8 +1,8 @@
 """Which pages need an image made of their scan, and where it is once it is made.
 
-A scan that can be sent as it is (JPEG, PNG or WebP, upright, small enough, no option against it) is
-used in place. For all others `prepare` makes an image; the manifest of their book says which
-scan each was made from, and how.
+A scan that can be sent as it is (JPEG, PNG or WebP in which every reader sees the same, upright,
+small enough, no option against it) is used in place. For all others `prepare` makes an image; the
+manifest of their book says which scan each was made from, and how.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class PreparedImage(BaseModel):
     scan_size_bytes: int
     scan_modified_ns: int
     options: dict[str, Any]
+    recipe: int = 0
+    """As its `Leaf` said."""
 
 
 class Manifest(BaseModel):
@@ -186,6 +188,8 @@ class PreparedImages:
         if made is None or made.options != self._options:
             return None
         if (made.scan, made.leaf) != (str(page.scan), page.leaf):
+            return None
+        if made.recipe != self.header(page).recipe:
             return None
         if not self.manifest_file(page.book_id).with_name(made.image).exists():
             return None
