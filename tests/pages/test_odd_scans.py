@@ -274,6 +274,61 @@ def test_jpeg_2000_of_few_bits_is_as_light_as_it_was(
     assert differs(path, shown) == ""
 
 
+# Pixels that are not square
+
+
+@pytest.mark.parametrize(
+    ("density", "size"),
+    [
+        ((204, 98), (60, 208)),  # fax, standard
+        ((204, 196), (60, 104)),
+        ((204, 391), (115, 100)),
+        ((100, 200), (120, 100)),
+        ((300, 301), (60, 100)),  # rounded
+        ((300, 3), (60, 100)),  # a slip
+        ((0, 0), (60, 100)),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png", ".bmp"])
+def test_pixels_are_made_square_by_the_files_own_resolution(
+    tmp_path: Path, suffix: str, density: tuple[int, int], size: tuple[int, int]
+) -> None:
+    if suffix in (".png", ".bmp") and 0 in density:
+        return
+    page = page_of(1, (60, 100)).convert("L")
+    path = save(tmp_path / f"1{suffix}", [page], dpi=density)
+    (leaf,) = scans.leaves(path, DPI)
+    assert (leaf.width, leaf.height) == size
+    assert leaf.sendable is (size == page.size and suffix in (".jpg", ".png"))
+    assert differs(path, np.asarray(page.resize(size, Image.Resampling.LANCZOS))) == ""
+
+
+def test_a_turned_fax_is_square_too(tmp_path: Path) -> None:
+    page = page_of(1, (60, 100)).convert("1")
+    lying = page.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[274] = 6
+    for suffix, options in ((".tif", {"compression": "group4"}), (".png", {}), (".webp", {})):
+        exif[282], exif[283] = 98, 204
+        path = save(tmp_path / f"1{suffix}", [lying], dpi=(98, 204), exif=exif, **options)
+        (leaf,) = scans.leaves(path, DPI)
+        assert (leaf.width, leaf.height, leaf.sendable) == (60, 208, False)
+        assert load(path).size == (60, 208)
+
+
+def test_pixels_in_no_unit_of_length_are_made_square_as_well(tmp_path: Path) -> None:
+    """JFIF and PNG may say the ratio alone."""
+    jpeg = save(tmp_path / "1.jpg", [page_of(1, (60, 100))], dpi=(1, 2))
+    data = jpeg.read_bytes()
+    at = data.index(b"JFIF\0") + 7
+    assert data[at : at + 5] == b"\1\0\1\0\2"
+    jpeg.write_bytes(data[:at] + b"\0" + data[at + 1 :])
+    ratio = (b"pHYs", struct.pack(">IIB", 1, 2, 0))
+    (tmp_path / "1.png").write_bytes(png(COLOURS, 8, 2, ratio))
+    for path, size in ((jpeg, (120, 100)), (tmp_path / "1.png", (122, 100))):
+        assert load(path).size == size
+
+
 # What goes as it is
 
 

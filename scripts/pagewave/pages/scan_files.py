@@ -34,7 +34,14 @@ from pagewave.pages.image_kinds import (
     may_be_a_kind,
     unreadable,
 )
-from pagewave.pages.seen import is_nearly_black, seen, turned_upright
+from pagewave.pages.seen import (
+    is_nearly_black,
+    made_square,
+    oblong,
+    seen,
+    squared,
+    turned_upright,
+)
 from pagewave.pages.tiff import Frame
 
 PDF_MARK = b"%PDF-"
@@ -117,7 +124,7 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
             if is_too_large(*frame.stored_size):
                 raise Image.DecompressionBombError
             try:
-                return _pixels(file, frame)
+                return made_square(_pixels(file, frame), _oblong_tiff(frame))
             except (OSError, ValueError) as error:
                 if not may_be_a_kind(frame, error):
                     raise
@@ -128,7 +135,8 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
             if longest_side and image.format == "JPEG":
                 # Decodes at a half or a quarter where that is still large enough.
                 image.draft(None, (longest_side, longest_side))
-            return seen(image)
+            ratio = _oblong(image)
+            return made_square(seen(image), ratio)
 
 
 def _is_pdf(file: BufferedReader) -> bool:
@@ -146,7 +154,9 @@ def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
     turned = _orientation(image)
     if turned in LYING:
         width, height = height, width
-    as_it_is = looks_the_same(file, image)
+    ratio = _oblong(image)
+    width, height = squared(width, height, ratio)
+    as_it_is = looks_the_same(file, image) and ratio == 1
     sendable = as_it_is and image.format in MIME_TYPES and turned not in range(UPRIGHT + 1, 9)
     return Leaf(
         width, height, sendable, grey=image.mode in ("1", "L"), recipe=0 if as_it_is else RECIPE
@@ -154,9 +164,25 @@ def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
 
 
 def _orientation(image: Image.Image) -> int:
+    return image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) if _has_tags(image) else UPRIGHT
+
+
+def _has_tags(image: Image.Image) -> bool:
     # Reading the orientation takes longer than all the rest: only where there can be one.
-    has_tags = any(str(name).lower().endswith(("exif", "xmp")) for name in image.info)
-    return image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) if has_tags else UPRIGHT
+    return any(str(name).lower().endswith(("exif", "xmp")) for name in image.info)
+
+
+def _oblong(image: Image.Image) -> float:
+    """How many times as high as wide the pixels of an image are that is seen upright."""
+    stated = [image.info.get(name) for name in ("jfif_density", "aspect", "dpi")]
+    if _has_tags(image):
+        tags = image.getexif()
+        stated.append((tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)))
+    ratio = 1.0
+    for pair in stated:
+        if ratio == 1 and isinstance(pair, tuple) and len(pair) == 2 and None not in pair:
+            ratio = oblong(float(pair[0]), float(pair[1]))
+    return 1 / ratio if _orientation(image) in LYING else ratio
 
 
 # TIFF
@@ -178,8 +204,16 @@ def _tiff_leaf(file: BufferedReader, frame: Frame) -> Leaf:
     width, height = frame.stored_size
     if frame.orientation in LYING:
         width, height = height, width
-    recipe = 0 if is_ordinary(frame) else RECIPE
+    ratio = _oblong_tiff(frame)
+    width, height = squared(width, height, ratio)
+    recipe = 0 if is_ordinary(frame) and ratio == 1 else RECIPE
     return Leaf(width, height, problem=_tiff_problem(file, frame), recipe=recipe)
+
+
+def _oblong_tiff(frame: Frame) -> float:
+    """As `_oblong`."""
+    ratio = oblong(*frame.density)
+    return 1 / ratio if frame.orientation in LYING else ratio
 
 
 def _tiff_problem(file: BufferedReader, frame: Frame) -> str:

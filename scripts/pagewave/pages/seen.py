@@ -10,6 +10,11 @@ from pagewave.pages.samples import top_of
 NEARLY_BLACK = 64
 """What is lighter nowhere may be of fewer bits than its file could hold."""
 
+SQUARE = 0.01
+"""Densities across and down that differ by a smaller share are the same."""
+MOST_OBLONG = 4.0
+"""Fax pixels are twice as high as they are wide, or half as high; beyond this it is a slip."""
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,6 +41,27 @@ def seen(image: ImageFile.ImageFile) -> Image.Image:
     return plain.point(
         [min(255, round(value * 255 / white)) for value in range(256)] * len(plain.getbands())
     )
+
+
+def oblong(across: float, down: float) -> float:
+    """How many times as high as wide a pixel is, from the pixels in a unit of length; 1 for square
+    ones, and where nothing that makes sense is said."""
+    if not (0 < across < float("inf") and 0 < down < float("inf")):
+        return 1.0
+    ratio = across / down
+    is_square = abs(ratio - 1) < SQUARE or not 1 / MOST_OBLONG <= ratio <= MOST_OBLONG
+    return 1.0 if is_square else ratio
+
+
+def squared(width: int, height: int, ratio: float) -> tuple[int, int]:
+    """The size in pixels once these are square: what there are fewer of is more of then."""
+    return (width, round(height * ratio)) if ratio >= 1 else (round(width / ratio), height)
+
+
+def made_square(image: Image.Image, ratio: float) -> Image.Image:
+    """An image with square pixels, of one whose pixels are so many times as high as wide."""
+    size = squared(*image.size, ratio)
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def turned_upright(image: Image.Image, orientation: int) -> Image.Image:
