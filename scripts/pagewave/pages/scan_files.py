@@ -146,7 +146,7 @@ def _is_pdf(file: BufferedReader) -> bool:
 
 
 def _leaf_of_pdf(size: tuple[int, int] | str) -> Leaf:
-    return Leaf(0, 0, problem=size) if isinstance(size, str) else Leaf(*size)
+    return Leaf(0, 0, problem=size) if isinstance(size, str) else Leaf(*size, recipe=RECIPE)
 
 
 def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
