@@ -29,7 +29,7 @@ def width_of(page: PdfPage, folder: Path, dpi: int = DPI, longest_side: int | No
     path = page.write(folder / "1.pdf")
     image = pdf.render(path, 1, dpi, longest_side)
     (size,) = pdf.sizes(path, dpi)
-    assert longest_side or image.size == size
+    assert longest_side or image.size == size[:2]
     return image.width
 
 

@@ -15,6 +15,7 @@ from pypdfium2 import raw
 from helpers.scan_files import PAGE_SIZE, are_alike, encrypt, page_of, save
 from pagewave.errors import DataError
 from pagewave.pages import scan_files as scans
+from pagewave.pages import tiff
 from pagewave.pages.image_kinds import RECIPE
 from pagewave.pages.pdf_resolution import INVISIBLE
 from pagewave.pages.scan_files import Leaf
@@ -297,3 +298,16 @@ def test_a_page_that_is_not_there_is_no_other_page(tmp_path: Path, suffix: str) 
     path = save(tmp_path / f"scan{suffix}", [FIRST])
     with pytest.raises(DataError, match=r"scan\..*: has no page 2"):
         load(path, 2)
+
+
+def test_a_tiff_of_many_pages_is_gone_through_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [page_of(number, (24, 40)) for number in range(30)]
+    path = save(tmp_path / "scans.tif", pages, compression="tiff_lzw")
+    walks, walk = [], tiff.pages
+    monkeypatch.setattr(tiff, "pages", lambda file: walks.append(1) or walk(file))
+    assert scans.count(path) == len(scans.leaves(path, DPI)) == len(pages)
+    for number, page in enumerate(pages, start=1):
+        assert are_alike(load(path, number), page)
+    assert len(walks) == 1

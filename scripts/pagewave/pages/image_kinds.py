@@ -87,6 +87,26 @@ def jpeg_frame(file: IO[bytes]) -> tuple[int, int]:
     return 0, 0
 
 
+def is_part_of_jpeg(file: IO[bytes], image: Image.Image) -> bool:
+    """Does a progressive JPEG lack scans, so that it shows less than was there?
+
+    Each coefficient of each component comes to its last bit in one of them (T.81, G.1.1).
+    """
+    if image.format != "JPEG" or not image.info.get("progressive"):
+        return False
+    data = _peek(file, 0, -1)
+    done: dict[int, set[int]] = {}
+    at = data.find(b"\xff\xda")
+    while at >= 0 and len(data) > at + 5 and len(data) > at + 8 + 2 * (count := data[at + 4]):
+        first, last, bits = data[at + 5 + 2 * count : at + 8 + 2 * count]
+        for index in range(count):
+            if not bits & 15:
+                done.setdefault(data[at + 5 + 2 * index], set()).update(range(first, last + 1))
+        at = data.find(b"\xff\xda", at + 2)
+    needed = len(image.getbands())
+    return len(done) < needed or any(len(found) < 64 for found in done.values())
+
+
 def png_bits(file: IO[bytes]) -> int:
     """Bits a sample of a PNG file."""
     return (_peek(file, 24, 1) or b"\0")[0]

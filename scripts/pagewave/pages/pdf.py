@@ -7,14 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from pagewave.errors import DataError
 from pagewave.pages.image_files import is_too_large, too_large
+from pagewave.pages.look import Doubt, plausible_dpi
 from pagewave.pages.pdf_marks import Marks, marks
-from pagewave.pages.pdf_resolution import NOT_ONE_TOO_MANY, pixels_a_point
+from pagewave.pages.pdf_resolution import NOT_ONE_TOO_MANY, POINTS_PER_INCH, pixels_a_point
 
 _ONE_AT_A_TIME = threading.Lock()
 """PDFium keeps state of its own and must not be called by two threads at once."""
@@ -26,8 +27,17 @@ def count(path: Path) -> int:
         return len(document)
 
 
-def sizes(path: Path, dpi: int) -> list[tuple[int, int] | str]:
-    """Width and height in pixels of every page as it would be drawn, or why it can't be.
+class Drawn(NamedTuple):
+    """A page as it would be drawn: its size in pixels, and pixels an inch where its inches mean
+    something (0: it is one scan, of a size that no page has)."""
+
+    width: int
+    height: int
+    dpi: float
+
+
+def sizes(path: Path, dpi: int) -> list[Drawn | str]:
+    """Every page as it would be drawn, or why it can't be.
 
     Args:
         dpi: pixels per inch; a page that is one scan never gets more than the scan has.
@@ -38,6 +48,27 @@ def sizes(path: Path, dpi: int) -> list[tuple[int, int] | str]:
     known = marks(path)
     with _opened(path) as document:
         return [_size(document, index, dpi, known) for index in range(len(document))]
+
+
+def doubt(path: Path) -> Doubt | None:
+    """Why the pages of a PDF may not be what it holds; raises as `count` does."""
+    from pypdfium2 import raw
+
+    with _opened(path) as document:
+        files = raw.FPDFDoc_GetAttachmentCount(document)
+        if files and marks(path).is_portfolio:
+            return Doubt(
+                "portfolio",
+                f"the PDF is a portfolio: what is read is its cover, not the {files} files inside; "
+                "save these beside it",
+            )
+        if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
+            return Doubt(
+                "please_wait",
+                "the PDF is a form that Adobe's reader alone can show (XFA): others see a notice; "
+                "print it to a PDF",
+            )
+    return None
 
 
 def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image.Image:
@@ -57,7 +88,7 @@ def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image
         page = _page(document, number - 1)
         if isinstance(page, str):
             raise DataError(f"{path}, page {number}: {page}")
-        scale = _scale(document, page, dpi, marks(path))
+        scale, _ = _scale(document, page, dpi, marks(path))
         longest = max(page.get_size())
         if longest_side:
             scale = min(scale, (longest_side - NOT_ONE_TOO_MANY) / longest)
@@ -93,13 +124,15 @@ def _opened(path: Path) -> Iterator[Any]:
             raise DataError(f"{path}: is a broken PDF ({error}); put it there again") from None
 
 
-def _size(document: Any, index: int, dpi: int, known: Marks) -> tuple[int, int] | str:
+def _size(document: Any, index: int, dpi: int, known: Marks) -> Drawn | str:
     page = _page(document, index)
     if isinstance(page, str):
         return page
-    size = _pixels(page, _scale(document, page, dpi, known))
+    scale, is_scan = _scale(document, page, dpi, known)
+    width, height = _pixels(page, scale)
     page.close()
-    return size
+    inch = scale * POINTS_PER_INCH / known.unit
+    return Drawn(width, height, plausible_dpi(inch, max(width, height)) if is_scan else inch)
 
 
 def _page(document: Any, index: int) -> Any:
@@ -117,5 +150,5 @@ def _pixels(page: Any, scale: float) -> tuple[int, int]:
     return math.ceil(width * scale), math.ceil(height * scale)
 
 
-def _scale(document: Any, page: Any, dpi: int, known: Marks) -> float:
+def _scale(document: Any, page: Any, dpi: int, known: Marks) -> tuple[float, bool]:
     return pixels_a_point(page, dpi, known, has_fields=document.formenv is not None)

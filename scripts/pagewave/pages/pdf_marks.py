@@ -15,6 +15,7 @@ from pathlib import Path
 _MASK = re.compile(rb"Mask\s+(\d+)\s+\d+\s+R")
 _SIZE = re.compile(rb"/(Width|Height)\s+(\d+)")
 _UNIT = re.compile(rb"/UserUnit\s+(\d*\.?\d+)")
+_PORTFOLIO = re.compile(rb"/Collection\s*(<<|\d+\s+\d+\s+R)")
 _NUMBER = re.compile(rb"(\d+)\s+\d+\s+$")
 LONGEST_DICTIONARY = 4096
 """Bytes of an image's dictionary, which stands between `obj` and `stream`."""
@@ -25,10 +26,12 @@ Size = tuple[int, int]
 @dataclass(frozen=True)
 class Marks:
     """`masks`: the largest mask, in pixels, of images of a size. `unit`: points in a page's unit,
-    the largest of its pages (ISO 32000-1, table 30)."""
+    the largest of its pages (ISO 32000-1, table 30). `is_portfolio`: it is a wrapping for files
+    (12.3.5)."""
 
     masks: dict[Size, Size] = field(default_factory=dict)
     unit: float = 1.0
+    is_portfolio: bool = False
 
 
 def marks(path: Path) -> Marks:
@@ -40,13 +43,12 @@ def marks(path: Path) -> Marks:
 @lru_cache(maxsize=8)
 def _marks(path: Path, modified_ns: int, size_bytes: int) -> Marks:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        units = [
-            float(found[1])
-            for text in _texts(data)
-            for at in _places(text, b"/UserUnit")
-            if (found := _UNIT.match(text, at))
-        ]
-        return Marks(_masks(data), max([1.0, *units]))
+        units, is_portfolio = [1.0], False
+        for text in _texts(data):
+            found = [_UNIT.match(text, at) for at in _places(text, b"/UserUnit")]
+            units += [float(unit[1]) for unit in found if unit]
+            is_portfolio |= any(_PORTFOLIO.match(text, at) for at in _places(text, b"/Collection"))
+        return Marks(_masks(data), max(units), is_portfolio)
 
 
 def _texts(data: mmap.mmap) -> Iterator[bytes | mmap.mmap]:

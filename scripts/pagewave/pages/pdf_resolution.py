@@ -47,8 +47,8 @@ class _Picture(NamedTuple):
     pixels: float
 
 
-def pixels_a_point(page: Any, dpi: int, marks: Marks, has_fields: bool) -> float:
-    """Pixels a point to draw a page with.
+def pixels_a_point(page: Any, dpi: int, marks: Marks, has_fields: bool) -> tuple[float, bool]:
+    """Pixels a point to draw a page with, and whether it is one scan.
 
     Args:
         dpi: pixels an inch, of what is no scan.
@@ -59,18 +59,18 @@ def pixels_a_point(page: Any, dpi: int, marks: Marks, has_fields: bool) -> float
     pictures: list[_Picture] = []
     for thing in _things(page, page, (1.0, 0.0, 0.0, 1.0), 0):
         if thing is None:
-            return wanted
+            return wanted, False
         found = _picture(*thing, width * height, marks)
         if found.share:
             pictures.append(found)
     covered = sum(picture.share for picture in pictures)
     if covered < SCAN_SHARE or _has_notes(page, has_fields):
-        return wanted
+        return wanted, False
     finest = max(picture.pixels for picture in pictures)
     if covered <= OVERLAP:
-        return finest
+        return finest, True
     least = LEAST_DPI * marks.unit / POINTS_PER_INCH
-    return min(wanted, max(finest, least))
+    return min(wanted, max(finest, least)), False
 
 
 def _things(page: Any, within: Any, matrix: Matrix, depth: int) -> list[_Laid | None]:

@@ -150,6 +150,7 @@ def _prepare(prepared: PreparedImages, page: Page, scan: KnownImage) -> Prepared
         scan_modified_ns=scan.modified_ns,
         options=options.model_dump(),
         recipe=recipe,
+        doubts=prepared.doubts_of(page, path),
     )
 
 

@@ -19,6 +19,7 @@ from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
+from pagewave.pages.look import Doubt, coarse, doubts_of, look_at
 from pagewave.pages.scan_files import Leaf
 from pagewave.pages.scan_names import HOW_TO_NAME
 
@@ -44,6 +45,8 @@ class PreparedImage(BaseModel):
     options: dict[str, Any]
     recipe: int = 0
     """As its `Leaf` said."""
+    doubts: list[Doubt] = []
+    """What was seen in it."""
 
 
 class Manifest(BaseModel):
@@ -176,6 +179,25 @@ class PreparedImages:
                 "the same command again"
             )
         return path, facts
+
+    def doubts(self, page: Page) -> list[Doubt]:
+        """Why what is sent of a page may not be readable, as far as headers tell; raises as
+        `header` does."""
+        leaf = self.header(page)
+        width, height = self._scaled(leaf)
+        too_coarse = coarse(leaf.dpi, max(width, height) / max(leaf.width, leaf.height, 1))
+        return [*leaf.doubts, *([too_coarse] if too_coarse else [])]
+
+    def doubts_of(self, page: Page, image: Path) -> list[Doubt]:
+        """The same from a look at its image, which was made or is the scan; raises DataError when
+        it can't be decoded."""
+        leaf = self.header(page)
+        return doubts_of(look_at(image), self.bytes_of(page), leaf.width * leaf.height)
+
+    def bytes_of(self, page: Page) -> float:
+        """A page's share of its scan's bytes; raises as `header` does."""
+        self.header(page)
+        return page.scan.stat().st_size / max(1, len(self._leaves[page.scan]))
 
     def _scaled(self, leaf: Leaf) -> tuple[int, int]:
         longest = max(leaf.width, leaf.height, 1)

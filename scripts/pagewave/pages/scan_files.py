@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
@@ -29,11 +29,13 @@ from pagewave.pages.image_files import (
 from pagewave.pages.image_kinds import (
     RECIPE,
     is_ordinary,
+    is_part_of_jpeg,
     is_shown_by_pillow,
     looks_the_same,
     may_be_a_kind,
     unreadable,
 )
+from pagewave.pages.look import Doubt, plausible_dpi
 from pagewave.pages.seen import (
     is_nearly_black,
     made_square,
@@ -52,6 +54,10 @@ UPRIGHT = 1
 LYING = (5, 6, 7, 8)
 """Values of the Exif orientation; with the latter width and height change places."""
 
+NOT_ALL_OF_IT = Doubt(
+    "cut_picture", "the last scans of a progressive JPEG are missing: it was cut off"
+)
+
 _DECODABLE: set[tuple[object, ...]] = set()
 """Kinds of TIFF pages of which this process has decoded one."""
 
@@ -62,6 +68,8 @@ class Leaf:
 
     `sendable`: the file is this page alone, upright, in a format that Gemini reads, and every
     reader sees the same in it. `recipe`: how its picture is made, see `image_kinds.RECIPE`.
+    `dpi`: pixels an inch, 0 where the file doesn't say or can't be right. `doubts`: why this may
+    not be all that the file holds.
     `problem`: why it can't be read, if it can't.
     """
 
@@ -71,6 +79,8 @@ class Leaf:
     grey: bool = False
     problem: str = ""
     recipe: int = 0
+    dpi: float = field(default=0.0, compare=False)
+    doubts: tuple[Doubt, ...] = field(default=(), compare=False)
 
 
 def leaves(path: Path, pdf_dpi: int) -> list[Leaf]:
@@ -84,7 +94,8 @@ def leaves(path: Path, pdf_dpi: int) -> list[Leaf]:
     """
     with opened(path) as file:
         if _is_pdf(file):
-            return [_leaf_of_pdf(size) for size in pdf.sizes(path, pdf_dpi)]
+            drawn, doubt = pdf.sizes(path, pdf_dpi), pdf.doubt(path)
+            return [_leaf_of_pdf(page, (doubt,) if doubt else ()) for page in drawn]
         if tiff.is_tiff(file):
             return [_tiff_leaf(file, frame) for frame in _tiff_pages(file)]
         with Image.open(file, formats=FORMATS) as image:
@@ -145,8 +156,10 @@ def _is_pdf(file: BufferedReader) -> bool:
     return PDF_MARK in start
 
 
-def _leaf_of_pdf(size: tuple[int, int] | str) -> Leaf:
-    return Leaf(0, 0, problem=size) if isinstance(size, str) else Leaf(*size, recipe=RECIPE)
+def _leaf_of_pdf(page: pdf.Drawn | str, doubts: tuple[Doubt, ...]) -> Leaf:
+    if isinstance(page, str):
+        return Leaf(0, 0, problem=page)
+    return Leaf(page.width, page.height, recipe=RECIPE, dpi=page.dpi, doubts=doubts)
 
 
 def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
@@ -159,8 +172,19 @@ def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
     as_it_is = looks_the_same(file, image) and ratio == 1
     sendable = as_it_is and image.format in MIME_TYPES and turned not in range(UPRIGHT + 1, 9)
     return Leaf(
-        width, height, sendable, grey=image.mode in ("1", "L"), recipe=0 if as_it_is else RECIPE
+        width,
+        height,
+        sendable,
+        grey=image.mode in ("1", "L"),
+        recipe=0 if as_it_is else RECIPE,
+        dpi=_dpi(image, max(width, height)),
+        doubts=(NOT_ALL_OF_IT,) if is_part_of_jpeg(file, image) else (),
     )
+
+
+def _dpi(image: Image.Image, pixels: int) -> float:
+    stated = image.info.get("dpi")
+    return plausible_dpi(max(map(float, stated)), pixels) if stated else 0.0
 
 
 def _orientation(image: Image.Image) -> int:
@@ -188,10 +212,10 @@ def _oblong(image: Image.Image) -> float:
 # TIFF
 
 
-def _tiff_pages(file: BufferedReader) -> list[Frame]:
+def _tiff_pages(file: BufferedReader) -> tuple[Frame, ...]:
     """Where the pages of a TIFF file are, which is looked for once for all of them."""
     status = os.fstat(file.fileno())
-    return list(_frames_of(file.name, status.st_mtime_ns, status.st_size))
+    return _frames_of(file.name, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4)
@@ -207,7 +231,9 @@ def _tiff_leaf(file: BufferedReader, frame: Frame) -> Leaf:
     ratio = _oblong_tiff(frame)
     width, height = squared(width, height, ratio)
     recipe = 0 if is_ordinary(frame) and ratio == 1 else RECIPE
-    return Leaf(width, height, problem=_tiff_problem(file, frame), recipe=recipe)
+    inch = {2: 1.0, 3: 2.54}.get(frame.value(tiff.UNIT, 2), 0.0)
+    dpi = plausible_dpi(inch * max(frame.density), max(width, height))
+    return Leaf(width, height, problem=_tiff_problem(file, frame), recipe=recipe, dpi=dpi)
 
 
 def _oblong_tiff(frame: Frame) -> float:

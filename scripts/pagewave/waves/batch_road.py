@@ -36,6 +36,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
+from pagewave.waves.pictures import look_at_pictures
 from pagewave.waves.road import Carried, Trip
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
@@ -75,6 +76,7 @@ class BatchRoad:
         session, name = trip.session, trip.name
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
+        look_at_pictures(session, requests)
         decision = within_budget(
             session,
             trip.run_id,
