@@ -16,6 +16,9 @@ RECIPE = 1
 """How pictures are made of scans of the kinds that went wrong before, or might have. It is part of
 the name of what is made; other kinds are made as ever (0)."""
 
+FORM_RECIPE = 2
+"""The same, of PDF files with fields of forms: these are drawn, too."""
+
 _FRAME_MARKERS = {0xC0: "baseline", 0xC1: "baseline", 0xC2: "progressive"}
 """Start of frame of JPEG files that all readers know (ITU-T T.81, table B.1)."""
 _NO_FRAME = {0xC4, 0xC8, 0xCC}

@@ -29,11 +29,13 @@ def count(path: Path) -> int:
 
 class Drawn(NamedTuple):
     """A page as it would be drawn: its size in pixels, and pixels an inch where its inches mean
-    something (0: it is one scan, of a size that no page has)."""
+    something (0: it is one scan, of a size that no page has). `has_fields`: its file has fields of
+    forms."""
 
     width: int
     height: int
     dpi: float
+    has_fields: bool = False
 
 
 def sizes(path: Path, dpi: int) -> list[Drawn | str]:
@@ -132,7 +134,8 @@ def _size(document: Any, index: int, dpi: int, known: Marks) -> Drawn | str:
     width, height = _pixels(page, scale)
     page.close()
     inch = scale * POINTS_PER_INCH / known.unit
-    return Drawn(width, height, plausible_dpi(inch, max(width, height)) if is_scan else inch)
+    inch = plausible_dpi(inch, max(width, height)) if is_scan else inch
+    return Drawn(width, height, inch, document.formenv is not None)
 
 
 def _page(document: Any, index: int) -> Any:

@@ -156,6 +156,10 @@ class PreparedImages:
             f"To make it: {snakemake('-f', str(manifest))}"
         )
 
+    def made_before(self, page: Page) -> PreparedImage | None:
+        """The image that the manifest has for a page, of whatever scan and however it was made."""
+        return self._manifest(page.book_id).pages.get(page.stem)
+
     def path(self, page: Page) -> Path:
         """The image to send.
 

@@ -27,6 +27,7 @@ from pagewave.pages.image_files import (
     too_large,
 )
 from pagewave.pages.image_kinds import (
+    FORM_RECIPE,
     RECIPE,
     is_ordinary,
     is_part_of_jpeg,
@@ -150,6 +151,12 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
             return made_square(seen(image), ratio)
 
 
+def is_pdf(path: Path) -> bool:
+    """Is a scan a PDF? Raises OSError where it can't be opened."""
+    with path.open("rb") as file:
+        return _is_pdf(file)
+
+
 def _is_pdf(file: BufferedReader) -> bool:
     start = file.read(PDF_MARK_WITHIN)
     file.seek(0)
@@ -159,7 +166,8 @@ def _is_pdf(file: BufferedReader) -> bool:
 def _leaf_of_pdf(page: pdf.Drawn | str, doubts: tuple[Doubt, ...]) -> Leaf:
     if isinstance(page, str):
         return Leaf(0, 0, problem=page)
-    return Leaf(page.width, page.height, recipe=RECIPE, dpi=page.dpi, doubts=doubts)
+    recipe = FORM_RECIPE if page.has_fields else RECIPE
+    return Leaf(page.width, page.height, recipe=recipe, dpi=page.dpi, doubts=doubts)
 
 
 def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
