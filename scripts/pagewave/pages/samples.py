@@ -101,10 +101,10 @@ def samples_of(data: io.BytesIO) -> NDArray[Any]:
     across = -(-width // box_width)
     down = -(-height // rows)
     boxes = frame.boxes
-    if len(boxes) < across * down * planes:
+    if len(boxes) < across * down * min(planes, _needed(frame)):
         raise ValueError("strips or tiles are missing")
     whole = []
-    for plane in range(planes):
+    for plane in range(min(planes, _needed(frame))):
         mine = boxes[plane * across * down :][: across * down]
         high = down * rows * across if tiled else height
         part = _decompressed(frame, data, mine, (box_width, rows, high), each)
@@ -113,6 +113,13 @@ def samples_of(data: io.BytesIO) -> NDArray[Any]:
             part = part.reshape(down * rows, across * box_width, each)[:height, :width]
         whole.append(part)
     return np.concatenate(whole, axis=2)
+
+
+def _needed(frame: Frame) -> int:
+    """How many planes are to be seen: those of the colours, and of transparency."""
+    colours = _COLOURS.get(frame.value(tiff.PHOTOMETRIC, BLACK_IS_ZERO), len(frame.bits))
+    extra = frame.values(tiff.EXTRA)
+    return colours + (1 if extra and extra[0] in (ALPHA, PREMULTIPLIED) else 0)
 
 
 def _decompressed(

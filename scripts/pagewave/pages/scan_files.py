@@ -6,6 +6,7 @@ itself, or what is made of one of its pages (`prepare`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import warnings
@@ -191,8 +192,10 @@ def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
 
 
 def _dpi(image: Image.Image, pixels: int) -> float:
-    stated = image.info.get("dpi")
-    return plausible_dpi(max(map(float, stated)), pixels) if stated else 0.0
+    try:
+        return plausible_dpi(max(map(float, image.info.get("dpi", (0.0,)))), pixels)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _orientation(image: Image.Image) -> int:
@@ -212,8 +215,9 @@ def _oblong(image: Image.Image) -> float:
         stated.append((tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)))
     ratio = 1.0
     for pair in stated:
-        if ratio == 1 and isinstance(pair, tuple) and len(pair) == 2 and None not in pair:
-            ratio = oblong(float(pair[0]), float(pair[1]))
+        if ratio == 1 and isinstance(pair, tuple) and len(pair) == 2:
+            with contextlib.suppress(TypeError, ValueError):  # tags may hold anything
+                ratio = oblong(float(pair[0]), float(pair[1]))
     return 1 / ratio if _orientation(image) in LYING else ratio
 
 
