@@ -49,10 +49,24 @@ class PreparedImage(BaseModel):
     """What was seen in it."""
 
 
+class BrokenScan(BaseModel):
+    """A page of which no image could be made, and of what; see `PreparedImage`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    scan: str
+    leaf: int
+    scan_size_bytes: int
+    scan_modified_ns: int
+    options: dict[str, Any]
+
+
 class Manifest(BaseModel):
-    """What was prepared of a book: images by the stems of its pages."""
+    """What was prepared of a book: images by the stems of its pages, and those that are broken."""
 
     pages: dict[str, PreparedImage]
+    broken: dict[str, BrokenScan] = {}
 
 
 class PreparedImages:
@@ -150,6 +164,8 @@ class PreparedImages:
             return None
         if made := self._current(page):
             return made
+        if reason := self.why_broken(page):
+            raise DataError(reason)
         manifest = self.manifest_file(page.book_id)
         raise DataError(
             f"{page.scan}{_page_of(page)}: no image was made of it, or it was changed since. "
@@ -159,6 +175,16 @@ class PreparedImages:
     def made_before(self, page: Page) -> PreparedImage | None:
         """The image that the manifest has for a page, of whatever scan and however it was made."""
         return self._manifest(page.book_id).pages.get(page.stem)
+
+    def why_broken(self, page: Page) -> str | None:
+        """Why no image could be made of a page's scan as it is now; None where that was not so."""
+        found = self._manifest(page.book_id).broken.get(page.stem)
+        if found is None or found.options != self._options:
+            return None
+        if (found.scan, found.leaf) != (str(page.scan), page.leaf):
+            return None
+        is_same = self.scans_may_change or _is_unchanged(page.scan, found)
+        return found.reason if is_same else None
 
     def path(self, page: Page) -> Path:
         """The image to send.
@@ -233,7 +259,7 @@ class PreparedImages:
             return Manifest(pages={})  # it is made again
 
 
-def _is_unchanged(scan: Path, made: PreparedImage) -> bool:
+def _is_unchanged(scan: Path, made: PreparedImage | BrokenScan) -> bool:
     try:
         status = scan.stat()
     except OSError:
