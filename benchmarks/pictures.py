@@ -34,8 +34,9 @@ NOTHING = 2.0
 """Standard deviation of greys of a picture in which there is nothing to be seen."""
 FEW_LEVELS = 0.95
 """The least correlation with a picture that is nearly black."""
-SIDE = 600
-"""Pixels of the longer side of what is compared: decoders round differently at edges."""
+SIDE, PDF_SIDE = 600, 250
+"""Pixels of the longer side of what is compared: decoders round differently at edges, and place
+letters by fractions of a pixel."""
 PAGES = 3
 SECONDS = 60
 
@@ -100,10 +101,11 @@ def compare(path: Path) -> Iterator[tuple[str, str]]:
 
 def judge(path: Path, number: int, ours: Image.Image) -> tuple[str, str]:
     """How our picture of a page compares with others', the nearest first."""
-    mine = small(ours, ours.size)
+    side = PDF_SIDE if scan_files.is_pdf(path) else SIDE
+    mine = small(ours, ours.size, side)
     found = []
     for name, theirs in others(path, number, ours.size):
-        other = small(theirs, ours.size)
+        other = small(theirs, ours.size, side)
         if mine.std() < 1 and other.std() < 1:
             correlation = 1.0
         else:
@@ -123,10 +125,10 @@ def judge(path: Path, number: int, ours: Image.Image) -> tuple[str, str]:
 
 
 def small(
-    image: Image.Image, size: tuple[int, int]
+    image: Image.Image, size: tuple[int, int], side: int
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
-    """Greys of a picture, scaled as ours to `SIDE`."""
-    share = min(1.0, SIDE / max(size))
+    """Greys of a picture, scaled as ours to this longer side."""
+    share = min(1.0, side / max(size))
     target = (max(1, round(size[0] * share)), max(1, round(size[1] * share)))
     return np.asarray(image.convert("L").resize(target, Image.Resampling.BOX), np.float64)
 
