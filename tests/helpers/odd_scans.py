@@ -6,7 +6,7 @@ import io
 import itertools
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def write_tiff(
     kind: int = UNSIGNED,
     extra: Sequence[int] = (),
     more: dict[int, Sequence[int]] | None = None,
+    pack: Callable[[Any], bytes] | None = None,
 ) -> Path:
     """A TIFF file of one page.
 
@@ -43,12 +44,15 @@ def write_tiff(
         samples: height, width and samples of a pixel, of the type that they are stored as.
         tile: length of a side of its tiles in pixels; 0: strips of so many `rows`.
         more: further tags of numbers.
+        pack: makes the bytes of a strip or tile in place of `compression`.
     """
     height, width, count = samples.shape
     planes = np.split(samples, count, axis=2) if planar else [samples]
     size = (tile, tile) if tile else (rows, width)
     boxes = [
-        _compressed(_packed(box, bits, order, predictor), compression, fill_order)
+        pack(np.ascontiguousarray(box))
+        if pack
+        else _compressed(_packed(box, bits, order, predictor), compression, fill_order)
         for plane in planes
         for box in _boxes(plane, size, whole=bool(tile))
     ]

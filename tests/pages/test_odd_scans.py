@@ -86,6 +86,35 @@ def test_other_decoders_see_the_same(tmp_path: Path) -> None:
     assert verdicts["same"] + verdicts["same, scaled"] >= 20
 
 
+@pytest.mark.parametrize(
+    ("number", "format_", "options"),
+    [
+        (50001, "WEBP", {"lossless": True}),
+        (34712, "JPEG2000", {"no_jp2": True}),
+        (34933, "PNG", {}),
+    ],
+)
+@pytest.mark.parametrize("tile", [0, 32])
+def test_tiff_of_strips_or_tiles_that_are_images_themselves(
+    tmp_path: Path, number: int, format_: str, options: dict[str, Any], tile: int
+) -> None:
+    def compressed(box: Any) -> bytes:
+        target = io.BytesIO()
+        Image.fromarray(box).save(target, format_, **options)
+        return target.getvalue()
+
+    path = write_tiff(
+        tmp_path / "1.tif",
+        COLOURS,
+        8,
+        photometric=2,
+        tile=tile,
+        pack=compressed,
+        more={259: [number]},
+    )
+    assert differs(path, COLOURS) == ""
+
+
 # Other containers
 
 
@@ -251,7 +280,7 @@ def test_other_formats_are_named_with_what_to_do(
 @pytest.mark.parametrize(
     ("bits", "tag", "number", "words"),
     [
-        (8, 259, 50001, "grey, 8 bits, compression WebP"),
+        (8, 259, 34887, "grey, 8 bits, compression LERC"),
         (8, 259, 50002, "grey, 8 bits, compression JPEG XL"),
         (8, 259, 4242, "grey, 8 bits, compression number 4242"),
         (16, 259, 7, "grey, 16 bits, compression JPEG"),

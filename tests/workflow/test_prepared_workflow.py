@@ -122,7 +122,7 @@ def test_all_broken_scans_are_named_before_anything_is_made(tmp_path: Path) -> N
         library.image("Ohio:Plain:1854:2").write_bytes(b"nothing")
         add_scan(library, PLAIN, "3.tif", [page_of(6), page_of(7)])
         grey = np.asarray(page_of(8).convert("L"))[..., None]
-        write_tiff(tmp_path / "images" / PLAIN / "4.tif", grey, 8, more={259: [50001]})  # WebP
+        write_tiff(tmp_path / "images" / PLAIN / "4.tif", grey, 8, more={259: [34887]})  # LERC
         output = library.run(code=3)
         assert f"images/{PDF}/1-2.pdf: is encrypted" in output
         assert f"images/{TIFF}/scans.tif, page 2: cannot be read" in output

@@ -24,7 +24,7 @@ _FRAME_MARKERS = {0xC0: "baseline", 0xC1: "baseline", 0xC2: "progressive"}
 _NO_FRAME = {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
-_USUAL = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946})
+_USUAL = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, *tiff.WHOLE_IMAGES})
 """Of TIFF: a page that can't be decoded is broken. With any other it may be the decoder's fault."""
 
 _SHOWN = {(1,), (2,), (4,), (8,)}

@@ -7,6 +7,7 @@ itself, or what is made of one of its pages (`prepare`).
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import struct
 import warnings
@@ -280,6 +281,10 @@ def _pixels(file: BufferedReader, frame: Frame, strips: int | None = None) -> Im
     """A page, or strips of it, upright, in grey or RGB."""
     if not is_shown_by_pillow(frame) and samples.can_take_apart(frame):
         return _taken_apart(file, frame, strips)
+    if frame.value(tiff.COMPRESSION, 1) in tiff.WHOLE_IMAGES:
+        if frame.value(tiff.PLANES, 1) == 2 or frame.value(tiff.PHOTOMETRIC, 1) not in (1, 2):
+            raise UnidentifiedImageError  # their colours would be taken for others
+        return turned_upright(_put_together(file, frame, strips), frame.orientation)
     if max(frame.bits) > 8 and frame.value(tiff.COMPRESSION, 1) not in samples.PLAIN_BYTES:
         raise UnidentifiedImageError  # Pillow would take twelve bits for eight
     if frame.value(tiff.COMPRESSION, 1) == tiff.OLD_JPEG:
@@ -292,6 +297,22 @@ def _pixels(file: BufferedReader, frame: Frame, strips: int | None = None) -> Im
     if max(frame.bits) > 8 and samples.can_take_apart(frame) and is_nearly_black(picture):
         return _taken_apart(file, frame, strips)
     return picture
+
+
+def _put_together(file: BufferedReader, frame: Frame, strips: int | None) -> Image.Image:
+    """A page whose strips or tiles are image files of other formats, as it lies in the file."""
+    whole: Image.Image | None = None
+    formats = [tiff.WHOLE_IMAGES[frame.value(tiff.COMPRESSION, 1)]]
+    width, height = frame.stored_size
+    for (start, length), place in list(zip(frame.boxes, frame.places, strict=False))[:strips]:
+        file.seek(start)
+        with Image.open(io.BytesIO(file.read(length)), formats=formats) as image:
+            part = seen(image)
+        whole = whole or Image.new(part.mode, (width, height), "white")
+        whole.paste(part, place)
+    if whole is None:
+        raise ValueError("it has no pixels")
+    return whole
 
 
 def _taken_apart(file: BufferedReader, frame: Frame, strips: int | None) -> Image.Image:

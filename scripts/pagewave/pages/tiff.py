@@ -40,6 +40,9 @@ _BYTES = {2: 1, 5: 8, 7: 1, 10: 8, 13: 4, 18: 8} | {
 OLD_JPEG = 6
 """A compression whose tables lie anywhere in the file: such pages stay where they are."""
 
+WHOLE_IMAGES = {33005: "JPEG2000", 34712: "JPEG2000", 34933: "PNG", 50001: "WEBP"}
+"""Compressions of which each strip or tile is a whole image of a format that Pillow knows."""
+
 COMPRESSIONS = {
     **{1: "none", 2: "CCITT RLE", 3: "CCITT group 3", 4: "CCITT group 4", 5: "LZW"},
     **{6: "old JPEG", 7: "JPEG", 8: "Deflate", 32773: "PackBits", 32946: "Deflate"},
@@ -109,6 +112,17 @@ class Frame:
         if not starts:
             starts, lengths = self.values(STRIPS), self.values(STRIP_BYTES)
         return list(zip(starts, lengths, strict=False))
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Where the boxes lie in the picture: pixels from its left and its upper edge."""
+        width, height = self.stored_size
+        if self.values(TILES):
+            wide, high = self.value(TILE_WIDTH, width), self.value(TILE_HEIGHT, height)
+        else:
+            wide, high = width, self.value(ROWS, height)
+        wide, high = max(1, wide), max(1, min(high, height))
+        return [(left, top) for top in range(0, height, high) for left in range(0, width, wide)]
 
     @property
     def kind(self) -> tuple[object, ...]:
