@@ -58,7 +58,8 @@ OPTIONS = {
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --pages --sample --seed --truth --html --yes",
     "pages.py": "--outdated --prompt-version --model --engine --older-than --states --schools "
-    "--year-start --year-end --limit --csv --print0 --behind-corrections --served",
+    "--year-start --year-end --limit --csv --print0 --behind-corrections --served "
+    "--other-picture",
     "models.py": "--markdown --fill-served --ledger",
 }
 

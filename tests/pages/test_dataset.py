@@ -114,6 +114,14 @@ def test_other_image_suffixes(suffix: str) -> None:
     assert page.scan.name == f"1{suffix}"
 
 
+@pytest.mark.parametrize("suffix", [".JSON", ".Json"])
+def test_suffixes_of_labels_count_in_capital_letters_too(suffix: str) -> None:
+    add("Ohio/A/1852", 1)
+    label = Path("labels/Ohio/A/1852/1.json")
+    label.rename(label.with_suffix(suffix))
+    assert [page.number for page in scan(settings()).pages] == [1]
+
+
 def test_jpg_comes_before_all_others() -> None:
     for suffix in (".tif", ".png", ".jpeg", ".jpg"):
         add("Ohio/A/1852", 1, suffix=suffix)
@@ -242,7 +250,7 @@ def test_other_files_are_ignored_and_named() -> None:
         "Ohio/A/1852-53/1.json",
         "Ohio/A/1852/cover.json",
         "Ohio/A/1852/-1.json",
-        "Ohio/A/1852/1.JSON",
+        "Ohio/A/1852/1.JSN",
         "Ohio/A/1852/1.json.bak",
         "Ohio/A/1852/.json",
         "Ohio/A/1852/٣.json",

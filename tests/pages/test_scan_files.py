@@ -15,7 +15,9 @@ from pypdfium2 import raw
 from helpers.scan_files import PAGE_SIZE, are_alike, encrypt, page_of, save
 from pagewave.errors import DataError
 from pagewave.pages import scan_files as scans
-from pagewave.pages.pdf import INVISIBLE
+from pagewave.pages import tiff
+from pagewave.pages.image_kinds import RECIPE
+from pagewave.pages.pdf_resolution import INVISIBLE
 from pagewave.pages.scan_files import Leaf
 
 DPI = 300
@@ -33,7 +35,8 @@ def load(path: Path, number: int = 1, longest_side: int | None = None) -> Image.
 def test_every_format_shows_its_page(tmp_path: Path, suffix: str) -> None:
     path = save(tmp_path / f"1{suffix}", [FIRST])
     (leaf,) = scans.leaves(path, DPI)
-    assert leaf == Leaf(*PAGE_SIZE, sendable=suffix in (".jpg", ".png", ".webp"))
+    recipe = RECIPE if suffix == ".pdf" else 0
+    assert leaf == Leaf(*PAGE_SIZE, sendable=suffix in (".jpg", ".png", ".webp"), recipe=recipe)
     image = load(path)
     assert image.mode == "RGB"
     assert are_alike(image, FIRST)
@@ -44,7 +47,8 @@ def test_every_format_shows_its_page(tmp_path: Path, suffix: str) -> None:
 def test_files_of_several_pages(tmp_path: Path, suffix: str) -> None:
     path = save(tmp_path / f"scans{suffix}", [FIRST, SECOND, THIRD])
     assert scans.count(path) == 3
-    assert scans.leaves(path, DPI) == [Leaf(*PAGE_SIZE)] * 3
+    recipe = RECIPE if suffix == ".pdf" else 0
+    assert scans.leaves(path, DPI) == [Leaf(*PAGE_SIZE, recipe=recipe)] * 3
     for number, page in enumerate((FIRST, SECOND, THIRD), start=1):
         assert are_alike(load(path, number), page)
 
@@ -133,17 +137,17 @@ def test_a_turned_pdf_page_is_upright(tmp_path: Path) -> None:
     document = pypdfium2.PdfDocument(path)
     document[0].set_rotation(90)
     document.save(tmp_path / "turned.pdf")
-    assert scans.leaves(tmp_path / "turned.pdf", DPI) == [Leaf(*PAGE_SIZE)]
+    assert scans.leaves(tmp_path / "turned.pdf", DPI) == [Leaf(*PAGE_SIZE, recipe=RECIPE)]
     assert are_alike(load(tmp_path / "turned.pdf"), FIRST)
 
 
 # Sizes
 
 
-def test_a_pdf_scan_never_gets_more_pixels_than_it_has(tmp_path: Path) -> None:
+def test_a_pdf_scan_has_its_own_pixels(tmp_path: Path) -> None:
     path = save(tmp_path / "scan.pdf", [FIRST], resolution=100)
-    assert scans.leaves(path, 300) == [Leaf(*PAGE_SIZE)]
-    assert scans.leaves(path, 25) == [Leaf(30, 50)]
+    assert scans.leaves(path, 300) == [Leaf(*PAGE_SIZE, recipe=RECIPE)]
+    assert scans.leaves(path, 25) == [Leaf(*PAGE_SIZE, recipe=RECIPE)]
     assert load(path, longest_side=150).size == (90, 150)
 
 
@@ -151,13 +155,13 @@ def test_a_pdf_page_that_is_no_scan_is_drawn_as_configured(tmp_path: Path) -> No
     document = pypdfium2.PdfDocument.new()
     document.new_page(72, 144)
     document.save(tmp_path / "empty.pdf")
-    assert scans.leaves(tmp_path / "empty.pdf", 100) == [Leaf(100, 200)]
+    assert scans.leaves(tmp_path / "empty.pdf", 100) == [Leaf(100, 200, recipe=RECIPE)]
     # A small picture does not make a page a scan.
     save(tmp_path / "small.pdf", [FIRST.resize((6, 10))], resolution=72)
     document = pypdfium2.PdfDocument(tmp_path / "small.pdf")
     document[0].set_mediabox(0, 0, 72, 144)
     document.save(tmp_path / "page.pdf")
-    assert scans.leaves(tmp_path / "page.pdf", 100) == [Leaf(100, 200)]
+    assert scans.leaves(tmp_path / "page.pdf", 100) == [Leaf(100, 200, recipe=RECIPE)]
 
 
 @pytest.mark.parametrize(("mode", "width"), [(0, 300), (INVISIBLE, PAGE_SIZE[0])])
@@ -175,7 +179,7 @@ def test_text_on_a_scan_counts_only_if_it_is_to_be_seen(
     page.gen_content()
     document.save(tmp_path / "text.pdf")
     (leaf,) = scans.leaves(tmp_path / "text.pdf", 300)
-    assert leaf == Leaf(width, width * PAGE_SIZE[1] // PAGE_SIZE[0])
+    assert leaf == Leaf(width, width * PAGE_SIZE[1] // PAGE_SIZE[0], recipe=RECIPE)
 
 
 def test_large_jpegs_are_decoded_small_but_never_too_small(tmp_path: Path) -> None:
@@ -294,3 +298,16 @@ def test_a_page_that_is_not_there_is_no_other_page(tmp_path: Path, suffix: str) 
     path = save(tmp_path / f"scan{suffix}", [FIRST])
     with pytest.raises(DataError, match=r"scan\..*: has no page 2"):
         load(path, 2)
+
+
+def test_a_tiff_of_many_pages_is_gone_through_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [page_of(number, (24, 40)) for number in range(30)]
+    path = save(tmp_path / "scans.tif", pages, compression="tiff_lzw")
+    walks, walk = [], tiff.pages
+    monkeypatch.setattr(tiff, "pages", lambda file: walks.append(1) or walk(file))
+    assert scans.count(path) == len(scans.leaves(path, DPI)) == len(pages)
+    for number, page in enumerate(pages, start=1):
+        assert are_alike(load(path, number), page)
+    assert len(walks) == 1

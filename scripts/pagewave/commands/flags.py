@@ -1,4 +1,5 @@
-"""List pages whose answers were taken in doubt, or after something was put right.
+"""List pages whose answers were taken in doubt, or after something was put right, and those whose
+pictures may not be readable as they are sent.
 
 config/README.md, section `quality`, says which flags there are. Only looks: safe at any time, also
 while a run is going on."""
@@ -38,7 +39,8 @@ def _list(options: argparse.Namespace) -> int:
     ledger = Ledger.peek(require_ledger(place.ledger))
     selection = selection_of(options)
     refuse_unknown(selection, ledger, place.settings.paths)
-    flags = [flag for flag in ledger.answers.flagged_pages() if flag.key in selection]
+    found = ledger.answers.flagged_pages() + ledger.pictures.doubted()
+    flags = [flag for flag in sorted(found) if flag.key in selection]
     ledger.close()
     if options.json:
         print_json([flag._asdict() for flag in flags])

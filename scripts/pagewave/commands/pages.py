@@ -34,6 +34,7 @@ from pagewave.plan.outdated import (
     edited_prompts,
     is_outdated,
     is_served_otherwise,
+    of_other_pictures,
     pages_on_file,
     reading_again,
 )
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--outdated", action="store_true", help=what)
     what = "read with what the page before said until it was corrected"
     parser.add_argument("--behind-corrections", action="store_true", help=what)
+    what = "read from a picture that an earlier version made wrongly of its scan"
+    parser.add_argument("--other-picture", action="store_true", help=what)
     what = "read with this version, such as v1 (of any prompt) or page_ocr/v1"
     parser.add_argument("--prompt-version", metavar="VERSION", help=what)
     parser.add_argument("--model", help="read by this model")
@@ -104,6 +107,10 @@ def _list(options: argparse.Namespace) -> int:
     behind = None
     if options.behind_corrections:
         behind = {page.key for page in behind_corrections(workspace, corrected)}
+    if options.other_picture:
+        wanted = [origin for origin in origins if _is_wanted(workspace, origin, options)]
+        others = of_other_pictures(workspace, wanted)
+        origins = [origin for origin in origins if origin.key in others]
     found = [
         origin
         for origin in origins
@@ -175,6 +182,7 @@ def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Name
     """The command that reads the listed pages again."""
     listing = ["--outdated"] if options.outdated else []
     listing += ["--behind-corrections"] if options.behind_corrections else []
+    listing += ["--other-picture"] if options.other_picture else []
     if options.older_than is not None:
         listing += ["--older-than", str(moment(options.older_than))]
     for name in ("prompt_version", "model", "served", "engine", "year_start", "year_end"):

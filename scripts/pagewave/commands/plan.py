@@ -26,6 +26,7 @@ from pagewave.pages.dataset import scan
 from pagewave.pages.prepare import refuse_broken
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
+from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import roads_view, view
 from pagewave.plan.targets import Command, wanted_pages
@@ -75,6 +76,11 @@ def _plan(options: argparse.Namespace) -> int:
         workspace.dataset,
         [workspace.dataset.page(key) for c in wanted.chains for key in c],
     )
+    keys = [key for chain in wanted.chains for key in chain]
+    for line in doubtful_pictures(
+        workspace, [workspace.dataset.page(key) for key in keys], sample=True
+    ):
+        print(printable(line), file=sys.stderr)
     pages = plan(wanted.chains, settings.execution.batch_size_limit)
     schedule = Schedule(
         ledger,

@@ -113,8 +113,8 @@ class Images(Section):
         default=300,
         ge=36,
         le=1200,
-        description="Pixels per inch of PDF pages; a page that is one scan never gets more pixels "
-        "than the scan has.",
+        description="Pixels per inch of PDF pages; a page that is one scan has the scan's own "
+        "pixels, whatever inches it is said to have.",
     )
     grey: bool = Field(default=False, description="true: send images without colours.")
     deskew: bool = Field(

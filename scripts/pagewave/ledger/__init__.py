@@ -37,6 +37,7 @@ from pagewave.ledger.history import RECENT, BatchHistory, History, RoadHistory, 
 from pagewave.ledger.identity import Identity
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
 from pagewave.ledger.page_files import PageFiles, WrittenFile
+from pagewave.ledger.pictures import Pictures
 from pagewave.ledger.runs import (
     COMPARISON_MARK,
     MemberOutcome,
@@ -130,6 +131,7 @@ class Ledger(Connection):
         self.failures = Failures(self)
         self.files = Files(self)
         self.page_files = PageFiles(self)
+        self.pictures = Pictures(self)
         self.outbox = Outbox(self)
         self.calls = Calls(self)
         self.closures = Closures(self)

@@ -449,10 +449,22 @@ ALTER TABLE call ADD COLUMN model_served TEXT;
 ALTER TABLE call ADD COLUMN service_tier TEXT;
 """
 
+# What gives reason to doubt that a page's picture can be read: found before it is paid for. A row
+# without `what` says that nothing was found in this picture.
+PICTURES = """
+CREATE TABLE picture (
+    key TEXT NOT NULL,
+    what TEXT NOT NULL,
+    message TEXT NOT NULL,
+    image_sha256 TEXT NOT NULL,
+    PRIMARY KEY (key, what)
+) WITHOUT ROWID;
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
     *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES, CLOSED_ROADS),
-    WHO_SERVED_CALLS,
+    *(WHO_SERVED_CALLS, PICTURES),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

@@ -25,8 +25,11 @@ from pagewave.config.data import Filters, TargetYears
 from pagewave.config.settings import Settings
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
-from pagewave.pages.scan_names import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number
+from pagewave.pages.scan_names import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number, split_name
 from pagewave.wording import few
+
+LABEL = ".json"
+"""The suffix of a label, in small or capital letters."""
 
 LISTED = 20
 """How many of many things an error names."""
@@ -253,12 +256,12 @@ def _label_stems(folder: os.DirEntry[str], found: _Findings) -> list[str]:
     """Stems of the labels in a year's folder; anything else goes to `found.ignored`."""
     stems = []
     for entry in _entries(Path(folder)):
-        stem = entry.name.removesuffix(".json")
-        if stem != entry.name and is_number(stem) and _leads_to(entry, entry.is_file):
+        stem, suffix = split_name(entry.name)
+        if suffix == LABEL and is_number(stem) and _leads_to(entry, entry.is_file):
             stems.append(stem)
         else:
             found.ignored.append(Path(entry))
-    return stems
+    return list(dict.fromkeys(stems))
 
 
 def _file_names(folder: Path) -> set[str]:

@@ -26,6 +26,7 @@ from PIL import (
 
 from pagewave.errors import DataError
 from pagewave.ledger import KnownImage
+from pagewave.pages import image_kinds
 
 MIME_TYPES = {
     "JPEG": "image/jpeg",
@@ -106,8 +107,7 @@ def opened(path: Path, page: str = "") -> Iterator[BufferedReader]:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such image") from None
     except UnidentifiedImageError:
-        what = "is empty" if path.stat().st_size == 0 else "is no image"
-        raise DataError(f"{path}: {what}; put the scan there again") from None
+        raise DataError(f"{path}{page}: {_what_it_is(path)}") from None
     except Image.DecompressionBombError:
         raise DataError(f"{path}{page}: {too_large()}") from None
     # Pillow's plugins raise these for what is cut off or makes no sense.
@@ -119,6 +119,15 @@ def opened(path: Path, page: str = "") -> Iterator[BufferedReader]:
         raise DataError(
             f"{path}{page}: cannot be read ({reason}); put the scan there again"
         ) from None
+
+
+def _what_it_is(path: Path) -> str:
+    """What is said of a file that Pillow doesn't know."""
+    with path.open("rb") as file:
+        if said := image_kinds.what_it_is(file):
+            return said
+    what = "is empty" if path.stat().st_size == 0 else "is no image"
+    return f"{what}; put the scan there again"
 
 
 def too_large() -> str:

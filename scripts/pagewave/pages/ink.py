@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from pagewave.pages.image_files import FORMATS, opened
+from pagewave.pages.seen import seen
 
 LONGER_SIDE = 600
 """Pixels to which an image is scaled down: a line of small type is still 6 or more high."""
@@ -30,7 +31,12 @@ def share_of_ink(path: Path) -> float:
     Raises:
         DataError: the image can't be read.
     """
-    grey = _small_and_grey(path)
+    return ink_of(_small_and_grey(path, LONGER_SIDE))
+
+
+def ink_of(small: Image.Image) -> float:
+    """The same, of a grey image whose longer side has `LONGER_SIDE` pixels at most."""
+    grey = _without_margins(small)
     paper = _paper(grey, WIDENINGS)
     lightness = ImageStat.Stat(paper).median[0]
     least = max(LEAST_DARKER, round(DARKER * lightness))
@@ -46,7 +52,7 @@ def share_of_print(path: Path) -> float:
     Raises:
         DataError: the image can't be read.
     """
-    grey = _small_and_grey(path, LONGER_SIDE // 2)
+    grey = _without_margins(_small_and_grey(path, LONGER_SIDE // 2))
     paper = _paper(grey, WIDENINGS // 2)
     least = max(LEAST_DARKER // 2, round(DARKER / 2 * ImageStat.Stat(paper).median[0]))
     darkness = ImageChops.subtract(paper, grey).histogram()
@@ -62,11 +68,15 @@ def _paper(grey: Image.Image, widenings: int) -> Image.Image:
     return grey
 
 
-def _small_and_grey(path: Path, side: int = LONGER_SIDE) -> Image.Image:
+def _small_and_grey(path: Path, side: int) -> Image.Image:
     with opened(path) as file, Image.open(file, formats=FORMATS) as image:
         # A JPEG is decoded at a fraction of its size at once.
         image.draft("L", (side, side))
-        grey = image.convert("L")
+        grey = seen(image).convert("L")
     grey.thumbnail((side, side), Image.Resampling.BOX)
+    return grey
+
+
+def _without_margins(grey: Image.Image) -> Image.Image:
     left, top = round(grey.width * MARGIN), round(grey.height * MARGIN)
     return grey.crop((left, top, grey.width - left, grey.height - top))

@@ -7,24 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from pagewave.errors import DataError
 from pagewave.pages.image_files import is_too_large, too_large
-
-POINTS_PER_INCH = 72
-"""A PDF's own unit is the point."""
-
-SCAN_SHARE = 0.8
-"""A page whose images cover this share of it, with no text to be seen on them, is a scan."""
-
-INVISIBLE = 3
-"""The way in which recognised text is laid over a scan (ISO 32000-1, table 106)."""
-
-NOT_ONE_TOO_MANY = 0.5
-"""Taken off a number of pixels, as PDFium rounds up: no scan is blurred for one pixel more."""
+from pagewave.pages.look import Doubt, plausible_dpi
+from pagewave.pages.pdf_marks import Marks, marks
+from pagewave.pages.pdf_resolution import NOT_ONE_TOO_MANY, POINTS_PER_INCH, pixels_a_point
 
 _ONE_AT_A_TIME = threading.Lock()
 """PDFium keeps state of its own and must not be called by two threads at once."""
@@ -36,8 +27,19 @@ def count(path: Path) -> int:
         return len(document)
 
 
-def sizes(path: Path, dpi: int) -> list[tuple[int, int] | str]:
-    """Width and height in pixels of every page as it would be drawn, or why it can't be.
+class Drawn(NamedTuple):
+    """A page as it would be drawn: its size in pixels, and pixels an inch where its inches mean
+    something (0: it is one scan, of a size that no page has). `has_fields`: its file has fields of
+    forms."""
+
+    width: int
+    height: int
+    dpi: float
+    has_fields: bool = False
+
+
+def sizes(path: Path, dpi: int) -> list[Drawn | str]:
+    """Every page as it would be drawn, or why it can't be.
 
     Args:
         dpi: pixels per inch; a page that is one scan never gets more than the scan has.
@@ -45,8 +47,30 @@ def sizes(path: Path, dpi: int) -> list[tuple[int, int] | str]:
     Raises:
         DataError: the file is broken or encrypted.
     """
+    known = marks(path)
     with _opened(path) as document:
-        return [_size(document, index, dpi) for index in range(len(document))]
+        return [_size(document, index, dpi, known) for index in range(len(document))]
+
+
+def doubt(path: Path) -> Doubt | None:
+    """Why the pages of a PDF may not be what it holds; raises as `count` does."""
+    from pypdfium2 import raw
+
+    with _opened(path) as document:
+        files = raw.FPDFDoc_GetAttachmentCount(document)
+        if files and marks(path).is_portfolio:
+            return Doubt(
+                "portfolio",
+                f"the PDF is a portfolio: what is read is its cover, not the {files} files inside; "
+                "save these beside it",
+            )
+        if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
+            return Doubt(
+                "please_wait",
+                "the PDF is a form that Adobe's reader alone can show (XFA): others see a notice; "
+                "print it to a PDF",
+            )
+    return None
 
 
 def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image.Image:
@@ -66,14 +90,14 @@ def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image
         page = _page(document, number - 1)
         if isinstance(page, str):
             raise DataError(f"{path}, page {number}: {page}")
-        scale = _scale(page, dpi)
+        scale, _ = _scale(document, page, dpi, marks(path))
         longest = max(page.get_size())
         if longest_side:
             scale = min(scale, (longest_side - NOT_ONE_TOO_MANY) / longest)
         width, height = _pixels(page, scale)
         if is_too_large(width, height):
             raise DataError(f"{path}, page {number}: {too_large()}")
-        image = page.render(scale=scale, rev_byteorder=True).to_pil()
+        image = page.render(scale=scale, rev_byteorder=True, may_draw_forms=True).to_pil()
         assert isinstance(image, Image.Image)
         return image.copy()  # the bitmap's memory goes with the document
 
@@ -90,6 +114,7 @@ def _opened(path: Path) -> Iterator[Any]:
         try:
             document = pypdfium2.PdfDocument(path)
             try:
+                document.init_forms()  # without it no field of a form is drawn
                 yield document
             finally:
                 document.close()
@@ -101,13 +126,16 @@ def _opened(path: Path) -> Iterator[Any]:
             raise DataError(f"{path}: is a broken PDF ({error}); put it there again") from None
 
 
-def _size(document: Any, index: int, dpi: int) -> tuple[int, int] | str:
+def _size(document: Any, index: int, dpi: int, known: Marks) -> Drawn | str:
     page = _page(document, index)
     if isinstance(page, str):
         return page
-    size = _pixels(page, _scale(page, dpi))
+    scale, is_scan = _scale(document, page, dpi, known)
+    width, height = _pixels(page, scale)
     page.close()
-    return size
+    inch = scale * POINTS_PER_INCH / known.unit
+    inch = plausible_dpi(inch, max(width, height)) if is_scan else inch
+    return Drawn(width, height, inch, document.formenv is not None)
 
 
 def _page(document: Any, index: int) -> Any:
@@ -125,27 +153,5 @@ def _pixels(page: Any, scale: float) -> tuple[int, int]:
     return math.ceil(width * scale), math.ceil(height * scale)
 
 
-def _scale(page: Any, dpi: int) -> float:
-    """Pixels a point: as configured, but no more than a page that is a scan has itself."""
-    from pypdfium2 import raw
-
-    width, height = page.get_size()
-    wanted: float = dpi / POINTS_PER_INCH - NOT_ONE_TOO_MANY / max(width, height)
-    covered = native = 0.0
-    for thing in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_TEXT]):
-        if thing.type == raw.FPDF_PAGEOBJ_TEXT:
-            if raw.FPDFTextObj_GetTextRenderMode(thing) != INVISIBLE:
-                return wanted
-            continue
-        # An image fills a unit square, which the matrix lays on the page.
-        a, b, c, d, _, _ = thing.get_matrix().get()
-        wide, high = math.hypot(a, b), math.hypot(c, d)
-        if wide and high:
-            columns, rows = thing.get_px_size()
-            covered += abs(a * d - b * c)
-            native = max(
-                native, (columns - NOT_ONE_TOO_MANY) / wide, (rows - NOT_ONE_TOO_MANY) / high
-            )
-    if native and covered >= SCAN_SHARE * width * height:
-        return min(native, wanted)
-    return wanted
+def _scale(document: Any, page: Any, dpi: int, known: Marks) -> tuple[float, bool]:
+    return pixels_a_point(page, dpi, known, has_fields=document.formenv is not None)

@@ -24,10 +24,11 @@ from pagewave.atomic import write_atomically
 from pagewave.config.data import Images as Options
 from pagewave.errors import DataError, PagewaveError
 from pagewave.ledger import KnownImage
+from pagewave.log import log
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.deskew import skew, turn
-from pagewave.pages.prepared import Manifest, PreparedImage, PreparedImages
+from pagewave.pages.prepared import BrokenScan, Manifest, PreparedImage, PreparedImages
 
 _OURS = re.compile(r"\.?[0-9]+-[0-9a-f]{12}\.jpg(\.partial)?")
 """Names of images that were made here, whole or half written: no other file is ever deleted."""
@@ -70,31 +71,27 @@ def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) ->
 def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> Manifest:
     """Make the images of all pages of a book that need one; its manifest is not written yet.
 
+    A page that can't be decoded fails alone: the manifest says why, and its wave comes to know.
+
     Raises:
-        DataError: pages can't be decoded; names all of them. The images of the others stay.
+        DataError: a scan is not there any more.
         PagewaveError: the run was stopped; the next one goes on from here.
     """
     contents: dict[Path, KnownImage] = {}
     made: dict[str, PreparedImage] = {}
-    broken: list[str] = []
-    folder = prepared.manifest_file(book.id).parent
+    broken: dict[str, BrokenScan] = {}
     for page in book.pages:
         if stop.is_set():
             raise PagewaveError(f"{book.id}: stopped. The same command goes on with its images.")
+        if not prepared.needs_image(page):
+            continue
+        if page.scan not in contents:
+            contents[page.scan] = image_files.content(page.scan)
         try:
-            if prepared.needs_image(page):
-                if page.scan not in contents:
-                    contents[page.scan] = image_files.content(page.scan)
-                made[page.stem] = _prepare(page, contents[page.scan], folder, prepared.options)
+            made[page.stem] = _prepare(prepared, page, contents[page.scan])
         except DataError as error:
-            broken.append(str(error))
-    if broken:
-        listed = "\n".join(f"  {reason}" for reason in dict.fromkeys(broken))
-        raise DataError(
-            f"{len(broken)} pages of {book.id} can't be prepared:\n{listed}\n"
-            "Replace the scans, or remove their labels, then run the same command again."
-        )
-    return Manifest(pages=made)
+            broken[page.stem] = _broken(prepared, page, contents[page.scan], str(error))
+    return Manifest(pages=made, broken=broken)
 
 
 def write_manifest(prepared: PreparedImages, book: Book, manifest: Manifest) -> None:
@@ -102,6 +99,8 @@ def write_manifest(prepared: PreparedImages, book: Book, manifest: Manifest) -> 
     path = prepared.manifest_file(book.id)
     write_atomically(path, manifest.model_dump_json(indent=1) + "\n")
     _remove_others(path.parent, {image.image for image in manifest.pages.values()})
+    for broken in manifest.broken.values():
+        log.error("%s. The other pages of %s go on.", broken.reason.rstrip("."), book.id)
 
 
 def make_image(scan: Path, number: int, options: Options) -> bytes:
@@ -129,11 +128,12 @@ def make_image(scan: Path, number: int, options: Options) -> bytes:
     return data.getvalue()
 
 
-def _prepare(page: Page, scan: KnownImage, folder: Path, options: Options) -> PreparedImage:
+def _prepare(prepared: PreparedImages, page: Page, scan: KnownImage) -> PreparedImage:
     """The image of one page: made now, or found as an earlier job left it."""
-    recipe = json.dumps([scan.sha256, page.leaf, options.model_dump()], sort_keys=True)
-    name = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    path = folder / f"{page.stem}-{name}.jpg"  # as _OURS
+    options, recipe = prepared.options, prepared.header(page).recipe
+    made_how = [scan.sha256, page.leaf, options.model_dump(), *([recipe] if recipe else [])]
+    name = hashlib.sha256(json.dumps(made_how, sort_keys=True).encode()).hexdigest()[:12]
+    path = prepared.manifest_file(page.book_id).with_name(f"{page.stem}-{name}.jpg")  # as _OURS
     if not path.exists():
         write_atomically(path, make_image(page.scan, max(page.leaf, 1), options))
     facts = image_files.inspect(path)
@@ -149,6 +149,19 @@ def _prepare(page: Page, scan: KnownImage, folder: Path, options: Options) -> Pr
         scan_size_bytes=scan.size_bytes,
         scan_modified_ns=scan.modified_ns,
         options=options.model_dump(),
+        recipe=recipe,
+        doubts=prepared.doubts_of(page, path),
+    )
+
+
+def _broken(prepared: PreparedImages, page: Page, scan: KnownImage, reason: str) -> BrokenScan:
+    return BrokenScan(
+        reason=reason,
+        scan=str(page.scan),
+        leaf=page.leaf,
+        scan_size_bytes=scan.size_bytes,
+        scan_modified_ns=scan.modified_ns,
+        options=prepared.options.model_dump(),
     )
 
 

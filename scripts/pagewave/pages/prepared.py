@@ -1,8 +1,8 @@
 """Which pages need an image made of their scan, and where it is once it is made.
 
-A scan that can be sent as it is (JPEG, PNG or WebP, upright, small enough, no option against it) is
-used in place. For all others `prepare` makes an image; the manifest of their book says which
-scan each was made from, and how.
+A scan that can be sent as it is (JPEG, PNG or WebP in which every reader sees the same, upright,
+small enough, no option against it) is used in place. For all others `prepare` makes an image; the
+manifest of their book says which scan each was made from, and how.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
+from pagewave.pages.look import Doubt, coarse, doubts_of, look_at
 from pagewave.pages.scan_files import Leaf
 from pagewave.pages.scan_names import HOW_TO_NAME
 
@@ -42,12 +43,30 @@ class PreparedImage(BaseModel):
     scan_size_bytes: int
     scan_modified_ns: int
     options: dict[str, Any]
+    recipe: int = 0
+    """As its `Leaf` said."""
+    doubts: list[Doubt] = []
+    """What was seen in it."""
+
+
+class BrokenScan(BaseModel):
+    """A page of which no image could be made, and of what; see `PreparedImage`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    scan: str
+    leaf: int
+    scan_size_bytes: int
+    scan_modified_ns: int
+    options: dict[str, Any]
 
 
 class Manifest(BaseModel):
-    """What was prepared of a book: images by the stems of its pages."""
+    """What was prepared of a book: images by the stems of its pages, and those that are broken."""
 
     pages: dict[str, PreparedImage]
+    broken: dict[str, BrokenScan] = {}
 
 
 class PreparedImages:
@@ -145,11 +164,27 @@ class PreparedImages:
             return None
         if made := self._current(page):
             return made
+        if reason := self.why_broken(page):
+            raise DataError(reason)
         manifest = self.manifest_file(page.book_id)
         raise DataError(
             f"{page.scan}{_page_of(page)}: no image was made of it, or it was changed since. "
             f"To make it: {snakemake('-f', str(manifest))}"
         )
+
+    def made_before(self, page: Page) -> PreparedImage | None:
+        """The image that the manifest has for a page, of whatever scan and however it was made."""
+        return self._manifest(page.book_id).pages.get(page.stem)
+
+    def why_broken(self, page: Page) -> str | None:
+        """Why no image could be made of a page's scan as it is now; None where that was not so."""
+        found = self._manifest(page.book_id).broken.get(page.stem)
+        if found is None or found.options != self._options:
+            return None
+        if (found.scan, found.leaf) != (str(page.scan), page.leaf):
+            return None
+        is_same = self.scans_may_change or _is_unchanged(page.scan, found)
+        return found.reason if is_same else None
 
     def path(self, page: Page) -> Path:
         """The image to send.
@@ -175,6 +210,25 @@ class PreparedImages:
             )
         return path, facts
 
+    def doubts(self, page: Page) -> list[Doubt]:
+        """Why what is sent of a page may not be readable, as far as headers tell; raises as
+        `header` does."""
+        leaf = self.header(page)
+        width, height = self._scaled(leaf)
+        too_coarse = coarse(leaf.dpi, max(width, height) / max(leaf.width, leaf.height, 1))
+        return [*leaf.doubts, *([too_coarse] if too_coarse else [])]
+
+    def doubts_of(self, page: Page, image: Path) -> list[Doubt]:
+        """The same from a look at its image, which was made or is the scan; raises DataError when
+        it can't be decoded."""
+        leaf = self.header(page)
+        return doubts_of(look_at(image), self.bytes_of(page), leaf.width * leaf.height)
+
+    def bytes_of(self, page: Page) -> float:
+        """A page's share of its scan's bytes; raises as `header` does."""
+        self.header(page)
+        return page.scan.stat().st_size / max(1, len(self._leaves[page.scan]))
+
     def _scaled(self, leaf: Leaf) -> tuple[int, int]:
         longest = max(leaf.width, leaf.height, 1)
         share = min(1.0, (self.options.longest_side or longest) / longest)
@@ -186,6 +240,8 @@ class PreparedImages:
         if made is None or made.options != self._options:
             return None
         if (made.scan, made.leaf) != (str(page.scan), page.leaf):
+            return None
+        if made.recipe != self.header(page).recipe:
             return None
         if not self.manifest_file(page.book_id).with_name(made.image).exists():
             return None
@@ -203,7 +259,7 @@ class PreparedImages:
             return Manifest(pages={})  # it is made again
 
 
-def _is_unchanged(scan: Path, made: PreparedImage) -> bool:
+def _is_unchanged(scan: Path, made: PreparedImage | BrokenScan) -> bool:
     try:
         status = scan.stat()
     except OSError:

@@ -6,15 +6,20 @@ itself, or what is made of one of its pages (`prepare`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+import io
+import os
+import struct
+import warnings
+from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pagewave.errors import DataError
-from pagewave.pages import pdf
+from pagewave.pages import pdf, samples, tiff
 from pagewave.pages.image_files import (
     FORMATS,
     MIME_TYPES,
@@ -23,6 +28,26 @@ from pagewave.pages.image_files import (
     refuse_cut_off,
     too_large,
 )
+from pagewave.pages.image_kinds import (
+    FORM_RECIPE,
+    RECIPE,
+    is_ordinary,
+    is_part_of_jpeg,
+    is_shown_by_pillow,
+    looks_the_same,
+    may_be_a_kind,
+    unreadable,
+)
+from pagewave.pages.look import Doubt, plausible_dpi
+from pagewave.pages.seen import (
+    is_nearly_black,
+    made_square,
+    oblong,
+    seen,
+    squared,
+    turned_upright,
+)
+from pagewave.pages.tiff import Frame
 
 PDF_MARK = b"%PDF-"
 PDF_MARK_WITHIN = 1024
@@ -32,18 +57,22 @@ UPRIGHT = 1
 LYING = (5, 6, 7, 8)
 """Values of the Exif orientation; with the latter width and height change places."""
 
-NO_PAGE = 1 | 4
-"""Bits of a TIFF image's NewSubfileType: a small copy of another one, or a mask for it."""
+NOT_ALL_OF_IT = Doubt(
+    "cut_picture", "the last scans of a progressive JPEG are missing: it was cut off"
+)
 
-BOX_TAGS = ((273, 279), (324, 325))
-"""Where the strips, or the tiles, of a TIFF image start in the file, and their lengths."""
+_DECODABLE: set[tuple[object, ...]] = set()
+"""Kinds of TIFF pages of which this process has decoded one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One page in a scan file: size in pixels as it is seen upright.
 
-    `sendable`: the file is this page alone, upright and in a format that Gemini reads.
+    `sendable`: the file is this page alone, upright, in a format that Gemini reads, and every
+    reader sees the same in it. `recipe`: how its picture is made, see `image_kinds.RECIPE`.
+    `dpi`: pixels an inch, 0 where the file doesn't say or can't be right. `doubts`: why this may
+    not be all that the file holds.
     `problem`: why it can't be read, if it can't.
     """
 
@@ -52,22 +81,29 @@ class Leaf:
     sendable: bool = False
     grey: bool = False
     problem: str = ""
+    recipe: int = 0
+    dpi: float = field(default=0.0, compare=False)
+    doubts: tuple[Doubt, ...] = field(default=(), compare=False)
 
 
 def leaves(path: Path, pdf_dpi: int) -> list[Leaf]:
-    """All pages of a scan file, from its headers; pixels are decoded only if it looks cut off.
+    """All pages of a scan file, from its headers.
+
+    Pixels are decoded only where the file looks cut off, and a strip of each kind of TIFF page that
+    was not met before: whether it can be decoded at all is known before anything is sent.
 
     Raises:
         DataError: it is no scan, or broken as a whole; names it.
     """
     with opened(path) as file:
         if _is_pdf(file):
-            return [_leaf_of_pdf(size) for size in pdf.sizes(path, pdf_dpi)]
+            drawn, doubt = pdf.sizes(path, pdf_dpi), pdf.doubt(path)
+            return [_leaf_of_pdf(page, (doubt,) if doubt else ()) for page in drawn]
+        if tiff.is_tiff(file):
+            return [_tiff_leaf(file, frame) for frame in _tiff_pages(file)]
         with Image.open(file, formats=FORMATS) as image:
-            if isinstance(image, TiffImagePlugin.TiffImageFile):
-                return list(_tiff_leaves(file, image))
             refuse_cut_off(file, image)
-            return [_leaf(image)]
+            return [_leaf(file, image)]
 
 
 def count(path: Path) -> int:
@@ -75,8 +111,10 @@ def count(path: Path) -> int:
     with opened(path) as file:
         if _is_pdf(file):
             return pdf.count(path)
-        with Image.open(file, formats=FORMATS) as image:
-            return sum(1 for _ in _tiff_pages(image))
+        if tiff.is_tiff(file):
+            return len(_tiff_pages(file))
+        with Image.open(file, formats=FORMATS):
+            return 1
 
 
 def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Image.Image:
@@ -92,13 +130,33 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
     with opened(path, f", page {number}") as file:
         if _is_pdf(file):
             return pdf.render(path, number, pdf_dpi, longest_side)
+        if tiff.is_tiff(file):
+            frames = _tiff_pages(file)
+            if number > len(frames):
+                raise DataError(f"{path}: has no page {number}")
+            frame = frames[number - 1]
+            if is_too_large(*frame.stored_size):
+                raise Image.DecompressionBombError
+            try:
+                return made_square(_pixels(file, frame), _oblong_tiff(frame))
+            except (OSError, ValueError) as error:
+                if not may_be_a_kind(frame, error):
+                    raise
+                raise DataError(f"{path}, page {number}: {unreadable(frame)}") from None
         with Image.open(file, formats=FORMATS) as image:
-            if number not in (place for place, _ in enumerate(_tiff_pages(image), start=1)):
+            if number != 1:
                 raise DataError(f"{path}: has no page {number}")
             if longest_side and image.format == "JPEG":
                 # Decodes at a half or a quarter where that is still large enough.
                 image.draft(None, (longest_side, longest_side))
-            return _plain(ImageOps.exif_transpose(image))
+            ratio = _oblong(image)
+            return made_square(seen(image), ratio)
+
+
+def is_pdf(path: Path) -> bool:
+    """Is a scan a PDF? Raises OSError where it can't be opened."""
+    with path.open("rb") as file:
+        return _is_pdf(file)
 
 
 def _is_pdf(file: BufferedReader) -> bool:
@@ -107,81 +165,156 @@ def _is_pdf(file: BufferedReader) -> bool:
     return PDF_MARK in start
 
 
-def _leaf_of_pdf(size: tuple[int, int] | str) -> Leaf:
-    return Leaf(0, 0, problem=size) if isinstance(size, str) else Leaf(*size)
+def _leaf_of_pdf(page: pdf.Drawn | str, doubts: tuple[Doubt, ...]) -> Leaf:
+    if isinstance(page, str):
+        return Leaf(0, 0, problem=page)
+    recipe = FORM_RECIPE if page.has_fields else RECIPE
+    return Leaf(page.width, page.height, recipe=recipe, dpi=page.dpi, doubts=doubts)
 
 
-def _leaf(image: Image.Image) -> Leaf:
+def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
     width, height = image.size
-    # Reading the orientation takes longer than all the rest: only where there can be one.
-    has_tags = any(str(name).lower().endswith(("exif", "xmp")) for name in image.info)
-    turned = image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) if has_tags else UPRIGHT
+    turned = _orientation(image)
     if turned in LYING:
         width, height = height, width
-    sendable = image.format in MIME_TYPES and turned not in range(UPRIGHT + 1, 9)
-    return Leaf(width, height, sendable, grey=image.mode in ("1", "L"))
+    ratio = _oblong(image)
+    width, height = squared(width, height, ratio)
+    as_it_is = looks_the_same(file, image) and ratio == 1
+    sendable = as_it_is and image.format in MIME_TYPES and turned not in range(UPRIGHT + 1, 9)
+    return Leaf(
+        width,
+        height,
+        sendable,
+        grey=image.mode in ("1", "L"),
+        recipe=0 if as_it_is else RECIPE,
+        dpi=_dpi(image, max(width, height)),
+        doubts=(NOT_ALL_OF_IT,) if is_part_of_jpeg(file, image) else (),
+    )
 
 
-def _tiff_pages(image: Image.Image) -> Iterator[int]:
-    """Turns to one page after the other; images of other formats are one page."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        yield 0
-        return
-    frame = 0
-    while True:
-        try:
-            image.seek(frame)
-        except EOFError:
-            return
-        if not image.tag_v2.get(254, 0) & NO_PAGE:
-            yield frame
-        frame += 1
+def _dpi(image: Image.Image, pixels: int) -> float:
+    try:
+        return plausible_dpi(max(map(float, image.info.get("dpi", (0.0,)))), pixels)
+    except (TypeError, ValueError):
+        return 0.0
 
 
-def _tiff_leaves(file: BufferedReader, image: TiffImagePlugin.TiffImageFile) -> Iterator[Leaf]:
+def _orientation(image: Image.Image) -> int:
+    return image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) if _has_tags(image) else UPRIGHT
+
+
+def _has_tags(image: Image.Image) -> bool:
+    # Reading the orientation takes longer than all the rest: only where there can be one.
+    return any(str(name).lower().endswith(("exif", "xmp")) for name in image.info)
+
+
+def _oblong(image: Image.Image) -> float:
+    """How many times as high as wide the pixels of an image are that is seen upright."""
+    stated = [image.info.get(name) for name in ("jfif_density", "aspect", "dpi")]
+    if _has_tags(image):
+        tags = image.getexif()
+        stated.append((tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)))
+    ratio = 1.0
+    for pair in stated:
+        if ratio == 1 and isinstance(pair, tuple) and len(pair) == 2:
+            with contextlib.suppress(TypeError, ValueError):  # tags may hold anything
+                ratio = oblong(float(pair[0]), float(pair[1]))
+    return 1 / ratio if _orientation(image) in LYING else ratio
+
+
+# TIFF
+
+
+def _tiff_pages(file: BufferedReader) -> tuple[Frame, ...]:
+    """Where the pages of a TIFF file are, which is looked for once for all of them."""
+    status = os.fstat(file.fileno())
+    return _frames_of(file.name, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _frames_of(name: str, modified_ns: int, size_bytes: int) -> tuple[Frame, ...]:
+    with Path(name).open("rb") as file:
+        return tuple(tiff.pages(file))
+
+
+def _tiff_leaf(file: BufferedReader, frame: Frame) -> Leaf:
+    width, height = frame.stored_size
+    if frame.orientation in LYING:
+        width, height = height, width
+    ratio = _oblong_tiff(frame)
+    width, height = squared(width, height, ratio)
+    recipe = 0 if is_ordinary(frame) and ratio == 1 else RECIPE
+    inch = {2: 1.0, 3: 2.54}.get(frame.value(tiff.UNIT, 2), 0.0)
+    dpi = plausible_dpi(inch * max(frame.density), max(width, height))
+    return Leaf(width, height, problem=_tiff_problem(file, frame), recipe=recipe, dpi=dpi)
+
+
+def _oblong_tiff(frame: Frame) -> float:
+    """As `_oblong`."""
+    ratio = oblong(*frame.density)
+    return 1 / ratio if frame.orientation in LYING else ratio
+
+
+def _tiff_problem(file: BufferedReader, frame: Frame) -> str:
+    """Why a page of a TIFF file can't be read, if it can't."""
+    width, height = frame.stored_size
+    if is_too_large(width, height):
+        return too_large()
     size = file.seek(0, 2)
-    for _ in _tiff_pages(image):
-        width, height = image.size  # Pillow has them upright already
-        problem = too_large() if is_too_large(width, height) else ""
-        if not problem and _is_cut_off(image, size):
-            try:
-                image.load()
-            except (OSError, ValueError, EOFError) as error:
-                problem = f"cannot be read ({error}); put the scan there again"
-        yield Leaf(width, height, problem=problem)
+    boxes = frame.boxes
+    is_whole = bool(boxes) and all(start + length <= size for start, length in boxes)
+    if is_whole and frame.kind in _DECODABLE:
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _pixels(file, frame, strips=1 if is_whole else None)
+    except (OSError, ValueError, EOFError, TypeError, SyntaxError, KeyError, struct.error) as error:
+        if may_be_a_kind(frame, error):
+            return unreadable(frame)
+        return f"cannot be read ({error}); put the scan there again"
+    _DECODABLE.add(frame.kind)
+    return ""
 
 
-def _is_cut_off(image: TiffImagePlugin.TiffImageFile, size: int) -> bool:
-    """Should there be pixels behind the end of the file, or are there none at all?"""
-    boxes = [
-        (start, length)
-        for starts, lengths in BOX_TAGS
-        for start, length in zip(
-            image.tag_v2.get(starts, ()), image.tag_v2.get(lengths, ()), strict=False
-        )
-    ]
-    return not boxes or any(start + length > size for start, length in boxes)
+def _pixels(file: BufferedReader, frame: Frame, strips: int | None = None) -> Image.Image:
+    """A page, or strips of it, upright, in grey or RGB."""
+    if not is_shown_by_pillow(frame) and samples.can_take_apart(frame):
+        return _taken_apart(file, frame, strips)
+    if frame.value(tiff.COMPRESSION, 1) in tiff.WHOLE_IMAGES:
+        if frame.value(tiff.PLANES, 1) == 2 or frame.value(tiff.PHOTOMETRIC, 1) not in (1, 2):
+            raise UnidentifiedImageError  # their colours would be taken for others
+        return turned_upright(_put_together(file, frame, strips), frame.orientation)
+    if max(frame.bits) > 8 and frame.value(tiff.COMPRESSION, 1) not in samples.PLAIN_BYTES:
+        raise UnidentifiedImageError  # Pillow would take twelve bits for eight
+    if frame.value(tiff.COMPRESSION, 1) == tiff.OLD_JPEG:
+        with Image.open(file, formats=FORMATS) as image:
+            image.seek(frame.number)
+            return seen(image)
+    page = tiff.alone(file, frame, strips)
+    with Image.open(page, formats=["TIFF"]) as image:
+        picture = seen(image)
+    if max(frame.bits) > 8 and samples.can_take_apart(frame) and is_nearly_black(picture):
+        return _taken_apart(file, frame, strips)
+    return picture
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The image in grey or RGB, on white where it is transparent."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _eight_bits(image)
-    if image.mode in ("1", "L"):
-        return image.convert("L")
-    if image.has_transparency_data:
-        layers = image.convert("RGBA")
-        paper = Image.new("RGBA", layers.size, "white")
-        return Image.alpha_composite(paper, layers).convert("RGB")
-    return image.convert("RGB")
+def _put_together(file: BufferedReader, frame: Frame, strips: int | None) -> Image.Image:
+    """A page whose strips or tiles are image files of other formats, as it lies in the file."""
+    whole: Image.Image | None = None
+    formats = [tiff.WHOLE_IMAGES[frame.value(tiff.COMPRESSION, 1)]]
+    width, height = frame.stored_size
+    for (start, length), place in list(zip(frame.boxes, frame.places, strict=False))[:strips]:
+        file.seek(start)
+        with Image.open(io.BytesIO(file.read(length)), formats=formats) as image:
+            part = seen(image)
+        whole = whole or Image.new(part.mode, (width, height), "white")
+        whole.paste(part, place)
+    if whole is None:
+        raise ValueError("it has no pixels")
+    return whole
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """An image of finer greys: 16 bits in most scanners' files, else what its values reach."""
-    wide = image.convert("F")
-    darkest, lightest = wide.getextrema()
-    assert isinstance(darkest, float) and isinstance(lightest, float)
-    if image.mode.startswith("I") and darkest >= 0 and lightest <= 65_535:
-        darkest, lightest = 0.0, 65_535.0
-    span = (lightest - darkest) or 1.0
-    return wide.point(lambda value: value * (255 / span) - darkest * 255 / span).convert("L")
+def _taken_apart(file: BufferedReader, frame: Frame, strips: int | None) -> Image.Image:
+    picture = samples.picture(frame, samples.samples_of(tiff.alone(file, frame, strips)))
+    return turned_upright(picture, frame.orientation)

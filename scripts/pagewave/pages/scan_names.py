@@ -175,25 +175,25 @@ class ScanFolder:
             self.problems.append(text)
 
 
-def _split(name: str) -> tuple[str, str]:
-    """A file's name without its suffix, and the suffix in small letters."""
+def split_name(name: str) -> tuple[str, str]:
+    """A file's name without its suffix, and the suffix in small letters: how all are compared."""
     stem, dot, suffix = name.rpartition(".")
     return stem, f"{dot}{suffix}".lower()
 
 
 def _stem(name: str) -> str:
     """A scan file's name without its suffix; empty for any other file."""
-    stem, suffix = _split(name)
+    stem, suffix = split_name(name)
     return stem if suffix in IMAGE_SUFFIXES else ""
 
 
 def _rank(name: str) -> tuple[int, bool, str]:
     """Of several files for one page, the one with the lowest rank is the page."""
-    stem, suffix = _split(name)
+    stem, suffix = split_name(name)
     place = IMAGE_SUFFIXES.index(suffix) if suffix in IMAGE_SUFFIXES else len(IMAGE_SUFFIXES)
     return place, name != stem + suffix, name
 
 
 def _can_hold_many(name: str) -> bool:
-    stem, suffix = _split(name)
+    stem, suffix = split_name(name)
     return suffix in OF_MANY_PAGES and not stem.startswith(".") and stem != ""

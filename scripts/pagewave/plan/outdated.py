@@ -9,6 +9,7 @@ from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, UsedTemplate
 from pagewave.pages.dataset import Page, split_key
+from pagewave.pages.pictures_before import was_another_picture
 from pagewave.plan.estimates import estimator
 from pagewave.plan.forecast import WaveForecast, expected_tokens, forecast_of
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, template_sha256
@@ -98,6 +99,18 @@ def is_served_otherwise(origin: PageOrigin) -> bool:
     """Did another model answer than was asked for?"""
     asked, served = origin.asked, origin.served_by
     return served is not None and is_other_model(asked, served)
+
+
+def of_other_pictures(workspace: Workspace, origins: Iterable[PageOrigin]) -> set[str]:
+    """Keys of pages that were read from another picture than would be sent of their scan today."""
+    pages = {page.key: page for page in workspace.dataset.pages}
+    images, made_of = workspace.images, workspace.ledger.files.prepared_from()
+    return {
+        origin.key
+        for origin in origins
+        if (page := pages.get(origin.key))
+        and was_another_picture(images, page, origin.image_sha256, made_of)
+    }
 
 
 def behind_corrections(workspace: Workspace, corrected: Collection[Page]) -> list[Page]:

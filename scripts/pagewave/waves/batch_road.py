@@ -36,6 +36,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
+from pagewave.waves.pictures import look_at_pictures
 from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
@@ -88,6 +89,7 @@ class BatchRoad:
         session, name, is_chosen = trip.session, trip.name, self._is_chosen
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
+        look_at_pictures(session, requests)
         held = None if self._may_send else "another lane has a longer way to go"
         decision = within_budget(
             session,

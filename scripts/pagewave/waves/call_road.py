@@ -38,6 +38,7 @@ from pagewave.waves.members import (
     submissions_of,
 )
 from pagewave.waves.other_model import refuse_other
+from pagewave.waves.pictures import look_at_pictures
 from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission
 from pagewave.waves.trouble import due_at, give_up, out_of_patience, pause_until_due
@@ -222,6 +223,7 @@ class _Wave:
     def _answer(self, way: Way, request: Request) -> MemberOutcome | None:
         """What becomes of one question; None: it failed, and may be asked again."""
         session = self._session
+        look_at_pictures(session, [request])
         while True:
             refuse_if_limited(session)
             with session.ledger.transaction():

@@ -34,17 +34,19 @@ def build_requests(workspace: Workspace, keys: Sequence[str]) -> list[Request]:
         try:
             requests.append(workspace.request_for(key))
         except DataError as error:
-            failures.append(
-                FailureRow(
-                    key=key,
-                    attempt_number=1 + counts[key].counted,
-                    counted=False,
-                    error_type="FileNotFound",
-                    message=str(error),
-                )
+            failure = FailureRow(
+                key=key,
+                attempt_number=1 + counts[key].counted,
+                counted=False,
+                error_type="FileNotFound",
+                message=str(error),
             )
+            # What can't be decoded does not come back by itself, as a share does.
+            is_broken = workspace.images.why_broken(workspace.dataset.page(key)) is not None
+            tries = workspace.settings.execution.max_batch_failures if is_broken else 1
+            failures += [failure] * tries
     workspace.ledger.failures.add(workspace.engine, failures)
-    events.records_failed(failures, None, logging.WARNING)
+    events.records_failed(list({row.key: row for row in failures}.values()), None, logging.WARNING)
     return requests
 
 

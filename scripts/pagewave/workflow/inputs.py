@@ -18,6 +18,7 @@ from pagewave.pages.dataset import Page
 from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_prepare
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
+from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.workflow.cluster.head import RemoteJobs
@@ -96,6 +97,7 @@ class Plan:
             exit_on_error(lambda: refuse_unreadable(workspace, found, self.wanted))
             said = notices(self.workspace, self.wanted)
             said += exit_on_error(lambda: notices_of_corrections(workspace, found, self.wanted))
+            said += doubtful_pictures(workspace, self._wanted_pages, sample=self._is_dry())
             for notice in said:
                 print(f"pagewave: {notice}", file=sys.stderr)
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make

@@ -78,7 +78,8 @@ def of_books(workspace: Workspace) -> list[Table]:
     """Every book: how far it is, and what it cost in all runs."""
     ledger = workspace.ledger
     on_file = ledger.files.written_keys()
-    flagged = {flag.key for flag in ledger.answers.flagged_pages()}
+    doubts = ledger.answers.flagged_pages() + ledger.pictures.doubted()
+    flagged = {flag.key for flag in doubts}
     dead = workspace.dead_letters()
     spent = ledger.spending.by_page()
     rows = []

@@ -1,0 +1,132 @@
+"""A look at a picture as its reader will see it (8 bits, on white), before it is paid for.
+
+Most of what goes wrong between a scanner and a reader shows in a few numbers: a picture that is
+dark all over, empty though its file is not, of too few pixels, or grey from some line on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from pagewave.pages.image_files import FORMATS, opened
+from pagewave.pages.ink import LONGER_SIDE, ink_of
+from pagewave.pages.seen import seen
+
+DARK = 64
+"""Grey level: paper, however toned, is lighter; a negative from microfilm is not."""
+
+EMPTY_SPREAD = 2
+"""Grey levels between the darkest and the lightest point: the sensor's noise alone makes more."""
+
+BYTES_OF_NOTHING = 4_000
+PIXELS_A_BYTE_OF_NOTHING = 100
+"""A file without a picture in it has so many bytes at most, with one more for so many pixels."""
+
+LEAST_DPI = 100
+"""Small print is 1 mm high: at 100 dpi that is four pixels."""
+
+CUT_SHARE = 0.04
+"""Share of the height that is one even grey at the lower end, as where a JPEG was cut off."""
+CUT_GREYS = range(126, 131)
+"""What decoders fill in there: all coefficients of it are zero."""
+
+
+class Doubt(NamedTuple):
+    """Why a picture may not be readable: a flag, and what was seen."""
+
+    what: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a picture looks like: its median grey (0 is black), the share of it that is ink, grey
+    levels between darkest and lightest, the share of its height that is even grey at its end."""
+
+    median: int
+    ink: float
+    spread: int
+    even_end: float
+
+
+def look_at(path: Path) -> Look:
+    """A look at an image file; raises DataError when it can't be decoded."""
+    with opened(path) as file, Image.open(file, formats=FORMATS) as image:
+        image.draft("L", (LONGER_SIDE, LONGER_SIDE))  # a JPEG is decoded at a fraction of its size
+        return look(seen(image))
+
+
+def look(image: Image.Image) -> Look:
+    """A look at an image that is seen already, see `seen.seen`."""
+    import numpy as np
+
+    grey = image.convert("L")
+    darkest, lightest = grey.getextrema()
+    assert isinstance(darkest, int) and isinstance(lightest, int)
+    grey.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.BOX)
+    values = np.asarray(grey)
+    last = int(values[-1, 0])
+    even = (values == last).all(axis=1)[::-1]
+    rows = len(even) if even.all() else int(even.argmin())
+    return Look(
+        median=int(np.median(values)),
+        ink=ink_of(grey),
+        spread=lightest - darkest,
+        even_end=rows / len(even) if last in CUT_GREYS else 0.0,
+    )
+
+
+def doubts_of(look: Look, scan_bytes: float, pixels: int) -> list[Doubt]:
+    """What a look gives reason to doubt.
+
+    Args:
+        scan_bytes: of the scan's file, or its share in a file of many pages.
+        pixels: of the picture.
+    """
+    if look.spread <= EMPTY_SPREAD:
+        is_full = scan_bytes > BYTES_OF_NOTHING + pixels / PIXELS_A_BYTE_OF_NOTHING
+        what = f"nothing is to be seen (one grey of {look.median}), though its file is not empty"
+        return [Doubt("empty_picture", what)] if is_full else []
+    found = []
+    if look.median < DARK:
+        found.append(
+            Doubt("dark_picture", f"half of it is darker than grey level {look.median} of 255")
+        )
+    if look.even_end >= CUT_SHARE:
+        share = f"{look.even_end:.0%}"
+        found.append(
+            Doubt("cut_picture", f"the last {share} of it are one even grey, as of a file cut off")
+        )
+    return found
+
+
+def coarse(dpi: float, share: float) -> Doubt | None:
+    """What is said of a picture of too few pixels.
+
+    Args:
+        dpi: pixels an inch before it is scaled down; 0 where that isn't known.
+        share: of its pixels along a side that are left.
+    """
+    left = (dpi or ASSUMED_DPI) * share
+    if left >= LEAST_DPI or not (dpi or share < 1):
+        return None
+    known = "" if dpi else ", if it was scanned at 300"
+    return Doubt(
+        "coarse_picture",
+        f"it is sent with about {left:.0f} pixels an inch{known}; small print needs more. A long "
+        "sheet is better cut into pages",
+    )
+
+
+ASSUMED_DPI = 300
+MOST_INCHES = 20
+"""A page is no longer: what is said to be has an invented resolution, such as 72."""
+
+
+def plausible_dpi(dpi: float, pixels: int) -> float:
+    """A stated resolution, 0 where it can't be that of a page with a side of so many pixels."""
+    return dpi if dpi > 0 and pixels / dpi <= MOST_INCHES else 0.0

@@ -1,0 +1,30 @@
+"""A look at each picture before it is paid for: what may not be readable is flagged and told."""
+
+from collections.abc import Sequence
+
+from pagewave.errors import DataError
+from pagewave.log import log
+from pagewave.pages.look import Doubt
+from pagewave.prompts.request import Request
+from pagewave.workspace import Workspace
+
+
+def look_at_pictures(workspace: Workspace, requests: Sequence[Request]) -> None:
+    """Note doubts about the pictures of these pages in the ledger, each picture once."""
+    for request in requests:
+        if workspace.ledger.pictures.looked_at(request.key) == request.facts.sha256:
+            continue
+        doubts = _doubts(workspace, request)
+        workspace.ledger.pictures.note(request.key, request.facts.sha256, doubts)
+        for doubt in doubts:
+            log.warning("%s: %s: %s", request.key, doubt.what, doubt.message)
+
+
+def _doubts(workspace: Workspace, request: Request) -> list[Doubt]:
+    images, page = workspace.images, workspace.dataset.page(request.key)
+    try:
+        made = images.record(page)
+        looked = made.doubts if made else images.doubts_of(page, request.image)
+        return [*images.doubts(page), *looked]
+    except (DataError, OSError):  # it is gone since: its wave finds out
+        return []

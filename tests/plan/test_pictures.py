@@ -1,0 +1,64 @@
+"""Pictures that may not be readable: told before anything is sent, flagged before it is paid."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from helpers.embedded_process import EmbeddedProcess
+from helpers.library import Library
+from helpers.reading import Reading
+from helpers.scan_files import page_of, save
+from pagewave.plan.pictures import doubtful_pictures
+
+ALL = {"labels": "all"}
+
+
+def test_a_dark_picture_is_told_and_flagged_before_it_is_paid_for(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2})
+    workspace = reading.session
+    pages = list(workspace.dataset.pages)
+    assert doubtful_pictures(workspace, pages, sample=True) == []
+    save(pages[0].scan, [page_of("dark", (300, 500)).point([v // 15 for v in range(256)] * 3)])
+    (told,) = doubtful_pictures(workspace, pages, sample=True)
+    assert "1 page may not be readable as sent; looked at 2 of 2 pictures" in told
+    assert f"{pages[0].key}: dark_picture: half of it is darker" in told
+    assert doubtful_pictures(workspace, pages, sample=False) == []
+    quiet_server.set_faults(["blocked:match=:1$"])
+    reading.run()
+    flags = [(flag.key, flag.what) for flag in workspace.ledger.pictures.doubted()]
+    assert flags == [(pages[0].key, "dark_picture")]
+    # No answer came; what was seen is told again without another look.
+    assert workspace.ledger.pictures.keys() == {pages[0].key}
+    (told,) = doubtful_pictures(workspace, pages, sample=False)
+    assert "looked at" not in told and "dark_picture" in told
+
+
+def test_a_dry_run_tells_what_headers_and_a_sample_show(tmp_path: Path) -> None:
+    with Library(tmp_path, {}, filters=ALL) as library:
+        folder = tmp_path / "images/Ohio/Elm/1850"
+        save(folder / "1.png", [Image.new("L", (300, 12_000), 200)])
+        save(folder / "2.tif", [page_of(2).point([v // 15 for v in range(256)] * 3)])
+        save(folder / "3.jpg", [page_of(3)])
+        output = library.run("-n")
+    assert "2 pages may not be readable as sent; looked at 3 of 3 pictures" in output
+    assert "Ohio:Elm:1850:1: coarse_picture" in output
+    assert "Ohio:Elm:1850:2: dark_picture" in output
+    assert "scripts/flags.py" in output
+
+
+@pytest.mark.parametrize("pages", [3, 450])
+def test_the_sample_is_spread_over_all_pages(
+    tmp_path: Path, pages: int, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": pages})
+    looked: list[str] = []
+    monkeypatch.setattr(
+        "pagewave.plan.pictures._look", lambda _, page: looked.append(page.key) or []
+    )
+    assert (
+        doubtful_pictures(reading.session, list(reading.session.dataset.pages), sample=True) == []
+    )
+    assert len(looked) == (3 if pages == 3 else 150)
