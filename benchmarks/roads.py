@@ -334,8 +334,12 @@ class World:
                 if road == "standard"
                 else (self.case.flex_median, FLEX_SIGMA)
             )
-            took = min(TIMEOUT, median * math.exp(self.draw.gauss(0, sigma)))
+            took = min(TIMEOUT, self.call_takes(want.chain, median, sigma))
             self.after(took, partial(self.answer, want, road, took))
+
+    def call_takes(self, chain: int, median: float, sigma: float) -> float:
+        """Seconds of a call for the next page of a chain."""
+        return median * math.exp(self.draw.gauss(0, sigma))
 
     def refuse(self, want: Want, road: str) -> None:
         """Fewer calls at once, where many are refused; this one again after a pause."""

@@ -9,6 +9,8 @@ both, as if time had not been cut.
 """
 
 import argparse
+import math
+import random
 import statistics
 import sys
 import tempfile
@@ -29,6 +31,8 @@ from pagewave.plan.pace import ASK_AGAIN_PAUSES, FLEX_SECONDS_SEEN
 from pagewave.plan.roads import ASK_AGAIN_SECONDS, box_seconds
 
 LANE = 4
+BOOK = "Ohio/School {:02}/1850"
+SERVER_SEED = 0
 SEEDS = 8
 LONGEST_SECONDS = 3600.0
 SAME = {
@@ -42,7 +46,7 @@ CLOSED = "tier-full:tier=flex"
 
 @dataclass(frozen=True)
 class Case:
-    """What is read, and how the service is, in seconds of the simulation."""
+    """What is read, the shortest book first, and how the service is; seconds of the simulation."""
 
     name: str
     books: tuple[int, ...]
@@ -59,13 +63,24 @@ CASES = {
 }
 
 
+class World(roads.World):
+    """A reading on the simulated clock in which each page's call takes what it takes in earnest."""
+
+    def call_takes(self, chain: int, median: float, sigma: float) -> float:
+        """As the embedded server has it: by the page's key, the first time it is read."""
+        number = len(self.left) - 1 - chain  # the longest books first
+        page = self.case.books[number] - self.left[chain] + 1
+        seed = f"{SERVER_SEED}:{BOOK.format(number).replace('/', ':')}:{page}:0"
+        return random.Random(seed).lognormvariate(math.log(median), sigma)
+
+
 def simulated(case: Case) -> float:
     """Seconds until all is read on the simulated clock, on average; batches take one time."""
     found = []
     with patch.multiple(roads, **SAME, BATCH_SECONDS_SEEN=case.batch_seconds):
         for seed in range(SEEDS):
             known = roads.Case(case.books, case.batch_seconds, case.flex_median)
-            world = roads.World(known, "auto", seed)
+            world = World(known, "auto", seed)
             world.spells = [(0.0, case.closed_seconds, 1.0)] if case.closed_seconds else []
             found.append(world.run().now)
     return statistics.fmean(found)
@@ -74,7 +89,7 @@ def simulated(case: Case) -> float:
 def live(case: Case, scale: float, root: Path) -> tuple[float, Counter[str]]:
     """Seconds that the real command took for the waves, times the scale; pages by road."""
     pause = ASK_AGAIN_SECONDS / ASK_AGAIN_PAUSES / scale
-    books = {f"Ohio/School {number:02}/1850": pages for number, pages in enumerate(case.books)}
+    books = {BOOK.format(number): pages for number, pages in enumerate(case.books)}
     know_pace(
         root / "state/ledger.sqlite",
         flex=FLEX_SECONDS_SEEN / scale,
@@ -84,6 +99,7 @@ def live(case: Case, scale: float, root: Path) -> tuple[float, Counter[str]]:
         root / "state/embedded",
         *("--call-seconds", str(case.flex_median / scale)),
         *("--batch-seconds", str(case.batch_seconds / scale)),
+        *("--seed", str(SERVER_SEED)),
     )
     with (
         server,

@@ -54,7 +54,7 @@ PLACES = (*POINTS, SIGKILL)
 KILLS_OF_A_LIBRARY = 5
 AT_ONCE = 2
 CALL_SECONDS = 0.05
-REFUSES = "tier-full:tier=flex,times=60"
+REFUSES = "tier-full:tier=flex,times=400"
 Start = Callable[[Library], Head | PlayedHead]
 LOSES = ["cut-after:call=generate,probability=0.02"]
 NAMED = re.compile(r"^pagewave: .* answers? of single calls got lost|got lost", re.MULTILINE)
@@ -62,12 +62,14 @@ NAMED = re.compile(r"^pagewave: .* answers? of single calls got lost|got lost", 
 
 @dataclass
 class Story:
-    """A library, how often its reading was killed where, and what was wrong in the end."""
+    """A library, how often its reading was killed where, by which roads it was read, and what was
+    wrong in the end."""
 
     kills: Counter[str] = field(default_factory=Counter)
     reads: int = 0
     attempts: int = 0
     in_doubt: int = 0
+    roads: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
 
@@ -143,6 +145,8 @@ def _judge(library: Library, outputs: list[str], story: Story) -> None:
     """What is not as it must be."""
     story.reads = library.inferences().total()
     story.attempts = library.ledger("SELECT COUNT(*) FROM attempt")[0][0]
+    roads = "SELECT DISTINCT transport FROM batch b JOIN attempt a ON a.batch_id = b.id"
+    story.roads = {road for (road,) in library.ledger(roads)}
     doubtful = library.ledger(
         "SELECT r.key, b.display_name FROM batch b JOIN record r ON r.batch_id = b.id"
         " WHERE b.state = 'UNANSWERED'"

@@ -24,5 +24,6 @@ def test_after_kills_all_is_read_and_each_doubtful_call_is_named(
 def test_after_kills_under_auto_all_is_read_by_whatever_road(tmp_path: Path) -> None:
     story = play(tmp_path / "library", seed=3, kills=3, transport="auto")
     assert story.problems == []
+    assert "batch" in story.roads
     assert story.kills.total() > 0
     assert story.attempts >= story.reads >= PAGES
