@@ -152,14 +152,17 @@ def test_calls_in_flight_are_waited_for_no_longer_than_is_configured() -> None:
     arrives.set()
 
 
-def test_after_ctrl_c_what_was_paid_is_kept_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_after_ctrl_c_what_was_paid_is_kept_and_the_same_command_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sides = ("--a", f"transport=flex,model={OTHER}", "--b", "transport=flex", "--yes")
     limits = {"in_flight": 1, "stop_seconds": 0.2}
     with EmbeddedProcess(tmp_path / "server") as server, Library(tmp_path, BOOKS) as library:
         library.config["engine"] = "gemini"
         library.configure(calls=limits)
         server.show_images(tmp_path / "images")
-        server.set_faults(["slow:call=generate,seconds=60,skip=2"])
+        slow = "slow:call=generate,seconds=600,skip=1"  # the second call of each side
+        server.set_faults([f"{slow},match={OTHER}", f"{slow},match=gemini-2.5-flash"])
         address = {"GOOGLE_GEMINI_BASE_URL": server.base_url, "GEMINI_API_KEY": server.token}
         command = [sys.executable, str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", *sides]
         output = tmp_path / "said.txt"
@@ -186,6 +189,10 @@ def test_after_ctrl_c_what_was_paid_is_kept_and_the_same_command_goes_on(tmp_pat
         with patch.dict(os.environ, address):
             found = said(library, SCRIPT, *sides, *PAGES)
         assert all(page[side]["page"] for page in found["pages"] for side in "ab")
+        forecasts = [line for line in capsys.readouterr().err.splitlines() if "2 pages of" in line]
+        assert len(forecasts) == 2  # what was in flight costs something again
+        assert all("1 free (stored answers), about " in line for line in forecasts)
+        assert not [line for line in forecasts if "about 0.0000 USD" in line]
         lost = "SELECT COUNT(*) FROM batch WHERE state = 'UNANSWERED'"
         assert library.ledger(lost) == [(begun - answered,)]
         # What was in flight may have been read; it has its attempts, and was asked anew.

@@ -136,6 +136,10 @@ def members_of(workspace: Workspace, side: Side) -> Members:
 def forecast(workspace: Workspace, side: Side) -> WaveForecast:
     """What reading for one side will send and cost, before anything is sent."""
     members = members_of(workspace, side)
+    for batch_id in list(members.waiting):
+        call = workspace.ledger.batches.get(batch_id)
+        if call.is_call and call.status != "submitted":  # its answer was lost: asked anew
+            members.new += members.waiting.pop(batch_id)
     expected = estimator(replace(workspace, prompt=side.prompt, settings=side.settings))
     return forecast_of(
         side.settings,
