@@ -198,6 +198,23 @@ def test_pixels_in_no_unit_of_length_are_made_square_as_well(tmp_path: Path) -> 
         assert load(path).size == size
 
 
+@pytest.mark.parametrize("tag", [256, 257, 258, 277, 278, 322, 323, 273, 279])
+def test_a_tiff_that_says_absurd_things_is_refused_at_once(tmp_path: Path, tag: int) -> None:
+    for number in (0, 2**31, 2**32 - 1):
+        for tile in (0, 32):
+            samples = GREY[..., None].astype(np.uint32)
+            count = 4 if tag in (273, 279) else 1
+            path = write_tiff(
+                tmp_path / "1.tif", samples, 32, tile=tile, more={tag: [number] * count}
+            )
+            try:
+                leaves = scans.leaves(path, DPI)
+                assert len(leaves) == 1
+                scans.load(path, 1, DPI, None)
+            except DataError as error:
+                assert str(path) in str(error)
+
+
 # What goes as it is
 
 

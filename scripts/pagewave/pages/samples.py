@@ -23,7 +23,7 @@ USED_BITS = (8, 10, 12, 14, 16, 24, 32, 64)
 """Depths at which scanners measure. A file of 16 bits whose values end at 4,095 holds 12."""
 
 ROWS_AT_ONCE = 256
-"""Of samples that end within a byte: their bits are taken apart, each in a byte."""
+"""What takes several times the memory of the samples is done with so many rows at a time."""
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4}
@@ -60,20 +60,24 @@ def picture(frame: Frame, samples: NDArray[Any]) -> Image.Image:
     colours = _COLOURS[photometric]
     if photometric == PALETTE:
         return _from_palette(frame, samples[..., 0])
-    shares = _shares(frame, samples[..., :colours])
-    if photometric == WHITE_IS_ZERO:
-        shares = 1 - shares
     kinds = frame.values(tiff.EXTRA)
     kind = kinds[0] if kinds and samples.shape[2] > colours else 0
-    if kind in (ALPHA, PREMULTIPLIED):
-        opaque = _shares(frame, samples[..., colours : colours + 1])
-        ink = 1 - shares
-        shares = 1 - (ink * opaque if kind == ALPHA else np.clip(ink - (1 - opaque), 0, 1))
-        if kind == PREMULTIPLIED and photometric == WHITE_IS_ZERO:
-            shares = 1 - np.clip(ink, 0, 1)
-    eight = np.rint(shares * 255).astype(np.uint8)
+    range_ = _range(frame, samples[..., :colours])
+    opaque_range = _range(frame, samples[..., colours:]) if kind else range_
+    eight = np.empty((*samples.shape[:2], colours), np.uint8)
+    for first in range(0, len(samples), ROWS_AT_ONCE):
+        some = samples[first : first + ROWS_AT_ONCE]
+        light = _shares(some[..., :colours], range_)
+        if photometric in (WHITE_IS_ZERO, CMYK):
+            light = 1 - light
+        if kind == ALPHA:
+            light = 1 - (1 - light) * _shares(some[..., colours : colours + 1], opaque_range)
+        elif kind == PREMULTIPLIED and photometric not in (WHITE_IS_ZERO, CMYK):
+            light = light + 1 - _shares(some[..., colours : colours + 1], opaque_range)
+        eight[first : first + len(some)] = np.rint(np.clip(light, 0, 1) * 255)
     if photometric == CMYK:
-        return Image.frombytes("CMYK", eight.shape[1::-1], eight.tobytes()).convert("RGB")
+        ink = (255 - eight).tobytes()
+        return Image.frombytes("CMYK", eight.shape[1::-1], ink).convert("RGB")
     return Image.fromarray(eight[..., 0] if colours == 1 else eight)
 
 
@@ -220,16 +224,12 @@ def _as_meant(values: NDArray[Any], frame: Frame) -> NDArray[Any]:
     return values
 
 
-def _shares(frame: Frame, values: NDArray[Any]) -> NDArray[np.float32]:
-    """Samples from 0 to 1, by the bits that are really used."""
-    import numpy as np
-
+def _range(frame: Frame, values: NDArray[Any]) -> tuple[float, float]:
+    """The samples that are black and white, by the bits that are really used."""
     highest = values.max()
     if frame.value(tiff.FORMAT, UNSIGNED) == FRACTION:
-        lowest = float(values.min())
-        top = next((top for top in (1, 255, 65535) if highest <= top), float(highest))
-        base = min(lowest, 0.0)
-        return ((values - base) / ((top - base) or 1)).astype(np.float32)
+        top = next((top for top in (1.0, 255.0, 65535.0) if highest <= top), float(highest))
+        return min(float(values.min()), 0.0), top
     bits = frame.bits[0]
     stated = frame.value(tiff.MOST, 0)
     top = top_of(int(highest), bits) if bits > 8 else 2**bits - 1
@@ -237,7 +237,15 @@ def _shares(frame: Frame, values: NDArray[Any]) -> NDArray[np.float32]:
         top = min(top, 2 ** (bits - 1) - 1)
     if bits > 8 and highest <= stated < top and stated >= 255:
         top = stated
-    return (values / np.float32(top)).astype(np.float32)
+    return 0.0, float(top)
+
+
+def _shares(values: NDArray[Any], range_: tuple[float, float]) -> NDArray[np.float32]:
+    """Samples from 0 to 1."""
+    import numpy as np
+
+    base, top = range_
+    return ((values - np.float32(base)) / np.float32((top - base) or 1)).astype(np.float32)
 
 
 def _from_palette(frame: Frame, values: NDArray[Any]) -> Image.Image:

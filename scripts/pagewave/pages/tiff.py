@@ -37,6 +37,9 @@ _BYTES = {2: 1, 5: 8, 7: 1, 10: 8, 13: 4, 18: 8} | {
 }
 """Bytes of one value of each type; what is of no type known here is passed over."""
 
+MOST_SAMPLES = 64
+"""Samples of a pixel that are believed."""
+
 OLD_JPEG = 6
 """A compression whose tables lie anywhere in the file: such pages stay where they are."""
 
@@ -101,7 +104,7 @@ class Frame:
     @property
     def bits(self) -> tuple[int, ...]:
         """Bits of each sample of a pixel."""
-        samples = int(self.value(SAMPLES, 1))
+        samples = min(int(self.value(SAMPLES, 1)), MOST_SAMPLES)  # a broken file may say anything
         found = self.values(BITS) or (1,)
         return found if len(found) >= samples else found[:1] * samples
 
@@ -114,7 +117,7 @@ class Frame:
         return list(zip(starts, lengths, strict=False))
 
     @property
-    def places(self) -> list[tuple[int, int]]:
+    def places(self) -> Iterator[tuple[int, int]]:
         """Where the boxes lie in the picture: pixels from its left and its upper edge."""
         width, height = self.stored_size
         if self.values(TILES):
@@ -122,7 +125,7 @@ class Frame:
         else:
             wide, high = width, self.value(ROWS, height)
         wide, high = max(1, wide), max(1, min(high, height))
-        return [(left, top) for top in range(0, height, high) for left in range(0, width, wide)]
+        return ((left, top) for top in range(0, height, high) for left in range(0, width, wide))
 
     @property
     def kind(self) -> tuple[object, ...]:
