@@ -192,9 +192,11 @@ def needs_run(workflow: Any) -> bool:
     Touches `workflow.dag.needrun_jobs`, and of a job `rule` and `is_checkpoint`. If they are gone:
     the run does not begin.
     """
-    ours = set(own_names(workflow))
-    if not sends_jobs_away(workflow):
-        ours -= _exports(workflow)
+    ours = own_names(workflow)
+    if makes_exports(workflow) and not sends_jobs_away(workflow):
+        # `all` has nothing to do.
+        apart = _exports(workflow)
+        ours = {name: rule for name, rule in ours.items() if name not in apart and rule != "all"}
     return any(job.is_checkpoint or job.rule.name in ours for job in workflow.dag.needrun_jobs())
 
 
