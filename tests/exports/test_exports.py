@@ -175,6 +175,19 @@ def test_what_a_kill_left_is_in_nobodys_way(
     assert len(list(folder.iterdir())) == len(left) + 1  # and the record
 
 
+def test_a_second_writer_of_the_same_files_waits(tmp_path: Path) -> None:
+    letters = Letters(tmp_path, {BOOK: [letter()]})
+    tries = """import fcntl
+        with files[0].with_name(".pagewave.json").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                files[0].write_text("two may write")
+            except BlockingIOError:
+                files[0].write_text("one writes")"""
+    folder = letters.write(own(tmp_path, tries))
+    assert (folder / "own/books.txt").read_text() == "one writes"
+
+
 def test_what_a_person_changed_in_an_export_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

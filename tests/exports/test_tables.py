@@ -9,20 +9,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import duckdb
 import openpyxl
 import polars
 import pyreadstat
 import pytest
+from pydantic import BaseModel, Field
 
 from helpers.letters import SECRETS, Letters, enclosure, letter
 from helpers.result_lines import page as page_ocr
 from pagewave.exports.content import Books
+from pagewave.exports.forms.codebook import Codebook
 from pagewave.exports.registry import FORMS
 from pagewave.exports.schema import schema_of
+from pagewave.page_model import PageModel
 from pagewave.prompts.registry import load_prompt
 
 ROOT = Path(__file__).parents[2]
@@ -226,6 +230,63 @@ def test_our_page_model_has_tables_of_pages_courses_and_blocks() -> None:
     assert all("printed_page" in columns for columns in tables.values())
     assert tables["courses"][-4:] == ["description", "topics", "instructors", "textbooks"]
     assert "page_info_content_type" in tables["pages"]
+
+
+class Tone(Enum):
+    LOUD = "loud"
+    LOW = "low"
+
+
+class Reply(BaseModel):
+    words: str
+    replies: list["Reply"]
+    first: "Reply | None"
+
+
+class OddPage(PageModel):
+    """Fields that another page model may have."""
+
+    codebook: list[Reply]
+    Text: str
+    text_: str
+    key: int | str
+    tone: Tone | None
+    when: datetime.datetime
+    grid: list[list[int]]
+    reply: Reply | None
+    number: Literal[1, 2]
+    place: Annotated[float | None, Field(description="Where | how\nfar.")]
+
+    def text(self) -> str:
+        return ""
+
+    def context(self) -> str:
+        return ""
+
+
+def test_odd_fields_have_columns_of_their_own_too(tmp_path: Path) -> None:
+    tables = schema_of(OddPage).tables
+    pages = {column.field: (column.name, column.kind.name) for column in tables[0].columns}
+    del pages[""]
+    assert pages == {
+        "Text": ("read_Text", "TEXT"),
+        "text_": ("text_", "TEXT"),
+        "key": ("read_key", "JSON"),
+        "tone": ("tone", "TEXT"),
+        "when": ("when", "TEXT"),
+        "grid": ("grid", "JSON"),
+        "reply": ("reply", "JSON"),
+        "number": ("number", "JSON"),
+        "place": ("place", "NUMBER"),
+    }
+    # Two tables of one name would be one file; what holds itself is JSON.
+    assert [table.name for table in tables] == ["pages", "codebook_2"]
+    assert [column.name for column in tables[1].columns[-3:]] == ["words", "replies", "first"]
+    [tone] = [column for column in tables[0].columns if column.name == "tone"]
+    assert tone.choices == ("loud", "low")
+    file = tmp_path / "codebook.md"
+    Codebook().write(Books(tmp_path, [], OddPage), [file])
+    assert "Where \\| how far." in file.read_text(encoding="utf-8")
 
 
 # Spreadsheets

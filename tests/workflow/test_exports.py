@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -30,6 +31,9 @@ def test_exports_are_made_when_missing_or_older_than_their_pages(tmp_path: Path)
         library.config["exports"] = FORMS
         library.configure()
         assert jobs(library.run("-n")) == {"export_csv": 1, "export_sqlite": 1, "export_text": 2}
+        # A book of its own reads no other.
+        wanted = library.run("-n", "results/exports/text/Ohio/Oak/1851.txt")
+        assert jobs(wanted) == {"export_text": 1} and re.search(r"^page +1$", wanted, re.MULTILINE)
         library.run()
         found = {row["key"]: row["text"] for row in pages(tmp_path)}
         assert found.keys() == {"Ohio:Elm:1850:1", "Ohio:Elm:1850:2", "Ohio:Oak:1851:1"}

@@ -13,6 +13,7 @@ import os
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,12 @@ class Form:
 
     def made_of(self, books: Sequence[Book]) -> str:
         """A hash of what decides about its files, but for the books' contents."""
-        program = Path(inspect.getfile(type(self.exporter))).read_bytes()
-        given = [program.hex(), repr(schema_of(self._model)), *(book.id for book in books)]
+        given = [self._program, repr(schema_of(self._model)), *(book.id for book in books)]
         return hashlib.sha256("\n".join(given).encode()).hexdigest()
+
+    @cached_property
+    def _program(self) -> str:
+        return Path(inspect.getfile(type(self.exporter))).read_bytes().hex()
 
 
 class Exports:
@@ -166,7 +170,7 @@ def _failing_as_a_whole(form: Form, partials: Sequence[Path]) -> Iterator[None]:
         raise PagewaveError(
             f"exports: {form.name} can't be written to {form.folder}: "
             f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno}). Files that "
-            "were there stay. Check the disk's space, then run the same command again."
+            "were there stay. Put that in order (a full disk?), then run the same command again."
         ) from error
 
 

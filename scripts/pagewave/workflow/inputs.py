@@ -202,9 +202,9 @@ class Plan:
             _ = self.schedule
         books, waves = self.workspace.dataset.books, dict[int, int]()
         lost = set() if self.workspace.continues_past_dead_letters else self._books_lost()
-        for page in self.schedule.pages:
-            last = self.schedule.wave_of(self.schedule.last_of_chain(page.key))
-            waves[page.lane] = max(last, waves.get(page.lane, 0))
+        for chain in self.schedule.chains:
+            lane, last = self.schedule.lane_of(chain[-1]), self.schedule.wave_of(chain[-1])
+            waves[lane] = max(last, waves.get(lane, 0))
         files = [self.book_file(book.id) for book in books if book.id not in lost]
         return files + [self.wave_file(lane, wave) for lane, wave in waves.items()]
 
