@@ -201,6 +201,10 @@ def test_what_a_person_changed_in_an_export_is_kept(
     assert [copy.name for copy in copies] == ["1850.txt.edited"]
     assert copies[0].read_text() == "mine" and text.read_text() == "[page 1]\nDear Bo\n"
     assert "was changed by hand" in caplog.text
+    pages.write_text("mine too")
+    letters.exports("csv", "text").keep_edited()  # before all outputs are deleted
+    assert not pages.exists() and text.exists()
+    assert pages.with_name("pages.csv.edited").read_text() == "mine too"
 
 
 def test_files_of_other_books_columns_or_programs_are_out_of_date(tmp_path: Path) -> None:

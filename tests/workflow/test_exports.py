@@ -45,6 +45,8 @@ def test_exports_are_made_when_missing_or_older_than_their_pages(tmp_path: Path)
         # One is missing: it alone is made, and no run begins, which would take a key and a server.
         (tmp_path / CSV).unlink()
         runs = sorted((tmp_path / "logs/runs").iterdir())
+        library.crash("file-half-written")
+        assert not (tmp_path / CSV).exists()
         output = library.run()
         assert jobs(output) == {"export_csv": 1}
         assert len(pages(tmp_path)) == 3 and sorted((tmp_path / "logs/runs").iterdir()) == runs

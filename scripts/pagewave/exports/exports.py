@@ -105,6 +105,12 @@ class Exports:
             for file in _outputs(form, book)
         }
 
+    def keep_edited(self) -> None:
+        """Keep what somebody changed in any of the files, before all of them are deleted."""
+        for form, book in self._jobs():
+            files = [Path(file) for file in _outputs(form, book)]
+            _keep_edited(files, _noted(form.record(book)))
+
     def write(self, name: str, book_id: str | None = None) -> None:
         """Write the files of a form, all or none of them; of one book, if it is by book.
 
@@ -185,7 +191,7 @@ def _sync(file: Path) -> None:
 
 
 def _keep_edited(files: Sequence[Path], noted: dict[str, Any]) -> None:
-    """Keep what somebody changed in files that are about to be replaced."""
+    """Keep what somebody changed in files that are about to be replaced or deleted."""
     for file in files:
         known = noted.get("files", {}).get(file.name)
         if not known or not file.exists() or _is_as_noted(file, known):
@@ -194,8 +200,8 @@ def _keep_edited(files: Sequence[Path], noted: dict[str, Any]) -> None:
         copy = next(copy for name in names if not (copy := file.with_name(name)).exists())
         file.replace(copy)
         log.warning(
-            "%s was changed by hand, and is made of its pages again; kept as %s. What is corrected "
-            "in page files stays",
+            "%s was changed by hand, and is made of the page files alone; kept as %s. What is "
+            "corrected in those stays",
             file,
             copy,
         )

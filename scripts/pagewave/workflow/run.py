@@ -218,6 +218,7 @@ class Run(Jobs):
         """Before Snakemake deletes all outputs: keep what people wrote into them."""
         log_to_terminal()
         keep_before_deleting(self.session)
+        self.exports.keep_edited()
 
     def look_for_doubtful(self) -> None:
         """Where nothing is to be read no run begins; what may be at the service is looked for.
