@@ -24,6 +24,7 @@ include: "rules/common.smk"
 include: "rules/prepare.smk"
 include: "rules/waves.smk"
 include: "rules/books.smk"
+include: "rules/exports.smk"
 include: "rules/report.smk"
 
 
@@ -32,6 +33,7 @@ rule all:
     input:
         book_files,
         pages_that_may_die,
+        export_files,
         summary_in_report,
     localrule: True
     message:

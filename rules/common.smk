@@ -54,6 +54,14 @@ def needs_of_book(wildcards):
     return PLAN.needs_of_book(book_id(wildcards))
 
 
+def needs_of_exports(wildcards):
+    return PLAN.needs_of_exports()
+
+
+def book_to_export(wildcards):
+    return PLAN.book_file(book_id(wildcards))
+
+
 def threads_of_book(wildcards):
     # Here all books that are ready start at once; elsewhere a job has a CPU of its own.
     return 1 if PLAN.facts_of_book(book_id(wildcards)) else 0
@@ -115,6 +123,8 @@ fix_parameters(
         waves_left,
         batches_of_wave,
         needs_of_book,
+        needs_of_exports,
+        book_to_export,
         threads_of_book,
     ]
 )

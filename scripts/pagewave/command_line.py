@@ -111,6 +111,14 @@ def snakemake(
     return _typed([*words, *arguments]) if there else shlex.join([*words, *arguments])
 
 
+def install(extra: str) -> str:
+    """What installs the packages of an extra, such as `pip install -e '.[tables]'`."""
+    project = "." if _is_here() else str(PROJECT)
+    constraints = _here(PROJECT / "constraints.txt")
+    words = [_program("python"), "-m", "pip", "install", "-e", f"{project}[{extra}]"]
+    return _typed([*words, "-c", constraints])
+
+
 def option(name: str, value: str) -> list[str]:
     """An option and its value, which may begin with a hyphen."""
     return [f"{name}={value}"] if value.startswith("-") else [name, value]

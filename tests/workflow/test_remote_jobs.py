@@ -74,6 +74,10 @@ def test_jobs_elsewhere_need_neither_ledger_nor_key(tmp_path: Path) -> None:
         assert len([*(tmp_path / "results/images" / TIFF).glob("*.jpg")]) == 2
         library.run(f"results/books/{TIFF}/book.json", *REMOTE)
         assert {file: file.read_bytes() for file in book_files} == contents
+        library.config["exports"] = ["csv"]
+        library.configure()
+        library.run("results/exports/csv/pages.csv", *REMOTE)
+        assert (tmp_path / "results/exports/csv/courses.csv").exists()
         assert not library.state.exists()
 
 

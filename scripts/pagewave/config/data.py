@@ -31,6 +31,10 @@ class Paths(Section):
     books_dir: ConfigPath = Field(
         default=Path("results/books"), description="What was read, put together by book."
     )
+    exports_dir: ConfigPath = Field(
+        default=Path("results/exports"),
+        description="What `exports` names: all books as tables and texts. Made of the books again.",
+    )
     prepared_dir: ConfigPath = Field(
         default=Path("results/images"),
         description="Images made from scans that can't be sent as they are. Deleting them costs "

@@ -9,9 +9,9 @@ import os
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from pagewave.config.data import Filters, Images, Paths
@@ -69,6 +69,11 @@ class Settings(Section):
     retry: Retry = Field(default=Retry(), description="What a further attempt does differently.")
     quality: Quality = Field(
         default=Quality(), description="What becomes of answers that are in doubt."
+    )
+    exports: Annotated[list[str], BeforeValidator(lambda value: value or [])] = Field(
+        default=[],
+        description="Forms in which all books are written as well: csv, codebook, sqlite, excel, "
+        "parquet, stata, duckdb, text, markdown, jsonl, or one of your own as file.py:Class.",
     )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")

@@ -75,6 +75,9 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
         for book in workspace.dataset.books
         for path in workspace.book_files(book)
     }
+    exports_dir = Path(_normal(workspace.settings.paths.exports_dir))
+    of_books = {target: book_id for target in targets if (book_id := _book_in(exports_dir, target))}
+    book_targets |= {t: id_ for t, id_ in of_books.items() if id_ in set(book_targets.values())}
     books = {book_targets[target] for target in targets if target in book_targets}
     manifests = {
         os.path.normpath(workspace.images.manifest_file(book.id))
@@ -156,6 +159,15 @@ def _add_runs(
         blocked = blocked or page.key in dead
         (found.blocked if blocked else run).append(page.key)
     found.chains[:] = [chain for chain in found.chains if chain]
+
+
+def _book_in(exports_dir: Path, target: str) -> str | None:
+    """The book of a target such as `results/exports/text/Ohio/Elm/1850.txt`, of what is by book."""
+    path = Path(target)
+    parts = path.relative_to(exports_dir).parts if path.is_relative_to(exports_dir) else ()
+    if len(parts) != 4:  # the form, then the book's three
+        return None
+    return "/".join([*parts[1:3], parts[3].partition(".")[0]])
 
 
 def _normal(name: str | Path) -> str:

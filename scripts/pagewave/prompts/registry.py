@@ -205,7 +205,7 @@ def _load_page_model(folder: Path) -> type[PageModel]:
             f"Write it (class Page, derived from {PageModel.__module__}.PageModel), "
             f"or copy that of page_ocr."
         )
-    found = getattr(_load_module(path), "Page", None)
+    found = getattr(load_file(path), "Page", None)
     if not isinstance(found, type) or not issubclass(found, PageModel):
         raise ConfigError(
             f"{path} has no class Page derived from {PageModel.__module__}.PageModel."
@@ -216,11 +216,15 @@ def _load_page_model(folder: Path) -> type[PageModel]:
     return found
 
 
-def _load_module(path: Path) -> ModuleType:
-    """Import a page.py by its path, once for each of its contents."""
+def load_file(path: Path) -> ModuleType:
+    """Import a file of a user's, such as a page.py, once for each of its contents.
+
+    Raises:
+        ConfigError: it can't be read or does not run; names the line.
+    """
     source = _read(path)
     identity = hashlib.sha256(f"{path.resolve()}\n{source}".encode()).hexdigest()[:16]
-    module_name = f"pagewave_page_model_{identity}"
+    module_name = f"pagewave_{path.stem}_{identity}"
     with _LOADING:
         if module_name in sys.modules:
             return sys.modules[module_name]

@@ -11,7 +11,13 @@ from functools import partial
 from typing import Any
 
 from pagewave.errors import ConfigError
-from pagewave.workflow.internals import _uses, loaded, own_names, snakemake_log
+from pagewave.workflow.internals import (
+    _uses,
+    loaded,
+    own_names,
+    sends_jobs_away,
+    snakemake_log,
+)
 
 # Settings
 
@@ -180,11 +186,31 @@ def around_jobs(workflow: Any, begin: Callable[[], None], end: Callable[[str], N
 def needs_run(workflow: Any) -> bool:
     """Will a job of ours run? Where a checkpoint of others is among the jobs, one may.
 
+    Exports alone need no run: no ledger, key or service. On other machines they do, as their jobs
+    have to know whether their head is alive.
+
     Touches `workflow.dag.needrun_jobs`, and of a job `rule` and `is_checkpoint`. If they are gone:
     the run does not begin.
     """
     ours = own_names(workflow)
+    if makes_exports(workflow) and not sends_jobs_away(workflow):
+        # `all` has nothing to do.
+        apart = _exports(workflow)
+        ours = {name: rule for name, rule in ours.items() if name not in apart and rule != "all"}
     return any(job.is_checkpoint or job.rule.name in ours for job in workflow.dag.needrun_jobs())
+
+
+@_uses("workflow.dag.needrun_jobs")
+def makes_exports(workflow: Any) -> bool:
+    """Will an export be written? Touches what `needs_run` does."""
+    exports = _exports(workflow)
+    return any(job.rule.name in exports for job in workflow.dag.needrun_jobs())
+
+
+def _exports(workflow: Any) -> set[str]:
+    """Our rules for exports, as the workflow calls them: those that have no name in their file, as
+    each is made for a form; Snakemake numbers them."""
+    return {name for name, ours in own_names(workflow).items() if ours.isdecimal()}
 
 
 # Other commands

@@ -48,6 +48,7 @@ class Plan:
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
         sends_jobs_away: Callable[[], bool],
+        outdated_exports: Callable[[], set[str]] = set,
     ) -> None:
         self.workspace = workspace
         self.command = command
@@ -55,6 +56,7 @@ class Plan:
         self._is_dry = is_dry
         self._make_again = make_again
         self._sends_jobs_away = sends_jobs_away
+        self._outdated_exports = outdated_exports
 
     # What is read
 
@@ -101,7 +103,8 @@ class Plan:
             for notice in said:
                 print(f"pagewave: {notice}", file=sys.stderr)
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make
-            self._make_again(again | files_behind(workspace, found))
+            again |= files_behind(workspace, found) | self._outdated_exports()
+            self._make_again(again)
             in_flight = (
                 {}
                 if workspace.settings.execution.wait
@@ -190,6 +193,32 @@ class Plan:
             for key in sorted({self.schedule.last_of_chain(key) for key in read}):
                 files.append(self.wave_file(self.schedule.lane_of(key), self.schedule.wave_of(key)))
         return files
+
+    def needs_of_exports(self) -> list[str]:
+        """What exports of all books are made of: the books, but for those that can't be finished.
+
+        Such a book has a dead letter. Which pages died is known when waves have ended, so exports
+        wait for the last one of each lane: then Snakemake asks again.
+        """
+        if not self._head_id:
+            _ = self.schedule
+        books, waves = self.workspace.dataset.books, dict[int, int]()
+        lost = set() if self.workspace.continues_past_dead_letters else self._books_lost()
+        for chain in self.schedule.chains:
+            lane, last = self.schedule.lane_of(chain[-1]), self.schedule.wave_of(chain[-1])
+            waves[lane] = max(last, waves.get(lane, 0))
+        files = [self.book_file(book.id) for book in books if book.id not in lost]
+        return files + [self.wave_file(lane, wave) for lane, wave in waves.items()]
+
+    def _books_lost(self) -> set[str]:
+        """Books that this run can't finish, as one of their pages is a dead letter."""
+        dead = self.workspace.dead_letters()
+        pages = (page for page in self.workspace.dataset.pages if page.key in dead) if dead else ()
+        return {page.book_id for page in pages if not self.is_settled(page)}
+
+    def book_file(self, book_id: str) -> str:
+        """Path of a book's file that exports are made of."""
+        return str(self.workspace.book_files(self.workspace.dataset.book(book_id))[0])
 
     def pages_that_may_die(self) -> list[str]:
         """Pages that the default target names beside the books.

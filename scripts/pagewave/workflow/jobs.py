@@ -16,6 +16,7 @@ from pagewave.errors import (
     RunStopped,
 )
 from pagewave.exports.book import write_book
+from pagewave.exports.exports import Exports
 from pagewave.exports.facts import facts_of, write_facts
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
@@ -44,6 +45,7 @@ class Jobs(ABC):
     session: Session
     chooser: Chooser
     plan: Plan
+    exports: Exports
     left_open: dict[str, str]
     """Manifests of waves that go on in a later run, and what was said of each."""
     _trouble: LedgerError | None
@@ -158,6 +160,14 @@ class Jobs(ABC):
             names = [book_file_name(book, path) for path in self.session.book_files(book)]
             self.session.ledger.page_files.forget(names)
             write_facts(Path(file), facts_of(self.session, book))
+
+    def write_export(self, form: str, book_id: str | None) -> None:
+        """Write an export, of all books or of one; it needs neither ledger nor service.
+
+        So where nothing else is to be done no run is begun for it.
+        """
+        with self._noting_trouble():
+            self.exports.write(form, book_id)
 
     def _book(self, state: str, school: str, year: str) -> Book:
         return self.session.dataset.book(f"{state}/{school}/{year}")

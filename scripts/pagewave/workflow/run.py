@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +28,8 @@ from pagewave.errors import (
     failure,
     is_worse,
 )
+from pagewave.exports.exporter import Exporter
+from pagewave.exports.exports import Exports
 from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
@@ -78,6 +80,7 @@ class Run(Jobs):
         sends_jobs_away: Callable[[], bool] = lambda: False,
         *,
         is_part: bool = False,
+        exporters: Sequence[Exporter] = (),
     ) -> None:
         self.settings = settings
         self.dataset = dataset
@@ -98,7 +101,16 @@ class Run(Jobs):
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
         self.chooser = Chooser(self.session)
-        self.plan = Plan(self.session, self._head_id, command, is_dry, make_again, sends_jobs_away)
+        self.exports = Exports(settings.paths, dataset, prompt.page_model, exporters)
+        self.plan = Plan(
+            self.session,
+            self._head_id,
+            command,
+            is_dry,
+            make_again,
+            sends_jobs_away,
+            self.exports.outdated,
+        )
         calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0
         self.stopper = SignalHandler(self.session.stop, calls_seconds)
         self.left_open: dict[str, str] = {}
@@ -208,6 +220,7 @@ class Run(Jobs):
         """Before Snakemake deletes all outputs: keep what people wrote into them."""
         log_to_terminal()
         keep_before_deleting(self.session)
+        self.exports.keep_edited()
 
     def look_for_doubtful(self) -> None:
         """Where nothing is to be read no run begins; what may be at the service is looked for.

@@ -13,8 +13,10 @@ from pagewave import command_line
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError, PagewaveError, exit_on_error
+from pagewave.exports.registry import find_exporters
 from pagewave.ledger import RunOutcome
 from pagewave.ledger.lock import RUN, LockedError, holder
+from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
@@ -65,11 +67,12 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         prompt = load_prompt(
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
         )
+        exporters = find_exporters(settings.exports, Path.cwd())
         # Config is the one source of the limit; --resources gemini_batches=N still wins.
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
-            return RemoteJob(settings, dataset, prompt)
+            return RemoteJob(settings, dataset, prompt, exporters)
         is_part = internals.is_job_process(workflow)
         if not is_part:
             os.environ.pop(RUN_VARIABLE, None)  # of a run that carries out this very command
@@ -85,6 +88,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             make_again=lambda files: internals.make_again(workflow, files),
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
             is_part=is_part,
+            exporters=exporters,
         )
         guarantees.ensure_settings(
             workflow, lambda: exit_on_error(lambda: guarantees.refuse_options(workflow))
@@ -151,6 +155,9 @@ def start(run: Run, workflow: Any) -> None:
             refuse_touch(run)
             return
         if not guarantees.needs_run(workflow):
+            if guarantees.makes_exports(workflow):
+                log_to_terminal()
+                guarantees.give_up_lock(workflow)
             return
         if run.settings.execution.dry_run:
             run.plan.show_waves()

@@ -6,10 +6,13 @@ ledger, no key and no network.
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from pagewave.config.settings import Settings
 from pagewave.exports.book import write_book
+from pagewave.exports.exporter import Exporter
+from pagewave.exports.exports import Exports
 from pagewave.exports.facts import facts_file, read_facts
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Dataset
@@ -43,6 +46,14 @@ class RemoteInputs:
         """Nothing."""
         return []
 
+    def needs_of_exports(self) -> list[str]:
+        """Nothing."""
+        return []
+
+    def book_file(self, book_id: str) -> list[str]:
+        """Nothing."""
+        return []
+
     def waves_of_images(self, number: int) -> int:
         """The job had its turn already."""
         return 0
@@ -51,8 +62,15 @@ class RemoteInputs:
 class RemoteJob:
     """Does as `Run` does, but only what is done on another machine."""
 
-    def __init__(self, settings: Settings, dataset: Dataset, prompt: Prompt) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        dataset: Dataset,
+        prompt: Prompt,
+        exporters: Sequence[Exporter] = (),
+    ) -> None:
         self.settings = settings
+        self.exports = Exports(settings.paths, dataset, prompt.page_model, exporters)
         self.dataset = dataset
         self.workspace = Workspace(settings, dataset, Ledger.absent(), prompt)
         run_id = os.environ.get(RUN_VARIABLE, "unknown")
@@ -70,3 +88,8 @@ class RemoteJob:
         announced(self._run)
         book = self.workspace.dataset.book(f"{state}/{school}/{year}")
         write_book(self.workspace, book, read_facts(facts_file(self._run, book)))
+
+    def write_export(self, form: str, book_id: str | None) -> None:
+        """Write an export from the files of books."""
+        announced(self._run)
+        self.exports.write(form, book_id)

@@ -1,0 +1,41 @@
+"""Exports: all books in the forms that `exports` names, as tables and texts.
+
+A rule a form, called `export_<form>`, made for it here. It needs no ledger, key or network: so it
+is a job for a cluster, and where nothing else is to be done no run is begun for it.
+
+REQUIRED: files of books
+OUTPUTS:  files of all books, or of each book one, under results/exports/<form>
+"""
+
+
+def export_files(wildcards):
+    return RUN.exports.files()
+
+
+for form in RUN.exports.forms:
+
+    rule:
+        name:
+            f"export_{form.name}"
+        input:
+            book_to_export if form.is_per_book else needs_of_exports,
+        output:
+            # `update`: the old files stay until the new ones are there.
+            [update(file) for file in form.outputs()],
+        threads: threads_of_book if form.is_per_book else 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=lambda wildcards, attempt: 20 * attempt,
+        params:
+            form=form.name,
+        message:
+            f"export {form.name}: "
+            + (
+                "{wildcards.state}/{wildcards.school}/{wildcards.year}"
+                if form.is_per_book
+                else "all books"
+            )
+        run:
+            snake.job(
+                RUN.write_export, params.form, book_id(wildcards) if len(wildcards) else None
+            )
