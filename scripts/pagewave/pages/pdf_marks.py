@@ -37,11 +37,11 @@ class Marks:
 def marks(path: Path) -> Marks:
     """What the bytes of a PDF tell; nothing where they are encrypted or make no sense."""
     status = path.stat()
-    return _marks(path, status.st_mtime_ns, status.st_size)
+    return _marks(path, status.st_ctime_ns, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=8)
-def _marks(path: Path, modified_ns: int, size_bytes: int) -> Marks:
+def _marks(path: Path, *_state: int) -> Marks:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         units, is_portfolio = [1.0], False
         for text in _texts(data):

@@ -228,11 +228,12 @@ def _oblong(image: Image.Image) -> float:
 def _tiff_pages(file: BufferedReader) -> tuple[Frame, ...]:
     """Where the pages of a TIFF file are, which is looked for once for all of them."""
     status = os.fstat(file.fileno())
-    return _frames_of(file.name, status.st_mtime_ns, status.st_size)
+    # Dates of change and sizes may be the same again, as of a scan that was put back.
+    return _frames_of(file.name, status.st_ctime_ns, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=4)
-def _frames_of(name: str, modified_ns: int, size_bytes: int) -> tuple[Frame, ...]:
+def _frames_of(name: str, *_state: int) -> tuple[Frame, ...]:
     with Path(name).open("rb") as file:
         return tuple(tiff.pages(file))
 
