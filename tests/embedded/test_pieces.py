@@ -63,3 +63,10 @@ def test_of_two_entries_side_by_side_each_gets_its_number() -> None:
 def test_pieces_close_to_each_other_are_one_line() -> None:
     pieces = [line("The", 100, 100), line("Below", 100, 130), line("end", 180, 102)]
     assert texts(join_pieces(pieces)) == ["The end", "Below"]
+
+
+def test_a_leader_with_dots_left_in_it_is_one() -> None:
+    read = ["Algebra, ... ... Loomis.", "Botany. ... . ... Wood.", "Joy . ... .. 12", "A. B. C."]
+    lines = [line(text, 100, 100 + 40 * row) for row, text in enumerate(read)]
+    meant = ["Algebra, ... Loomis.", "Botany. ... Wood.", "Joy ... 12", "A. B. C."]
+    assert texts(join_pieces(lines)) == meant

@@ -1,10 +1,14 @@
 """Lines of which Tesseract made two, for the wide space in them, put together again."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pagewave.embedded.reader.cleaning import Leader
 from pagewave.embedded.reader.paragraphs import LEADER, Line
 
+_STRAY_DOTS = re.compile(r"(?: [.·]+)* \.\.\.(?: [.·]+)*(?= )")
+"""A leader of which a few dots were left, or in two parts, is one."""
 _PIECE_HEIGHTS = 5
 _LEADER_HEIGHTS = 4
 """How far from its dots what a leader leads from or to may stand, in heights of the line."""
@@ -48,7 +52,7 @@ def join_pieces(lines: list[Line]) -> list[Line]:
                 break
         else:
             joined.append(line)
-    return joined
+    return [replace(line, text=_STRAY_DOTS.sub(f" {LEADER}", line.text)) for line in joined]
 
 
 def _goes_on(left: Line, right: Line) -> bool:
