@@ -312,7 +312,7 @@ def test_a_disk_that_is_full_before_the_start(tmp_path: Path, blocks_left: int) 
 
 @pytest.mark.parametrize(
     ("share_left", "told"),
-    [(0, "ledger.sqlite: database or disk is full"), (0.9, "results"), (1.9, "ledger.sqlite: ")],
+    [(0, "ledger.sqlite: database or disk is full"), (0.9, "results"), (1.7, "ledger.sqlite: ")],
     ids=["polling", "downloading", "storing raw lines"],
 )
 def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
