@@ -55,18 +55,25 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes long comes first on each worker: at the end it would keep a single one busy.
 
-    Slurm's tests are all of the first one, as one cluster is up at a time. `worksteal` gives each
-    worker an equal number of tests, in their order, and whoever has none left takes others' last.
+    Slurm's tests are all of the first one, as one cluster is up at a time; other slow ones stay
+    with those of their file, with which they share what was read. `worksteal` gives each worker an
+    equal number of tests, in their order, and whoever has none left takes others' last.
     """
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    cluster, slow, quick = [], [], []
+    cluster, quick = [], []
+    slow: dict[Path, list[pytest.Item]] = {}
     for item in items:
-        is_slow = item.get_closest_marker("slow")
-        (cluster if item.path.parent.name == "cluster" else slow if is_slow else quick).append(item)
-    others = max(1, workers - 1)
-    shares = [cluster, *(slow[number::others] for number in range(others))]
+        if item.path.parent.name == "cluster":
+            cluster.append(item)
+        elif item.get_closest_marker("slow"):
+            slow.setdefault(item.path, []).append(item)
+        else:
+            quick.append(item)
+    shares = [cluster, *([] for _ in range(workers - 1))]
+    for together in sorted(slow.values(), key=len, reverse=True):
+        min(shares[1:] or shares, key=len).extend(together)
     ordered: list[pytest.Item] = []
-    for number, share in enumerate(shares if workers > 1 else [cluster + slow]):
+    for number, share in enumerate(shares):
         size = (len(items) - len(ordered)) // (workers - number) - len(share)
         ordered += share + quick[: max(0, size)]
         del quick[: max(0, size)]

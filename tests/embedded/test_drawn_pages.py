@@ -5,7 +5,7 @@ A few pages of what `benchmarks/reader.py` tries at length.
 
 import pytest
 
-from helpers.beside_tesseract import SHARE_OF_STYLE, Beside, readers
+from helpers.beside_tesseract import SHARE_OF_STYLE, readers
 from helpers.drawn_pages import STYLES, draw, has_fonts
 from helpers.strict import INSTALL
 
@@ -27,15 +27,10 @@ PAGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def found() -> dict[str, Beside]:
-    """A page of each style, read both ways."""
+@pytest.mark.slow
+def test_no_words_are_lost_that_plain_tesseract_finds_and_no_courses_made_up() -> None:
     read = readers()
-    return {style: read(draw(style, seed, dpi)) for style, seed, dpi in PAGES}
-
-
-@pytest.mark.slow  # all the pages are read for them
-def test_no_words_are_lost_that_plain_tesseract_finds(found: dict[str, Beside]) -> None:
+    found = {style: read(draw(style, seed, dpi)) for style, seed, dpi in PAGES}
     assert set(found) == set(STYLES)
     words = {style: (one.ours, one.plain, len(one.page.words)) for style, one in found.items()}
     lost = [
@@ -45,10 +40,6 @@ def test_no_words_are_lost_that_plain_tesseract_finds(found: dict[str, Beside]) 
     ]
     assert lost == [], words
     assert min(ours / all_ for ours, _, all_ in words.values()) > 0.9, words
-
-
-@pytest.mark.slow
-def test_no_courses_are_found_where_there_are_none(found: dict[str, Beside]) -> None:
     assert {style: one.courses for style, one in found.items()} == {key: [] for key in STYLES}
 
 

@@ -4,10 +4,10 @@ One table has a row a page; each list of objects in the model makes another, wit
 Names are fields' paths joined by `_`, so that a field that is added renames no other.
 """
 
-import datetime
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from enum import Enum, StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -210,9 +210,9 @@ def _kind(kind: Any) -> Kind:
         return Kind.INTEGER
     if issubclass(kind, float):
         return Kind.NUMBER
-    if issubclass(kind, datetime.date) and not issubclass(kind, datetime.datetime):
+    if issubclass(kind, date) and not issubclass(kind, datetime):
         return Kind.DATE
-    is_text = issubclass(kind, str | datetime.datetime | datetime.time)
+    is_text = issubclass(kind, str | datetime | time)
     return Kind.TEXT if is_text else Kind.JSON
 
 
