@@ -126,6 +126,16 @@ def test_other_formats_are_shown_as_they_are_on_white(tmp_path: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_png_of_which_all_is_transparent_is_white(tmp_path: Path, bits: int) -> None:
+    for kind, count in ((0, 1), (2, 3)):
+        if kind == 0 or bits >= 8:
+            black = np.zeros((9, 9, count), np.uint8)
+            chunk = (b"tRNS", bytes(2 * count))
+            (tmp_path / "1.png").write_bytes(png(black, bits, kind, chunk))
+            assert load(tmp_path / "1.png").convert("L").getextrema() == (255, 255)
+
+
 @pytest.mark.parametrize("suffix", [".jp2", ".j2k"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_jpeg_2000_of_few_bits_is_as_light_as_it_was(

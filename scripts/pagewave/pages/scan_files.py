@@ -40,7 +40,6 @@ from pagewave.pages.image_kinds import (
 )
 from pagewave.pages.look import Doubt, plausible_dpi
 from pagewave.pages.seen import (
-    is_nearly_black,
     made_square,
     oblong,
     seen,
@@ -295,7 +294,7 @@ def _pixels(file: BufferedReader, frame: Frame, strips: int | None = None) -> Im
     page = tiff.alone(file, frame, strips)
     with Image.open(page, formats=["TIFF"]) as image:
         picture = seen(image)
-    if max(frame.bits) > 8 and samples.can_take_apart(frame) and is_nearly_black(picture):
+    if max(frame.bits) > 8 and samples.can_take_apart(frame) and samples.is_nearly_black(picture):
         return _taken_apart(file, frame, strips)
     return picture
 
