@@ -75,15 +75,25 @@ def test_tiff_of_other_scales_signs_palettes_and_turns(tmp_path: Path) -> None:
 
 def test_other_decoders_see_the_same(tmp_path: Path) -> None:
     """A sample of what `benchmarks/pictures.py` compares in minutes."""
-    for program in ("mutool", "tiff2rgba", "opj_decompress"):
+    for program in ("gm", "mutool", "tiff2rgba", "opj_decompress"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is missing: .ci/install")
     files = [*itertools.islice(every_tiff(tmp_path), 0, None, 9)]
     files += [*itertools.islice(other_tiffs(tmp_path), 0, None, 6), *other_files(tmp_path)]
+    for path, truth in files:
+        pictures.write_truth(path, truth)
     told = [line for path, _ in files for line in pictures.compare(path)]
     verdicts = Counter(verdict for verdict, _ in told)
     assert [line for verdict, line in told if verdict in ("DIFFERS", "refused")] == []
-    assert verdicts["same"] + verdicts["same, scaled"] >= 20
+    assert verdicts["same"] >= len(files) / 2
+    assert verdicts["alone"] <= len(files) / 6
+
+
+def test_what_differs_from_what_a_file_was_made_of_is_told(tmp_path: Path) -> None:
+    path = save(tmp_path / "1.png", [Image.fromarray(COLOURS)])
+    pictures.write_truth(path, 255 - COLOURS)
+    ((verdict, line),) = pictures.compare(path)
+    assert verdict == "DIFFERS" and "from what was made: " in line
 
 
 @pytest.mark.parametrize(
