@@ -304,15 +304,15 @@ def other_files(folder: Path) -> Iterator[tuple[Path, Any]]:
     # One grey, or colour, or place in a palette that is to be paper.
     two = np.where(GREY[..., None] < 128, 0, 90).astype(np.uint8)
     paper = np.where(GREY < 128, 0, 255)
-    for bits in (2, 4, 8, 12, 16):
-        depth, light = max(bits, 16 if bits == 12 else 0), 90 * 2**bits // 256
-        some = two.astype(np.uint16) // 90 * light
+    for bits, depth in ((2, 2), (4, 4), (8, 8), (8, 16), (12, 16), (16, 16)):
+        light = 90 * 2**bits // 256
+        some, name = two.astype(np.uint16) // 90 * light, f"paper {bits} in {depth}"
         chunk = (b"tRNS", struct.pack(">H", light))
-        yield write(f"paper {bits}.png", png(some, depth, 0, chunk)), paper
+        yield write(f"{name}.png", png(some, depth, 0, chunk)), paper
         if bits >= 8:
             chunk = (b"tRNS", struct.pack(">HHH", light, light, light))
             three = np.repeat(some, 3, axis=2)
-            yield write(f"paper {bits} rgb.png", png(three, depth, 2, chunk)), paper
+            yield write(f"{name} rgb.png", png(three, depth, 2, chunk)), paper
     near = np.where(GREY[..., None] < 128, 0, 0x5A12).astype(np.uint16)
     near[: len(near) // 2][near[: len(near) // 2] > 0] = 0x5A34  # one of two that look the same
     shown = np.where(near == 0x5A34, 255, near / 257)[..., 0]

@@ -1,5 +1,6 @@
 """PNG pictures that Pillow shows otherwise than they are: of 16 bits a sample, of which it takes
 the higher byte, and with one transparent grey or colour, which it compares with other numbers.
+And their tags where these stand behind the pixels, so that Pillow knows them too late.
 """
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
@@ -21,6 +23,8 @@ HEADER = slice(12, 29)
 """Where name and content of the first chunk are. (PNG specification, 11.2.2: its bits and kind of
 colours are bytes 24 and 25 of the file.)"""
 BITS, KIND = 24, 25
+TAIL = 1 << 16
+"""Bytes at a file's end in which tags are looked for; most are much shorter."""
 GREY_AND_ALPHA, COLOURS_AND_ALPHA = 4, 6
 
 
@@ -36,6 +40,52 @@ def _byte(file: IO[bytes], where: int) -> int:
     found = file.read(1)
     file.seek(place)
     return (found or b"\0")[0]
+
+
+def tags(image: Image.Image) -> Image.Exif:
+    """The Exif tags of an opened image, for which no pixels are decoded, as Pillow does."""
+    return Image.Image.getexif(image)
+
+
+def note_tags_behind(image: ImageFile.ImageFile) -> bool:
+    """Let an opened image know the tags that stand behind its pixels, if it is PNG; are there
+    any?"""
+    if image.format != "PNG" or (file := image.fp) is None:
+        return False
+    known = len(image.info)
+    place = file.tell()
+    file.seek(max(0, file.seek(0, io.SEEK_END) - TAIL))
+    tail = file.read()
+    file.seek(place)
+    for name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
+        at = tail.find(name)
+        while at >= 4:
+            end = at + 4 + int.from_bytes(tail[at - 4 : at], "big")
+            if zlib.crc32(tail[at:end]) == int.from_bytes(tail[end : end + 4], "big"):
+                for key, value in _tag(name, tail[at + 4 : end]):
+                    image.info.setdefault(key, value)
+            at = tail.find(name, at + 4)
+    return len(image.info) > known
+
+
+def _tag(name: bytes, content: bytes) -> Iterator[tuple[str, bytes | str]]:
+    """A chunk as Pillow keeps it; nothing of what holds no orientation."""
+    if name == b"eXIf":
+        yield "exif", b"Exif\0\0" + content
+        return
+    key, _, text = content.partition(b"\0")
+    if key not in (b"XML:com.adobe.xmp", b"Raw profile type exif"):
+        return
+    is_small = name == b"zTXt" or (name == b"iTXt" and text[:1] == b"\1")
+    if name == b"iTXt":  # flag, method, language, translated key
+        text = b"".join(text[2:].split(b"\0", 2)[2:])
+    elif name == b"zTXt":
+        text = text[1:]
+    try:
+        text = zlib.decompressobj().decompress(text, 1 << 20) if is_small else text
+    except zlib.error:
+        return
+    yield key.decode(), text.decode("utf-8", "replace")
 
 
 def layers(image: ImageFile.ImageFile) -> Image.Image | None:

@@ -34,7 +34,7 @@ def seen(image: ImageFile.ImageFile) -> Image.Image:
     if (layers := png.layers(image)) is None:
         plain = _plain(ImageOps.exif_transpose(image))
     else:
-        plain = turned_upright(_plain(layers), image.getexif().get(ExifTags.Base.Orientation, 1))
+        plain = turned_upright(_plain(layers), png.tags(image).get(ExifTags.Base.Orientation, 1))
     if not bits:
         return plain
     white = (2**bits - 1) << (8 - bits)  # Pillow only moves what has fewer bits to the left
