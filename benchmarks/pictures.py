@@ -29,13 +29,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from pagewave.config.data import Images
 from pagewave.errors import DataError
 from pagewave.pages import samples, scan_files, tiff
 from pagewave.pages.look import look
 from pagewave.pages.scan_names import IMAGE_SUFFIXES
+from pagewave.pages.seen import turned_upright
 
 MEAN, CORRELATION = 2.0, 0.99
 NOTHING = 2.0
@@ -224,12 +225,14 @@ def others(
     """What other programs see in a page, by their names; those that can't read it are left out."""
     width, height = map(str, size)
     pdf, suffix = scan_files.is_pdf(path), path.suffix.lower()
+    orientation = png_orientation(path)
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         commands: dict[str, tuple[list[str], Path]] = {}
         if not pdf and suffix not in (".jp2", ".j2k"):
             scan = f"{path}[{frame.number if frame else 0}]"
-            white = ["-auto-orient", "-background", "white", scan, "-flatten"]
+            turn = ["-auto-orient"] if orientation == 1 else []
+            white = [*turn, "-background", "white", scan, "-flatten"]
             grey = ["-colorspace", "gray", "-depth", "16", f"{out}/g.pgm"]
             commands["GraphicsMagick"] = (["gm", "convert", *white, *grey], out / "g.pgm")
         if frame and number == 1:
@@ -239,7 +242,8 @@ def others(
             commands["OpenJPEG"] = (opj, out / "o.png")
         options = ["-q", "-c", "gray", "-w", width, "-h", height, "-f", "-o", f"{out}/m.pgm"]
         drawn = ["mutool", "draw", *options, str(path), str(number)]
-        commands["mupdf"] = (drawn, out / "m.pgm")
+        if orientation == 1:
+            commands["mupdf"] = (drawn, out / "m.pgm")
         if pdf:
             sides = ["-scale-to-x", width, "-scale-to-y", height]
             pages = ["-f", str(number), "-l", str(number), "-singlefile"]
@@ -249,9 +253,19 @@ def others(
             try:
                 subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
                 with Image.open(made) as image:
-                    yield program, on_white(image)
+                    yield program, turned_upright(on_white(image), orientation)
             except (OSError, subprocess.TimeoutExpired):
                 continue
+
+
+def png_orientation(path: Path) -> int:
+    """How a PNG file is to be turned, which no other decoder does; 1 for other files."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.load()
+            return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (OSError, ValueError, SyntaxError):
+        return 1
 
 
 def knows_kind(program: str, frame: tiff.Frame | None) -> bool:
