@@ -259,9 +259,10 @@ def turned_back(image: Image.Image, value: int) -> Image.Image:
 def png(samples: Any, bits: int, colour_type: int, *chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG file of samples (height, width, samples a pixel)."""
     height, width, _ = samples.shape
-    lines = samples.astype(">u2" if bits == 16 else np.uint8).reshape(height, -1)
+    typed = samples.astype(np.uint16 if bits == 16 else np.uint8)
+    lines = [_packed(line[None], bits, ">", 1) for line in typed]
     header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
-    pixels = zlib.compress(b"".join(b"\0" + line.tobytes() for line in lines))
+    pixels = zlib.compress(b"".join(b"\0" + line for line in lines))
     data = b"\x89PNG\r\n\x1a\n"
     for name, content in ((b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")):
         data += struct.pack(">I", len(content)) + name + content
@@ -290,6 +291,9 @@ def other_files(folder: Path) -> Iterator[tuple[Path, Any]]:
     yield write("alpha 12 in 16.png", png(deep << 4, 16, 6)), COLOURS
     deep = np.concatenate([grey, opaque], axis=2).astype(np.uint16) * 257
     yield write("grey alpha 16.png", png(deep, 16, 4)), GREY
+    for used in (12, 10, 8):  # bits, of 16
+        few = deep >> 8 << used - 8
+        yield write(f"grey alpha {used} in 16.png", png(few, 16, 4)), GREY
     nothing = np.zeros_like(COLOURS)
     rgba = np.concatenate([nothing, INK[..., None]], axis=2)
     yield saved("alpha.png", Image.fromarray(rgba)), GREY
@@ -300,9 +304,26 @@ def other_files(folder: Path) -> Iterator[tuple[Path, Any]]:
     # One grey, or colour, or place in a palette that is to be paper.
     two = np.where(GREY[..., None] < 128, 0, 90).astype(np.uint8)
     paper = np.where(GREY < 128, 0, 255)
-    yield write("paper.png", png(two, 8, 0, (b"tRNS", struct.pack(">H", 90)))), paper
-    colour = (b"tRNS", struct.pack(">HHH", 90, 90, 90))
-    yield write("paper rgb.png", png(np.repeat(two, 3, axis=2), 8, 2, colour)), paper
+    for bits, depth in ((2, 2), (4, 4), (8, 8), (8, 16), (12, 16), (16, 16)):
+        light = 90 * 2**bits // 256
+        some, name = two.astype(np.uint16) // 90 * light, f"paper {bits} in {depth}"
+        chunk = (b"tRNS", struct.pack(">H", light))
+        yield write(f"{name}.png", png(some, depth, 0, chunk)), paper
+        if bits >= 8:
+            chunk = (b"tRNS", struct.pack(">HHH", light, light, light))
+            three = np.repeat(some, 3, axis=2)
+            yield write(f"{name} rgb.png", png(three, depth, 2, chunk)), paper
+    near = np.where(GREY[..., None] < 128, 0, 0x5A12).astype(np.uint16)
+    near[: len(near) // 2][near[: len(near) // 2] > 0] = 0x5A34  # one of two that look the same
+    shown = np.where(near == 0x5A34, 255, near / 257)[..., 0]
+    chunk = (b"tRNS", struct.pack(">H", 0x5A34))
+    yield write("paper among greys.png", png(near, 16, 0, chunk)), shown
+    chunk = (b"tRNS", struct.pack(">HHH", 0x5A34, 0x5A34, 0x5A34))
+    yield write("paper among colours.png", png(np.repeat(near, 3, axis=2), 16, 2, chunk)), shown
+    alphas = [(b"PLTE", bytes(12)), (b"tRNS", bytes([255, 170, 85, 0]))]
+    for bits in (2, 4, 8):
+        file = write(f"papers of a palette {bits}.png", png(grey // 64, bits, 3, *alphas))
+        yield file, np.array([0, 85, 170, 255])[GREY // 64]
     palette = [(b"PLTE", bytes(6)), (b"tRNS", b"\xff\0")]
     yield write("paper of a palette.png", png(two // 90, 8, 3, *palette)), paper
     gif = Image.fromarray((two[..., 0] // 90).astype(np.uint8), "P")

@@ -9,7 +9,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
-from pagewave.pages import tiff
+from pagewave.pages import png, tiff
 from pagewave.pages.tiff import Frame
 
 RECIPE = 1
@@ -65,7 +65,7 @@ def looks_the_same(file: IO[bytes], image: Image.Image) -> bool:
         process, bits = jpeg_frame(file)
         return process in _FRAME_MARKERS and bits == 8 and image.mode in ("L", "RGB")
     if image.format == "PNG":
-        return png_bits(file) <= 8
+        return png.bits_of(file) <= 8
     if image.format == "JPEG2000":
         return image.mode in ("L", "RGB") and min(jpeg2000_bits(file), default=8) >= 8
     return image.mode in ("1", "L", "P", "RGB")
@@ -108,11 +108,6 @@ def is_part_of_jpeg(file: IO[bytes], image: Image.Image) -> bool:
         at = data.find(b"\xff\xda", at + 2)
     needed = len(image.getbands())
     return len(done) < needed or any(len(found) < 64 for found in done.values())
-
-
-def png_bits(file: IO[bytes]) -> int:
-    """Bits a sample of a PNG file."""
-    return (_peek(file, 24, 1) or b"\0")[0]
 
 
 def jpeg2000_bits(file: IO[bytes]) -> list[int]:

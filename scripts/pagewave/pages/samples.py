@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 USED_BITS = (8, 10, 12, 14, 16, 24, 32, 64)
 """Depths at which scanners measure. A file of 16 bits whose values end at 4,095 holds 12."""
 
+NEARLY_BLACK = 64
+"""What is lighter nowhere may be of fewer bits than its file could hold."""
+
 ROWS_AT_ONCE = 256
 """What takes several times the memory of the samples is done with so many rows at a time."""
 
@@ -36,6 +39,12 @@ PLAIN_BYTES = (1, 5, 8, 32773, 32946, 34925, 50000)
 def top_of(highest: int, bits: int) -> int:
     """The value that is white, of samples of so many bits of which this is the highest."""
     return int(2 ** min(bits, next(used for used in USED_BITS if highest < 2**used)) - 1)
+
+
+def is_nearly_black(image: Image.Image) -> bool:
+    """Is it so dark everywhere that its samples may have fewer bits than was thought?"""
+    lightest = image.convert("L").getextrema()[1]
+    return isinstance(lightest, int) and lightest < NEARLY_BLACK
 
 
 def can_take_apart(frame: Frame) -> bool:

@@ -16,10 +16,10 @@ from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from pagewave.errors import DataError
-from pagewave.pages import pdf, samples, tiff
+from pagewave.pages import pdf, png, samples, tiff
 from pagewave.pages.image_files import (
     FORMATS,
     MIME_TYPES,
@@ -40,7 +40,6 @@ from pagewave.pages.image_kinds import (
 )
 from pagewave.pages.look import Doubt, plausible_dpi
 from pagewave.pages.seen import (
-    is_nearly_black,
     made_square,
     oblong,
     seen,
@@ -149,6 +148,7 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
             if longest_side and image.format == "JPEG":
                 # Decodes at a half or a quarter where that is still large enough.
                 image.draft(None, (longest_side, longest_side))
+            png.note_tags_behind(image)
             ratio = _oblong(image)
             return made_square(seen(image), ratio)
 
@@ -172,8 +172,9 @@ def _leaf_of_pdf(page: pdf.Drawn | str, doubts: tuple[Doubt, ...]) -> Leaf:
     return Leaf(page.width, page.height, recipe=recipe, dpi=page.dpi, doubts=doubts)
 
 
-def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
+def _leaf(file: BufferedReader, image: ImageFile.ImageFile) -> Leaf:
     width, height = image.size
+    is_late = png.note_tags_behind(image)
     turned = _orientation(image)
     if turned in LYING:
         width, height = height, width
@@ -186,7 +187,7 @@ def _leaf(file: BufferedReader, image: Image.Image) -> Leaf:
         height,
         sendable,
         grey=image.mode in ("1", "L"),
-        recipe=0 if as_it_is else RECIPE,
+        recipe=0 if as_it_is and (sendable or not is_late) else RECIPE,
         dpi=_dpi(image, max(width, height)),
         doubts=(NOT_ALL_OF_IT,) if is_part_of_jpeg(file, image) else (),
     )
@@ -200,7 +201,7 @@ def _dpi(image: Image.Image, pixels: int) -> float:
 
 
 def _orientation(image: Image.Image) -> int:
-    return image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) if _has_tags(image) else UPRIGHT
+    return png.tags(image).get(ExifTags.Base.Orientation, UPRIGHT) if _has_tags(image) else UPRIGHT
 
 
 def _has_tags(image: Image.Image) -> bool:
@@ -212,7 +213,7 @@ def _oblong(image: Image.Image) -> float:
     """How many times as high as wide the pixels of an image are that is seen upright."""
     stated = [image.info.get(name) for name in ("jfif_density", "aspect", "dpi")]
     if _has_tags(image):
-        tags = image.getexif()
+        tags = png.tags(image)
         stated.append((tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)))
     ratio = 1.0
     for pair in stated:
@@ -295,7 +296,7 @@ def _pixels(file: BufferedReader, frame: Frame, strips: int | None = None) -> Im
     page = tiff.alone(file, frame, strips)
     with Image.open(page, formats=["TIFF"]) as image:
         picture = seen(image)
-    if max(frame.bits) > 8 and samples.can_take_apart(frame) and is_nearly_black(picture):
+    if max(frame.bits) > 8 and samples.can_take_apart(frame) and samples.is_nearly_black(picture):
         return _taken_apart(file, frame, strips)
     return picture
 

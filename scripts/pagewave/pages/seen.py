@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 
-from pagewave.pages.image_kinds import jpeg2000_bits, png_bits
+from pagewave.pages import png
+from pagewave.pages.image_kinds import jpeg2000_bits
 from pagewave.pages.samples import top_of
-
-NEARLY_BLACK = 64
-"""What is lighter nowhere may be of fewer bits than its file could hold."""
 
 SQUARE = 0.01
 """Densities across and down that differ by a smaller share are the same."""
@@ -32,9 +30,11 @@ def seen(image: ImageFile.ImageFile) -> Image.Image:
     Raises:
         OSError, ValueError, and what else Pillow raises: it can't be decoded.
     """
-    deep = _deep_colours(image)
     bits = _few_bits(image)
-    plain = _plain(ImageOps.exif_transpose(deep or image))
+    if (layers := png.layers(image)) is None:
+        plain = _plain(ImageOps.exif_transpose(image))
+    else:
+        plain = turned_upright(_plain(layers), png.tags(image).get(ExifTags.Base.Orientation, 1))
     if not bits:
         return plain
     white = (2**bits - 1) << (8 - bits)  # Pillow only moves what has fewer bits to the left
@@ -70,12 +70,6 @@ def turned_upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def is_nearly_black(image: Image.Image) -> bool:
-    """Is it so dark everywhere that its samples may have fewer bits than was thought?"""
-    lightest = image.convert("L").getextrema()[1]
-    return isinstance(lightest, int) and lightest < NEARLY_BLACK
-
-
 def _plain(image: Image.Image) -> Image.Image:
     """The image in grey or RGB, on white where it is transparent."""
     if image.mode.startswith("I") or image.mode == "F":
@@ -103,36 +97,6 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         darkest, lightest = 0.0, float(top_of(int(lightest), 64))
     span = (lightest - darkest) or 1.0
     return wide.point(lambda value: value * (255 / span) - darkest * 255 / span).convert("L")
-
-
-def _deep_colours(image: ImageFile.ImageFile) -> Image.Image | None:
-    """A PNG of 16-bit colours of which fewer bits are used; None for any other image.
-
-    Pillow takes the higher byte of each. The lower ones are had by telling it that they come first.
-    """
-    file, tiles = image.fp, list(image.tile)
-    if image.format != "PNG" or image.mode not in ("RGB", "RGBA") or file is None or not tiles:
-        return None
-    if png_bits(file) <= 8:
-        return None
-    image.load()
-    if not is_nearly_black(image.convert("RGB")):
-        return None
-    import numpy as np
-
-    file.seek(0)
-    with Image.open(file, formats=["PNG"]) as lower:
-        try:
-            lower.tile = [
-                tile._replace(args=str(tile.args).removesuffix("B") + "L") for tile in lower.tile
-            ]
-            lower.load()
-        except (ValueError, OSError):  # of grey with transparency there is no such way
-            return None
-        values = np.asarray(image).astype(np.uint16) << 8 | np.asarray(lower)
-    top = top_of(int(values[..., :3].max()), 16)
-    eight = np.rint(np.minimum(values, top) * (255 / top)).astype(np.uint8)
-    return turned_upright(Image.fromarray(eight), image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def _few_bits(image: ImageFile.ImageFile) -> int:
