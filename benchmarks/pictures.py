@@ -225,7 +225,7 @@ def others(
     """What other programs see in a page, by their names; those that can't read it are left out."""
     width, height = map(str, size)
     pdf, suffix = scan_files.is_pdf(path), path.suffix.lower()
-    orientation = png_orientation(path)
+    orientation = tagged_orientation(path)
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         commands: dict[str, tuple[list[str], Path]] = {}
@@ -258,10 +258,10 @@ def others(
                 continue
 
 
-def png_orientation(path: Path) -> int:
-    """How a PNG file is to be turned, which no other decoder does; 1 for other files."""
+def tagged_orientation(path: Path) -> int:
+    """How a PNG or WebP file is to be turned, which no other decoder does; 1 for other files."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(path, formats=["PNG", "WEBP"]) as image:
             image.load()
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except (OSError, ValueError, SyntaxError):

@@ -215,6 +215,21 @@ def other_tiffs(folder: Path) -> Iterator[tuple[Path, Any]]:
             share = (1 - grey / 255).astype(f"f{bits // 8}")
             file = folder / f"fraction white 0 {bits} {name}"
             yield write_tiff(file, share, bits, kind=FRACTION, photometric=0, **how), GREY
+    for most, top in ((4.2, 0), (4.2, 4.2), (255, 0), (4095, 0), (65535, 0)):  # as fractions
+        share = (grey / np.float32(235) * most).astype(np.float32)  # 235 is its paper
+        file = write_tiff(folder / f"fraction to {most} of {top}.tif", share, 32, kind=FRACTION)
+        yield file, GREY / 235 * 255
+        if top:  # the file says it: numbers of the kind that its samples have
+            file = folder / f"fraction of {top}, as stated.tif"
+            numbers = struct.unpack("<2L", struct.pack("<2f", 0, top * 255 / 235))
+            more = {340: [numbers[0]], 341: [numbers[1]]}
+            data = write_tiff(file, share, 32, kind=FRACTION, more=more).read_bytes()
+            for tag in more:
+                whole, fraction = struct.pack("<HHL", tag, 4, 1), struct.pack("<HHL", tag, 11, 1)
+                assert data.count(whole) == 1
+                data = data.replace(whole, fraction)
+            file.write_bytes(data)
+            yield file, GREY
     ramp = np.arange(256)
     for factor in (1, 256, 257):  # as some programs write colours, as others do, as is right
         table = {320: [int(value) * factor for value in (*ramp, *ramp, *ramp)]}

@@ -25,6 +25,9 @@ USED_BITS = (8, 10, 12, 14, 16, 24, 32, 64)
 NEARLY_BLACK = 64
 """What is lighter nowhere may be of fewer bits than its file could hold."""
 
+FEWEST_LEVELS = NEARLY_BLACK
+"""Fractions above one that end below this are no integers of a scanner."""
+
 ROWS_AT_ONCE = 256
 """What takes several times the memory of the samples is done with so many rows at a time."""
 
@@ -237,8 +240,7 @@ def _range(frame: Frame, values: NDArray[Any]) -> tuple[float, float]:
     """The samples that are black and white, by the bits that are really used."""
     highest = values.max()
     if frame.value(tiff.FORMAT, UNSIGNED) == FRACTION:
-        top = next((top for top in (1.0, 255.0, 65535.0) if highest <= top), float(highest))
-        return min(float(values.min()), 0.0), top
+        return _range_of_fractions(frame, float(values.min()), float(highest))
     bits = frame.bits[0]
     stated = frame.value(tiff.MOST, 0)
     top = top_of(int(highest), bits) if bits > 8 else 2**bits - 1
@@ -247,6 +249,18 @@ def _range(frame: Frame, values: NDArray[Any]) -> tuple[float, float]:
     if bits > 8 and highest <= stated < top and stated >= 255:
         top = stated
     return 0.0, float(top)
+
+
+def _range_of_fractions(frame: Frame, lowest: float, highest: float) -> tuple[float, float]:
+    """The same: up to one, a scanner's integers, as the file states, or what is there."""
+    stated = frame.value(tiff.HIGHEST, 0.0)
+    if not frame.values(tiff.EXTRA) and 0 < highest <= stated:
+        return min(lowest, float(frame.value(tiff.LOWEST, 0.0))), float(stated)
+    if highest <= 1:
+        top = 1.0
+    else:
+        top = float(top_of(int(highest), 16)) if FEWEST_LEVELS <= highest <= 65535 else highest
+    return min(lowest, 0.0), top
 
 
 def _shares(values: NDArray[Any], range_: tuple[float, float]) -> NDArray[np.float32]:

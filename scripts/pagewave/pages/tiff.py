@@ -28,6 +28,7 @@ FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, MOST = (
 )
 X_RESOLUTION, Y_RESOLUTION, PLANES, PREDICTOR, COLOURS = 282, 283, 284, 317, 320
 UNIT = 296
+LOWEST, HIGHEST = 340, 341  # of samples of any type
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, EXTRA, FORMAT = 322, 323, 324, 325, 338, 339
 _ELSEWHERE = {330, 34665, 34853, 40965}
 """Tags that point to other places in the file, which no page needs to be seen."""
@@ -81,7 +82,7 @@ class Frame:
             )
         return ()
 
-    def value(self, tag: int, default: int) -> Any:
+    def value(self, tag: int, default: float) -> Any:
         """The first of a tag's numbers."""
         return (self.values(tag) or (default,))[0]
 
