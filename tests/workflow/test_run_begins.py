@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,17 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import head_of, in_one_process
 from pagewave.embedded.process import TOKEN_VARIABLE
-from pagewave.errors import LedgerError, PagewaveError, ServiceError
+from pagewave.errors import LedgerError, PagewaveError, RunStopped, ServiceError
 from pagewave.gemini.connect import ADDRESS_VARIABLE
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import LockedError, holder, take_lock
 from pagewave.plan.targets import Command
 from pagewave.workflow import run as running
+from pagewave.workflow import signals
 from pagewave.workflow.run import RUN_VARIABLE, Run
+
+INSTALL = signals.SignalHandler.install
+"""Which does nothing in runs within this process."""
 
 
 @pytest.fixture
@@ -120,3 +125,27 @@ def test_why_a_run_can_not_begin_is_what_each_of_its_jobs_says(
         with pytest.raises(ServiceError, match="sent with another key"):
             read_first_wave(head)
     close(head)
+
+
+def test_a_signal_before_all_is_in_order_stops_the_run(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake's own handler was there already, and would make it a run that failed."""
+
+    def interrupted(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(signals.SignalHandler, "install", INSTALL)
+    monkeypatch.setattr(signals, "_end_in_time", lambda seconds: None)
+    monkeypatch.setattr(running, "use_service", interrupted)
+    head = head_of(library, Command())
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, lambda *_: None)  # as Snakemake's
+    try:
+        with pytest.raises(RunStopped, match="stopped before the first job"):
+            head.begin()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        close(head)
+    assert not library.ledger("SELECT id FROM run")

@@ -172,6 +172,7 @@ class Run(Jobs):
         if self.settings.execution.dry_run:
             raise PagewaveError("execution.dry_run is true: nothing was sent.")
         log_to_terminal()
+        self.stopper.install()  # first: Snakemake would take a signal for a job that failed
         self._lock_file = take_lock(self.settings.paths.state_dir)
         check_prices(self.session.ledger, self.session.settings)
         self.plan.refuse_foreign()
@@ -179,8 +180,9 @@ class Run(Jobs):
         self.session.ledger.start_writing()
         self._keep_private()
         self._server = use_service(self.session, self._secrets)
-        self.stopper.install()
         try:
+            if self.session.stop.is_set():
+                raise Stopped
             refuse_lost(self.session, command_to_rebuild())
             recover(self.session)
             take_in(self.session)
