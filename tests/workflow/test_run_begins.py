@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -135,14 +136,16 @@ def test_a_signal_before_all_is_in_order_stops_the_run(
     def interrupted(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(signals.SignalHandler, "install", INSTALL)
     monkeypatch.setattr(signals, "_end_in_time", lambda seconds: None)
     monkeypatch.setattr(running, "use_service", interrupted)
     head = head_of(library, Command())
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     signal.signal(signal.SIGTERM, lambda *_: None)  # as Snakemake's
     try:
-        with pytest.raises(RunStopped, match="stopped before the first job"):
+        with (
+            mock.patch.object(signals.SignalHandler, "install", INSTALL),
+            pytest.raises(RunStopped, match="stopped before the first job"),
+        ):
             head.begin()
     finally:
         for number, handler in before.items():
