@@ -7,9 +7,10 @@ page, where lines that are a little askew are level.
 
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageFilter, ImageStat
+from PIL import Image, ImageChops, ImageStat
 
 from pagewave.pages.image_files import FORMATS, opened
+from pagewave.pages.ink import paper_of
 
 LONGER_SIDE = 900
 """Pixels to which an image is scaled down: small letters of small type are still 4 high."""
@@ -73,9 +74,6 @@ def _ink(path: Path) -> Image.Image:
     grey.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.BOX)
     left, top = round(grey.width * MARGIN), round(grey.height * MARGIN)
     grey = grey.crop((left, top, grey.width - left, grey.height - top))
-    paper = grey
-    for filter_ in (ImageFilter.MaxFilter(3), ImageFilter.MinFilter(3)):
-        for _ in range(WIDENINGS):
-            paper = paper.filter(filter_)
+    paper = paper_of(grey, WIDENINGS)
     least = max(LEAST_DARKER, round(DARKER * ImageStat.Stat(paper).median[0]))
     return ImageChops.subtract(paper, grey).point(lambda darkness: 255 * (darkness >= least))
