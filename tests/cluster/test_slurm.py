@@ -120,7 +120,12 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
     frozen: Library, cluster: OneNode, tmp_path: Path
 ) -> None:
     # Scans of 1720 pixels: all three books are prepared.
-    everything = {"filters": {"target_states": []}, "images": {"longest_side": 1700}}
+    # What reads them is not on Slurm: the echo tells any two images apart.
+    everything = {
+        "filters": {"target_states": []},
+        "images": {"longest_side": 1700},
+        "embedded": {"reader": "echo"},
+    }
     roots = [tmp_path / "local", tmp_path / "slurm"]
     for root in roots:
         root.mkdir()
@@ -250,6 +255,7 @@ def test_jobs_that_fail_get_more_memory_and_time(
         assert library.book(PLAIN)["page_count"] == 2
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_tried_again_with_more_time(
     frozen: Library, cluster: OneNode
 ) -> None:

@@ -26,6 +26,7 @@ BATCHES, NUKE = "batches.py", "nuke_database.py"
 # With real runs
 
 
+@pytest.mark.slow
 def test_while_a_run_is_going_on(tmp_path: Path) -> None:
     embedded = {"faults": HELD}
     with Library(tmp_path, BOOKS, embedded=embedded) as library:
@@ -67,6 +68,7 @@ def test_while_a_run_is_going_on(tmp_path: Path) -> None:
         assert said(library, BATCHES, "--all", "--limit", "1")["batches"][0]["wave"] == 2
 
 
+@pytest.mark.slow
 def test_after_a_crash(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, embedded={"faults": HELD}) as library:
         head = library.start()

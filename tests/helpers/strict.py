@@ -27,7 +27,8 @@ INSTALL = "`.ci/install` installs it (as root, on Debian)"
 """What tests say that miss something."""
 
 CPU_SECONDS = 10.0
-"""Of the test itself, without the fixtures that it shares."""
+"""Of the test itself, without the fixtures that it shares. What takes half as much on a quick
+machine is marked slow, so that it does not fail on a slower one."""
 SHOWN = 25
 
 
@@ -40,6 +41,16 @@ def cpu_seconds() -> float:
 def is_hidden(reason: str) -> bool:
     """Does a skip for this reason hide a missing part?"""
     return ALL and not any(allowed in reason for allowed in ALLOWED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Count the CPU of the fixtures that a test is the first to need."""
+    before = cpu_seconds()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append(("fixtures_cpu_seconds", cpu_seconds() - before))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,15 +97,20 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what takes the CPU."""
-    taken = {
-        report.nodeid: dict(report.user_properties)["cpu_seconds"]
+    told = {
+        report.nodeid: dict(report.user_properties)
         for reports in terminalreporter.stats.values()
         for report in reports
         if getattr(report, "when", "") == "call" and report.user_properties
     }
-    if not taken:
+    if not told:
         return
-    terminalreporter.section(f"{sum(taken.values()):.0f} CPU seconds in {len(taken)} tests")
+    taken = {test: properties["cpu_seconds"] for test, properties in told.items()}
+    fixtures = sum(properties["fixtures_cpu_seconds"] for properties in told.values())
+    terminalreporter.section(
+        f"{sum(taken.values()):.0f} CPU seconds in {len(taken)} tests, "
+        f"{fixtures:.0f} in their fixtures"
+    )
     for test, seconds in sorted(taken.items(), key=lambda item: -item[1])[:SHOWN]:
         if seconds >= 1:
             terminalreporter.line(f"{seconds:6.1f} s  {re.sub('^tests/', '', test)}")

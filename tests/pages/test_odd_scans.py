@@ -74,6 +74,7 @@ def test_tiff_of_other_scales_signs_palettes_and_turns(tmp_path: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_other_decoders_see_the_same(tmp_path: Path) -> None:
     """A sample of what `benchmarks/pictures.py` compares in minutes."""
     for program in ("gm", "mutool", "tiff2rgba", "opj_decompress"):

@@ -201,6 +201,7 @@ def test_jobs_and_head_see_one_schedule(ledger: Ledger, tmp_path: Path) -> None:
     assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 2, 3]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_the_forecast_holds_as_long_as_nothing_fails(data: st.DataObject) -> None:
     ledger = Ledger.peek(Path("no such folder/ledger.sqlite"))

@@ -112,6 +112,7 @@ def test_5_a_refused_key_model_or_place_is_found_before_anything_is_uploaded(
         assert set(refused.inferences().values()) == {1}
 
 
+@pytest.mark.slow
 def test_5_where_jobs_are_processes(tmp_path: Path) -> None:
     with library(tmp_path, "refused:reason=key") as refused:
         output = refused.run(code=5, profile=False)

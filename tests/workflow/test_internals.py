@@ -181,6 +181,7 @@ rule target:
 """
 
 
+@pytest.mark.slow
 def test_what_the_command_line_asks_for_is_known(tmp_path: Path) -> None:
     def known(*arguments: str) -> dict[str, Any]:
         snakemake(tmp_path, WHAT_IS_KNOWN, *arguments)
@@ -258,6 +259,7 @@ onerror:
 """
 
 
+@pytest.mark.slow
 def test_what_snakemake_says_of_jobs_is_told_apart(tmp_path: Path) -> None:
     loud = snakemake(tmp_path, RECORDS, "fails", "--config", "hides=", "left=", code=1)
     told = json.loads((tmp_path / "told.json").read_text())
@@ -316,6 +318,7 @@ def test_another_major_version_is_refused(version: str) -> None:
         internals.warning_of_version(version)
 
 
+@pytest.mark.slow
 def test_it_is_told_before_anything_is_sent(tmp_path: Path) -> None:
     code = (
         "import snakemake, sys; snakemake.__version__ = sys.argv.pop(1);"

@@ -336,6 +336,7 @@ def test_what_a_module_can_not_do_is_refused_in_words(
 # Elsewhere
 
 
+@pytest.mark.slow
 def test_it_is_found_and_looked_at_from_another_folder(tmp_path: Path) -> None:
     """`-s` and `-d`, with a configuration that names no prompts."""
     with Library(tmp_path, BOOKS) as library:

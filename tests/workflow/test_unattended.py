@@ -114,6 +114,7 @@ def test_runs_that_do_not_wait_read_everything_and_pay_once(tmp_path: Path) -> N
         assert failures == [("APIError",), ("BadBatch",)]
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path) -> None:
     books = {"Ohio/Ashgrove/1852": 2, "Vermont/Linden/1866": 2}
     execution = {"wait": False, "batch_size_limit": 1}
@@ -128,6 +129,7 @@ def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path
             assert len(library.events("create")) == 2
 
 
+@pytest.mark.slow
 def test_jobs_that_are_processes_need_not_wait_either(tmp_path: Path) -> None:
     library = Library(tmp_path, {"Ohio/Ashgrove/1852": 1}, execution={"wait": False})
     with library, served(library, "--batch-seconds", "60"):
@@ -144,6 +146,7 @@ def test_not_waiting_needs_a_server_that_stays(tmp_path: Path) -> None:
         assert not library.events("create")
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_while_it_looks_after_earlier_ones(tmp_path: Path) -> None:
     quick = {"upload_retry_backoff_seconds": 0.05}
     with Library(tmp_path, {"Ohio/Ashgrove/1852": 1}, files=quick) as library:
