@@ -18,6 +18,7 @@ from helpers.reading import Reading
 from helpers.result_lines import PAGE_JSON, make_line, page, response
 from pagewave.answers.guards import Evidence
 from pagewave.answers.result_line import Answer
+from pagewave.embedded.server.faults import GARBAGE
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Stopped
@@ -128,6 +129,42 @@ def test_a_result_file_that_is_short_is_fetched_again_before_it_is_believed(
     assert len(reading.creates()) == 1
 
 
+@pytest.mark.parametrize("body", GARBAGE)
+@pytest.mark.parametrize(
+    ("ends", "reads", "errors"),
+    [
+        ("job-partial:share=0", 2, {"ServiceTrouble": 2}),
+        ("job-expired:share=1", 1, {}),
+        ("job-partial:share=1", 1, {}),
+    ],
+)
+def test_a_download_of_nonsense_holds_no_results(
+    reading: Reading,
+    quiet_server: EmbeddedProcess,
+    ends: str,
+    reads: int,
+    errors: dict[str, int],
+    body: str,
+) -> None:
+    """Nobody was read or left unread by what something on the way says."""
+    quiet_server.set_faults([f"{ends},times=1", f"garbage-200:call=download,body={body},times=4"])
+    reading.run()
+    reading.check()
+    assert reading.error_types() == errors
+    assert len(reading.creates()) == reads
+    assert set(reading.inferences().values()) == {1}
+
+
+def test_results_that_hold_nothing_at_all_are_believed_in_the_end(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["missing-key:times=1"])
+    reading.run()
+    reading.check()
+    assert reading.error_types() == {"MissingResponse": 2}
+    assert set(reading.inferences().values()) == {2}
+
+
 def test_results_of_an_expired_batch_are_waited_for_like_any_other(
     reading: Reading, quiet_server: EmbeddedProcess
 ) -> None:
@@ -215,15 +252,18 @@ def test_what_a_record_without_a_line_is_taken_for_depends_on_how_its_batch_ende
     assert [attempt.page for attempt in attempts] == [None] * paid
 
 
-def test_of_several_failures_the_first_one_counts(reading: Reading) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_several_failures_one_that_was_paid_for_counts(reading: Reading, is_first: bool) -> None:
     asked = record(reading.keys[0])
     batch = intended(reading, asked)
     raw = [
         make_line(response("no JSON"), key=asked.key),
         make_line(error={"code": 13, "message": "An internal error."}, key=asked.key),
     ]
-    _, failures = parse_results(reading.session, batch, Ended("SUCCEEDED", None, raw), [asked])
-    assert [failure.error_type for failure in failures] == ["JSONDecodeError"]
+    ended = Ended("SUCCEEDED", None, raw if is_first else raw[::-1])
+    [attempt], [failure] = parse_results(reading.session, batch, ended, [asked])
+    assert failure.error_type == "JSONDecodeError"
+    assert attempt.prompt_tokens
 
 
 def test_an_answer_is_judged_though_its_label_is_gone(reading: Reading) -> None:

@@ -83,7 +83,7 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
             return False
         records = session.ledger.batches.records(batch_id)
         lines = _results(session, batch, remote, records)
-        if lines is None and remote.state in SUCCESSFUL_STATES:
+        if lines is None and _has_results(remote):
             return False
         ended = Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
         _take_in(session, batch, records, ended, late=True)
@@ -229,14 +229,20 @@ def _look_again(session: Session, name: str) -> RemoteBatch | None:
 
 def _fetch(session: Session, batch: Batch, remote: RemoteBatch, records: Sequence[Record]) -> Ended:
     """The results of a batch that has ended, whatever its state: what there is was paid for."""
+    lines: list[bytes] | None = None
     for _ in session.polls(session.client.now()):
         lines = _results(session, batch, remote, records)
-        # A batch may say SUCCEEDED a little before its results can be had.
-        has_results = remote.state in SUCCESSFUL_STATES or remote.result_file
-        if lines is not None or not has_results:
-            return Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
+        if lines or not _has_results(remote):
+            break
         remote = session.client.get(remote.name) or remote
-    return Ended(NO_RESULTS, f"{remote.state} without results")
+    if lines is None and _has_results(remote):
+        return Ended(NO_RESULTS, f"{remote.state} without results")
+    return Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
+
+
+def _has_results(remote: RemoteBatch) -> bool:
+    """Is something to be had of a batch that has ended? It may say SUCCEEDED a little before."""
+    return remote.state in SUCCESSFUL_STATES or bool(remote.result_file)
 
 
 def _results(
