@@ -23,7 +23,7 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import NO_RESULTS, Batch, Record
+from pagewave.ledger import NO_RESULTS, STUCK, Batch, Record
 from pagewave.waves import collect as taking_in
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
@@ -321,6 +321,16 @@ def test_a_late_batch_that_has_no_results_yet_is_not_taken_in(reading: Reading) 
     assert reading.batches() == [("abandoned", NO_RESULTS)]
     assert collect_late(reading.session, batch.id, replace(remote, state="FAILED"))
     assert reading.batches() == [("collected", "FAILED")]
+
+
+def test_a_late_batch_that_expired_is_not_taken_in_without_what_it_had_read(
+    reading: Reading,
+) -> None:
+    batch = intended(reading, record(reading.keys[0]))
+    reading.session.ledger.batches.mark_abandoned(batch.id, "given up", STUCK)
+    remote = RemoteBatch("batches/1", "b1", "m", "EXPIRED", "files/gone", None, 1.0, 2.0)
+    assert not collect_late(reading.session, batch.id, remote)
+    assert reading.batches() == [("abandoned", STUCK)]
 
 
 def test_a_batch_beyond_its_deadline_is_asked_to_end_now_and_then_not_at_every_look(
