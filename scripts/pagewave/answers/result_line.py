@@ -144,7 +144,8 @@ def is_nonsense(data: bytes) -> bool:
 
     A proxy or a portal on the way may say it in the service's place, with 200 for a status.
     """
-    return bool(data.strip()) and not any(map(key_of, io.BytesIO(data)))
+    is_empty = not data or data.isspace()
+    return not is_empty and not any(map(key_of, io.BytesIO(data)))  # which copies nothing
 
 
 def key_of(line: bytes) -> str | None:
