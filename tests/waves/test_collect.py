@@ -165,6 +165,26 @@ def test_results_that_hold_nothing_at_all_are_believed_in_the_end(
     assert set(reading.inferences().values()) == {2}
 
 
+@pytest.mark.parametrize(
+    ("state", "file", "done", "lines", "owes"),
+    [
+        ("SUCCEEDED", None, None, None, True),
+        ("SUCCEEDED", "files/1", None, [], True),
+        ("SUCCEEDED", "files/1", 2, [b"{}"], False),
+        ("EXPIRED", None, None, None, False),
+        ("EXPIRED", "files/1", None, None, True),
+        ("EXPIRED", "files/1", None, [], False),
+        ("EXPIRED", "files/1", 0, [], False),
+        ("EXPIRED", "files/1", 1, [], True),
+    ],
+)
+def test_a_batch_owes_results_if_it_says_that_there_are_any(
+    state: str, file: str | None, done: int | None, lines: list[bytes] | None, owes: bool
+) -> None:
+    remote = RemoteBatch("batches/1", "b1", "m", state, file, None, 1.0, 2.0, done)
+    assert taking_in._owes(remote, lines) == owes
+
+
 def test_results_of_an_expired_batch_are_waited_for_like_any_other(
     reading: Reading, quiet_server: EmbeddedProcess
 ) -> None:

@@ -83,7 +83,7 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
             return False
         records = session.ledger.batches.records(batch_id)
         lines = _results(session, batch, remote, records)
-        if lines is None and _has_results(remote):
+        if lines is None and _owes(remote, lines):
             return False
         ended = Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
         _take_in(session, batch, records, ended, late=True)
@@ -232,17 +232,24 @@ def _fetch(session: Session, batch: Batch, remote: RemoteBatch, records: Sequenc
     lines: list[bytes] | None = None
     for _ in session.polls(session.client.now()):
         lines = _results(session, batch, remote, records)
-        if lines or not _has_results(remote):
+        if not _owes(remote, lines):
             break
         remote = session.client.get(remote.name) or remote
-    if lines is None and _has_results(remote):
+    if lines is None and _owes(remote, lines):
         return Ended(NO_RESULTS, f"{remote.state} without results")
     return Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
 
 
-def _has_results(remote: RemoteBatch) -> bool:
-    """Is something to be had of a batch that has ended? It may say SUCCEEDED a little before."""
-    return remote.state in SUCCESSFUL_STATES or bool(remote.result_file)
+def _owes(remote: RemoteBatch, lines: Sequence[bytes] | None) -> bool:
+    """Has a batch that has ended more to give than these lines? None: there is no file (yet).
+
+    It may say SUCCEEDED a little before its results can be had.
+    """
+    if lines:
+        return False
+    if remote.state in SUCCESSFUL_STATES:
+        return True
+    return bool(remote.result_file if lines is None else remote.done)
 
 
 def _results(
