@@ -9,7 +9,7 @@ be sent again then, and should it turn up later, `recover` takes in what it brin
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from pagewave import crash_points as crash
@@ -205,8 +205,28 @@ def _is_past(session: Session, batch: Batch, deadline: float) -> bool:
     return session.client.now() > deadline
 
 
-def download(session: Session, display_name: str, result_file: str) -> list[bytes] | None:
-    """The raw lines of a batch's results; None where the service has no such file (yet)."""
+def download(
+    session: Session, display_name: str, result_file: str, wanted: Collection[str]
+) -> list[bytes] | None:
+    """The raw lines of a batch's results; None where the service has no such file (yet).
+
+    A file without a line for each of the wanted keys is fetched again before that is believed: to
+    send those records once more costs money.
+    """
+    best: list[bytes] | None = None
+    most = -1
+    for _ in range(DOWNLOADS_OF_SHORT_RESULTS):
+        lines = _download_once(session, display_name, result_file)
+        answered = -1 if lines is None else len({*wanted} & {key_of(line) for line in lines})
+        if answered > most:
+            best, most = lines, answered
+        if most == len(wanted):
+            break
+        session.client.pause(min(1.0, session.settings.batch.poll_interval_seconds))
+    return best
+
+
+def _download_once(session: Session, display_name: str, result_file: str) -> list[bytes] | None:
     path = session.settings.paths.state_dir / "results" / f"{display_name}.jsonl"
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -255,25 +275,11 @@ def _owes(remote: RemoteBatch, lines: Sequence[bytes] | None) -> bool:
 def _results(
     session: Session, batch: Batch, remote: RemoteBatch, records: Sequence[Record]
 ) -> list[bytes] | None:
-    """The lines of a batch's result file; None where there is none (yet).
-
-    A file without a line for each record is fetched again before that is believed: to send those
-    records once more costs money.
-    """
+    """The lines of a batch's result file; None where there is none (yet)."""
     if not remote.result_file:
         return None
     wanted = {key for record in records for key in line_keys(record)}
-    best: list[bytes] | None = None
-    most = -1
-    for _ in range(DOWNLOADS_OF_SHORT_RESULTS):
-        lines = download(session, batch.display_name, remote.result_file)
-        answered = -1 if lines is None else len(wanted & {key_of(line) for line in lines})
-        if answered > most:
-            best, most = lines, answered
-        if most == len(wanted):
-            break
-        session.client.pause(min(1.0, session.settings.batch.poll_interval_seconds))
-    return best
+    return download(session, batch.display_name, remote.result_file, wanted)
 
 
 def _compare(ledger: Ledger, batch: Batch) -> None:
