@@ -22,10 +22,12 @@ from pagewave.answers.result_line import (
     ERROR_TYPES,
     Failure,
     Usage,
+    is_nonsense,
     key_of,
     parse_line,
     split_lines,
 )
+from pagewave.embedded.server.faults import GARBAGE
 from pagewave.errors import BATCH_ERROR_TYPES
 from pagewave.page_model import PageModel
 
@@ -438,6 +440,21 @@ def test_a_page_model_that_breaks_is_a_failure_of_the_record(method: str) -> Non
     failure = failed(parse(response('{"words": "abc"}'), fragile), "ValidationError")
     assert "KeyError: 'abc'" in failure.message
     assert "in broken" in failure.traceback
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        *((data, True) for data in GARBAGE.values() if data),
+        (b'{"error": {"code": 503}}', True),
+        *(
+            (data, False)
+            for data in (b"", b" \n\n", b"<html>\n" + make_line(response(""), key=KEY))
+        ),
+    ],
+)
+def test_nonsense_is_what_names_no_key(data: bytes, expected: bool) -> None:
+    assert is_nonsense(data) == expected
 
 
 def test_no_garbage_raises() -> None:

@@ -207,8 +207,22 @@ def test_a_file_with_an_older_answer_is_marked_with_that(tmp_path: Path) -> None
         assert marked == {key: library.page_file(key).read_text() for key in keys}
 
 
+@pytest.mark.parametrize("fault", ["short-download:times=2", "garbage-200:call=download,times=4"])
+def test_results_that_come_short_are_fetched_again(tmp_path: Path, fault: str) -> None:
+    """Its requests are here yet: they say what its results must hold."""
+    state = tmp_path / "state/embedded"
+    with in_one_process(), EmbeddedProcess(state, "--file-seconds", "0") as server:
+        library = Library(tmp_path, {"Ohio/Elm/1850": 1, "Vermont/Elm/1850": 1}, **QUICK)
+        assert Player(library, server).play(crash_at="downloading") == "crashed"
+    lose_ledger(library)
+    library.configure(embedded={"faults": [fault]})
+    report = rebuild(library)
+    assert (report["batches"], report["answers"], report["failures"]) == (1, 2, 0)
+    assert library.ledger("SELECT COUNT(*) FROM attempt") == [(2,)]
+
+
 def test_a_batch_of_unknown_pages_is_a_warning(tmp_path: Path) -> None:
-    embedded = {"faults": ["batch-hold:match=-wave1-,seconds=60"]}
+    embedded = {"faults": ["batch-hold:match=-wave1-,seconds=ever"]}
     with Library(tmp_path, BOOKS, embedded=embedded) as library:
         head = library.start()
         head.wait_for_create(library)

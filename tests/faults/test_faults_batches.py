@@ -529,6 +529,27 @@ def test_results_that_come_much_later_are_taken_in(
     assert set(reading.inferences().values()) == {1}
 
 
+def test_results_that_come_much_later_and_say_that_nothing_was_read_leave_nothing_to_pay(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    """Given up without results, its records counted as read, as they may have been."""
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["no-result-file:times=1,seconds=1.5", "job-partial:times=1,share=0.5"])
+    given_up: list[int] = []
+
+    def wait_for_results(wave: int) -> None:
+        if wave == 2:
+            given_up.append(sum(reading.attempts().values()))
+            ended = quiet_server.log("finish")[-1]["t"]
+            wait_for(lambda: time.time() > ended + 1.6)
+
+    reading.run(before_wave=wait_for_results)
+    reading.check()
+    assert given_up == [2]
+    assert reading.error_types() == {"BatchFailed": 2, "ServiceTrouble": 1}
+    assert set(reading.inferences().values()) == {1}
+
+
 def test_what_ended_while_nobody_was_there_is_kept_even_if_nobody_asks_for_it(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:

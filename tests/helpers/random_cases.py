@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pagewave import crash_points as crash
+from pagewave.embedded.server.faults import GARBAGE
 
 CALLS = ("create", "get", "list", "upload", "download", "delete", "cancel")
 PROJECTS = {"first": "one", "rotated": "one", "other": "two"}
@@ -88,8 +89,15 @@ FAULTS = st.one_of(
         skip=st.integers(0, 3),
     ),
     fault(
-        ["cut-before", "cut-after", "garbage-200"],
+        ["cut-before", "cut-after"],
         call=st.sampled_from(CALLS),
+        times=TIMES,
+        skip=st.integers(0, 3),
+    ),
+    fault(
+        ["garbage-200"],
+        call=st.sampled_from([*CALLS, "generate"]),
+        body=st.sampled_from([*GARBAGE]),
         times=TIMES,
         skip=st.integers(0, 3),
     ),
@@ -150,7 +158,7 @@ FAULTS = st.one_of(
         skip=st.integers(0, 3),
     ),
     fault(
-        ["cut-before", "cut-after", "garbage-200", "hang"],
+        ["cut-before", "cut-after", "hang"],
         call=st.just("generate"),
         times=st.integers(1, 2),
         skip=st.integers(0, 3),

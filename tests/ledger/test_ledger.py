@@ -9,6 +9,7 @@ import pytest
 from pagewave.errors import LedgerError
 from pagewave.ledger import (
     LOST,
+    NO_RESULTS,
     Attempt,
     FailureRow,
     Ledger,
@@ -274,6 +275,21 @@ def test_a_batch_that_was_collected_is_not_given_up(path: Path) -> None:
     assert (batch.status, batch.state, batch.error) == ("collected", "SUCCEEDED", None)
     assert ledger.answers.stored("f1")
     assert ledger.failures.all() == []
+
+
+def test_what_a_batch_turns_out_not_to_have_read_is_no_attempt(path: Path) -> None:
+    """Without results, all in it counted as read. Who was told so is told anew."""
+    ledger, batch_id = ledger_with_batch(path)
+    ledger.batches.mark_creating(batch_id, "files/in")
+    ledger.batches.mark_submitted(batch_id, "batches/1")
+    ledger.answers.give_up(batch_id, NO_RESULTS, None, [attempt(None)], [])
+    [told] = ledger.outbox.waiting(10)
+    assert (told.key, told.prompt_tokens is None) == (KEY, False)
+    ledger.outbox.mark_delivered([told.id])
+    ledger.answers.commit(batch_id, "EXPIRED", None, [], [failure(counted=False)])
+    assert ledger.answers.newest() == 0
+    [told] = ledger.outbox.waiting(10)
+    assert (told.key, told.prompt_tokens) == (KEY, None)
 
 
 def test_no_key_is_written(path: Path) -> None:

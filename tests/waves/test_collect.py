@@ -18,11 +18,12 @@ from helpers.reading import Reading
 from helpers.result_lines import PAGE_JSON, make_line, page, response
 from pagewave.answers.guards import Evidence
 from pagewave.answers.result_line import Answer
+from pagewave.embedded.server.faults import GARBAGE
 from pagewave.errors import ServiceError
 from pagewave.gemini.client import RemoteBatch
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
-from pagewave.ledger import NO_RESULTS, Batch, Record
+from pagewave.ledger import NO_RESULTS, STUCK, Batch, Record
 from pagewave.waves import collect as taking_in
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
@@ -128,6 +129,62 @@ def test_a_result_file_that_is_short_is_fetched_again_before_it_is_believed(
     assert len(reading.creates()) == 1
 
 
+@pytest.mark.parametrize("body", GARBAGE)
+@pytest.mark.parametrize(
+    ("ends", "reads", "errors"),
+    [
+        ("job-partial:share=0", 2, {"ServiceTrouble": 2}),
+        ("job-expired:share=1", 1, {}),
+        ("job-partial:share=1", 1, {}),
+    ],
+)
+def test_a_download_of_nonsense_holds_no_results(
+    reading: Reading,
+    quiet_server: EmbeddedProcess,
+    ends: str,
+    reads: int,
+    errors: dict[str, int],
+    body: str,
+) -> None:
+    """Nobody was read or left unread by what something on the way says."""
+    quiet_server.set_faults([f"{ends},times=1", f"garbage-200:call=download,body={body},times=4"])
+    reading.run()
+    reading.check()
+    assert reading.error_types() == errors
+    assert len(reading.creates()) == reads
+    assert set(reading.inferences().values()) == {1}
+
+
+def test_results_that_hold_nothing_at_all_are_believed_in_the_end(
+    reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["missing-key:times=1"])
+    reading.run()
+    reading.check()
+    assert reading.error_types() == {"MissingResponse": 2}
+    assert set(reading.inferences().values()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("state", "file", "done", "lines", "owes"),
+    [
+        ("SUCCEEDED", None, None, None, True),
+        ("SUCCEEDED", "files/1", None, [], True),
+        ("SUCCEEDED", "files/1", 2, [b"{}"], False),
+        ("EXPIRED", None, None, None, False),
+        ("EXPIRED", "files/1", None, None, True),
+        ("EXPIRED", "files/1", None, [], False),
+        ("EXPIRED", "files/1", 0, [], False),
+        ("EXPIRED", "files/1", 1, [], True),
+    ],
+)
+def test_a_batch_owes_results_if_it_says_that_there_are_any(
+    state: str, file: str | None, done: int | None, lines: list[bytes] | None, owes: bool
+) -> None:
+    remote = RemoteBatch("batches/1", "b1", "m", state, file, None, 1.0, 2.0, done)
+    assert taking_in._owes(remote, lines) == owes
+
+
 def test_results_of_an_expired_batch_are_waited_for_like_any_other(
     reading: Reading, quiet_server: EmbeddedProcess
 ) -> None:
@@ -215,15 +272,18 @@ def test_what_a_record_without_a_line_is_taken_for_depends_on_how_its_batch_ende
     assert [attempt.page for attempt in attempts] == [None] * paid
 
 
-def test_of_several_failures_the_first_one_counts(reading: Reading) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_several_failures_one_that_was_paid_for_counts(reading: Reading, is_first: bool) -> None:
     asked = record(reading.keys[0])
     batch = intended(reading, asked)
     raw = [
         make_line(response("no JSON"), key=asked.key),
         make_line(error={"code": 13, "message": "An internal error."}, key=asked.key),
     ]
-    _, failures = parse_results(reading.session, batch, Ended("SUCCEEDED", None, raw), [asked])
-    assert [failure.error_type for failure in failures] == ["JSONDecodeError"]
+    ended = Ended("SUCCEEDED", None, raw if is_first else raw[::-1])
+    [attempt], [failure] = parse_results(reading.session, batch, ended, [asked])
+    assert failure.error_type == "JSONDecodeError"
+    assert attempt.prompt_tokens
 
 
 def test_an_answer_is_judged_though_its_label_is_gone(reading: Reading) -> None:
@@ -281,6 +341,16 @@ def test_a_late_batch_that_has_no_results_yet_is_not_taken_in(reading: Reading) 
     assert reading.batches() == [("abandoned", NO_RESULTS)]
     assert collect_late(reading.session, batch.id, replace(remote, state="FAILED"))
     assert reading.batches() == [("collected", "FAILED")]
+
+
+def test_a_late_batch_that_expired_is_not_taken_in_without_what_it_had_read(
+    reading: Reading,
+) -> None:
+    batch = intended(reading, record(reading.keys[0]))
+    reading.session.ledger.batches.mark_abandoned(batch.id, "given up", STUCK)
+    remote = RemoteBatch("batches/1", "b1", "m", "EXPIRED", "files/gone", None, 1.0, 2.0)
+    assert not collect_late(reading.session, batch.id, remote)
+    assert reading.batches() == [("abandoned", STUCK)]
 
 
 def test_a_batch_beyond_its_deadline_is_asked_to_end_now_and_then_not_at_every_look(

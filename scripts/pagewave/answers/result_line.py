@@ -4,6 +4,7 @@ Lines are read as plain dictionaries in either spelling (`finishReason`, `finish
 field which Google adds tomorrow breaks nothing today.
 """
 
+import io
 import json
 import re
 import traceback
@@ -110,6 +111,18 @@ class Failure:
     served: Served = UNKNOWN
 
 
+def says_more(line: Answer | Failure, other: Answer | Failure | None) -> bool:
+    """Of two lines about the same: an answer says more than a failure that was paid for, and that
+    says more than an error."""
+
+    def rank(said: Answer | Failure | None) -> int:
+        if isinstance(said, Failure):
+            return 2 if said.inferred else 1
+        return 3 if said else 0
+
+    return rank(line) > rank(other)
+
+
 class _Refused(Exception):
     """An answer that cannot be taken."""
 
@@ -124,6 +137,15 @@ def split_lines(data: bytes) -> list[bytes]:
     Split at newlines only: `splitlines` takes a U+2028 or U+0085 inside a string for one.
     """
     return [line for line in data.split(b"\n") if line.strip()]
+
+
+def is_nonsense(data: bytes) -> bool:
+    """Is it something, and no line of it names a key? No result file is like that.
+
+    A proxy or a portal on the way may say it in the service's place, with 200 for a status.
+    """
+    is_empty = not data or data.isspace()
+    return not is_empty and not any(map(key_of, io.BytesIO(data)))  # which copies nothing
 
 
 def key_of(line: bytes) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagewave import crash_points as crash
+from pagewave.answers.result_line import is_nonsense
 from pagewave.gemini.calls import Calls, Question
 from pagewave.gemini.lists import all_of
 from pagewave.gemini.models import Models
@@ -57,6 +58,7 @@ STEPS_OF_UPLOAD = 3  # calls of which the smallest upload is made, each with its
 SLOWEST_BYTES_PER_SECOND = 10_000.0  # an upload that is slower than this hangs, as it were
 TELLS_TIMES = re.compile(r"/(batches|files)(/[^:]*)?$|:batchGenerateContent$")
 """Paths of calls whose answers describe batches and files."""
+SHOWN_BYTES = 80
 LIST_PAGE_SIZE = 100  # without a page size the service was seen to answer with an empty list
 
 
@@ -264,13 +266,16 @@ class Gemini:
     def download(self, name: str, path: Path) -> bool:
         """Download a result file to `path`; False when the service has no such file (yet).
 
-        A download that is cut off never counts as one.
+        A download that is cut off never counts as one, nor does what is no results at all.
         """
         partial = path.with_name(path.name + ".partial")
 
         def fetch() -> bool:
             # In one piece: a truncated body raises before anything is kept.
-            partial.write_bytes(hide_keys_in_bytes(self._client.files.download(file=name)))
+            data = hide_keys_in_bytes(self._client.files.download(file=name))
+            if is_nonsense(data):
+                raise PassingTrouble(f"no results, but {data[:SHOWN_BYTES]!r}")
+            partial.write_bytes(data)
             partial.replace(path)
             return True
 

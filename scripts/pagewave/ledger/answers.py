@@ -101,6 +101,17 @@ def insert_attempts(
     )
 
 
+def _remove_attempts(db: sqlite3.Connection, batch_id: int, keep: Sequence[str]) -> list[str]:
+    """Remove a batch's attempts but for those at these keys, inside of a transaction; returns the
+    keys of those that went."""
+    rows = db.execute("SELECT key FROM attempt WHERE batch_id = ?", (batch_id,)).fetchall()
+    gone = sorted({row[0] for row in rows} - set(keep))
+    db.executemany(
+        "DELETE FROM attempt WHERE batch_id = ? AND key = ?", [(batch_id, key) for key in gone]
+    )
+    return gone
+
+
 def add_flags(
     db: sqlite3.Connection, batch_id: int, flags: Mapping[str, Iterable[Flag]], now: float
 ) -> None:
@@ -161,6 +172,7 @@ class Answers(Shelf):
         """Everything a batch brought, at once: attempts, flags, failures, and that it is collected.
 
         A batch that is collected already stays as it is, so that collecting twice changes nothing.
+        What was taken for an attempt when it was given up, and is none of these, was none.
         Failures in a comparison of prompts are on record but count for nothing.
         `at`: when, in Unix seconds; None is now.
         """
@@ -173,6 +185,7 @@ class Answers(Shelf):
             ).rowcount
             if not changed:
                 return
+            disproved = _remove_attempts(db, batch_id, keep=[a.key for a in attempts])
             insert_attempts(db, batch_id, attempts, now)
             add_flags(db, batch_id, {a.key: a.flags for a in attempts}, now)
             if not is_comparison(db, batch_id):
@@ -190,7 +203,7 @@ class Answers(Shelf):
                 )
             }
             insert_failures(db, engine, batch_id, failures, now, forgiven=answered)
-            self._log(db, batch_id, attempts, failures)
+            self._log(db, batch_id, attempts, failures, disproved)
 
     def give_up(
         self,
@@ -225,11 +238,13 @@ class Answers(Shelf):
         batch_id: int,
         attempts: Iterable[Attempt],
         failures: Iterable[FailureRow],
+        disproved: Iterable[str] = (),
     ) -> None:
-        """Have the log service told of what was tried, inside of a transaction."""
+        """Have the log service told of what was tried, inside of a transaction, and of what it was
+        told of and was not."""
         if self.keeps_log_rows:
             tried = {a.key for a in attempts} | {f.key for f in failures if f.counted}
-            add_log_rows(db, batch_id, sorted(tried))
+            add_log_rows(db, batch_id, sorted(tried.union(disproved)))
 
     def stored(
         self, fingerprint: str, after_batch: int = 0, transport: str | None = None
@@ -274,8 +289,14 @@ class Answers(Shelf):
         return rows[0][0] if rows else None
 
     def newest(self) -> int:
-        """The number of the newest attempt; 0 before the first one. It never gets smaller."""
+        """The number of the newest attempt; 0 before the first one."""
         return int(self._connection.query("SELECT COALESCE(MAX(id), 0) FROM attempt")[0][0])
+
+    def newest_good(self) -> int:
+        """The same of the newest good one: it never gets smaller."""
+        return int(
+            self._connection.query("SELECT COALESCE(MAX(id), 0) FROM attempt WHERE ok")[0][0]
+        )
 
     def attempt(self, attempt_id: int) -> Attempt:
         """One attempt by its number in the ledger."""

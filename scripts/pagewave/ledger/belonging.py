@@ -62,7 +62,7 @@ def mark_folder(ledger: Ledger, path: Path, output_dir: Path, run_id: str | None
         "ledger": ledger.identity.id(),
         "path": str(path.absolute()),
         "run": run_id,
-        "answers": ledger.answers.newest(),
+        "answers": ledger.answers.newest_good(),
     }
     write_atomically(output_dir / MARK, json.dumps(mark, indent=1) + "\n")
 

@@ -9,7 +9,7 @@ be sent again then, and should it turn up later, `recover` takes in what it brin
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from pagewave import crash_points as crash
@@ -83,7 +83,7 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
             return False
         records = session.ledger.batches.records(batch_id)
         lines = _results(session, batch, remote, records)
-        if lines is None and remote.state in SUCCESSFUL_STATES:
+        if lines is None and _owes(remote, lines):
             return False
         ended = Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
         _take_in(session, batch, records, ended, late=True)
@@ -205,8 +205,28 @@ def _is_past(session: Session, batch: Batch, deadline: float) -> bool:
     return session.client.now() > deadline
 
 
-def download(session: Session, display_name: str, result_file: str) -> list[bytes] | None:
-    """The raw lines of a batch's results; None where the service has no such file (yet)."""
+def download(
+    session: Session, display_name: str, result_file: str, wanted: Collection[str]
+) -> list[bytes] | None:
+    """The raw lines of a batch's results; None where the service has no such file (yet).
+
+    A file without a line for each of the wanted keys is fetched again before that is believed: to
+    send those records once more costs money.
+    """
+    best: list[bytes] | None = None
+    most = -1
+    for _ in range(DOWNLOADS_OF_SHORT_RESULTS):
+        lines = _download_once(session, display_name, result_file)
+        answered = -1 if lines is None else len({*wanted} & {key_of(line) for line in lines})
+        if answered > most:
+            best, most = lines, answered
+        if most == len(wanted):
+            break
+        session.client.pause(min(1.0, session.settings.batch.poll_interval_seconds))
+    return best
+
+
+def _download_once(session: Session, display_name: str, result_file: str) -> list[bytes] | None:
     path = session.settings.paths.state_dir / "results" / f"{display_name}.jsonl"
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,38 +249,37 @@ def _look_again(session: Session, name: str) -> RemoteBatch | None:
 
 def _fetch(session: Session, batch: Batch, remote: RemoteBatch, records: Sequence[Record]) -> Ended:
     """The results of a batch that has ended, whatever its state: what there is was paid for."""
+    lines: list[bytes] | None = None
     for _ in session.polls(session.client.now()):
         lines = _results(session, batch, remote, records)
-        # A batch may say SUCCEEDED a little before its results can be had.
-        has_results = remote.state in SUCCESSFUL_STATES or remote.result_file
-        if lines is not None or not has_results:
-            return Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
+        if not _owes(remote, lines):
+            break
         remote = session.client.get(remote.name) or remote
-    return Ended(NO_RESULTS, f"{remote.state} without results")
+    if lines is None and _owes(remote, lines):
+        return Ended(NO_RESULTS, f"{remote.state} without results")
+    return Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
+
+
+def _owes(remote: RemoteBatch, lines: Sequence[bytes] | None) -> bool:
+    """Has a batch that has ended more to give than these lines? None: there is no file (yet).
+
+    It may say SUCCEEDED a little before its results can be had.
+    """
+    if lines:
+        return False
+    if remote.state in SUCCESSFUL_STATES:
+        return True
+    return bool(remote.result_file if lines is None else remote.done)
 
 
 def _results(
     session: Session, batch: Batch, remote: RemoteBatch, records: Sequence[Record]
 ) -> list[bytes] | None:
-    """The lines of a batch's result file; None where there is none (yet).
-
-    A file without a line for each record is fetched again before that is believed: to send those
-    records once more costs money.
-    """
+    """The lines of a batch's result file; None where there is none (yet)."""
     if not remote.result_file:
         return None
     wanted = {key for record in records for key in line_keys(record)}
-    best: list[bytes] | None = None
-    most = -1
-    for _ in range(DOWNLOADS_OF_SHORT_RESULTS):
-        lines = download(session, batch.display_name, remote.result_file)
-        answered = -1 if lines is None else len(wanted & {key_of(line) for line in lines})
-        if answered > most:
-            best, most = lines, answered
-        if most == len(wanted):
-            break
-        session.client.pause(min(1.0, session.settings.batch.poll_interval_seconds))
-    return best
+    return download(session, batch.display_name, remote.result_file, wanted)
 
 
 def _compare(ledger: Ledger, batch: Batch) -> None:

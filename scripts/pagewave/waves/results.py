@@ -21,6 +21,7 @@ from pagewave.answers.result_line import (
     is_paid_before,
     key_of,
     parse_line,
+    says_more,
 )
 from pagewave.answers.served import UNKNOWN
 from pagewave.answers.service_errors import error_type_of_batch
@@ -76,8 +77,8 @@ def parse_results(
 ) -> tuple[list[Attempt], list[FailureRow]]:
     """What a batch brought, its lines joined to its records by key.
 
-    Of several answers for one key the first valid one counts. An attempt is what the model ran for:
-    an error line is a failure without one.
+    Of several lines for one key the first of those that say most counts (`says_more`). An attempt
+    is what the model ran for: an error line is a failure without one.
     """
     results, halves = _understood(workspace, batch, ended, records)
     attempts, failures = [], []
@@ -146,7 +147,7 @@ def _understood(
             parsed = replace(parse_line(line, model, numbered=numbered), key=key)
             if isinstance(parsed, Answer) and not half:
                 parsed = _guarded(workspace, parsed, record, line)
-            if half not in pages[key] or isinstance(parsed, Answer):
+            if says_more(parsed, pages[key].get(half)):
                 pages[key][half] = parsed
                 lines[key].append(line)
     results: dict[str, Result] = {}

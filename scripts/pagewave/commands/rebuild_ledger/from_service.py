@@ -10,11 +10,11 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pagewave.answers.result_line import page_key_of
+from pagewave.answers.result_line import key_of, page_key_of
 from pagewave.commands.batch_views import total_usd
 from pagewave.commands.rebuild_ledger.from_books import (
     PastAnswer,
@@ -25,6 +25,7 @@ from pagewave.commands.rebuild_ledger.from_books import (
 from pagewave.errors import DataError
 from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, RemoteBatch
 from pagewave.gemini.session import Session
+from pagewave.halves import split_line_key
 from pagewave.ledger import Record
 from pagewave.pages.changed import remember_images
 from pagewave.pages.dataset import Page
@@ -144,12 +145,13 @@ class _Adoption:
         remote = self._session.client.get(name)  # a list does not tell all
         if remote is None:
             return
-        sent = self._keys_sent(remote)
+        asked = self._lines_asked(remote)
+        sent = {split_line_key(key)[0] for key in asked}
         if not remote.ended and not sent:
             self._found.unclear.append(name)
             return
         told = self._session.ledger.batches.keys_under(name)  # by books, in an earlier rebuild
-        lines = [line for line in self._results(remote) if page_key_of(line) not in told]
+        lines = [line for line in self._results(remote, asked) if page_key_of(line) not in told]
         if told and not lines:
             return
         keys = [key for key in {*sent, *map(page_key_of, lines)} - told if key is not None]
@@ -160,19 +162,20 @@ class _Adoption:
         else:
             self._take_in(remote, match, sorted(self._ours & set(keys)), lines)
 
-    def _keys_sent(self, remote: RemoteBatch) -> set[str]:
-        """Keys in the requests of a batch, which are kept here until it is collected."""
+    def _lines_asked(self, remote: RemoteBatch) -> set[str]:
+        """Keys in the requests of a batch, which are kept here until it is collected; of pages or
+        their halves."""
         file = self._session.request_file(remote.display_name)
         if not file.exists():
             return set()
         with file.open("rb") as lines:  # one after another: there may be very many
-            return {key for key in map(page_key_of, lines) if key}
+            return {key for key in map(key_of, lines) if key}
 
-    def _results(self, remote: RemoteBatch) -> list[bytes]:
+    def _results(self, remote: RemoteBatch, asked: Collection[str]) -> list[bytes]:
         """The lines of an ended batch; none where the service deleted its results."""
         if not remote.ended or not remote.result_file:
             return []
-        return download(self._session, remote.display_name, remote.result_file) or []
+        return download(self._session, remote.display_name, remote.result_file, asked) or []
 
     def _take_in(
         self, remote: RemoteBatch, match: re.Match[str], keys: list[str], lines: list[bytes]
