@@ -117,7 +117,8 @@ def count(path: Path) -> int:
 
 
 def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Image.Image:
-    """The pixels of a page, upright, in grey or RGB, at least `longest_side` long if it is so long.
+    """The pixels of a page, upright, in grey or RGB (RGBX of a PDF), at least `longest_side` long
+    if it is so long.
 
     Args:
         number: of the page in the file, from 1.
