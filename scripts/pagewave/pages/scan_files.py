@@ -39,7 +39,7 @@ from pagewave.pages.image_kinds import (
     may_be_a_kind,
     unreadable,
 )
-from pagewave.pages.look import Doubt, plausible_dpi
+from pagewave.pages.look import CUT, Doubt, plausible_dpi
 from pagewave.pages.seen import (
     made_square,
     oblong,
@@ -57,9 +57,7 @@ UPRIGHT = 1
 LYING = (5, 6, 7, 8)
 """Values of the Exif orientation; with the latter width and height change places."""
 
-NOT_ALL_OF_IT = Doubt(
-    "cut_picture", "the last scans of a progressive JPEG are missing: it was cut off"
-)
+NOT_ALL_OF_IT = Doubt(CUT, "the last scans of a progressive JPEG are missing: it was cut off")
 
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises for images that it can't decode."""
