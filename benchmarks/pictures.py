@@ -9,7 +9,8 @@ are asked one after another until one sees the same:
 - `same, scaled`: where only its tones are stretched, as of 12 bits in 16;
 - `as made`: they see it otherwise, and each other: what the file was made of decides;
 - `alone`: none of them knows the kind; of made files it is as they were made;
-- `refused`: with the words that a person gets;
+- `refused`: with the words that a person gets, and who makes a picture of it all the same, as they
+  do of broken files too;
 - DIFFERS, also where a made file is not what it was made of.
 
 Each row names the decoders that see something else. Ends with a count of each verdict, and with
@@ -104,7 +105,7 @@ def compare(path: Path) -> Iterator[tuple[str, str]]:
     try:
         leaves = scan_files.leaves(path, options.pdf_dpi)
     except DataError as error:
-        yield "refused", f"refused: {error}"
+        yield "refused", f"refused: {error}{_but_read(path, 1)}"
         return
     for number, leaf in enumerate(leaves[:PAGES], start=1):
         try:
@@ -112,7 +113,7 @@ def compare(path: Path) -> Iterator[tuple[str, str]]:
                 raise DataError(leaf.problem)
             ours = scan_files.load(path, number, options.pdf_dpi, options.longest_side)
         except DataError as error:
-            yield "refused", f"page {number} refused: {error}"
+            yield "refused", f"page {number} refused: {error}{_but_read(path, number)}"
             continue
         ours.thumbnail((options.longest_side or 3072,) * 2, Image.Resampling.LANCZOS)
         seen = look(ours.copy())
@@ -123,6 +124,16 @@ def compare(path: Path) -> Iterator[tuple[str, str]]:
             f"page {number}: {ours.width} x {ours.height}, {dpi}, median {seen.median}, "
             f"ink {seen.ink:.3f}: {verdict}{difference}",
         )
+
+
+def _but_read(path: Path, number: int) -> str:
+    """Which other decoders make a picture of what was refused."""
+    try:
+        frame = _frame(path, number)
+    except (ValueError, IndexError):
+        frame = None
+    names = [name for name, _ in others(path, number, (SIDE, SIDE), frame)]
+    return f"; read by {', '.join(names)}" if names else ""
 
 
 class Seen(NamedTuple):

@@ -1,5 +1,6 @@
 """What is seen of a picture before it is paid for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ from PIL import Image
 from helpers.pdf_files import PdfPage
 from helpers.scan_files import page_of, save
 from pagewave.config.settings import load_settings
-from pagewave.pages.dataset import scan
-from pagewave.pages.look import Look, coarse, doubts_of, look_at, plausible_dpi
+from pagewave.pages.dataset import Book, scan
+from pagewave.pages.look import Look, coarse, doubts_of, look_at, plausible_dpi, torn
 from pagewave.pages.prepared import PreparedImages
 from pagewave.pages.scan_files import leaves
 
@@ -74,6 +75,40 @@ def test_a_progressive_jpeg_that_lacks_scans_is_flagged(tmp_path: Path) -> None:
     assert "cut_picture" in flags(cut(path, 0.5))
 
 
+@pytest.mark.parametrize("missing", [8, 2_000])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"progressive": True},
+        {"progressive": True, "restart_marker_rows": 4},
+        {"optimize": True},
+    ],
+)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_that_was_cut_anywhere_is_flagged(
+    tmp_path: Path, mode: str, options: dict[str, object], missing: int
+) -> None:
+    """In the last scan of a progressive one, and so near its end that nothing is to be seen."""
+    path = save(tmp_path / "1.jpg", [PAGE.convert(mode)], quality=90, **options)
+    assert torn(path) is None
+    path.write_bytes(path.read_bytes()[:-missing].rstrip(b"\xff") + b"\xff\xd9")
+    assert torn(path) or leaves(path, 300)[0].doubts  # or a whole scan is missing
+
+
+def test_a_jpeg_that_was_cut_is_told_of_its_page_once(tmp_path: Path) -> None:
+    for number, missing in enumerate((2, 30, 20_000), start=1):
+        path = save(tmp_path / f"images/Ohio/Elm/1850/{number}.jpg", [PAGE], progressive=True)
+        path.write_bytes(path.read_bytes()[:-missing].rstrip(b"\xff") + b"\xff\xd9")
+    prepared, (book,) = of_book(tmp_path)
+    found = [[*prepared.doubts(page), *prepared.doubts_of(page, page.scan)] for page in book.pages]
+    assert [[doubt.what for doubt in each] for each in found] == [
+        [],
+        ["cut_picture"],
+        ["cut_picture"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("dpi", "share", "left"),
     [(300, 1, 0), (300, 0.3, 90), (0, 1, 0), (0, 0.2, 60), (72, 1, 72), (600, 0.2, 0)],
@@ -89,15 +124,20 @@ def test_a_resolution_that_no_page_has_is_not_believed() -> None:
     assert plausible_dpi(0, 800) == 0.0
 
 
-def doubts_of_book(folder: Path, **images: object) -> list[str]:
-    """What headers tell of a folder of scans."""
+def of_book(folder: Path, **images: object) -> tuple[PreparedImages, Sequence[Book]]:
+    """A folder of scans."""
     config = {
         "paths": {"image_source_dir": str(folder / "images")},
         "filters": {"labels": "all"},
         "images": images,
     }
     settings = load_settings(config, folder)
-    prepared, (book,) = PreparedImages(settings), scan(settings).books
+    return PreparedImages(settings), scan(settings).books
+
+
+def doubts_of_book(folder: Path, **images: object) -> list[str]:
+    """What headers tell of a folder of scans."""
+    prepared, (book,) = of_book(folder, **images)
     return [doubt.what for page in book.pages for doubt in prepared.doubts(page)]
 
 

@@ -202,6 +202,37 @@ def test_a_png_is_turned_by_its_tags_wherever_they_are(
         assert differs(path, COLOURS) == ""
 
 
+@pytest.mark.parametrize(
+    ("chunk", "is_turned"),
+    [
+        ((b"zTXt", b"Comment\0\0" + zlib.compress(bytes(1 << 21))), False),
+        ((b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP + b" " * (1 << 21))), True),
+        ((b"iCCP", b"profile\0\1" + zlib.compress(b"packed otherwise")), False),
+        ((b"acTL", struct.pack(">II", 2, 0)), False),  # and no frame follows
+    ],
+)
+def test_a_png_is_read_though_what_stands_beside_its_pixels_is_odd(
+    tmp_path: Path, chunk: tuple[bytes, bytes], is_turned: bool
+) -> None:
+    truth = np.rot90(COLOURS, -1) if is_turned else COLOURS
+    path = tmp_path / "1.png"
+    path.write_bytes(png(COLOURS, 8, 2, chunk))
+    (leaf,) = scans.leaves(path, DPI)
+    assert not leaf.sendable
+    assert differs(path, truth) == ""
+
+
+def test_a_png_that_is_torn_behind_its_pixels_is_read(tmp_path: Path) -> None:
+    whole, path = png(COLOURS, 8, 2), tmp_path / "1.png"
+    path.write_bytes(whole[:-12] + struct.pack(">I", 300) + b"IDAT")
+    (leaf,) = scans.leaves(path, DPI)
+    assert not leaf.sendable
+    assert differs(path, COLOURS) == ""
+    path.write_bytes(whole[:-300])
+    with pytest.raises(DataError, match="put the scan there again"):
+        scans.leaves(path, DPI)
+
+
 # Pixels that are not square
 
 

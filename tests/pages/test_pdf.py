@@ -219,3 +219,28 @@ def test_a_turned_page_keeps_its_pixels(tmp_path: Path) -> None:
     document[0].set_rotation(90)
     document.save(tmp_path / "turned.pdf")
     assert pdf.render(tmp_path / "turned.pdf", 1, DPI, None).size == SCAN.size[::-1]
+
+
+@pytest.mark.parametrize(
+    ("dpi", "entries", "mode"),
+    [
+        (72, "/Interpolate false", "L"),
+        (72, "/Decode [1 0]", "L"),
+        (DPI, "/Interpolate false", "RGBX"),  # drawn as ever
+        (72, "/ColorSpace [/Indexed /DeviceRGB 1 <C00000FFFFFF>]", "RGBX"),
+        (72, "/ImageMask true", "RGBX"),  # painted with any colour
+    ],
+)
+def test_a_scan_of_black_and_white_that_is_finer_than_asked_for_is_grey_if_it_has_no_colour(
+    tmp_path: Path, dpi: int, entries: str, mode: str
+) -> None:
+    page = PdfPage(WIDTH, HEIGHT)
+    scan = page_of("scan", (1650, 2580)).convert("1")
+    page.content += ["0.8 0 0 rg", page.draw(page.picture(scan, entries))]
+    path = page.write(tmp_path / "1.pdf")
+    image = pdf.render(path, 1, dpi, 1290)
+    assert image.mode == mode
+    with pypdfium2.PdfDocument(path) as document:
+        drawn = document[0].render(scale=1289.5 / HEIGHT).to_pil()
+    shown = np.asarray(drawn.convert("RGB"), float)
+    assert np.abs(shown - np.asarray(image.convert("RGB"), float)).max() <= 2

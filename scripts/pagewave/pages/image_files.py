@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from PIL import (
     BmpImagePlugin,
@@ -145,7 +146,7 @@ def _most_pixels() -> int:
     return 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
-def ends_well(file: BufferedReader, image_format: str) -> bool:
+def ends_well(file: IO[bytes], image_format: str) -> bool:
     """Is the mark that ends such a file where it should be? Cheap, as every image is looked at."""
     size = file.seek(0, io.SEEK_END)
     if image_format == "WEBP":  # a RIFF file, which says its own length
@@ -175,7 +176,7 @@ def _header(path: Path, file: BufferedReader) -> tuple[str, int, int]:
         return MIME_TYPES[image_format], width, height
 
 
-def refuse_cut_off(file: BufferedReader, image: Image.Image) -> None:
+def refuse_cut_off(file: IO[bytes], image: Image.Image) -> None:
     """Raise OSError where pixels are missing; decodes the image if its end looks cut off."""
     if not ends_well(file, image.format or ""):
         file.seek(0)

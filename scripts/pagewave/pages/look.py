@@ -29,10 +29,18 @@ PIXELS_A_BYTE_OF_NOTHING = 100
 LEAST_DPI = 100
 """Small print is 1 mm high: at 100 dpi that is four pixels."""
 
+CUT = "cut_picture"
 CUT_SHARE = 0.04
 """Share of the height that is one even grey at the lower end, as where a JPEG was cut off."""
 CUT_GREYS = range(126, 131)
 """What decoders fill in there: all coefficients of it are zero."""
+
+JPEG_MARK = b"\xff\xd8\xff"
+TORN = ("premature end", "found marker 0xd9 instead")
+"""What libjpeg warns of where data end before the picture does; Pillow passes its warnings over.
+D9 is the mark of an end."""
+SMALLEST = 64
+"""Pixels of a side: a JPEG is decoded at an eighth of its size, or at what is no smaller."""
 
 
 class Doubt(NamedTuple):
@@ -98,10 +106,32 @@ def doubts_of(look: Look, scan_bytes: float, pixels: int) -> list[Doubt]:
         )
     if look.even_end >= CUT_SHARE:
         share = f"{look.even_end:.0%}"
-        found.append(
-            Doubt("cut_picture", f"the last {share} of it are one even grey, as of a file cut off")
-        )
+        found.append(Doubt(CUT, f"the last {share} of it are one even grey, as of a file cut off"))
     return found
+
+
+def torn(path: Path) -> Doubt | None:
+    """Why a JPEG may lack a part though it ends as it should; None for other files.
+
+    Found wherever it was cut, in the last scan of a progressive one too: all its data are read.
+    """
+    import simplejpeg
+
+    with opened(path) as file:
+        if file.read(len(JPEG_MARK)) != JPEG_MARK:
+            return None
+        file.seek(0)
+        data = file.read()
+    try:
+        *_, colours, _ = simplejpeg.decode_jpeg_header(data)
+        shown = "CMYK" if colours in ("CMYK", "YCCK") else "GRAY"
+        simplejpeg.decode_jpeg(
+            data, shown, fastdct=True, min_height=SMALLEST, min_width=SMALLEST, min_factor=1
+        )
+    except ValueError as error:  # a warning, or nothing that it knows
+        if any(words in str(error).lower() for words in TORN):
+            return Doubt(CUT, "the JPEG's data end before its picture does: it was cut")
+    return None
 
 
 def coarse(dpi: float, share: float) -> Doubt | None:

@@ -15,7 +15,12 @@ from pagewave.errors import DataError
 from pagewave.pages.image_files import is_too_large, too_large
 from pagewave.pages.look import Doubt, plausible_dpi
 from pagewave.pages.pdf_marks import Marks, marks
-from pagewave.pages.pdf_resolution import NOT_ONE_TOO_MANY, POINTS_PER_INCH, pixels_a_point
+from pagewave.pages.pdf_resolution import (
+    NOT_ONE_TOO_MANY,
+    POINTS_PER_INCH,
+    Fineness,
+    pixels_a_point,
+)
 
 _ONE_AT_A_TIME = threading.Lock()
 """PDFium keeps state of its own and must not be called by two threads at once."""
@@ -74,7 +79,7 @@ def doubt(path: Path) -> Doubt | None:
 
 
 def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image.Image:
-    """Draw a page.
+    """Draw a page, in RGB of four bytes a pixel (Pillow's RGBX).
 
     Args:
         number: the page's, from 1.
@@ -90,16 +95,27 @@ def render(path: Path, number: int, dpi: int, longest_side: int | None) -> Image
         page = _page(document, number - 1)
         if isinstance(page, str):
             raise DataError(f"{path}, page {number}: {page}")
-        scale, _ = _scale(document, page, dpi, marks(path))
+        known = marks(path)
+        scale, _, is_bilevel = _scale(document, page, dpi, known)
         longest = max(page.get_size())
         if longest_side:
             scale = min(scale, (longest_side - NOT_ONE_TOO_MANY) / longest)
         width, height = _pixels(page, scale)
         if is_too_large(width, height):
             raise DataError(f"{path}, page {number}: {too_large()}")
-        image = page.render(scale=scale, rev_byteorder=True, may_draw_forms=True).to_pil()
+        # What is drawn as before stays the same to the byte: greys are made of finer scans alone.
+        is_grey = is_bilevel and scale > dpi * known.unit / POINTS_PER_INCH
+        # Four bytes a pixel, as Pillow has them: its memory is the image's, and nothing is copied.
+        drawn = page.render(
+            scale=scale,
+            rev_byteorder=True,
+            may_draw_forms=True,
+            prefer_bgrx=True,
+            grayscale=is_grey,
+        )
+        image = drawn.to_pil()
         assert isinstance(image, Image.Image)
-        return image.copy()  # the bitmap's memory goes with the document
+        return image
 
 
 @contextmanager
@@ -130,7 +146,7 @@ def _size(document: Any, index: int, dpi: int, known: Marks) -> Drawn | str:
     page = _page(document, index)
     if isinstance(page, str):
         return page
-    scale, is_scan = _scale(document, page, dpi, known)
+    scale, is_scan, _ = _scale(document, page, dpi, known)
     width, height = _pixels(page, scale)
     page.close()
     inch = scale * POINTS_PER_INCH / known.unit
@@ -153,5 +169,5 @@ def _pixels(page: Any, scale: float) -> tuple[int, int]:
     return math.ceil(width * scale), math.ceil(height * scale)
 
 
-def _scale(document: Any, page: Any, dpi: int, known: Marks) -> tuple[float, bool]:
+def _scale(document: Any, page: Any, dpi: int, known: Marks) -> Fineness:
     return pixels_a_point(page, dpi, known, has_fields=document.formenv is not None)

@@ -41,14 +41,24 @@ _Laid = tuple[Any, Matrix]
 
 
 class _Picture(NamedTuple):
-    """An image on a page: its share of the page, and its pixels a point."""
+    """An image on a page: its share of the page, its pixels a point, and whether they are black or
+    white."""
 
     share: float
     pixels: float
+    is_bilevel: bool = False
 
 
-def pixels_a_point(page: Any, dpi: int, marks: Marks, has_fields: bool) -> tuple[float, bool]:
-    """Pixels a point to draw a page with, and whether it is one scan.
+class Fineness(NamedTuple):
+    """Pixels a point to draw a page with, whether it is one scan, and one of black and white."""
+
+    pixels: float
+    is_scan: bool = False
+    is_bilevel: bool = False
+
+
+def pixels_a_point(page: Any, dpi: int, marks: Marks, has_fields: bool) -> Fineness:
+    """How finely to draw a page.
 
     Args:
         dpi: pixels an inch, of what is no scan.
@@ -59,18 +69,18 @@ def pixels_a_point(page: Any, dpi: int, marks: Marks, has_fields: bool) -> tuple
     pictures: list[_Picture] = []
     for thing in _things(page, page, (1.0, 0.0, 0.0, 1.0), 0):
         if thing is None:
-            return wanted, False
-        found = _picture(*thing, width * height, marks)
+            return Fineness(wanted)
+        found = _picture(page, *thing, width * height, marks)
         if found.share:
             pictures.append(found)
     covered = sum(picture.share for picture in pictures)
     if covered < SCAN_SHARE or _has_notes(page, has_fields):
-        return wanted, False
+        return Fineness(wanted)
     finest = max(picture.pixels for picture in pictures)
     if covered <= OVERLAP:
-        return finest, True
+        return Fineness(finest, True, all(picture.is_bilevel for picture in pictures))
     least = LEAST_DPI * marks.unit / POINTS_PER_INCH
-    return min(wanted, max(finest, least)), False
+    return Fineness(min(wanted, max(finest, least)))
 
 
 def _things(page: Any, within: Any, matrix: Matrix, depth: int) -> list[_Laid | None]:
@@ -144,7 +154,7 @@ def _area(matrix: Matrix) -> float:
     return abs(a * d - b * c)
 
 
-def _picture(thing: Any, matrix: Matrix, area: float, marks: Marks) -> _Picture:
+def _picture(page: Any, thing: Any, matrix: Matrix, area: float, marks: Marks) -> _Picture:
     """An image fills a unit square, which the matrix lays on the page."""
     import ctypes
 
@@ -159,7 +169,18 @@ def _picture(thing: Any, matrix: Matrix, area: float, marks: Marks) -> _Picture:
     size = (columns.value, rows.value)
     across, down = max(size, marks.masks.get(size, size))
     pixels = max((across - NOT_ONE_TOO_MANY) / wide, (down - NOT_ONE_TOO_MANY) / high)
-    return _Picture(_area(matrix) / area, pixels)
+    return _Picture(_area(matrix) / area, pixels, _is_bilevel(page, thing))
+
+
+def _is_bilevel(page: Any, thing: Any) -> bool:
+    """Has an image black and white pixels, and no others? Of a mask its colour isn't known."""
+    from pypdfium2 import raw
+
+    said = raw.FPDF_IMAGEOBJ_METADATA()
+    known = raw.FPDFImageObj_GetImageMetadata(thing, page, said)
+    return bool(
+        known and (said.bits_per_pixel, said.colorspace) == (1, raw.FPDF_COLORSPACE_DEVICEGRAY)
+    )
 
 
 def _has_notes(page: Any, has_fields: bool) -> bool:

@@ -26,6 +26,10 @@ BITS, KIND = 24, 25
 TAIL = 1 << 16
 """Bytes at a file's end in which tags are looked for; most are much shorter."""
 GREY_AND_ALPHA, COLOURS_AND_ALPHA = 4, 6
+SIGNATURE, END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+OF_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"pHYs", b"eXIf"})
+"""Chunks that a page is seen by. (PNG specification, 11)"""
+TEXTS = (b"iTXt", b"tEXt", b"zTXt")
 
 
 def bits_of(file: IO[bytes]) -> int:
@@ -40,6 +44,27 @@ def _byte(file: IO[bytes], where: int) -> int:
     found = file.read(1)
     file.seek(place)
     return (found or b"\0")[0]
+
+
+def pixels_alone(file: IO[bytes]) -> io.BytesIO | None:
+    """A PNG file without what Pillow may stumble over and no page is seen by: long texts, profiles
+    packed in odd ways, animations, a torn end; None where it has nothing of that."""
+    file.seek(0)
+    data = file.read()
+    if not data.startswith(SIGNATURE):
+        return None
+    kept, at = [SIGNATURE], len(SIGNATURE)
+    while at < len(data):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        end = at + 12 + length
+        if end <= len(data):
+            if name in OF_PIXELS:
+                kept.append(data[at:end])
+            elif name in TEXTS:
+                kept += (_text_chunk(*tag) for tag in _tag(name, data[at + 8 : end - 4]))
+        at = end
+    bare = b"".join(kept) + END
+    return None if bare == data else io.BytesIO(bare)
 
 
 def tags(image: Image.Image) -> Image.Exif:
@@ -57,7 +82,7 @@ def note_tags_behind(image: ImageFile.ImageFile) -> bool:
     file.seek(max(0, file.seek(0, io.SEEK_END) - TAIL))
     tail = file.read()
     file.seek(place)
-    for name in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
+    for name in (b"eXIf", *TEXTS):
         at = tail.find(name)
         while at >= 4:
             end = at + 4 + int.from_bytes(tail[at - 4 : at], "big")
@@ -86,6 +111,12 @@ def _tag(name: bytes, content: bytes) -> Iterator[tuple[str, bytes | str]]:
     except zlib.error:
         return
     yield key.decode(), text.decode("utf-8", "replace")
+
+
+def _text_chunk(key: str, text: bytes | str) -> bytes:
+    content = text.encode() if isinstance(text, str) else text
+    chunk = b"iTXt" + key.encode() + bytes(5) + content  # not packed, in no language
+    return struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
 def layers(image: ImageFile.ImageFile) -> Image.Image | None:

@@ -19,7 +19,7 @@ from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
-from pagewave.pages.look import Doubt, coarse, doubts_of, look_at
+from pagewave.pages.look import CUT, Doubt, coarse, doubts_of, look_at, torn
 from pagewave.pages.scan_files import Leaf
 from pagewave.pages.scan_names import HOW_TO_NAME
 
@@ -222,7 +222,14 @@ class PreparedImages:
         """The same from a look at its image, which was made or is the scan; raises DataError when
         it can't be decoded."""
         leaf = self.header(page)
-        return doubts_of(look_at(image), self.bytes_of(page), leaf.width * leaf.height)
+        found = doubts_of(look_at(image), self.bytes_of(page), leaf.width * leaf.height)
+        return found + self.doubts_of_scan(page, found)
+
+    def doubts_of_scan(self, page: Page, known: Iterable[Doubt]) -> list[Doubt]:
+        """What the data of a page's scan add to the doubts about its image; raises as `header`."""
+        if any(doubt.what == CUT for doubt in (*self.header(page).doubts, *known)):
+            return []
+        return [doubt] if (doubt := torn(page.scan)) else []
 
     def bytes_of(self, page: Page) -> float:
         """A page's share of its scan's bytes; raises as `header` does."""

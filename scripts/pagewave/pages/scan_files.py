@@ -11,10 +11,11 @@ import io
 import os
 import struct
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
@@ -38,7 +39,7 @@ from pagewave.pages.image_kinds import (
     may_be_a_kind,
     unreadable,
 )
-from pagewave.pages.look import Doubt, plausible_dpi
+from pagewave.pages.look import CUT, Doubt, plausible_dpi
 from pagewave.pages.seen import (
     made_square,
     oblong,
@@ -56,9 +57,10 @@ UPRIGHT = 1
 LYING = (5, 6, 7, 8)
 """Values of the Exif orientation; with the latter width and height change places."""
 
-NOT_ALL_OF_IT = Doubt(
-    "cut_picture", "the last scans of a progressive JPEG are missing: it was cut off"
-)
+NOT_ALL_OF_IT = Doubt(CUT, "the last scans of a progressive JPEG are missing: it was cut off")
+
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError)
+"""What Pillow raises for images that it can't decode."""
 
 _DECODABLE: set[tuple[object, ...]] = set()
 """Kinds of TIFF pages of which this process has decoded one."""
@@ -100,9 +102,13 @@ def leaves(path: Path, pdf_dpi: int) -> list[Leaf]:
             return [_leaf_of_pdf(page, (doubt,) if doubt else ()) for page in drawn]
         if tiff.is_tiff(file):
             return [_tiff_leaf(file, frame) for frame in _tiff_pages(file)]
-        with Image.open(file, formats=FORMATS) as image:
-            refuse_cut_off(file, image)
-            return [_leaf(file, image)]
+        try:
+            return [_leaf(file)]
+        except _BROKEN:
+            if (bare := png.pixels_alone(file)) is None:
+                raise
+            _picture(bare, None)  # are its pixels whole?
+            return [replace(_leaf(bare), sendable=False, recipe=RECIPE)]
 
 
 def count(path: Path) -> int:
@@ -117,7 +123,8 @@ def count(path: Path) -> int:
 
 
 def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Image.Image:
-    """The pixels of a page, upright, in grey or RGB, at least `longest_side` long if it is so long.
+    """The pixels of a page, upright, in grey or RGB (RGBX of a PDF), at least `longest_side` long
+    if it is so long.
 
     Args:
         number: of the page in the file, from 1.
@@ -142,15 +149,14 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
                 if not may_be_a_kind(frame, error):
                     raise
                 raise DataError(f"{path}, page {number}: {unreadable(frame)}") from None
-        with Image.open(file, formats=FORMATS) as image:
-            if number != 1:
-                raise DataError(f"{path}: has no page {number}")
-            if longest_side and image.format == "JPEG":
-                # Decodes at a half or a quarter where that is still large enough.
-                image.draft(None, (longest_side, longest_side))
-            png.note_tags_behind(image)
-            ratio = _oblong(image)
-            return made_square(seen(image), ratio)
+        if number != 1:
+            raise DataError(f"{path}: has no page {number}")
+        try:
+            return _picture(file, longest_side)
+        except _BROKEN:
+            if (bare := png.pixels_alone(file)) is None:
+                raise
+            return _picture(bare, longest_side)
 
 
 def is_pdf(path: Path) -> bool:
@@ -172,7 +178,23 @@ def _leaf_of_pdf(page: pdf.Drawn | str, doubts: tuple[Doubt, ...]) -> Leaf:
     return Leaf(page.width, page.height, recipe=recipe, dpi=page.dpi, doubts=doubts)
 
 
-def _leaf(file: BufferedReader, image: ImageFile.ImageFile) -> Leaf:
+def _picture(file: IO[bytes], longest_side: int | None) -> Image.Image:
+    with Image.open(file, formats=FORMATS) as image:
+        if longest_side and image.format == "JPEG":
+            # Decodes at a half or a quarter where that is still large enough.
+            image.draft(None, (longest_side, longest_side))
+        png.note_tags_behind(image)
+        ratio = _oblong(image)
+        return made_square(seen(image), ratio)
+
+
+def _leaf(file: IO[bytes]) -> Leaf:
+    with Image.open(file, formats=FORMATS) as image:
+        refuse_cut_off(file, image)
+        return _leaf_of_image(file, image)
+
+
+def _leaf_of_image(file: IO[bytes], image: ImageFile.ImageFile) -> Leaf:
     width, height = image.size
     is_late = png.note_tags_behind(image)
     turned = _orientation(image)

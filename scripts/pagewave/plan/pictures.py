@@ -73,6 +73,7 @@ def _look(workspace: Workspace, page: Page) -> list[Doubt]:
             return list(made.doubts) if made else images.doubts_of(page, page.scan)
         data = make_image(page.scan, max(page.leaf, 1), images.options)
         with Image.open(io.BytesIO(data)) as image:
-            return doubts_of(look(image), images.bytes_of(page), image.width * image.height)
+            found = doubts_of(look(image), images.bytes_of(page), image.width * image.height)
+        return found + images.doubts_of_scan(page, found)
     except (DataError, OSError):  # the job that makes it will say so
         return []
