@@ -198,7 +198,10 @@ class Books:
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
         flags = [flag["guard"] for flag in _published(known, "flags", "flag")]
-        asked = known.get("model") if known.get("engine") == "gemini" else None
+        asked, served = known.get("model"), known.get("model_served")
+        if known.get("engine") != "gemini":
+            # The local reader has no model, and its server gives back the name it is asked for.
+            served, asked = None if served == asked else served, None
         hidden = ("flags", *(() if self.citation.costs else COSTS))
         correction = {}
         if told.get("corrected"):
@@ -212,14 +215,15 @@ class Books:
             answer=self.model.model_validate(told["page"]),
             corrected=bool(told.get("corrected")),
             flags=tuple(dict.fromkeys(flags)),
-            model_served=known.get("model_served") or asked,
+            model_served=served or asked,
             provenance={name: value for name, value in known.items() if name not in hidden},
             correction=correction,
         )
 
     def _rows(self, maker: RowMaker, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
         answer = page.answer.model_dump(mode="json") if page.answer else None
-        link = link_to(book.id, page.number, self.citation.url) if book.is_finished else None
+        is_shown = page.missing != NOT_FINISHED
+        link = link_to(book.id, page.number, self.citation.url) if is_shown else None
         flags = "; ".join(page.flags) or None
         return maker.rows(
             place=(page.key, book.state, book.school, book.year, page.number),

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pagewave.errors import DataError
@@ -26,15 +26,18 @@ class Archive:
     def __init__(self, file: Path) -> None:
         self._zip = zipfile.ZipFile(file, "w")
         self.files: dict[str, tuple[str, int]] = {}
+        self._folders: set[str] = set()
 
     def add(self, name: str, content: str | bytes) -> None:
         """Add a file."""
         data = content.encode() if isinstance(content, str) else content
+        self._add_folders(name)
         self._zip.writestr(_entry(name), data)
         self.files[name] = (hashlib.sha256(data).hexdigest(), len(data))
 
     def move(self, name: str, file: Path) -> None:
         """Add a file that was written elsewhere, and delete it there."""
+        self._add_folders(name)
         hashed, size = hashlib.sha256(), 0
         with file.open("rb") as source, self._zip.open(_entry(name), "w", force_zip64=True) as to:
             while piece := source.read(_PIECE):
@@ -48,6 +51,13 @@ class Archive:
         """Add the manifest, and be done."""
         self.add(MANIFEST, manifest({name: found[0] for name, found in self.files.items()}))
         self._zip.close()
+
+    def _add_folders(self, name: str) -> None:
+        """Those that it is in: an RO-Crate that names a folder has it."""
+        for place in reversed(PurePosixPath(name).parents[:-1]):
+            if (folder := f"{place}/") not in self._folders:
+                self._folders.add(folder)
+                self._zip.writestr(_entry(folder, 0o40755), b"")
 
 
 class Package:
@@ -129,9 +139,9 @@ def hashes_in(text: str) -> dict[str, str]:
     return {name: sha256 for sha256, _, name in lines if name}
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _entry(name: str, mode: int = 0o100644) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _MOMENT)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_STORED if entry.is_dir() else zipfile.ZIP_DEFLATED
     entry.create_system = 3  # Unix, wherever it is made
-    entry.external_attr = 0o100644 << 16
+    entry.external_attr = mode << 16
     return entry

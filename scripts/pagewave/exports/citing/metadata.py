@@ -87,7 +87,7 @@ def metadata(
     people = [_creator(creator, place) for place, creator in enumerate(citation.creators, 1)]
     others: list[Entity] = [*people, _license(citation), *map(_profile, profiles)]
     if people:
-        root["creator"] = [_to(each["@id"]) for each in people]
+        root["creator"] = root["author"] = [_to(each["@id"]) for each in people]
     if citation.doi:
         root["identifier"] = doi_address(citation.doi)
     if citation.version:
@@ -105,27 +105,28 @@ def metadata(
         workflow["hasPart"] = [_to(each["@id"]) for each in tools]
         workflow["version"] = pagewave.__version__
         others.append(_language())
+    graph = [
+        {
+            "@id": DESCRIPTION,
+            "@type": "CreativeWork",
+            "about": _to("./"),
+            "conformsTo": [_to(_CRATE), *([_to(_OF_WORKFLOWS)] * has_workflow)],
+        },
+        root,
+        *described,
+        *books,
+        run,
+        *actions,
+        *tools,
+        *_prompts(summary),
+        _scans(summary),
+        _pagewave(),
+        *others,
+    ]
     return {
         # RO-Crate 1.1 has no term for hashes.
         "@context": [f"{_CRATE}/context", {"sha256": "https://schema.org/sha256"}],
-        "@graph": [
-            {
-                "@id": DESCRIPTION,
-                "@type": "CreativeWork",
-                "about": _to("./"),
-                "conformsTo": [_to(_CRATE), *([_to(_OF_WORKFLOWS)] * has_workflow)],
-            },
-            root,
-            *described,
-            *books,
-            run,
-            *actions,
-            *tools,
-            *_prompts(summary),
-            _scans(summary),
-            _pagewave(),
-            *others,
-        ],
+        "@graph": [_compact(entity) for entity in graph],
     }
 
 
@@ -231,7 +232,7 @@ def _prompt_id(reading: Mapping[str, Any]) -> str:
 def _scans(summary: Mapping[str, Any]) -> Entity:
     return {
         "@id": "#scans",
-        "@type": "Collection",
+        "@type": "CreativeWork",
         "name": f"Images of {count(summary['pages'], 'page')}",
         "description": f"Not in this package. Each page's file, in {PAGES}/, has the SHA-256 of "
         "the image that was sent.",
@@ -287,6 +288,15 @@ def _license(citation: Citation) -> Entity:
 def _profile(profile: tuple[str, str, str]) -> Entity:
     address, name, version = profile
     return {"@id": address, "@type": "CreativeWork", "name": name, "version": version}
+
+
+def _compact(entity: Entity) -> Entity:
+    """A list of one is that one, as RO-Crate has it; none is left out."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for name, value in entity.items()
+        if value != []
+    }
 
 
 def _to(address: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 doubt. They follow from its pages alone, so that a check can count them again."""
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from pagewave.exports.citing.records import Record
@@ -47,7 +48,8 @@ class Summary:
         reading = (*_models(record), name, version, sha256)
         self._readings[reading] += 1
         if at := known.get("read_at"):
-            self._times.setdefault(reading, []).append(at)
+            moment = datetime.fromisoformat(at).strftime("%Y-%m-%dT%H:%M:%S+00:00")
+            self._times.setdefault(reading, []).append(moment)
         self._attempts[known.get("attempt") or 1] += 1
         for cost in COSTS:
             if isinstance(number := known.get(cost), int | float):
