@@ -1,0 +1,359 @@
+"""Where a page's values come from, link by link: scan, image, request, raw answer, page file or
+correction, book, tables. Each link is looked at anew; nothing is sent, nothing written.
+"""
+
+import csv
+import hashlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pagewave.answers.halves import joined
+from pagewave.answers.result_line import Answer, Failure, key_of, parse_line
+from pagewave.errors import DataError, PagewaveError
+from pagewave.exports.content import Books
+from pagewave.exports.forms.csv_files import csv_cell
+from pagewave.exports.schema import Kind, Table
+from pagewave.halves import HALVES, split_line_key
+from pagewave.ledger import LogRow
+from pagewave.pages import image_files
+from pagewave.pages.corrections import Correction
+from pagewave.pages.dataset import Page
+from pagewave.pages.json_files import is_same, json_text
+from pagewave.prompts.numbered import is_numbered
+from pagewave.prompts.registry import render_again
+from pagewave.prompts.request import fingerprint, fingerprint_again
+from pagewave.prompts.schema import response_schema
+from pagewave.workspace import Workspace
+
+State = Literal["shown", "broken", "not shown"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link: `broken` where something says otherwise, `not shown` where a witness is gone."""
+
+    name: str
+    state: State
+    what: str
+
+
+class Prover:
+    """Follows pages of one working directory; `rows` of tables are read once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._ledger = workspace.ledger
+        self._schema = response_schema(workspace.prompt.page_model)
+        self._tables = Tables(workspace)
+
+    def links(self, page: Page) -> list[Link]:
+        """All links of a page, from its scan to the tables."""
+        return list(self._links(page))
+
+    def values(self, page: Page, column: str) -> list[tuple[str, str]]:
+        """What tables have in a column for a page, each with where the page's file has it.
+
+        Args:
+            column: a column, or `table.column`.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        return self._tables.values(page, column)
+
+    def _links(self, page: Page) -> Iterator[Link]:
+        correction = self._workspace.corrections.of(page)
+        attempt = self._attempt(page)
+        if attempt is None:
+            why = "the ledger knows no answer that this page's file was written from"
+            yield Link("answer", "not shown", why)
+        else:
+            yield self._image(page, attempt)
+            yield self._template(attempt)
+            yield self._request(page, attempt)
+            yield self._answer(attempt)
+        yield self._page_file(page, attempt, correction)
+        yield from self._book(page, attempt, correction)
+        yield from self._tables.links(page)
+
+    def _attempt(self, page: Page) -> LogRow | None:
+        """The attempt that the page's file holds, with its raw lines."""
+        rows = self._ledger.files.provenance(page.key)
+        if not rows:
+            return None
+        known = rows[0]
+        text = self._ledger.answers.page(known["attempt_id"])
+        return next(
+            (
+                row
+                for row in self._ledger.outbox.attempts_of(page.key)
+                if (row.fingerprint, row.batch_name, row.attempt_number, row.page)
+                == (known["fingerprint"], known["batch"], known["attempt"], text)
+            ),
+            None,
+        )
+
+    def _image(self, page: Page, attempt: LogRow) -> Link:
+        name, wanted = "image", attempt.image_sha256
+        try:
+            scan = image_files.content(page.scan).sha256
+        except DataError as error:
+            return Link(name, "not shown", f"{page.scan} is not to be read: {error}")
+        if scan == wanted and not page.leaf:
+            return Link(name, "shown", f"{page.scan} is what was sent (SHA-256 {wanted})")
+        if (wanted, scan, page.leaf) not in self._made_of:
+            if any(made == wanted for made, _, _ in self._made_of):
+                return Link(name, "broken", f"{page.scan} is not the scan that was read")
+            what = f"{page.scan} is not what was sent: its hash is {scan}, that of the image sent "
+            return Link(name, "broken", f"{what}{wanted}")
+        image = self._workspace.images.path(page)
+        with suppress(DataError):
+            if image_files.content(image).sha256 == wanted:
+                return Link(name, "shown", f"{image}, made of {page.scan} (SHA-256 {wanted})")
+        what = f"an image that was made of {page.scan} was sent (SHA-256 {wanted}); {image} is "
+        return Link(name, "not shown", f"{what}gone, or another one")
+
+    @cached_property
+    def _made_of(self) -> set[tuple[str, str, int]]:
+        return self._ledger.files.prepared_from()
+
+    def _template(self, attempt: LogRow) -> Link:
+        name = f"{attempt.prompt_name}/{attempt.template_file}"
+        found = hashlib.sha256(attempt.template.encode()).hexdigest()
+        if found != attempt.prompt_sha256:
+            return Link("prompt", "broken", f"the template {name} has another hash in the ledger")
+        return Link("prompt", "shown", f"{name} (SHA-256 {found})")
+
+    def _request(self, page: Page, attempt: LogRow) -> Link:
+        """Does what was asked come to the fingerprint under which the answer is kept?"""
+        wanted, settings = attempt.fingerprint, self._workspace.settings
+        contexts = [attempt.previous_context]
+        with suppress(PagewaveError):  # what a rebuilt ledger doesn't know may still be there
+            contexts.append(self._workspace.previous_context(page))
+        firsts = [
+            {name: getattr(row, name) for name in ("engine", "model", "generation_config")}
+            for row in self._ledger.outbox.attempts_of(page.key)
+            if row.fingerprint == wanted
+        ]
+        for context in contexts:
+            text = render_again(attempt.template, context)
+            given = (self._schema, text, attempt.image_sha256)
+            found = [fingerprint(settings, *given)]
+            found += [fingerprint_again(each, settings.embedded.reader, *given) for each in firsts]
+            if wanted in found:
+                what = "model, settings, schema, prompt, words of the page before and image come to"
+                return Link("request", "shown", f"{what} the fingerprint {wanted}")
+        what = "the page model, the reader or what is known of the page before is another by now"
+        return Link("request", "not shown", f"the fingerprint {wanted} can't be made again: {what}")
+
+    def _answer(self, attempt: LogRow) -> Link:
+        batch = attempt.batch_name or attempt.display_name
+        if not attempt.lines:
+            return Link("answer", "not shown", f"the ledger has no raw line of {batch}")
+        page = _understood(attempt, self._workspace)
+        if isinstance(page, Failure):
+            what = f"the raw line of {batch} is no answer to this version: {page.message}"
+            return Link("answer", "broken", what)
+        if not is_same(json.loads(page.page_json), json.loads(attempt.page or "null")):
+            return Link("answer", "broken", f"the raw line of {batch} says something else")
+        served = f" by {attempt.model_served}" if attempt.model_served else ""
+        what = f"the raw line of {batch}{served}, attempt {attempt.attempt_number}"
+        return Link("answer", "shown", what)
+
+    def _page_file(self, page: Page, attempt: LogRow | None, correction: Correction | None) -> Link:
+        path = self._workspace.page_file(page)
+        try:
+            value = json.loads(json_text(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            return Link("page file", "broken", f"{path} can't be read ({error})")
+        if correction:
+            file = self._workspace.corrections.file(page)
+            if not is_same(value, correction.page):
+                return Link("page file", "broken", f"{path} does not hold its correction, {file}")
+            read = json.loads(attempt.page or "null") if attempt else None
+            if correction.read is not None and not is_same(correction.read, read):
+                what = f"{file} corrects another answer than the ledger has"
+                return Link("page file", "broken", what)
+            fields = ", ".join(correction.fields_changed) or "nothing"
+            what = f"{path} was corrected by a person at {correction.corrected_at}: {fields}"
+            return Link("page file", "shown", what)
+        if attempt is None:
+            return Link("page file", "not shown", f"nobody knows who wrote {path}")
+        if not is_same(value, json.loads(attempt.page or "null")):
+            what = f"{path} does not say what was read, and is no correction yet: a run takes it in"
+            return Link("page file", "broken", what)
+        return Link("page file", "shown", f"{path} is the answer")
+
+    def _book(
+        self, page: Page, attempt: LogRow | None, correction: Correction | None
+    ) -> Iterator[Link]:
+        path = self._workspace.book_files(self._workspace.dataset.book(page.book_id))[0]
+        try:
+            entries = {each["key"]: each for each in json.loads(path.read_bytes())["pages"]}
+            entry = entries.get(page.key)
+            value = json.loads(json_text(self._workspace.page_file(page).read_bytes()))
+        except FileNotFoundError:
+            yield Link("book", "not shown", f"{path} is not made yet")
+            return
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            yield Link("book", "broken", f"{path} can't be read ({error})")
+            return
+        if entry is None:
+            yield Link("book", "broken", f"{path} does without this page")
+            return
+        known = entry.get("provenance") or {}
+        model = self._workspace.prompt.page_model
+        try:
+            expected = model.model_validate(value).model_dump(mode="json")
+        except ValueError:
+            expected = value
+        if not is_same(entry.get("page"), expected):
+            yield Link("book", "broken", f"{path} says something else than the page's file")
+        elif bool(entry.get("corrected")) != bool(correction):
+            yield Link("book", "broken", f"{path} does not tell whether it was corrected")
+        elif attempt and any(
+            known.get(name) != getattr(attempt, name)
+            for name in ("fingerprint", "image_sha256", "prompt_sha256", "model_served")
+        ):
+            yield Link("book", "broken", f"{path} names another answer than the ledger")
+        else:
+            yield Link("book", "shown", str(path))
+
+
+def _understood(attempt: LogRow, workspace: Workspace) -> Answer | Failure:
+    """What its raw lines say; of a page that was asked in halves, both."""
+    model, numbered = workspace.prompt.page_model, is_numbered(attempt.generation_config)
+    found: dict[str | None, Answer | Failure] = {}
+    for line in attempt.lines:
+        half = split_line_key(key_of(line) or "")[1]
+        if not isinstance(found.get(half), Answer):
+            found[half] = parse_line(line, model, numbered=numbered)
+    if None in found or not all(half in found for half in HALVES):
+        return found.get(None) or next(iter(found.values()))
+    return joined({half: found[half] for half in HALVES}, model)
+
+
+class Tables:
+    """The tables of all books that exports made, and what books say should be in them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._model = workspace.prompt.page_model
+        self._folder = workspace.settings.paths.exports_dir
+        self._found: dict[str, dict[str, list[tuple[str, ...]]]] = {}
+        self._expected: dict[str, dict[str, dict[str, list[tuple[str, ...]]]]] = {}
+
+    def links(self, page: Page) -> Iterator[Link]:
+        """A link for each form that was made and can be read here."""
+        for form, read in (("csv", self._csv), ("sqlite", self._sqlite)):
+            there = [table for table in self._tables if self._file(form, table).exists()]
+            if not there:
+                continue
+            try:
+                problem = self._difference(page, form, there, read)
+            except (OSError, ValueError, sqlite3.Error, csv.Error, PagewaveError) as error:
+                problem = str(error)
+            folder = self._folder / form
+            if problem:
+                yield Link(form, "broken", f"{folder}: {problem}")
+            else:
+                yield Link(form, "shown", f"{folder}: all values of the page")
+
+    def values(self, page: Page, column: str) -> list[tuple[str, str]]:
+        """What a column has for a page, each value with its place in the page's file."""
+        wanted, _, name = column.rpartition(".")
+        found = []
+        for table in self._tables:
+            if wanted and table.name != wanted:
+                continue
+            for place, each in enumerate(table.columns):
+                if each.name == name:
+                    rows = self._rows(page).get(table.name, [])
+                    found += [(row[place], _where(each.field, n)) for n, row in enumerate(rows)]
+                    break
+            else:
+                continue
+            return found
+        names = ", ".join(table.name for table in self._tables)
+        raise DataError(f"There is no column {column}. The tables: {names}; docs/exports.md.")
+
+    @property
+    def _tables(self) -> Sequence[Table]:
+        return self._books([]).tables
+
+    def _books(self, books: Sequence[Any]) -> Books:
+        paths = self._workspace.settings.paths
+        return Books(paths.books_dir, books, self._model, self._workspace.settings.citation)
+
+    def _file(self, form: str, table: Table) -> Path:
+        name = f"{table.name}.csv" if form == "csv" else "books.sqlite"
+        return self._folder / form / name
+
+    def _rows(self, page: Page) -> Mapping[str, list[tuple[str, ...]]]:
+        """The rows of a page by table, as its book has them."""
+        if page.book_id not in self._expected:
+            by_key: dict[str, dict[str, list[tuple[str, ...]]]] = {}
+            book = self._workspace.dataset.book(page.book_id)
+            for table, row in self._books([book]).rows():
+                cells = tuple(_cell(value) for value in row)
+                by_key.setdefault(str(row[0]), {}).setdefault(table.name, []).append(cells)
+            self._expected = {page.book_id: by_key}
+        return self._expected[page.book_id].get(page.key, {})
+
+    def _difference(
+        self,
+        page: Page,
+        form: str,
+        tables: Sequence[Table],
+        read: Callable[[Table], dict[str, list[tuple[str, ...]]]],
+    ) -> str | None:
+        for table in tables:
+            if f"{form}/{table.name}" not in self._found:
+                self._found[f"{form}/{table.name}"] = read(table)
+            found = self._found[f"{form}/{table.name}"].get(_cell(page.key), [])
+            wanted = self._rows(page).get(table.name, [])
+            if len(found) != len(wanted):
+                return f"{table.name} has {len(found)} rows of the page, its book {len(wanted)}"
+            for cells, values in zip(found, wanted, strict=True):
+                for column, cell, value in zip(table.columns, cells, values, strict=True):
+                    if cell != value:
+                        return f"{table.name}.{column.name} is {cell!r}, in its book {value!r}"
+        return None
+
+    def _csv(self, table: Table) -> dict[str, list[tuple[str, ...]]]:
+        csv.field_size_limit(sys.maxsize)
+        rows: dict[str, list[tuple[str, ...]]] = {}
+        with self._file("csv", table).open(encoding="utf-8", newline="") as file:
+            for row in list(csv.reader(file))[1:]:
+                rows.setdefault(row[0], []).append(tuple(row))
+        return rows
+
+    def _sqlite(self, table: Table) -> dict[str, list[tuple[str, ...]]]:
+        rows: dict[str, list[tuple[str, ...]]] = {}
+        truths = [column.kind == Kind.BOOLEAN for column in table.columns]
+        address = f"{self._file('sqlite', table).resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            for row in database.execute(f'SELECT * FROM "{table.name}" ORDER BY rowid'):
+                cells = (
+                    bool(value) if is_truth and value is not None else value
+                    for is_truth, value in zip(truths, row, strict=True)
+                )
+                rows.setdefault(_cell(row[0]), []).append(tuple(_cell(each) for each in cells))
+        return rows
+
+
+def _cell(value: Any) -> str:
+    cell = csv_cell(value)
+    return "" if cell is None else str(cell)
+
+
+def _where(field: str, number: int) -> str:
+    """Where a value is in a page's file, such as `courses[0].term`; empty: pagewave added it."""
+    return field.replace("[]", f"[{number}]", 1)
