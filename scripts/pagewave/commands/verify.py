@@ -17,7 +17,8 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.proof import Link, Prover
+from pagewave.commands.proof import Prover
+from pagewave.commands.proven_tables import Link
 from pagewave.commands.selection import add_selection, page_named, selection_of
 from pagewave.errors import UnknownName
 from pagewave.exports.citing.check import Checked, check
@@ -27,10 +28,10 @@ from pagewave.wording import count
 from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
-  %(prog)s                                             every page that was read
-  %(prog)s 'Ohio:Merrivale Female Seminary:1859:3'     one page, each link of it
-  %(prog)s 'Ohio:Merrivale Female Seminary:1859:3' --column courses.course_name
-  %(prog)s --package results/exports/crate/books.zip   a data package alone, anywhere"""
+  %(prog)s                                                   every page that was read
+  %(prog)s --key 'Ohio:Merrivale Female Seminary:1859:3'     one page, each link of it
+  %(prog)s --key 'Ohio:Merrivale Female Seminary:1859:3' --column courses.course_name
+  %(prog)s --package results/exports/crate/books.zip         a data package alone, anywhere"""
 
 UNPROVEN = 1
 """Exit code when something says otherwise, or can't be shown."""
@@ -40,7 +41,8 @@ SHOWN_PROBLEMS = 40
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and prove what it names; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
-    parser.add_argument("key", nargs="*", metavar="KEY", help="pages; all, if none is named")
+    what = "this page; may be repeated"
+    parser.add_argument("--key", metavar="KEY", action="append", default=[], help=what)
     what = "show what tables have in this column, such as courses.course_name, and from where"
     parser.add_argument("--column", metavar="COLUMN", help=what)
     what = "fail unless this is one of the values of --column"
@@ -52,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.value is not None and not options.column:
         parser.error("--value needs --column")
-    if options.column and (options.package or not options.key):
-        parser.error("--column needs the KEY of a page, and no --package")
+    if options.column and (options.package or len(options.key) != 1):
+        parser.error("--column needs one --key, and no --package")
     work = _check_package if options.package else _prove
     return run_command(lambda: work(options))
 

@@ -198,11 +198,12 @@ class Books:
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
         flags = [flag["guard"] for flag in _published(known, "flags", "flag")]
+        hidden = ("flags", *(() if self.citation.costs else COSTS))
         asked, served = known.get("model"), known.get("model_served")
         if known.get("engine") != "gemini":
             # The local reader has no model, and its server gives back the name it is asked for.
-            served, asked = None if served == asked else served, None
-        hidden = ("flags", *(() if self.citation.costs else COSTS))
+            served = None if served == asked else served
+            hidden, asked = (*hidden, "model", "model_served"), None
         correction = {}
         if told.get("corrected"):
             names = ("corrected_at", "fields_changed")
