@@ -88,10 +88,8 @@ class Package:
                 yield file
         except KeyError:
             raise DataError("is missing") from None
-        except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except (OSError, EOFError, ValueError, RuntimeError, zipfile.error, zlib.error) as error:
             raise DataError(f"can't be read ({error})") from error
-        except zlib.error as error:
-            raise DataError(f"is damaged ({error})") from error
 
     def read(self, name: str) -> bytes:
         """The content of one file; raises DataError as well."""

@@ -118,7 +118,7 @@ class _Check:
                 continue
             if name in said and said[name] != self._hashes[name]:
                 self._add(name, f"was changed: its hash is not that of {MANIFEST}")
-        if text != manifest(said):
+        if not said or text != manifest(said):
             self._add(MANIFEST, "is not as it was written")
         self._found.files = len(names)
 
