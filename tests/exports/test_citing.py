@@ -112,7 +112,7 @@ def test_what_is_not_given_is_told_and_left_out(tmp_path: Path) -> None:
         assert "# Elm, Ohio, 1850: text read from" in archive.read("datasheet.md").decode()
         assert "usd" not in archive.read("summary.json").decode()
     assert check(made / "books.zip").problems == []
-    assert ROCrate(made / "books.zip").root_dataset["datePublished"].isoformat() == "2026-03-04"
+    assert ROCrate(made / "books.zip").root_dataset["datePublished"] == "2026-03-04"
 
 
 def test_tokens_and_prices_are_told_only_if_that_is_asked(tmp_path: Path) -> None:
@@ -334,7 +334,8 @@ def test_a_changed_byte_in_any_file_is_named_with_file_and_page(folder: Path) ->
 def _contents(content: bytes) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for name in archive.namelist():
-            yield name, archive.read(name)
+            if not name.endswith("/"):
+                yield name, archive.read(name)
 
 
 def test_a_changed_byte_of_the_zip_is_found_unless_no_file_is_another(

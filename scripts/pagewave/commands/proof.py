@@ -120,8 +120,9 @@ class Prover:
         """Does what was asked come to the fingerprint under which the answer is kept?"""
         wanted, settings = attempt.fingerprint, self._workspace.settings
         contexts = [attempt.previous_context]
-        with suppress(PagewaveError):  # what a rebuilt ledger doesn't know may still be there
-            contexts.append(self._workspace.previous_context(page))
+        if attempt.previous_context is None:
+            with suppress(PagewaveError):  # what a rebuilt ledger doesn't know may still be there
+                contexts.append(self._workspace.previous_context(page))
         firsts = [
             {name: getattr(row, name) for name in ("engine", "model", "generation_config")}
             for row in self._ledger.outbox.attempts_of(page.key)
@@ -218,10 +219,14 @@ class Prover:
         path = paths.exports_dir / "crate" / "books.zip"
         if not path.exists():
             return
-        found = self._checked.get(path) or check(
-            path, [p.key for p in self._workspace.dataset.pages]
-        )
-        self._checked[path] = found
+        if path not in self._checked:
+            keys = [each.key for each in self._workspace.dataset.pages]
+            try:
+                self._checked[path] = check(path, keys)
+            except DataError as error:
+                yield Link("crate", "broken", str(error))
+                return
+        found = self._checked[path]
         record, told = found.records.get(page.key), self._tables.record(page)
         of_page = [problem for problem in found.problems if problem.page in (None, page.key)]
         if of_page:
@@ -236,7 +241,9 @@ def _understood(attempt: LogRow, workspace: Workspace) -> Answer | Failure:
     """What its raw lines say; of a page that was asked in halves, both."""
     model, numbered = workspace.prompt.page_model, is_numbered(attempt.generation_config)
     found: dict[str | None, Answer | Failure] = {}
-    for line in attempt.lines:
+    for stored in attempt.lines:
+        # Who changes one by hand, in SQL, makes a text of it.
+        line = stored if isinstance(stored, bytes) else str(stored).encode()
         half = split_line_key(key_of(line) or "")[1]
         if not isinstance(found.get(half), Answer):
             found[half] = parse_line(line, model, numbered=numbered)

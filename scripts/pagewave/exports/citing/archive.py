@@ -65,16 +65,23 @@ class Package:
 
     Attributes:
         names: its files, the manifest among them.
+        empty_folders: those in which no file is.
     """
 
     def __init__(self, path: Path, archive: zipfile.ZipFile | None) -> None:
         self._path = path
         self._zip = archive
         if archive:
-            self.names = {name for name in archive.namelist() if not name.endswith("/")}
+            self.names = {name for name in archive.namelist() if name[-1] != "/"}
         else:
             found = (file for file in path.rglob("*") if file.is_file())
             self.names = {file.relative_to(path).as_posix() for file in found}
+        folders = (
+            {name[:-1] for name in archive.namelist() if name[-1] == "/"} if archive else set()
+        )
+        self.empty_folders = folders - {
+            str(place) for name in self.names for place in PurePosixPath(name).parents
+        }
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:

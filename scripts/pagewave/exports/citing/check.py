@@ -120,6 +120,8 @@ class _Check:
                 self._add(name, f"was changed: its hash is not that of {MANIFEST}")
         if not said or text != manifest(said):
             self._add(MANIFEST, "is not as it was written")
+        for name in sorted(self._package.empty_folders):
+            self._add(name, "is a folder that was not there")
         self._found.files = len(names)
 
     def _check_crate(self) -> None:
