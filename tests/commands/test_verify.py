@@ -14,6 +14,7 @@ from typing import Any
 import openpyxl
 import polars
 import pytest
+from PIL import Image
 
 from helpers.command_calls import main_of, said
 from helpers.embedded_process import EmbeddedProcess
@@ -35,6 +36,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         library.environment |= {"GEMINI_API_KEY": KEY, "USER": "anna-of-the-test"}
         library.config["exports"] = list(FORMS)
         library.configure()
+        scan = library.image(OTHER)  # one of which an image is made
+        with Image.open(scan) as image:
+            image.convert("L").save(scan.with_suffix(".tif"))
+        scan.unlink()
         library.run()
         file = library.page_file(CORRECTED)
         page = json.loads(file.read_text())
@@ -136,6 +141,28 @@ def test_another_scan_breaks_its_page_alone(library: Library) -> None:
         found = broken(library)
     assert found.keys() == {PAGE} and found[PAGE].keys() == {"image"}
     assert found[PAGE]["image"].startswith("broken: images/Ohio/Elm/1850/2.jpg is not what was")
+
+
+def test_an_image_that_was_made_of_its_scan_is_proven_also_where_it_is_gone(
+    library: Library,
+) -> None:
+    [image] = (library.root / "results/images/Ohio/Oak/1851").glob("*.jpg")
+    given = ("--key", OTHER)
+    [first, *_] = said(library, "verify.py", *given)["pages"][OTHER]
+    assert str(image.relative_to(library.root)) in first["what"]
+    content = image.read_bytes()
+    with holding(image, content + b"x"):
+        [first, *_] = said(library, "verify.py", *given)["pages"][OTHER]
+        assert "is made of images/Ohio/Oak/1851/1.tif again" in first["what"]
+        other = ("--config", "images={jpeg_quality: 20}")
+        found = broken(library, *given, *other)[OTHER]
+        assert found["image"].startswith("not shown: the image that was sent")
+    scan = library.image(OTHER).with_suffix(".tif")
+    with holding(scan, scan.read_bytes() + b"x"):
+        found = broken(library, *given)[OTHER]
+        assert found == {
+            "image": "broken: images/Ohio/Oak/1851/1.tif is not the scan that was read"
+        }
 
 
 LEDGER = {

@@ -115,6 +115,30 @@ def test_what_is_not_given_is_told_and_left_out(tmp_path: Path) -> None:
     assert ROCrate(made / "books.zip").root_dataset["datePublished"] == "2026-03-04"
 
 
+def test_rules_that_somebody_changed_are_told_only_if_they_hold_nothing_of_this_computer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.setattr("pagewave.exports.forms.crate.PROJECT", project)
+    monkeypatch.chdir(tmp_path)
+    letters = Letters(tmp_path / "letters", {"Ohio/Elm/1850": [letter()]})
+    for content, is_told in {"": False, f"x = '{tmp_path}/in'": False, "rule all:": True}.items():
+        if content:
+            (project / "Snakefile").write_text(content)
+        made = letters.write("crate") / "crate"
+        found = check(made / "books.zip")
+        assert found.problems == []
+        crate = ROCrate(made / "books.zip")
+        profiles = crate.root_dataset["conformsTo"]
+        last = "provenance" if is_told else "process"
+        named = [each.id for each in (profiles if isinstance(profiles, list) else [profiles])]
+        assert f"https://w3id.org/ro/wfrun/{last}/0.5" in named and (len(named) > 1) == is_told
+        assert bool(crate.mainEntity) == is_told
+        notes = (made / "notes.txt").read_text(encoding="utf-8")
+        assert ("without the workflow, as Snakefile holds" in notes) == (str(tmp_path) in content)
+
+
 def test_tokens_and_prices_are_told_only_if_that_is_asked(tmp_path: Path) -> None:
     books = {"Ohio/Elm/1850": [letter(), letter()]}
     made = Letters(tmp_path, books, citation={"costs": True}).write("crate") / "crate/books.zip"
@@ -184,6 +208,7 @@ def test_the_library_of_ro_crate_reads_it_and_finds_all_files(folder: Path) -> N
     )
     assert [creator["name"] for creator in root["creator"]] == ["Lovelace, Ada", "A Library"]
     assert root["creator"][0].id == "https://orcid.org/0000-0002-1825-0097"
+    assert root["creator"][0]["affiliation"]["name"] == "A University"
     assert root["license"].id == "https://spdx.org/licenses/CC-BY-4.0"
     assert root["identifier"] == "https://doi.org/10.5281/zenodo.1234567"
     assert crate.mainEntity.id == "workflow/Snakefile"

@@ -20,6 +20,7 @@ from pagewave.pages import image_files
 from pagewave.pages.corrections import Correction
 from pagewave.pages.dataset import Page
 from pagewave.pages.json_files import is_same, json_text
+from pagewave.pages.prepare import make_image
 from pagewave.prompts.numbered import is_numbered
 from pagewave.prompts.registry import render_again
 from pagewave.prompts.request import fingerprint, fingerprint_again
@@ -86,24 +87,33 @@ class Prover:
         )
 
     def _image(self, page: Page, attempt: LogRow) -> Link:
-        name, wanted = "image", attempt.image_sha256
+        wanted, images = attempt.image_sha256, self._workspace.images
         try:
             scan = image_files.content(page.scan).sha256
-        except DataError as error:
-            return Link(name, "not shown", f"{page.scan} is not to be read: {error}")
-        if scan == wanted and not page.leaf:
-            return Link(name, "shown", f"{page.scan} is what was sent (SHA-256 {wanted})")
-        if (wanted, scan, page.leaf) not in self._made_of:
-            if any(made == wanted for made, _, _ in self._made_of):
-                return Link(name, "broken", f"{page.scan} is not the scan that was read")
-            what = f"{page.scan} is not what was sent: its hash is {scan}, that of the image sent "
-            return Link(name, "broken", f"{what}{wanted}")
-        image = self._workspace.images.path(page)
-        with suppress(DataError):
-            if image_files.content(image).sha256 == wanted:
-                return Link(name, "shown", f"{image}, made of {page.scan} (SHA-256 {wanted})")
-        what = f"an image that was made of {page.scan} was sent (SHA-256 {wanted}); {image} is "
-        return Link(name, "not shown", f"{what}gone, or another one")
+            if scan == wanted:
+                what = f"{page.scan} is what was sent (SHA-256 {wanted})"
+                return Link("image", "shown", what)
+            made = images.made_before(page)
+            is_of_scan = made and (made.scan_sha256, made.leaf) == (scan, page.leaf)
+            is_of_scan = is_of_scan or (wanted, scan, page.leaf) in self._made_of
+            if not is_of_scan and any(image == wanted for image, _, _ in self._made_of):
+                return Link("image", "broken", f"{page.scan} is not the scan that was read")
+            if not is_of_scan and not images.needs_image(page):
+                what = f"{page.scan} is not what was sent, which has the SHA-256 {wanted}"
+                return Link("image", "broken", what)
+            if made and is_of_scan:
+                file = images.manifest_file(page.book_id).with_name(made.image)
+                if _hash_of(file) == wanted:
+                    what = f"{file}, made of {page.scan}, was sent (SHA-256 {wanted})"
+                    return Link("image", "shown", what)
+            again = make_image(page.scan, max(page.leaf, 1), images.options)
+        except (DataError, OSError) as error:
+            return Link("image", "not shown", f"{page.scan} is not to be read: {error}")
+        if hashlib.sha256(again).hexdigest() == wanted:
+            what = f"what was sent is made of {page.scan} again (SHA-256 {wanted})"
+            return Link("image", "shown", what)
+        what = f"the image that was sent (SHA-256 {wanted}) is gone, and another one would be made"
+        return Link("image", "not shown", f"{what} of {page.scan} now")
 
     @cached_property
     def _made_of(self) -> set[tuple[str, str, int]]:
@@ -235,6 +245,13 @@ class Prover:
             yield Link("crate", "broken", f"{path} says something else than the book")
         else:
             yield Link("crate", "shown", f"{path}: the page, its hashes and all its values")
+
+
+def _hash_of(file: Path) -> str | None:
+    try:
+        return image_files.content(file).sha256
+    except DataError:
+        return None
 
 
 def _understood(attempt: LogRow, workspace: Workspace) -> Answer | Failure:

@@ -8,9 +8,9 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Self
 
 from pagewave.errors import DataError
 
@@ -47,10 +47,19 @@ class Archive:
         self.files[name] = (hashed.hexdigest(), size)
         file.unlink()
 
-    def close(self) -> None:
-        """Add the manifest, and be done."""
+    def add_manifest(self) -> None:
+        """Add the manifest, as the last of all."""
         self.add(MANIFEST, manifest({name: found[0] for name, found in self.files.items()}))
-        self._zip.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._zip.close()
+            return
+        with suppress(Exception):  # a full disk is no fuller for it
+            self._zip.close()
 
     def _add_folders(self, name: str) -> None:
         """Those that it is in: an RO-Crate that names a folder has it."""

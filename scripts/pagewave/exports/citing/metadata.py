@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pagewave
-from pagewave.config.citation import Citation, Creator
+from pagewave.config.citation import Citation
 from pagewave.exports.citing.archive import MANIFEST
 from pagewave.exports.citing.names import (
     NO_LICENSE,
@@ -84,8 +84,8 @@ def metadata(
         "hasPart": [_to(each["@id"]) for each in (*described, *books)],
         "mentions": [_to(each["@id"]) for each in (run, *actions)],
     }
-    people = [_creator(creator, place) for place, creator in enumerate(citation.creators, 1)]
-    others: list[Entity] = [*people, _license(citation), *map(_profile, profiles)]
+    people, places = _creators(citation)
+    others: list[Entity] = [*people, *places, _license(citation), *map(_profile, profiles)]
     if people:
         root["creator"] = root["author"] = [_to(each["@id"]) for each in people]
     if citation.doi:
@@ -260,13 +260,22 @@ def _language() -> Entity:
     }
 
 
-def _creator(creator: Creator, place: int) -> Entity:
-    entity = {
-        "@id": f"https://orcid.org/{creator.orcid}" if creator.orcid else f"#creator-{place}",
-        "@type": "Person" if is_person(creator) else "Organization",
-        "name": creator.name,
-    }
-    return entity | ({"affiliation": creator.affiliation} if creator.affiliation else {})
+def _creators(citation: Citation) -> tuple[list[Entity], list[Entity]]:
+    """Those who are named, and where persons among them work."""
+    people: list[Entity] = []
+    places: dict[str, Entity] = {}
+    for number, creator in enumerate(citation.creators, 1):
+        orcid = creator.orcid
+        entity: Entity = {
+            "@id": f"https://orcid.org/{orcid}" if orcid else f"#creator-{number}",
+            "@type": "Person" if is_person(creator) else "Organization",
+            "name": creator.name,
+        }
+        if name := creator.affiliation:
+            place = {"@id": f"#place-{len(places) + 1}", "@type": "Organization", "name": name}
+            entity["affiliation"] = _to(places.setdefault(name, place)["@id"])
+        people.append(entity)
+    return people, list(places.values())
 
 
 def _license(citation: Citation) -> Entity:

@@ -22,6 +22,7 @@ from pagewave.exports.content import Books
 from pagewave.exports.exporter import Exporter
 from pagewave.exports.forms.csv_files import CsvFiles
 from pagewave.exports.schema import CODEBOOK_TABLE
+from pagewave.redaction import hide_keys
 
 PAGE_SCHEMA = "page.schema.json"
 
@@ -34,28 +35,33 @@ class Crate(Exporter):
 
     def write(self, books: Books, files: Sequence[Path]) -> None:
         """Write it: pages one after another, then tables, then what follows from them."""
-        archive, summary = Archive(files[0]), Summary()
-        for book in books:
-            for page in book.pages:
-                record = record_of(book, page)
-                summary.add(record)
-                archive.add(page_name(record), as_text(record))
-        _add_tables(archive, books, files[0])
-        _add_workflow(archive)
-        numbers, citation = summary.as_json(), books.citation
-        archive.add(SUMMARY, _json(numbers))
-        archive.add(PAGE_SCHEMA, _json(books.model.model_json_schema()))
-        archive.add(TABLES, _json(datapackage(books.schema, citation, numbers, archive.files)))
-        archive.add(SHEET, datasheet(citation, numbers, books.tables, books.notes))
-        if cited := citation_file(citation, numbers):
-            archive.add(CITATION, cited)
-        else:
-            books.tell("it names nobody who made it, and has no CITATION.cff: citation.creators.")
-        if not citation.license:
-            books.tell("it names no licence, so that nobody may use it: citation.license.")
-        meanings = _meanings(archive, books)
-        archive.add(CRATE, _json(metadata(citation, numbers, archive.files, meanings)))
-        archive.close()
+        with Archive(files[0]) as archive:
+            _write(books, archive, files[0])
+
+
+def _write(books: Books, archive: Archive, file: Path) -> None:
+    summary = Summary()
+    for book in books:
+        for page in book.pages:
+            record = record_of(book, page)
+            summary.add(record)
+            archive.add(page_name(record), as_text(record))
+    _add_tables(archive, books, file)
+    _add_workflow(archive, books)
+    numbers, citation = summary.as_json(), books.citation
+    archive.add(SUMMARY, _json(numbers))
+    archive.add(PAGE_SCHEMA, _json(books.model.model_json_schema()))
+    archive.add(TABLES, _json(datapackage(books.schema, citation, numbers, archive.files)))
+    archive.add(SHEET, datasheet(citation, numbers, books.tables, books.notes))
+    if cited := citation_file(citation, numbers):
+        archive.add(CITATION, cited)
+    else:
+        books.tell("it names nobody who made it, and has no CITATION.cff: citation.creators.")
+    if not citation.license:
+        books.tell("it names no licence, so that nobody may use it: citation.license.")
+    meanings = _meanings(archive, books)
+    archive.add(CRATE, _json(metadata(citation, numbers, archive.files, meanings)))
+    archive.add_manifest()
 
 
 def _add_tables(archive: Archive, books: Books, file: Path) -> None:
@@ -67,13 +73,25 @@ def _add_tables(archive: Archive, books: Books, file: Path) -> None:
         archive.move(table_file(table), written)
 
 
-def _add_workflow(archive: Archive) -> None:
-    """The rules; where pagewave is installed as a package alone, there are none."""
+def _add_workflow(archive: Archive, books: Books) -> None:
+    """The rules; where pagewave is installed as a package alone, there are none.
+
+    They are the only files that are taken as they are, and somebody may have changed them.
+    """
     rules = sorted((PROJECT / "rules").glob("*.smk"))
-    for file in (PROJECT / "Snakefile", *rules):
-        if file.is_file():
-            name = file.relative_to(PROJECT).as_posix()
-            archive.add(f"{WORKFLOW}/{name}", file.read_bytes())
+    found = [file for file in (PROJECT / "Snakefile", *rules) if file.is_file()]
+    places = [str(place) for place in (Path.cwd(), Path.home()) if len(place.parts) > 1]
+    for file in found:
+        text = file.read_text(encoding="utf-8", errors="replace")
+        if hide_keys(text) != text or any(place in text for place in places):
+            books.tell(
+                f"it is without the workflow, as {file.name} holds a key or the name of a folder "
+                "of this computer."
+            )
+            return
+    for file in found:
+        name = file.relative_to(PROJECT).as_posix()
+        archive.add(f"{WORKFLOW}/{name}", file.read_bytes())
 
 
 def _meanings(archive: Archive, books: Books) -> Mapping[str, str]:
