@@ -18,6 +18,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from pagewave.config.citation import Citation
 from pagewave.config.data import Paths
 from pagewave.exports.exports import Exports
 from pagewave.exports.registry import FORMS, find_exporters
@@ -90,7 +91,7 @@ def main() -> None:
             books_dir=folder / "books",
             exports_dir=folder / "exports",
         )
-        exports = Exports(paths, dataset, model, exporters)
+        exports = Exports(paths, dataset, model, exporters, Citation())
         size = sum(file.stat().st_size for file in (folder / "books").rglob("book.json"))
         print(f"{book_count} x {page_count} pages, files of books {size / 1e6:.1f} MB")
         of_csv, total = 0.0, 0.0

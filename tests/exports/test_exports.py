@@ -151,11 +151,12 @@ def test_one_that_fails_leaves_what_was_there_and_nothing_half_written(tmp_path:
         assert {file.name for file in folder.iterdir()} == {"books.txt", ".pagewave.json"}
 
 
-@pytest.mark.parametrize("form", ["sqlite", "csv", "duckdb"])
+@pytest.mark.parametrize("form", ["sqlite", "csv", "duckdb", "crate"])
 def test_what_a_kill_left_is_in_nobodys_way(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters = Letters(tmp_path, {BOOK: [letter()]})
+    cited = {"creators": [{"name": "Ann"}], "license": "CC0-1.0"}
+    letters = Letters(tmp_path, {BOOK: [letter()]}, citation=cited)
 
     def die() -> NoReturn:
         raise KeyboardInterrupt  # not cleaned up after, as a kill is not

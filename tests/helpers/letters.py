@@ -62,7 +62,6 @@ PAGE_PY = textwrap.dedent(
 SECRETS = {
     "image": "/home/anna/scans/1.jpg",
     "batch": "batches/secret-batch",
-    "fingerprint": "f00d" * 16,
     "usd": 0.123,
     "generation_config": {"endpoint": "https://secret.example"},
 }
@@ -72,8 +71,29 @@ PROVENANCE = {
     "model": "gemini-x",
     "model_served": "gemini-x-001",
     "flags": [{"guard": "Echo", "detail": "/home/anna"}],
+    "attempt": 2,
+    "fingerprint": "f00d" * 16,
+    "image_sha256": "beef" * 16,
+    "prompt_name": "letters",
+    "prompt_version": "v1",
+    "prompt_sha256": "cafe" * 16,
+    "read_at": "2026-03-04T05:06:07.250000+00:00",
+    "prompt_tokens": 1111,
     **SECRETS,
 }
+
+
+CORRECTION = {
+    "corrected_at": "2026-03-05T00:00:00Z",
+    "corrects": {
+        "attempt": 2,
+        "batch": "batches/secret-batch",
+        "fingerprint": "f00d" * 16,
+        "sha256": "fade" * 16,
+    },
+    "fields_changed": ["sender"],
+}
+"""Of a page that a person corrected."""
 
 
 def enclosure(**changes: Any) -> dict[str, Any]:
@@ -117,6 +137,7 @@ class Letters:
         root: Path,
         books: Mapping[str, Sequence[dict[str, Any] | None] | None],
         model: str = PAGE_PY,
+        citation: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = root
         (root / "prompts/letters").mkdir(parents=True)
@@ -131,6 +152,7 @@ class Letters:
                     "output_dir": str(root / "results/pages"),
                 },
                 "filters": {"labels": "all"},
+                "citation": dict(citation or {}),
             },
             root,
         )
@@ -146,7 +168,7 @@ class Letters:
         """Write a book's page files, and its own; page 2 of a book is a corrected one."""
         book, facts = self.dataset.book(name), {}
         for page, content in zip(book.pages, pages, strict=True):
-            corrected = {"corrected_at": "2026-01-01"} if page.number == 2 else None
+            corrected = CORRECTION if page.number == 2 else None
             reason = None if content else "3 failures, the last one APIError: see /home/anna"
             facts[page.key] = PageFacts(provenance=PROVENANCE, reason=reason, correction=corrected)
             file = self.root / "results/pages" / f"{page.name}.json"
@@ -157,7 +179,9 @@ class Letters:
     def exports(self, *names: str) -> Exports:
         """The exports of these forms."""
         exporters = find_exporters(names, self.root)
-        return Exports(self.settings.paths, self.dataset, self.model, exporters)
+        return Exports(
+            self.settings.paths, self.dataset, self.model, exporters, self.settings.citation
+        )
 
     def write(self, *names: str) -> Path:
         """Write all files of these forms; the folder of exports."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
+from pagewave.config.citation import Citation
 from pagewave.config.data import Filters, Images, Paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
@@ -73,8 +74,10 @@ class Settings(Section):
     exports: Annotated[list[str], BeforeValidator(lambda value: value or [])] = Field(
         default=[],
         description="Forms in which all books are written as well: csv, codebook, sqlite, excel, "
-        "parquet, stata, duckdb, text, markdown, jsonl, or one of your own as file.py:Class.",
+        "parquet, stata, duckdb, text, markdown, jsonl, crate, or one of your own as "
+        "file.py:Class.",
     )
+    citation: Citation = Field(default=Citation(), description="How what was read is to be cited.")
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     tracking: Tracking = Field(

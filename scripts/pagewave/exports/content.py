@@ -1,46 +1,56 @@
 """What exporters are given: books with their pages, and the same as rows of tables.
 
 It comes from the files of books, which hold corrections; ledger, key and network are not needed.
-Of what those files tell only the fields in PUBLISHED go on: no paths, keys, addresses or prices.
+Of what those files tell only the fields in PUBLISHED go on: no paths, keys or addresses.
 """
 
-import datetime
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pagewave import command_line
 from pagewave.characters import clean
+from pagewave.config.citation import Citation
 from pagewave.errors import DataError
 from pagewave.exports.divided_words import Joiner
-from pagewave.exports.schema import CODEBOOK_TABLE, Column, Kind, Schema, Table, schema_of
-from pagewave.exports.stata_names import stata_names
+from pagewave.exports.rows import Cell, Row, RowMaker, codebook, link_to
+from pagewave.exports.schema import Schema, Table, schema_of
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book as BookOfPages
+from pagewave.pages.dataset import BookPlace
 from pagewave.pages.json_files import problem_of
 
+__all__ = ["PUBLISHED", "Book", "Books", "Cell", "Page", "Row"]
+
+COSTS = ("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens", "usd")
+"""Told where `citation.costs` says so, and nowhere else."""
 PUBLISHED = {
-    "page": ("key", "number", "page", "corrected", "provenance"),
-    "provenance": ("engine", "model", "model_served", "flags"),
+    "page": (
+        *("key", "number", "page", "corrected", "provenance"),
+        *("corrected_at", "corrects", "fields_changed"),
+    ),
+    "provenance": (
+        *("engine", "model", "model_served", "flags", "attempt", "read_at", "fingerprint"),
+        *("image_sha256", "prompt_name", "prompt_version", "prompt_sha256", *COSTS),
+    ),
     "flag": ("guard",),
+    "correction": ("attempt", "fingerprint", "sha256"),
     "missing": ("key", "reason"),
 }
 """The fields of book.json that exports may tell; of a reason only its beginning goes on."""
 
 NOT_FINISHED = "its book is not finished"
-LARGEST = 2**63 - 1
-
-Cell = str | int | float | bool | datetime.date | None
-Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: `answer` is what was read, as corrected; where that is None, `missing` says why."""
+    """A page: `answer` is what was read, as corrected; where that is None, `missing` says why.
+
+    `provenance` and `correction` are what the data package tells of how it came about.
+    """
 
     key: str
     number: int
@@ -49,6 +59,8 @@ class Page:
     corrected: bool = False
     flags: tuple[str, ...] = ()
     model_served: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    correction: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -57,19 +69,11 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Book:
+class Book(BookPlace):
     """A book and its pages in order; `is_finished`: its file is there."""
 
-    state: str
-    school: str
-    year: int
     pages: tuple[Page, ...]
     is_finished: bool = True
-
-    @property
-    def id(self) -> str:
-        """`state/school/year`."""
-        return f"{self.state}/{self.school}/{self.year}"
 
     @cached_property
     def joiner(self) -> Joiner:
@@ -88,16 +92,24 @@ class Books:
         folder: where book files are.
         books: which books there are.
         model: what a page's answer looks like.
+        citation: how they are to be cited, and where their reading room is.
 
     Attributes:
         notes: what `tell` was told.
         page_count, unread: pages of the last pass, and how many of each book were not read.
     """
 
-    def __init__(self, folder: Path, books: Sequence[BookOfPages], model: type[PageModel]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        books: Sequence[BookOfPages],
+        model: type[PageModel],
+        citation: Citation | None = None,
+    ) -> None:
         self._folder = folder
         self._books = books
-        self._model = model
+        self.model = model
+        self.citation = citation or Citation()
         self.notes: list[str] = []
         self.page_count = 0
         self.unread: dict[str, int] = {}
@@ -105,7 +117,7 @@ class Books:
     @property
     def schema(self) -> Schema:
         """The tables that the page model makes."""
-        return schema_of(self._model)
+        return schema_of(self.model)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -128,9 +140,10 @@ class Books:
 
     def rows(self) -> Iterator[tuple[Table, Row]]:
         """All rows of all tables, book after book."""
+        maker = RowMaker(self.schema, self.tell)
         for book in self:
             for page in book.pages:
-                yield from self._rows(book, page)
+                yield from self._rows(maker, book, page)
 
     def rows_of(self, table: Table) -> Iterator[Row]:
         """The rows of one table."""
@@ -185,77 +198,41 @@ class Books:
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
         flags = [flag["guard"] for flag in _published(known, "flags", "flag")]
-        asked = known.get("model") if known.get("engine") == "gemini" else None
+        hidden = ("flags", *(() if self.citation.costs else COSTS))
+        asked, served = known.get("model"), known.get("model_served")
+        if known.get("engine") != "gemini":
+            # The local reader has no model, and its server gives back the name it is asked for.
+            served = None if served == asked else served
+            hidden, asked = (*hidden, "model", "model_served"), None
+        correction = {}
+        if told.get("corrected"):
+            names = ("corrected_at", "fields_changed")
+            correction = {name: told[name] for name in names if name in told}
+            if corrects := told.get("corrects"):
+                [correction["corrects"]] = _published({"": [corrects]}, "", "correction")
         return Page(
             key=told["key"],
             number=told["number"],
-            answer=self._model.model_validate(told["page"]),
+            answer=self.model.model_validate(told["page"]),
             corrected=bool(told.get("corrected")),
             flags=tuple(dict.fromkeys(flags)),
-            model_served=known.get("model_served") or asked,
+            model_served=served or asked,
+            provenance={name: value for name, value in known.items() if name not in hidden},
+            correction=correction,
         )
 
-    def _rows(self, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
-        place: list[Cell] = [page.key, book.state, book.school, book.year, page.number]
-        reading: list[Cell] = [page.corrected, "; ".join(page.flags) or None, page.model_served]
-        if page.answer is None:
-            first = self.tables[0]
-            missing = clean(page.missing or "")
-            cells = [*place, *([None] if self.schema.printed else []), missing, None, None, None]
-            yield first, tuple(cells + [None] * (len(first.columns) - len(cells)))
-            return
-        answer = page.answer.model_dump(mode="json")
-        for table in self.tables:
-            printed = [c for c in table.columns if c.name == "printed_page"][:1]
-            number = [self._cell(c, _at(answer, self.schema.printed), page) for c in printed]
-            start = [*place, *(number if self.schema.printed else [])]
-            if not table.path:
-                start += [None, *reading, page.text or None, book.joined(page) or None]
-                yield table, self._row(table, start, answer, page)
-                continue
-            for position, item in enumerate(_at(answer, table.path) or (), 1):
-                yield table, self._row(table, [*start, position, *reading], item, page)
-
-    def _row(self, table: Table, start: list[Cell], value: Any, page: Page) -> Row:
-        cells = list(start)
-        prefix = f"{'.'.join(table.path)}[]." if table.path else ""
-        for column in table.columns[len(start) :]:
-            path = column.field.removeprefix(prefix).split(".")
-            cells.append(self._cell(column, _at(value, path), page))
-        return tuple(cells)
-
-    def _cell(self, column: Column, value: Any, page: Page) -> Cell:
-        """A value as its column's kind has it; one that fits no table is left out, and told."""
-        if value is None:
-            return None
-        if column.kind == Kind.JSON:
-            return clean(json.dumps(value, ensure_ascii=False))
-        if column.kind == Kind.DATE:
-            return datetime.date.fromisoformat(value)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and not (math.isfinite(value) and abs(value) <= LARGEST):
-            self.tell(f"{page.key}: {column.name} is {value}, which no table holds: left empty.")
-            return None
-        if column.kind == Kind.NUMBER:
-            return float(value)
-        return clean(value) if isinstance(value, str) else value
-
-
-def codebook(tables: Sequence[Table]) -> list[Row]:
-    """A row for each column of these tables."""
-    return [
-        (
-            table.name,
-            column.name,
-            stata,
-            str(column.kind),
-            clean(column.meaning) or None,
-            "; ".join(column.choices) or None,
-            column.field or None,
+    def _rows(self, maker: RowMaker, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
+        answer = page.answer.model_dump(mode="json") if page.answer else None
+        is_shown = page.missing != NOT_FINISHED
+        link = link_to(book.id, page.number, self.citation.url) if is_shown else None
+        flags = "; ".join(page.flags) or None
+        return maker.rows(
+            place=(page.key, book.state, book.school, book.year, page.number),
+            missing=page.missing,
+            reading=(page.corrected, flags, page.model_served, link),
+            texts=(page.text or None, book.joined(page) or None) if answer else (),
+            answer=answer,
         )
-        for table in (*tables, CODEBOOK_TABLE)
-        for column, stata in zip(table.columns, stata_names(table.columns), strict=True)
-    ]
 
 
 def _published(holder: Mapping[str, Any], name: str, kind: str) -> list[dict[str, Any]]:
@@ -265,12 +242,3 @@ def _published(holder: Mapping[str, Any], name: str, kind: str) -> list[dict[str
         {field: value for field, value in each.items() if field in allowed}
         for each in holder.get(name, ())
     ]
-
-
-def _at(value: Any, path: Sequence[str]) -> Any:
-    """What a model's dump has at a path; None where an object on the way is."""
-    for name in path:
-        if value is None:
-            return None
-        value = value[name]
-    return value

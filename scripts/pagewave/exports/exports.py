@@ -19,6 +19,7 @@ from typing import Any
 
 from pagewave import crash_points as crash
 from pagewave.atomic import partial_of, write_atomically
+from pagewave.config.citation import Citation
 from pagewave.config.data import Paths
 from pagewave.errors import PagewaveError
 from pagewave.exports.content import Books
@@ -39,10 +40,13 @@ EDITED = ".edited"
 class Form:
     """One form of export: an exporter and where its files go."""
 
-    def __init__(self, exporter: Exporter, paths: Paths, model: type[PageModel]) -> None:
+    def __init__(
+        self, exporter: Exporter, paths: Paths, model: type[PageModel], citation: Citation
+    ) -> None:
         self.exporter = exporter
         self.folder = paths.exports_dir / exporter.name
         self._model = model
+        self._citation = citation
 
     @property
     def name(self) -> str:
@@ -68,7 +72,8 @@ class Form:
 
     def made_of(self, books: Sequence[Book]) -> str:
         """A hash of what decides about its files, but for the books' contents."""
-        given = [self._program, repr(schema_of(self._model)), *(book.id for book in books)]
+        given = [self._program, repr(schema_of(self._model)), self._citation.model_dump_json()]
+        given += [book.id for book in books]
         return hashlib.sha256("\n".join(given).encode()).hexdigest()
 
     @cached_property
@@ -85,8 +90,10 @@ class Exports:
         dataset: Dataset,
         model: type[PageModel],
         exporters: Sequence[Exporter],
+        citation: Citation,
     ) -> None:
-        self.forms = [Form(exporter, paths, model) for exporter in exporters]
+        self.forms = [Form(exporter, paths, model, citation) for exporter in exporters]
+        self._citation = citation
         self._paths = paths
         self._dataset = dataset
         self._model = model
@@ -120,7 +127,7 @@ class Exports:
         """
         form = next(form for form in self.forms if form.name == name)
         book = self._dataset.book(book_id) if book_id else None
-        books = Books(self._paths.books_dir, self._books(book), self._model)
+        books = Books(self._paths.books_dir, self._books(book), self._model, self._citation)
         files = [Path(file) for file in _outputs(form, book)]
         record = form.record(book)
         with one_at_a_time(record):  # of another command too

@@ -25,6 +25,7 @@ FORMS = {
     "text": "text:Text",
     "markdown": "markdown:Markdown",
     "jsonl": "jsonl:JsonLines",
+    "crate": "crate:Crate",
 }
 """The forms that come with pagewave, and where each is in `forms/`."""
 

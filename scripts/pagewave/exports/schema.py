@@ -76,6 +76,7 @@ _READING = (
     Column("corrected", Kind.BOOLEAN, "Did a person change what was read?"),
     Column("flags", Kind.TEXT, "What makes the answer doubtful, joined by '; '; empty: nothing."),
     Column("model_served", Kind.TEXT, "The model that read the page, as it named itself."),
+    Column("link", Kind.TEXT, "The page in the reading room; empty: its book is not finished."),
 )
 _PAGE = (
     Column(

@@ -63,7 +63,7 @@ class Page:
     @property
     def book_id(self) -> str:
         """`state/school/year`."""
-        return f"{self.state}/{self.school}/{self.year}"
+        return BookPlace(self.state, self.school, self.year).id
 
     @property
     def name(self) -> str:
@@ -88,18 +88,24 @@ def split_key(key: str) -> KeyParts:
 
 
 @dataclass(frozen=True)
-class Book:
-    """A folder of pages, ordered by number."""
+class BookPlace:
+    """Which book it is: the folders in which its files lie in every tree."""
 
     state: str
     school: str
     year: int
-    pages: tuple[Page, ...]
 
     @property
     def id(self) -> str:
         """`state/school/year`."""
         return f"{self.state}/{self.school}/{self.year}"
+
+
+@dataclass(frozen=True)
+class Book(BookPlace):
+    """A folder of pages, ordered by number."""
+
+    pages: tuple[Page, ...]
 
     @cached_property
     def chains(self) -> tuple[tuple[Page, ...], ...]:

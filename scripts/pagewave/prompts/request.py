@@ -103,6 +103,38 @@ def fingerprint(
     return _sha256(_common(settings, schema) | of_the_page)
 
 
+def fingerprint_again(
+    batch: Mapping[str, Any],
+    reader: str,
+    schema: Mapping[str, Any],
+    prompt_text: str,
+    image_sha256: str,
+) -> str:
+    """The same of a first attempt, by what the ledger kept of it: whatever the settings are now.
+
+    Args:
+        batch: `engine`, `model` and `generation_config` (JSON) that it was asked with.
+        reader: of the embedded engine.
+    """
+    config = json.loads(batch["generation_config"])
+    safety = config.pop(SAFETY, None)
+    for mark in (NUMBERED, HALVED):
+        config.pop(mark, None)
+    determines: Json = {
+        "engine": batch["engine"],
+        "model": batch["model"],
+        "generation_config": config,
+        "response_schema": schema,
+        "prompt": prompt_text,
+        "image_sha256": image_sha256,
+    }
+    if safety:
+        determines["safety_settings"] = {each["category"]: each["threshold"] for each in safety}
+    if batch["engine"] == "embedded":
+        determines["reader"] = reader
+    return _sha256(determines)
+
+
 def recipe(settings: "Settings", prompt: Prompt) -> str:
     """Eight hex digits of what all requests of a batch share: model, settings, schema, template.
 

@@ -101,7 +101,9 @@ class Run(Jobs):
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
         self.chooser = Chooser(self.session)
-        self.exports = Exports(settings.paths, dataset, prompt.page_model, exporters)
+        self.exports = Exports(
+            settings.paths, dataset, prompt.page_model, exporters, settings.citation
+        )
         self.plan = Plan(
             self.session,
             self._head_id,

@@ -36,7 +36,7 @@ class CsvFiles(TableExporter):
                 writers[table.name].writerow(column.name for column in table.columns)
             writers[CODEBOOK_TABLE.name].writerows(books.codebook())
             for table, row in books.rows():
-                cells = [_cell(value) for value in row]
+                cells = [csv_cell(value) for value in row]
                 guarded += sum(
                     isinstance(value, str) and cell != value
                     for cell, value in zip(cells, row, strict=True)
@@ -49,7 +49,8 @@ class CsvFiles(TableExporter):
             )
 
 
-def _cell(value: Cell) -> Cell:
+def csv_cell(value: Cell) -> Cell:
+    """A cell as the table has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return harmless(value)  # type: ignore[return-value]

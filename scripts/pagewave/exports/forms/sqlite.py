@@ -22,7 +22,7 @@ _TYPES = {
     Kind.DATE: "TEXT",
     Kind.JSON: "TEXT",
 }
-_OURS = ("key", "state", "school", "missing", "flags", "model_served")
+_OURS = ("key", "state", "school", "missing", "flags", "model_served", "link")
 """Texts that nobody looks for in pages."""
 
 

@@ -70,7 +70,9 @@ class RemoteJob:
         exporters: Sequence[Exporter] = (),
     ) -> None:
         self.settings = settings
-        self.exports = Exports(settings.paths, dataset, prompt.page_model, exporters)
+        self.exports = Exports(
+            settings.paths, dataset, prompt.page_model, exporters, settings.citation
+        )
         self.dataset = dataset
         self.workspace = Workspace(settings, dataset, Ledger.absent(), prompt)
         run_id = os.environ.get(RUN_VARIABLE, "unknown")
