@@ -21,6 +21,7 @@ if not (workflow.configfiles and (workflow.config_settings.configfiles or "paths
 
 
 include: "rules/common.smk"
+include: "rules/scans.smk"
 include: "rules/prepare.smk"
 include: "rules/waves.smk"
 include: "rules/books.smk"

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from pagewave.config.data import Filters, Images, Paths
+from pagewave.config.data import Fetch, Filters, Images, Paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
 from pagewave.config.models import family_of
@@ -55,6 +55,7 @@ class Settings(Section):
     )
     paths: Paths = Field(description="Where things are.")
     filters: Filters = Field(default=Filters(), description="Which pages to read.")
+    fetch: Fetch = Field(default=Fetch(), description="How scans are fetched that lie elsewhere.")
     images: Images = Field(
         default=Images(), description="What is made of a scan before it is sent."
     )
@@ -290,8 +291,8 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
         if not nearest.is_dir():
             problems.append(f"paths.{name}: {path} cannot be made, {nearest} is a file")
         # The ledger tells for itself, when it is written to: a dry run only looks. A folder for
-        # corrections is needed by whoever makes one.
-        elif name not in ("state_dir", "corrections_dir") and not os.access(
+        # corrections is needed by whoever makes one, one for scans where there are any to fetch.
+        elif name not in ("state_dir", "corrections_dir", "fetched_dir") and not os.access(
             nearest, os.W_OK | os.X_OK
         ):
             problems.append(f"paths.{name}: {path} cannot be written, no permission in {nearest}")
