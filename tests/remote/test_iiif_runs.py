@@ -1,14 +1,12 @@
 """From a manifest to page files: the command, then the real `snakemake`, over a local server."""
 
-import contextlib
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.command_calls import main_of
+from helpers.command_calls import printed
 from helpers.image_server import ImageServer, picture
 from helpers.library import Library
 
@@ -25,15 +23,7 @@ def library_in(folder: Path, **sections: dict[str, Any]) -> Library:
 
 def iiif(library: Library, *arguments: str, code: int = 0) -> str:
     """What the command prints."""
-    given = [*arguments, "--configfile", "config.yaml"]
-    with (
-        contextlib.chdir(library.root),
-        contextlib.redirect_stdout(io.StringIO()) as printed,
-        contextlib.redirect_stderr(printed),
-    ):
-        returned = main_of("iiif")(given)
-    assert returned == code, printed.getvalue()
-    return printed.getvalue()
+    return printed(library, "iiif", *arguments, code=code)
 
 
 @pytest.mark.parametrize("version", [2, 3])

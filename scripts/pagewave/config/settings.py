@@ -22,7 +22,7 @@ from pagewave.config.pricing import Pricing
 from pagewave.config.problems import explain
 from pagewave.config.reading import Model, PromptChoice, Quality, Retry
 from pagewave.config.service import Batch, Calls, Embedded, Execution, Files, Notify, Tracking
-from pagewave.config.types import Section
+from pagewave.config.types import BucketAddress, Section
 from pagewave.errors import ConfigError
 
 DEFAULT_CONFIG = Path("config/config.yaml")
@@ -75,6 +75,11 @@ class Settings(Section):
         default=[],
         description="Forms in which all books are written as well: csv, codebook, sqlite, excel, "
         "parquet, stata, duckdb, text, markdown, jsonl, or one of your own as file.py:Class.",
+    )
+    exports_to: BucketAddress | None = Field(
+        default=None,
+        description="A bucket that files of exports are copied to, such as s3://archive/exports or "
+        "gs://archive/exports; null: they stay here.",
     )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")

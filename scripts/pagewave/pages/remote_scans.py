@@ -55,6 +55,7 @@ class RemoteScan(BaseModel):
     `file` is the name that it gets here, `leaf` which page of that file it is (0: it is this page
     alone). `width` and `height`: of the image as it will come, in pixels, 0 where they are not
     stated. `label`: the page's printed number, or what stands for it. `canvas`: its IIIF id.
+    `version`: what a bucket calls the state of the object that was listed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,6 +67,7 @@ class RemoteScan(BaseModel):
     height: int = 0
     label: str = ""
     canvas: str = ""
+    version: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

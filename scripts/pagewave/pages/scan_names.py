@@ -118,6 +118,18 @@ class ScanFolder:
         stems = self._own.keys() | {str(number) for number in numbers} | self._remote.keys()
         return sorted(stems, key=int)
 
+    def by_names(self) -> dict[str, Source]:
+        """Where the pages are that names alone tell, by their stems; no file is opened."""
+        found = {stem: Source(self.folder / name) for stem, name in self._own.items()}
+        numbers = {int(stem): name for stem, name in self._own.items()}
+        for name, first, last in self._ranges:
+            for number in range(first, last + 1):
+                if other := numbers.get(number):
+                    self._report(f"page {number} is both in {other} and in {name}; remove one")
+                numbers[number] = name
+                found[str(number)] = Source(self.folder / name, number - first + 1)
+        return found
+
     def is_used(self, name: str) -> bool:
         """Does a file of the folder hold pages?"""
         if name in self._whole:

@@ -1,0 +1,56 @@
+"""Buckets on 127.0.0.1: S3 by moto's server, Google's by gcp-storage-emulator."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from helpers.lasting import Lasting
+
+
+class S3(Lasting):
+    """An S3 service with the bucket `archive`; `environment` is what its clients go by."""
+
+    def open(self) -> None:
+        """Starts it and makes the bucket."""
+        import boto3
+        from moto.server import ThreadedMotoServer
+
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._server.start()
+        host, port = self._server.get_host_and_port()
+        self.environment: Mapping[str, str] = {
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        self._client: Any = boto3.client(
+            "s3",
+            endpoint_url=self.environment["AWS_ENDPOINT_URL_S3"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            region_name="us-east-1",
+        )
+        self._client.create_bucket(Bucket="archive")
+
+    def close(self) -> None:
+        """Stops it; what it held is gone."""
+        self._server.stop()
+
+    def put(self, key: str, content: bytes) -> None:
+        """Puts an object into the bucket."""
+        self._client.put_object(Bucket="archive", Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        """An object's content."""
+        content: bytes = self._client.get_object(Bucket="archive", Key=key)["Body"].read()
+        return content
+
+    def delete(self, key: str) -> None:
+        """Takes an object out of the bucket."""
+        self._client.delete_object(Bucket="archive", Key=key)
+
+    def keys(self) -> set[str]:
+        """The names of all objects."""
+        found = self._client.list_objects_v2(Bucket="archive").get("Contents", [])
+        return {each["Key"] for each in found}
