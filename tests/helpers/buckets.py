@@ -1,5 +1,7 @@
 """Buckets on 127.0.0.1: S3 by moto's server, Google's by gcp-storage-emulator."""
 
+import contextlib
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +10,8 @@ from helpers.lasting import Lasting
 
 class S3(Lasting):
     """An S3 service with the bucket `archive`; `environment` is what its clients go by."""
+
+    address = "s3://archive"
 
     def open(self) -> None:
         """Starts it and makes the bucket."""
@@ -54,3 +58,50 @@ class S3(Lasting):
         """The names of all objects."""
         found = self._client.list_objects_v2(Bucket="archive").get("Contents", [])
         return {each["Key"] for each in found}
+
+
+class GoogleStorage(Lasting):
+    """Google's service with the bucket `archive`; else as `S3`."""
+
+    address = "gs://archive"
+
+    def open(self) -> None:
+        """Starts it and makes the bucket."""
+        from gcp_storage_emulator.server import create_server
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
+
+        self._server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="archive")
+        with contextlib.redirect_stdout(io.StringIO()):
+            self._server.start()
+        url = f"http://127.0.0.1:{self._server._api._httpd.server_address[1]}"
+        self.environment: Mapping[str, str] = {
+            "STORAGE_EMULATOR_HOST": url,
+            "GOOGLE_CLOUD_PROJECT": "test",
+            "SNAKEMAKE_STORAGE_GCS_PROJECT": "test",
+        }
+        client = storage.Client(
+            "test", AnonymousCredentials(), client_options={"api_endpoint": url}
+        )
+        self._bucket = client.bucket("archive")
+
+    def close(self) -> None:
+        """Stops it; what it held is gone."""
+        self._server.stop()
+
+    def put(self, key: str, content: bytes) -> None:
+        """Puts an object into the bucket."""
+        self._bucket.blob(key).upload_from_string(content)
+
+    def get(self, key: str) -> bytes:
+        """An object's content."""
+        content: bytes = self._bucket.blob(key).download_as_bytes()
+        return content
+
+    def delete(self, key: str) -> None:
+        """Takes an object out of the bucket."""
+        self._bucket.blob(key).delete()
+
+    def keys(self) -> set[str]:
+        """The names of all objects."""
+        return {blob.name for blob in self._bucket.list_blobs()}
