@@ -8,9 +8,11 @@ OUTPUTS:  the same below `exports_to`
 """
 
 from pagewave.remote.buckets import copy_for_bucket
+from pagewave.workflow.internals import is_remote_job
 
 EXPORTS = str(RUN.settings.paths.exports_dir)
-TO = RUN.settings.exports_to
+# Jobs on other machines have no keys of buckets.
+TO = None if is_remote_job(workflow) else RUN.settings.exports_to
 
 
 def exports_in_bucket(wildcards):

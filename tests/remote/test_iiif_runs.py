@@ -1,6 +1,7 @@
 """From a manifest to page files: the command, then the real `snakemake`, over a local server."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from helpers.command_calls import printed
 from helpers.embedded_process import wait_for
 from helpers.image_server import ImageServer, picture
 from helpers.library import Library
+from pagewave.errors import RunStopped
 
 BOOK = "Ohio/Elm/1852"
 QUICK = {"max_requests_per_second": 100, "retry_pause_seconds": 0.01}
@@ -107,6 +109,20 @@ def test_a_killed_run_goes_on_where_fetching_was(tmp_path: Path) -> None:
         library.run()
         assert server.images_asked == {1: 1, 2: 1, 3: 2, 4: 2, 5: 1}
         assert len(library.book(BOOK)["pages"]) == 5
+
+
+def test_a_run_that_is_stopped_while_a_server_wants_a_pause_goes_on_later(tmp_path: Path) -> None:
+    with ImageServer(3) as server, library_in(tmp_path) as library:
+        iiif(library, f"{server.url}/3/service/manifest.json", "--book", BOOK)
+        server.retry_after = "3600"
+        server.troubles = {2: ["503"]}
+        head = library.start()
+        wait_for(lambda: len(list((tmp_path / f"fetched/{BOOK}").glob("*.jpg"))) == 2)
+        head.signal(signal.SIGTERM)
+        assert head.wait()[0] == RunStopped.exit_code
+        library.run()
+        assert server.images_asked == {1: 1, 2: 2, 3: 1}
+        assert len(library.book(BOOK)["pages"]) == 3
 
 
 def test_a_list_that_is_there_stays_and_what_is_new_is_told(tmp_path: Path) -> None:

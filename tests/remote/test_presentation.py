@@ -127,6 +127,7 @@ REMARKS = {
     ),
     "needs a login": version_3(image(service=[PROBE])),
     "its image has no address": version_3({"type": "Image"}),
+    "it is in a bucket": version_3(image(id="s3://private/1.jpg")),
     "expected an address that begins with https://": version_3(image(id="ftp://images.test/1.jpg")),
 }
 TAKEN = ("taken", "choice")

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import ValidationError
 
 from pagewave.errors import DataError
-from pagewave.pages.remote_scans import WEB, RemoteBook, RemoteScan
+from pagewave.pages.remote_scans import WEB, RemoteBook, RemoteScan, is_in_bucket
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, split_name
 from pagewave.remote.presentation import Canvas, Collection, Manifest, read, years_in
 from pagewave.remote.web import FetchError, Web
@@ -157,7 +157,11 @@ def book_of(source: str, manifest: Manifest) -> tuple[RemoteBook, list[str]]:
         named = f"page {number}" + (f" ({canvas.label})" if canvas.label else "")
         if canvas.url:
             try:
-                pages[str(number)] = _scan(number, canvas, source)
+                scan = _scan(number, canvas, source)
+                if is_in_bucket(scan.url):  # somebody else's manifest, and your keys
+                    notes.append(f"{named} is left out: {scan.url}: it is in a bucket")
+                    continue
+                pages[str(number)] = scan
             except ValidationError as error:
                 said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
                 notes.append(f"{named} is left out: {canvas.url}: {said}")

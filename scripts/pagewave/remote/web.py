@@ -86,7 +86,7 @@ class Web:
                 trouble = _in_words(error)
             except OSError as error:
                 raise PagewaveError(
-                    f"{path} can't be written: {error.strerror}. Check the disk's space and the "
+                    f"{path} can't be written: {error.strerror or error}. Check the disk's space and the "
                     "folder's permissions, then run the same command again."
                 ) from error
         times = self._settings.max_attempts
