@@ -65,9 +65,10 @@ def test_troubles_of_a_server_are_waited_out_and_what_never_comes_costs_nothing(
         }
         said = library.run(code=1)
         key = BOOK.replace("/", ":")
-        assert "3.jpg: is not there (404 Not Found). The other pages go on." in said
-        assert "5.jpg: what came is no scan that can be read: a web page came in its place" in said
-        assert "6.jpg: the server answers 500" in said
+        at = f"{server.url}/image"
+        assert f"3.jpg: {at}/3.jpg: is not there (404 Not Found). Others go on." in said
+        assert f"5.jpg: {at}/5.jpg: what came is no scan that can be read: a web page" in said
+        assert f"6.jpg: {at}/6.jpg: the server answers 500" in said
         assert server.images_asked == {1: 3, 2: 3, 3: 1, 5: 1, 6: 5}
         assert library.inferences() == {f"{key}:1": 1, f"{key}:2": 1}
         assert sorted(path.name for path in (tmp_path / f"fetched/{BOOK}").iterdir()) == [

@@ -108,6 +108,8 @@ def write_manifest(prepared: PreparedImages, book: Book, manifest: Manifest) -> 
     write_atomically(path, manifest.model_dump_json(indent=1) + "\n")
     _remove_others(path.parent, {image.image for image in manifest.pages.values()})
     for broken in manifest.broken.values():
+        if not broken.scan_size_bytes:
+            continue  # it never came, as was said when it was to be fetched
         log.error("%s. The other pages of %s go on.", broken.reason.rstrip("."), book.id)
 
 
@@ -176,7 +178,7 @@ def _broken(prepared: PreparedImages, page: Page, scan: KnownImage, reason: str)
 def _never_came(prepared: PreparedImages, page: Page) -> BrokenScan:
     why = read_record(page.scan.parent).failed.get(page.scan.name) or "it was not fetched"
     return BrokenScan(
-        reason=f"{page.key}: {page.remote.url if page.remote else page.scan}: {why}",
+        reason=f"{page.remote.url if page.remote else page.scan}: {why}",
         scan=str(page.scan),
         leaf=page.leaf,
         scan_size_bytes=0,

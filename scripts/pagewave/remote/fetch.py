@@ -150,8 +150,9 @@ class _Fetching:
             failed = self._failed | self._passing
             record = FetchRecord(fetched=before.fetched | self._fetched, failed=failed)
             write_atomically(folder / RECORD, record.model_dump_json(indent=1) + "\n")
+        urls = {scan.name: url for scan, url in self._wanted.items()}
         for name, why in failed.items():
-            log.error("%s: %s: %s. The other pages go on.", self._book.id, name, why)
+            log.error("%s: %s: %s: %s. Others go on.", self._book.id, name, urls[name], why)
 
     def _fetch(self, scan: Path, url: str) -> None:
         if self._in_a_row >= TROUBLED:

@@ -86,8 +86,8 @@ class Web:
                 trouble = _in_words(error)
             except OSError as error:
                 raise PagewaveError(
-                    f"{path} can't be written: {error.strerror or error}. Check the disk's space and the "
-                    "folder's permissions, then run the same command again."
+                    f"{path} can't be written: {error.strerror or error}. Check the disk's space "
+                    "and the folder's permissions, then run the same command again."
                 ) from error
         times = self._settings.max_attempts
         raise FetchError(f"{trouble}, each of {times} times it was asked for", may_pass=True)
