@@ -17,9 +17,9 @@ COPY resources resources
 
 # What must outlive the container: the ledger first of all. `data` is for your scans and labels.
 # Whoever `--user` says may write here.
-RUN mkdir -m 1777 .snakemake data results corrections state logs
+RUN mkdir -m 1777 .snakemake data results corrections fetched state logs
 ENV XDG_CACHE_HOME=/tmp/cache
-VOLUME ["/app/results", "/app/corrections", "/app/state", "/app/logs"]
+VOLUME ["/app/results", "/app/corrections", "/app/fetched", "/app/state", "/app/logs"]
 
 USER pagewave
 ENTRYPOINT ["snakemake", "--profile", "profiles/local"]

@@ -21,10 +21,12 @@ if not (workflow.configfiles and (workflow.config_settings.configfiles or "paths
 
 
 include: "rules/common.smk"
+include: "rules/scans.smk"
 include: "rules/prepare.smk"
 include: "rules/waves.smk"
 include: "rules/books.smk"
 include: "rules/exports.smk"
+include: "rules/copies.smk"
 include: "rules/report.smk"
 
 
@@ -34,6 +36,7 @@ rule all:
         book_files,
         pages_that_may_die,
         export_files,
+        exports_in_bucket,
         summary_in_report,
     localrule: True
     message:

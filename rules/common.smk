@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from pagewave.remote.fetch import by_address
 from pagewave.workflow import snakefile as snake
 from pagewave.workflow.guarantees import makes_report
 from pagewave.workflow.internals import fix_parameters
@@ -18,6 +19,7 @@ RUN = snake.load(config, workflow, ROOT)
 PLAN = RUN.plan
 
 PAGES = str(RUN.settings.paths.output_dir)
+FETCHED = str(RUN.settings.paths.fetched_dir)
 IMAGES = str(RUN.settings.paths.prepared_dir)
 BOOKS = str(RUN.settings.paths.books_dir)
 WAVES = str(RUN.settings.paths.logs_dir / "waves")
@@ -69,6 +71,10 @@ def threads_of_book(wildcards):
 
 def needs_of_preparation(wildcards):
     return PLAN.needs_of_preparation(book_id(wildcards))
+
+
+def objects_to_fetch(wildcards):
+    return [storage(url) for url in PLAN.objects_to_fetch(book_id(wildcards))]
 
 
 def waves_of_book(wildcards):

@@ -14,7 +14,10 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 PROJECT = SCRIPTS.parent
-WITHOUT_LEDGER = ("monitor", "pages", "plan", "rebuild_ledger", "try_prompt", "compare_prompts")
+WITHOUT_LEDGER = (
+    *("monitor", "pages", "plan", "rebuild_ledger", "try_prompt", "compare_prompts"),
+    *("iiif", "bucket"),
+)
 """Commands that go by the configuration alone: they have no `--ledger`."""
 
 

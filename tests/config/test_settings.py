@@ -237,7 +237,7 @@ def test_all_problems_come_together(folder: Path) -> None:
         ),
         (
             "qqq: 1",
-            "qqq: unknown key; known here: engine, paths, filters, images, execution, model",
+            "qqq: unknown key; known here: engine, paths, filters, fetch, images, execution",
         ),
         ("7: 1", "7: unknown key; known here: engine, paths"),
     ],

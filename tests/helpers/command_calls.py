@@ -30,6 +30,19 @@ def said(library: Library, script: str, *arguments: str, code: int = 0) -> Any:
     return json.loads(printed.getvalue())
 
 
+def printed(library: Library, script: str, *arguments: str, code: int = 0) -> str:
+    """What a command prints, errors too, over a library's configuration."""
+    given = [*arguments, "--configfile", "config.yaml"]
+    with (
+        contextlib.chdir(library.root),
+        contextlib.redirect_stdout(io.StringIO()) as output,
+        contextlib.redirect_stderr(output),
+    ):
+        returned = main_of(script)(given)
+    assert returned == code, output.getvalue()
+    return output.getvalue()
+
+
 class Operator:
     """Calls commands over one ledger and returns what they print."""
 

@@ -17,7 +17,7 @@ COMMANDS = {
         *("status", "monitor", "plan", "analyze_failures", "flags", "clear_failure_counts"),
         *("batches", "nuke_database", "rebuild_ledger", "deliver_logs"),
         *("pages", "corrections", "trials.try_prompt", "trials.compare_prompts", "models"),
-        *("score_pages", "verify"),
+        *("score_pages", "verify", "iiif", "bucket"),
     )
 }
 """Each command's name and its module in this folder, in the order of docs/operators.md."""

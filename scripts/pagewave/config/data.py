@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pagewave.config.types import ConfigPath, Int, Section
+from pagewave.config.types import ConfigPath, Float, Int, Section
 
 
 class Paths(Section):
@@ -39,6 +39,11 @@ class Paths(Section):
         default=Path("results/images"),
         description="Images made from scans that can't be sent as they are. Deleting them costs "
         "nothing but time.",
+    )
+    fetched_dir: ConfigPath = Field(
+        default=Path("fetched"),
+        description="Scans that lie elsewhere (docs/remote_scans.md), once they are fetched. Keep "
+        "it: what is missing is fetched again.",
     )
     corrections_dir: ConfigPath = Field(
         default=Path("corrections"),
@@ -94,6 +99,37 @@ class Filters(Section):
     ] = Field(default=[], description="Names of state folders; an empty list: all of them.")
     target_years: TargetYears | None = Field(
         default=None, description="Inclusive range of years; null: all of them."
+    )
+
+
+class Fetch(Section):
+    """How scans are fetched by the web; buckets have the settings of their own programs."""
+
+    max_requests_per_second: Float = Field(
+        default=2.0,
+        ge=0.01,
+        le=100,
+        description="Requests a second at most, over all images. What a library's rules allow, if "
+        "they say it.",
+    )
+    connections: Int = Field(
+        default=2, ge=1, le=16, description="Images that are fetched at the same time."
+    )
+    timeout_seconds: Float = Field(
+        default=60.0, gt=0, le=3600, description="Longest silence of a server that is waited for."
+    )
+    max_attempts: Int = Field(
+        default=5,
+        ge=1,
+        le=50,
+        description="Requests for one image, where the server is busy, fails or breaks off.",
+    )
+    retry_pause_seconds: Float = Field(
+        default=2.0,
+        ge=0,
+        le=600,
+        description="Pause before the second request; it doubles each time. A server that names a "
+        "pause (Retry-After) is given that, up to an hour.",
     )
 
 

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from pagewave.config.citation import Citation
-from pagewave.config.data import Filters, Images, Paths
+from pagewave.config.data import Fetch, Filters, Images, Paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
 from pagewave.config.models import family_of
@@ -23,7 +23,7 @@ from pagewave.config.pricing import Pricing
 from pagewave.config.problems import explain
 from pagewave.config.reading import Model, PromptChoice, Quality, Retry
 from pagewave.config.service import Batch, Calls, Embedded, Execution, Files, Notify, Tracking
-from pagewave.config.types import Section
+from pagewave.config.types import BucketAddress, Section
 from pagewave.errors import ConfigError
 
 DEFAULT_CONFIG = Path("config/config.yaml")
@@ -56,6 +56,7 @@ class Settings(Section):
     )
     paths: Paths = Field(description="Where things are.")
     filters: Filters = Field(default=Filters(), description="Which pages to read.")
+    fetch: Fetch = Field(default=Fetch(), description="How scans are fetched that lie elsewhere.")
     images: Images = Field(
         default=Images(), description="What is made of a scan before it is sent."
     )
@@ -78,6 +79,11 @@ class Settings(Section):
         "file.py:Class.",
     )
     citation: Citation = Field(default=Citation(), description="How what was read is to be cited.")
+    exports_to: BucketAddress | None = Field(
+        default=None,
+        description="A bucket that files of exports are copied to, such as s3://archive/exports or "
+        "gs://archive/exports; null: they stay here.",
+    )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     tracking: Tracking = Field(
@@ -293,8 +299,8 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
         if not nearest.is_dir():
             problems.append(f"paths.{name}: {path} cannot be made, {nearest} is a file")
         # The ledger tells for itself, when it is written to: a dry run only looks. A folder for
-        # corrections is needed by whoever makes one.
-        elif name not in ("state_dir", "corrections_dir") and not os.access(
+        # corrections is needed by whoever makes one, one for scans where there are any to fetch.
+        elif name not in ("state_dir", "corrections_dir", "fetched_dir") and not os.access(
             nearest, os.W_OK | os.X_OK
         ):
             problems.append(f"paths.{name}: {path} cannot be written, no permission in {nearest}")

@@ -90,11 +90,21 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _bucket_address(value: str) -> str:
+    found = re.fullmatch(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/[^/].*)?", value.rstrip("/"))
+    if not found or "//" in (found[2] or "") or "/.." in (found[2] or ""):
+        raise ValueError("expected a bucket and a prefix, such as s3://archive/exports")
+    if reason := unfit_for_snakemake(value):
+        raise ValueError(f"{reason}; choose another prefix")
+    return value.rstrip("/")
+
+
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool)]
 ConfigPath = Annotated[Path, BeforeValidator(_no_empty_path), AfterValidator(_plain_path)]
 ModelName = Annotated[str, AfterValidator(_model_name)]
 DisplayPrefix = Annotated[str, AfterValidator(_display_prefix)]
+BucketAddress = Annotated[str, AfterValidator(_bucket_address)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 
 

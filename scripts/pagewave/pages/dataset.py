@@ -21,10 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from pagewave.config.data import Filters, TargetYears
+from pagewave.config.data import Filters, Paths, TargetYears
 from pagewave.config.settings import Settings
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
+from pagewave.pages.remote_scans import LIST, RemoteScan, read_list
 from pagewave.pages.scan_names import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number, split_name
 from pagewave.wording import few
 
@@ -40,7 +41,7 @@ class Page:
     """A page to read. `stem` is its file name without suffix: `007` is page number 7.
 
     `scan` is the file that it is in, as it was delivered, and `leaf` which page of that file it is,
-    from 1; 0 where the file is this page alone.
+    from 1; 0 where the file is this page alone. `remote`: where that file is fetched from.
     """
 
     state: str
@@ -50,6 +51,7 @@ class Page:
     scan: Path
     stem: str = ""
     leaf: int = 0
+    remote: RemoteScan | None = None
 
     def __post_init__(self) -> None:
         if not self.stem:
@@ -69,6 +71,11 @@ class Page:
     def name(self) -> str:
         """`state/school/year/stem`: where its files lie in every tree, without suffix."""
         return f"{self.book_id}/{self.stem}"
+
+    @property
+    def is_awaited(self) -> bool:
+        """Is its scan elsewhere, and not fetched yet?"""
+        return self.remote is not None and not self.scan.exists()
 
 
 class KeyParts(NamedTuple):
@@ -182,8 +189,8 @@ class _Findings:
 
 def scan(settings: Settings) -> Dataset:
     """Walk over the label tree; raises DataError with all names and scans that are wrong."""
-    labels, images = settings.paths.label_source_dir, settings.paths.image_source_dir
-    found = _walk(labels, images, settings.filters)
+    labels = settings.paths.label_source_dir
+    found = _walk(settings.paths, settings.filters)
     problems = _unknown_states(settings.filters, found.states) + found.problems
     problems += _clashes(page for book in found.books for page in book.pages)
     if problems:
@@ -197,13 +204,14 @@ def scan(settings: Settings) -> Dataset:
             f"Add the images, or move the labels away. {HOW_TO_NAME}."
         )
     if not found.books:
-        raise DataError(_why_empty(settings.filters, found, labels, images))
+        raise DataError(_why_empty(settings.filters, found, settings.paths))
     return Dataset(tuple(found.books), tuple(found.ignored))
 
 
-def _walk(tree: Path, images: Path, filters: Filters) -> _Findings:
+def _walk(paths: Paths, filters: Filters) -> _Findings:
     """Collects the books that pass the filters; never looks into folders that don't."""
     found = _Findings()
+    tree = paths.label_source_dir
     wanted_states = {nfc(name) for name in filters.target_states}
     for state in _folders(tree, found):
         found.states.append(state.name)
@@ -215,15 +223,18 @@ def _walk(tree: Path, images: Path, filters: Filters) -> _Findings:
                 if not is_number(year.name):
                     found.ignored.append(Path(year))
                 elif _in_years(int(year.name), filters):
-                    _add_book(place, year, images, filters, found)
+                    _add_book(place, year, paths, filters, found)
     return found
 
 
 def _add_book(
-    place: Path, folder: os.DirEntry[str], images: Path, filters: Filters, found: _Findings
+    place: Path, folder: os.DirEntry[str], paths: Paths, filters: Filters, found: _Findings
 ) -> None:
     """Adds the book in a year's folder of the tree, if it has pages."""
-    scans = ScanFolder(images / place, _file_names(images / place))
+    images = paths.image_source_dir / place
+    names = _file_names(images)
+    remote = read_list(images).pages if LIST in names else {}
+    scans = ScanFolder(images, names, remote, paths.fetched_dir / place)
     if filters.labels == "all":
         stems = scans.stems()
         found.ignored += [Path(e) for e in _entries(Path(folder)) if not scans.is_used(e.name)]
@@ -241,7 +252,7 @@ def _book(place: Path, stems: list[str], scans: ScanFolder, found: _Findings) ->
     pages = []
     for stem in stems:
         if source := scans.source(stem):
-            pages.append(Page(state, school, int(year), int(stem), source.path, stem, source.leaf))
+            pages.append(Page(state, school, int(year), int(stem), source.path, stem, *source[1:]))
         else:
             found.missing.append(f"{scans.folder / stem}{scans.why_missing(stem)}")
     return Book(state, school, int(year), tuple(sorted(pages, key=lambda p: (p.number, p.stem))))
@@ -337,12 +348,13 @@ def _unknown_states(filters: Filters, states: list[str]) -> list[str]:
     return problems
 
 
-def _why_empty(filters: Filters, found: _Findings, labels: Path, images: Path) -> str:
+def _why_empty(filters: Filters, found: _Findings, paths: Paths) -> str:
+    labels = paths.label_source_dir
     what, file = ("scan", "jpg") if filters.labels == "all" else ("label", "json")
     message = (
         f"There is no page to read: no {{state}}/{{school}}/{{year}}/{{page}}.{file} in {labels}"
     )
-    everything = _walk(labels, images, Filters(labels=filters.labels))
+    everything = _walk(paths, Filters(labels=filters.labels))
     if left_out := sum(len(book.pages) for book in everything.books):
         states = ", ".join(filters.target_states) or "all"
         years = filters.target_years or TargetYears()

@@ -29,6 +29,7 @@ from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.deskew import skew, turn
 from pagewave.pages.prepared import BrokenScan, Manifest, PreparedImage, PreparedImages
+from pagewave.pages.remote_scans import read_record
 
 _OURS = re.compile(r"\.?[0-9]+-[0-9a-f]{12}\.jpg(\.partial)?")
 """Names of images that were made here, whole or half written: no other file is ever deleted."""
@@ -59,8 +60,12 @@ def manifests_to_make(prepared: PreparedImages, wanted: Iterable[Page]) -> set[s
 
 
 def scans_to_prepare(prepared: PreparedImages, book: Book) -> list[str]:
-    """Paths of a book's scans of which images are made; raises DataError for a broken one."""
-    return sorted({str(page.scan) for page in book.pages if prepared.needs_image(page)})
+    """Paths of a book's scans of which images are made; raises DataError for a broken one.
+
+    Those that are still elsewhere are not among them.
+    """
+    here = (page for page in book.pages if not page.is_awaited)
+    return sorted({str(page.scan) for page in here if prepared.needs_image(page)})
 
 
 def prepare_book(prepared: PreparedImages, book: Book, stop: threading.Event) -> None:
@@ -83,6 +88,9 @@ def make_images(prepared: PreparedImages, book: Book, stop: threading.Event) -> 
     for page in book.pages:
         if stop.is_set():
             raise PagewaveError(f"{book.id}: stopped. The same command goes on with its images.")
+        if page.is_awaited:
+            broken[page.stem] = _never_came(prepared, page)
+            continue
         if not prepared.needs_image(page):
             continue
         if page.scan not in contents:
@@ -100,6 +108,8 @@ def write_manifest(prepared: PreparedImages, book: Book, manifest: Manifest) -> 
     write_atomically(path, manifest.model_dump_json(indent=1) + "\n")
     _remove_others(path.parent, {image.image for image in manifest.pages.values()})
     for broken in manifest.broken.values():
+        if not broken.scan_size_bytes:
+            continue  # it never came, as was said when it was to be fetched
         log.error("%s. The other pages of %s go on.", broken.reason.rstrip("."), book.id)
 
 
@@ -161,6 +171,18 @@ def _broken(prepared: PreparedImages, page: Page, scan: KnownImage, reason: str)
         leaf=page.leaf,
         scan_size_bytes=scan.size_bytes,
         scan_modified_ns=scan.modified_ns,
+        options=prepared.options.model_dump(),
+    )
+
+
+def _never_came(prepared: PreparedImages, page: Page) -> BrokenScan:
+    why = read_record(page.scan.parent).failed.get(page.scan.name) or "it was not fetched"
+    return BrokenScan(
+        reason=f"{page.remote.url if page.remote else page.scan}: {why}",
+        scan=str(page.scan),
+        leaf=page.leaf,
+        scan_size_bytes=0,
+        scan_modified_ns=0,
         options=prepared.options.model_dump(),
     )
 

@@ -95,6 +95,9 @@ class PreparedImages:
             DataError: the scan, or this page of it, can't be read; names both.
         """
         known = self._leaves.get(page.scan)
+        if known is None and page.remote and page.is_awaited:
+            # Until it is there an image is to be made of it: that waits for it.
+            return Leaf(*page.remote.size)
         # A scan that was gone, as a share may be for a moment, is looked for again by its wave.
         if known is None or (isinstance(known, str) and self.scans_may_change):
             try:

@@ -4,6 +4,7 @@
     7-16.pdf, 007-016.tif     a range: these pages, in order
     catalog.pdf, book.tif     any other PDF or TIFF: the whole book, its pages 1 to n
 
+Scans that lie elsewhere are in a list (`remote_scans`); a file that is here goes before its entry.
 A file of the whole book is used only where no other file of the folder names pages: mixed, nobody
 could say whether its page 7 is page 7.
 """
@@ -11,13 +12,14 @@ could say whether its page 7 is page 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from pagewave.errors import DataError
 from pagewave.pages import scan_files
+from pagewave.pages.remote_scans import LIST, RemoteScan
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".jp2", ".j2k", ".pdf")
 """In small or capital letters, and in this order: of `7.jpg` and `7.png`, page 7 is `7.jpg`."""
@@ -34,10 +36,14 @@ _RANGE = re.compile(r"([0-9]+)-([0-9]+)")
 
 
 class Source(NamedTuple):
-    """Where a page is: a scan file, and which of its pages it is; 0 for a file of one page."""
+    """Where a page is: a scan file, and which of its pages it is; 0 for a file of one page.
+
+    `remote`: where the file is fetched from, if it is not there.
+    """
 
     path: Path
     leaf: int = 0
+    remote: RemoteScan | None = None
 
 
 class _Range(NamedTuple):
@@ -59,13 +65,22 @@ def is_number(name: str) -> bool:
 class ScanFolder:
     """The scan files of one book, by the names in its folder.
 
-    `problems` gathers what makes it unclear which file holds a page.
+    `problems` gathers what makes it unclear which file holds a page. `remote` lists scans by the
+    stems of their pages, which are fetched into the folder `fetched`.
     """
 
-    def __init__(self, folder: Path, names: Collection[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        names: Collection[str],
+        remote: Mapping[str, RemoteScan] | None = None,
+        fetched: Path = Path(),
+    ) -> None:
         self.folder = folder
         self.problems: list[str] = []
         self._names = names
+        self._remote = remote or {}
+        self._fetched = fetched
         self._counts: dict[str, int] = {}
         self._broken: dict[str, str] = {}
 
@@ -81,6 +96,8 @@ class ScanFolder:
             return Source(self.folder / own)
         elif found:
             return self._in_range(found[0], number)
+        elif listed := self._remote.get(stem):
+            return Source(self._fetched / listed.file, listed.leaf, listed)
         elif not self._names_pages and len(self._whole) == 1:
             return self._in_whole(self._whole[0], number)
         elif not self._names_pages and self._whole:
@@ -98,13 +115,27 @@ class ScanFolder:
             self.problems += self._broken.values()
         elif not self._names_pages and self._whole:
             numbers.add(1)  # so that the problem is found
-        return sorted(self._own.keys() | {str(number) for number in numbers}, key=int)
+        stems = self._own.keys() | {str(number) for number in numbers} | self._remote.keys()
+        return sorted(stems, key=int)
+
+    def by_names(self) -> dict[str, Source]:
+        """Where the pages are that names alone tell, by their stems; no file is opened."""
+        found = {stem: Source(self.folder / name) for stem, name in self._own.items()}
+        numbers = {int(stem): name for stem, name in self._own.items()}
+        for name, first, last in self._ranges:
+            for number in range(first, last + 1):
+                if other := numbers.get(number):
+                    self._report(f"page {number} is both in {other} and in {name}; remove one")
+                numbers[number] = name
+                found[str(number)] = Source(self.folder / name, number - first + 1)
+        return found
 
     def is_used(self, name: str) -> bool:
         """Does a file of the folder hold pages?"""
         if name in self._whole:
             return not self._names_pages
-        return is_number(_stem(name)) or any(name == r.name for r in self._ranges)
+        is_range = any(name == r.name for r in self._ranges)
+        return is_number(_stem(name)) or is_range or name == LIST
 
     def why_missing(self, stem: str) -> str:
         """What is there instead of a page, in brackets; empty where nothing is."""
@@ -143,7 +174,7 @@ class ScanFolder:
     @cached_property
     def _names_pages(self) -> bool:
         """Does any file say by its name which pages it holds?"""
-        return bool(self._ranges or self._own)
+        return bool(self._ranges or self._own or self._remote)
 
     def _in_range(self, name: str, number: int) -> Source:
         wanted = next(r for r in self._ranges if r.name == name)

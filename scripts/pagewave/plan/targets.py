@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pagewave.pages.changed import changed_images
 from pagewave.pages.dataset import Page
+from pagewave.pages.remote_scans import RECORD
 from pagewave.workspace import Workspace
 
 PAGE_RULES = frozenset({"page", "wave"})
@@ -83,6 +84,8 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
         os.path.normpath(workspace.images.manifest_file(book.id))
         for book in workspace.dataset.books
     }
+    fetched = workspace.settings.paths.fetched_dir
+    manifests |= {os.path.normpath(fetched / b.id / RECORD) for b in workspace.dataset.books}
     everything = not targets or not targets <= page_targets | set(book_targets) | manifests
 
     def is_forced(page: Page) -> bool:

@@ -32,6 +32,8 @@ def ensure_settings(workflow: Any, check: Callable[[], None]) -> None:
     `check` is called first, and may end the process.
 
     - What a crash left incomplete is made again, as by `--rerun-incomplete`.
+    - An output of `update` that is in a bucket, and of which no copy is here, is none that could be
+      kept (Snakemake would fail).
     - Our files are made again when they are missing, older than what they are made of, or planned
       to: not because code, parameters or the set of inputs are others. (A page's inputs are its
       wave's manifest, which has the run's name in it: with Snakemake's usual triggers each page
@@ -41,9 +43,9 @@ def ensure_settings(workflow: Any, check: Callable[[], None]) -> None:
 
     Touches `workflow._prepare_dag`, through which all of Snakemake's commands go, `dag_settings`
     (`force_incomplete`) and of `workflow.persistence` the functions in OF_THE_PAST and
-    `input_checksums`, all of which take a job first. The options `--rerun-triggers mtime` and
-    `--max-checksum-file-size 0` do the same for all rules, but a person has to know of them. If
-    they are gone: no run begins.
+    `input_checksums`, all of which take a job first, and `backup_output`. The options
+    `--rerun-triggers mtime` and `--max-checksum-file-size 0` do the same for all rules, but a
+    person has to know of them. If they are gone: no run begins.
     """
     prepare = workflow._prepare_dag
 
@@ -55,6 +57,8 @@ def ensure_settings(workflow: Any, check: Callable[[], None]) -> None:
         persistence = workflow.persistence
         for name in (*OF_THE_PAST, "input_checksums"):
             setattr(persistence, name, partial(_forget, ours, getattr(persistence, name)))
+        backup = persistence.backup_output
+        persistence.backup_output = lambda path: backup(path) if path.exists() else None
 
     workflow._prepare_dag = with_ours
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from pagewave.errors import exit_on_error
 from pagewave.ledger import BY_BATCH
 from pagewave.ledger.belonging import refuse_foreign
-from pagewave.pages.dataset import Page
+from pagewave.pages.dataset import Book, Page
 from pagewave.pages.prepare import manifests_to_make, refuse_broken, scans_to_prepare
+from pagewave.pages.remote_scans import RECORD, is_in_bucket
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
+from pagewave.remote.fetch import awaited, notices_of_fetching, require_plugins
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.corrections import files_behind, refuse_unreadable
@@ -99,11 +101,13 @@ class Plan:
             exit_on_error(lambda: refuse_unreadable(workspace, found, self.wanted))
             said = notices(self.workspace, self.wanted)
             said += exit_on_error(lambda: notices_of_corrections(workspace, found, self.wanted))
+            said += notices_of_fetching(self.workspace, self.books_to_fetch)
             said += doubtful_pictures(workspace, self._wanted_pages, sample=self._is_dry())
             for notice in said:
                 print(f"pagewave: {notice}", file=sys.stderr)
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make
             again |= files_behind(workspace, found) | self._outdated_exports()
+            again |= self.fetches_to_make
             self._make_again(again)
             in_flight = (
                 {}
@@ -311,6 +315,30 @@ class Plan:
             return set()  # the head had them made before it started this job
         return manifests_to_make(self.workspace.images, self._wanted_pages)
 
+    @cached_property
+    def books_to_fetch(self) -> list[Book]:
+        """Books of which this run needs scans that lie elsewhere, and are not fetched yet."""
+        if self._head_id:
+            return []
+        dataset = self.workspace.dataset
+        wanted = {page.book_id for page in self._wanted_pages if page.is_awaited}
+        return [book for book in dataset.books if book.id in wanted]
+
+    @cached_property
+    def fetches_to_make(self) -> set[str]:
+        """The records of what is fetched of these books."""
+        return {self._fetch_record(book.id) for book in self.books_to_fetch}
+
+    def _fetch_record(self, book_id: str) -> str:
+        return str(self.workspace.settings.paths.fetched_dir / book_id / RECORD)
+
+    def objects_to_fetch(self, book_id: str) -> list[str]:
+        """Addresses of a book's scans that a storage plugin brings; the others a job asks for."""
+        urls = awaited(self.workspace.dataset.book(book_id).pages).values()
+        objects = sorted({url for url in urls if is_in_bucket(url)})
+        exit_on_error(lambda: require_plugins(objects))
+        return objects
+
     @property
     def _wanted_pages(self) -> list[Page]:
         return [self.workspace.dataset.page(key) for chain in self.wanted.chains for key in chain]
@@ -321,6 +349,7 @@ class Plan:
         report = self.remote_jobs and self.remote_jobs.report(book)
         # Snakemake would dress the error up.
         scans = exit_on_error(lambda: scans_to_prepare(self.workspace.images, book))
+        scans += {self._fetch_record(book_id)} & self.fetches_to_make
         return [*scans, str(report)] if report else scans
 
     def waves_of_book(self, book_id: str) -> int:
@@ -347,7 +376,10 @@ class Plan:
     def needs_of_images(self, number: int) -> list[str]:
         """The scans of which a job elsewhere makes images."""
         jobs = self.remote_jobs
-        return exit_on_error(lambda: jobs.scans(number)) if jobs else []
+        if not jobs:
+            return []
+        fetched = {self._fetch_record(book.id) for book in jobs.books(number)}
+        return [*exit_on_error(lambda: jobs.scans(number)), *(fetched & self.fetches_to_make)]
 
     def waves_of_images(self, number: int) -> int:
         """How many waves wait for the images that a job elsewhere makes."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pagewave.pages.dataset import Book, Page
 from pagewave.pages.json_files import written_file
 from pagewave.pages.prepare import prepare_book
 from pagewave.redaction import hide_keys
+from pagewave.remote.fetch import fetch_book
 from pagewave.waves.chooser import Chooser
 from pagewave.waves.wave import run_wave
 from pagewave.workflow.cluster.images import take_over
@@ -54,6 +55,21 @@ class Jobs(ABC):
     @abstractmethod
     def ensure_begun(self) -> None:
         """Begin the run, if that was not done yet."""
+
+    def fetch_scans(self, book_id: str, objects: Mapping[str, str]) -> None:
+        """Fetch the scans of a book that lie elsewhere.
+
+        Args:
+            objects: files that storage plugins have brought, by their addresses.
+        """
+        self.ensure_begun()
+        with self._noting_trouble():
+            fetch_book(
+                self.session.dataset.book(book_id),
+                self.session.settings.fetch,
+                {url: Path(file) for url, file in objects.items()},
+                self.session.stop,
+            )
 
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""

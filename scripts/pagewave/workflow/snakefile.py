@@ -20,6 +20,7 @@ from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
+from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
 from pagewave.workflow import guarantees, internals, terminal, typed
 from pagewave.workflow.cluster.job import RemoteJob
@@ -27,6 +28,9 @@ from pagewave.workflow.run import RUN_VARIABLE, Run
 
 BATCHES = "gemini_batches"
 """The resource of which a wave takes one (rules/waves.smk): its limit is the batches in flight."""
+
+FETCHES = "fetches"
+"""The resource of which a job that fetches takes one (rules/scans.smk): all ask one at a time."""
 
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
@@ -68,8 +72,10 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
         )
         exporters = find_exporters(settings.exports, Path.cwd())
+        require_plugins([settings.exports_to] if settings.exports_to else [])
         # Config is the one source of the limit; --resources gemini_batches=N still wins.
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
+        internals.set_default_resource(workflow, FETCHES, 1)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt, exporters)
