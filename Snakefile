@@ -25,6 +25,7 @@ include: "rules/prepare.smk"
 include: "rules/waves.smk"
 include: "rules/books.smk"
 include: "rules/exports.smk"
+include: "rules/site.smk"
 include: "rules/report.smk"
 
 
@@ -34,6 +35,7 @@ rule all:
         book_files,
         pages_that_may_die,
         export_files,
+        site_files,
         summary_in_report,
     localrule: True
     message:

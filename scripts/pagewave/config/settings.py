@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
-from pagewave.config.data import Filters, Images, Paths
+from pagewave.config.data import Filters, Images, Paths, Site
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
 from pagewave.config.models import family_of
@@ -75,6 +75,7 @@ class Settings(Section):
         description="Forms in which all books are written as well: csv, codebook, sqlite, excel, "
         "parquet, stata, duckdb, text, markdown, jsonl, or one of your own as file.py:Class.",
     )
+    site: Site = Field(default=Site(), description="The reading room: books in a browser.")
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     tracking: Tracking = Field(

@@ -1,14 +1,15 @@
 """What exporters are given: books with their pages, and the same as rows of tables.
 
 It comes from the files of books, which hold corrections; ledger, key and network are not needed.
-Of what those files tell only the fields in PUBLISHED go on: no paths, keys, addresses or prices.
+Of what those files tell only the fields in PUBLISHED go on: no paths, keys or addresses; prices
+only where they are asked for.
 """
 
 import datetime
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,18 @@ from pagewave.pages.dataset import Book as BookOfPages
 from pagewave.pages.json_files import problem_of
 
 PUBLISHED = {
-    "page": ("key", "number", "page", "corrected", "provenance"),
-    "provenance": ("engine", "model", "model_served", "flags"),
+    "page": ("key", "number", "page", "corrected", "fields_changed", "provenance"),
+    "provenance": (
+        *("engine", "model", "model_served", "flags"),
+        *("prompt_name", "prompt_version", "attempt", "read_at", "usd"),
+    ),
     "flag": ("guard",),
     "missing": ("key", "reason"),
 }
 """The fields of book.json that exports may tell; of a reason only its beginning goes on."""
 
+PRICE = "usd"
+"""The field of PUBLISHED that is told only where prices are asked for."""
 NOT_FINISHED = "its book is not finished"
 LARGEST = 2**63 - 1
 
@@ -40,7 +46,11 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True)
 class Page:
-    """A page: `answer` is what was read, as corrected; where that is None, `missing` says why."""
+    """A page: `answer` is what was read, as corrected; where that is None, `missing` says why.
+
+    `changed` are the places that a person changed, such as `courses[0].level`; `provenance` is what
+    may be told of how it was read.
+    """
 
     key: str
     number: int
@@ -49,6 +59,8 @@ class Page:
     corrected: bool = False
     flags: tuple[str, ...] = ()
     model_served: str | None = None
+    changed: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -88,13 +100,22 @@ class Books:
         folder: where book files are.
         books: which books there are.
         model: what a page's answer looks like.
+        prices: are pages to tell what they cost?
 
     Attributes:
         notes: what `tell` was told.
         page_count, unread: pages of the last pass, and how many of each book were not read.
     """
 
-    def __init__(self, folder: Path, books: Sequence[BookOfPages], model: type[PageModel]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        books: Sequence[BookOfPages],
+        model: type[PageModel],
+        *,
+        prices: bool = False,
+    ) -> None:
+        self._prices = prices
         self._folder = folder
         self._books = books
         self._model = model
@@ -130,7 +151,7 @@ class Books:
         """All rows of all tables, book after book."""
         for book in self:
             for page in book.pages:
-                yield from self._rows(book, page)
+                yield from self.rows_of_page(book, page)
 
     def rows_of(self, table: Table) -> Iterator[Row]:
         """The rows of one table."""
@@ -185,6 +206,7 @@ class Books:
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
         flags = [flag["guard"] for flag in _published(known, "flags", "flag")]
+        told_too = {n: v for n, v in known.items() if n != "flags" and (n != PRICE or self._prices)}
         asked = known.get("model") if known.get("engine") == "gemini" else None
         return Page(
             key=told["key"],
@@ -193,9 +215,12 @@ class Books:
             corrected=bool(told.get("corrected")),
             flags=tuple(dict.fromkeys(flags)),
             model_served=known.get("model_served") or asked,
+            changed=tuple(told.get("fields_changed") or ()),
+            provenance=told_too,
         )
 
-    def _rows(self, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
+    def rows_of_page(self, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
+        """The rows of one page: of the table of pages, then of each list."""
         place: list[Cell] = [page.key, book.state, book.school, book.year, page.number]
         reading: list[Cell] = [page.corrected, "; ".join(page.flags) or None, page.model_served]
         if page.answer is None:
