@@ -134,7 +134,7 @@ function showText(content) {
   }
   byId("notes").replaceChildren(...notes);
   const text = content.text ?? "";
-  const parts = text.trim() ? marked(text, words) : [el("span", { className: "quiet" }, content.missing === undefined ? "No words on this page." : "No text.")];
+  const parts = text.trim() ? markedLines(text, words) : [el("span", { className: "quiet" }, content.missing === undefined ? "No words on this page." : "No text.")];
   byId("text").replaceChildren(...parts);
   const marks = new Set(content.changed ?? []);
   const lists = content.lists ?? [];
@@ -262,9 +262,7 @@ async function search() {
       if (mine !== searched) return;
       places = new Set(found.hits.map((hit) => numbers[hit.place]));
       words = found.words;
-      told = places.size
-        ? `${count(places.size, "page")} with ${found.all ? "" : "some of "}“${q}”`
-        : `Nothing found for “${q}”`;
+      told = toldOf(found, q);
     } catch (problem) {
       told = `The search does not work: ${problem.message}`;
     }
@@ -320,6 +318,7 @@ addEventListener("hashchange", () => {
 });
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
+  if (event.key === "Escape") closeZoom();
   const at = event.target;
   if (at.closest("input, textarea, select, .scroll, #viewer:not([hidden])")) return;
   const id = { ArrowLeft: "previous", ArrowRight: "next" }[event.key];
@@ -327,7 +326,6 @@ addEventListener("keydown", (event) => {
     event.preventDefault();
     location.hash = byId(id).getAttribute("href");
   }
-  if (event.key === "Escape") closeZoom();
 });
 
 load(document.body.dataset.book).then(

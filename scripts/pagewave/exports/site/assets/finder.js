@@ -45,14 +45,19 @@ class Finder {
     return found.sort((a, b) => b[1] - a[1]).slice(0, MOST_ALIKE);
   }
 
-  /** The pages that hold all words of a query, best first; if none does, those with most. */
+  /**
+   * The pages that hold all words of a query, best first; if none does, those with most (not `all`).
+   * `alike`: a word is nowhere as it was typed.
+   */
   async find(query) {
     const words = [...new Set(wordsOf(query, false))].slice(0, MOST_WORDS);
     const pages = new Map();
     const used = new Set();
+    let alike = false;
     for (const word of words) {
       const ofWord = new Map();
       const meant = this.meant(word);
+      alike ||= !meant.some(([place]) => this.words[place].startsWith(word));
       const pieces = await Promise.all(
         meant.map(([place]) => this.shards[this.places[place][0]].load()),
       );
@@ -75,7 +80,7 @@ class Finder {
     const hits = [...pages.values()].filter((each) => each.words === most);
     hits.sort((a, b) => b.score - a.score || a.page - b.page);
     for (const hit of hits) [hit.book, hit.place] = this.bookOf(hit.page);
-    return { hits, words: used, all: most === words.length };
+    return { hits, words: used, all: most === words.length, alike };
   }
 
   /** Pages (of all books, from 0) and how often, of what the index has of a word. */
@@ -139,6 +144,14 @@ function distanceOf(one, other, most) {
     last = row;
   }
   return last[other.length];
+}
+
+/** What was found, in words. */
+function toldOf({ hits, all, alike }, query) {
+  if (!hits.length) return `Nothing found for “${query}”`;
+  const pages = count(hits.length, "page");
+  if (!all) return `No page has all of “${query}”; ${pages} with some of it`;
+  return alike ? `“${query}” is nowhere; ${pages} with words like it` : `${pages} with “${query}”`;
 }
 
 /** Page numbers of `1-3,7`. */

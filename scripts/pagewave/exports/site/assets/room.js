@@ -113,6 +113,26 @@ function placesOf(text, words) {
   return found;
 }
 
+/** A text as a block for each of its lines, with words of a set marked. */
+function markedLines(text, words) {
+  const places = placesOf(text, words);
+  let start = 0;
+  return text.split("\n").map((line) => {
+    const end = start + line.length;
+    const nodes = [];
+    let at = start;
+    for (const [from, to] of places) {
+      if (to <= start || from >= end) continue;
+      const [first, last] = [Math.max(from, start), Math.min(to, end)];
+      nodes.push(text.slice(at, first), el("mark", {}, text.slice(first, last)));
+      at = last;
+    }
+    nodes.push(text.slice(at, end));
+    start = end + 1;
+    return el("span", { className: "line" }, nodes, "\n");
+  });
+}
+
 /** A text as nodes, with words of a set marked. */
 function marked(text, words, from = 0, to = text.length) {
   const nodes = [];

@@ -3,7 +3,9 @@
 
 const { room, top: up } = document.body.dataset;
 const AT_ONCE = 20;
+const FEW_BOOKS = 3;
 let books = [];
+let named = false;
 let finder = null;
 let shown = { hits: [], words: new Set(), upTo: 0, query: "" };
 let turn = 0;
@@ -38,7 +40,8 @@ function card(book) {
       "div",
       { className: "facts" },
       el("h3", {}, name),
-      el("p", { className: "quiet" }, `${book.year} · ${count(book.pages, "page")}`),
+      named ? el("p", { className: "quiet" }, `${book.state} · ${book.year}`) : null,
+      el("p", { className: "quiet" }, named ? count(book.pages, "page") : `${book.year} · ${count(book.pages, "page")}`),
       book.finished
         ? null
         : [
@@ -58,6 +61,11 @@ function showShelf(shelf) {
   books = shelf.books;
   const states = new Map();
   for (const book of books) states.set(book.state, [...(states.get(book.state) ?? []), book]);
+  if (books.length < FEW_BOOKS * states.size) {
+    states.clear(); // a heading over each book or two would be more than they are
+    states.set("Books", books);
+    named = true;
+  }
   const sections = [...states].map(([state, ofState], number) =>
     el(
       "section",
@@ -114,12 +122,7 @@ async function search() {
     const found = await (await theFinder()).find(query);
     if (mine !== turn) return;
     document.body.dataset.took = performance.now() - began;
-    const pages = count(found.hits.length, "page");
-    byId("found-title").textContent = found.hits.length
-      ? found.all
-        ? `${pages} with “${query}”`
-        : `No page with all of “${query}”; ${pages} with some of it`
-      : `Nothing found for “${query}”`;
+    byId("found-title").textContent = toldOf(found, query);
     byId("hits").replaceChildren();
     shown = { ...found, upTo: 0, query };
     await showMore();

@@ -13,6 +13,10 @@ function showForZoom(picture) {
 async function openZoom() {
   if (zoom.viewer || !zoom.picture) return zoom.viewer;
   const { room, version } = document.body.dataset;
+  if (!document.querySelector("style")) {
+    // OpenSeadragon adds a style of its own where it finds none; the policy allows an empty one alone.
+    document.head.append(el("style", { "data-openseadragon-mobile-css": "true" }));
+  }
   await load(`${room}/openseadragon.min.js?${version}`);
   if (zoom.viewer || !zoom.picture) return zoom.viewer;
   const place = byId("viewer");
