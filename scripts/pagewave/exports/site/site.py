@@ -99,8 +99,10 @@ class Site:
         return [f"{self.folder}/index.html", f"{self.folder}/{ROOM}/search.js"]
 
     def files(self) -> list[str]:
-        """What a run makes of it: the shelf, which needs all books; nothing where it is off."""
-        return self.shelf_files()[:1] if self.is_made else []
+        """What a run makes of it: the shelf, and each book, which would not be missed if the shelf
+        alone were named; nothing where it is off."""
+        books = [self.book_files(book.id)[0] for book in self._dataset.books]
+        return [*books, self.shelf_files()[0]] if self.is_made else []
 
     def outdated(self) -> set[str]:
         """Files that are there, but made otherwise than they would be now."""
