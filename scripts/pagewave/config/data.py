@@ -142,7 +142,7 @@ class Site(Section):
         default="Reading room", min_length=1, description="What stands over the shelf."
     )
     longest_side: Int = Field(
-        default=1800,
+        default=1600,
         ge=400,
         le=8000,
         description="Longest side, in pixels, of the images in which pages are read there.",
