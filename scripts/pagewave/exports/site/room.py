@@ -6,6 +6,7 @@ other file from disk. All that was read travels as JSON and is shown as text.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pagewave.exports.content import Book, Books, Page
@@ -61,6 +62,7 @@ class Shown:
     def __init__(self, books: Books, book: Book) -> None:
         self._first, *lists = books.tables
         self.book = book
+        self._joined = [column.name for column in self._first.columns].index("text_joined")
         self._rows = {
             page.key: [(t, row) for t, row in books.rows_of_page(book, page)]
             for page in book.pages
@@ -120,16 +122,16 @@ class Shown:
         """The words under which a page is found: its text, divided words joined, and its lists."""
         if page.answer is None:
             return ""
-        tables = [self._first, *self.lists]
-        cells = (
-            row[place]
-            for table, row in self._rows[page.key]
-            if table in tables
-            for place, column in _fields(table)
-            if column.kind in (Kind.TEXT, Kind.JSON)
-        )
-        text = self.book.joined(page)
-        return "\n".join([text, *(str(c) for c in cells if c and not _is_same(c, page.text))])
+        text = page.text
+        parts = []
+        for table, row in self._rows[page.key]:
+            if table is self._first:
+                parts.append(row[self._joined] or "")
+            elif table not in self.lists:
+                continue
+            cells = (row[n] for n, c in _fields(table) if c.kind in (Kind.TEXT, Kind.JSON))
+            parts += [cell for cell in cells if cell and not _is_same(cell, text)]
+        return "\n".join(map(str, parts))
 
     def _is_the_text(self, table: Table) -> bool:
         """Is a list nothing but the page's text, piece by piece?"""
@@ -164,13 +166,14 @@ def on_shelf(book: Book, pictures: Sequence[Picture | None]) -> dict[str, Any]:
     }
 
 
-def _fields(table: Table) -> list[tuple[int, Column]]:
+@cache
+def _fields(table: Table) -> tuple[tuple[int, Column], ...]:
     """The columns that are the page model's own, and their places in a row."""
-    return [
+    return tuple(
         (place, column)
         for place, column in enumerate(table.columns)
         if column.field and column.name != "printed_page"
-    ]
+    )
 
 
 def _plain(cell: Any) -> Any:
@@ -178,7 +181,9 @@ def _plain(cell: Any) -> Any:
 
 
 def _is_same(cell: Any, text: str) -> bool:
-    return isinstance(cell, str) and bool(text.strip()) and cell.split() == text.split()
+    if not isinstance(cell, str) or not text or 2 * len(cell) < len(text):
+        return False
+    return cell.split() == text.split() != []
 
 
 def _about(known: Mapping[str, Any]) -> list[list[str]]:
