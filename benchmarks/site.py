@@ -10,6 +10,7 @@ are those of the exporter alone, in this process; the browser is Chromium, and l
 
 import argparse
 import json
+import logging
 import random
 import resource
 import sys
@@ -21,14 +22,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
 from pagewave.config.settings import load_settings
 from pagewave.exports.site.site import Site
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.prompts.registry import load_prompt
 
+ROOT = Path(__file__).parents[1]
 WORDS_A_PAGE, DISTINCT, ERRORS = 480, 60_000, 0.02
 SCAN = (1700, 2600)
 QUERIES = ("latin", "geometry", "composition rhetoric", "geornetry", "the professor of mathematics")
@@ -122,6 +121,7 @@ def timed(what: str, call: Any) -> float:
 
 def search_in_browser(index: Path, queries: tuple[str, ...]) -> None:
     """How long the index takes to be loaded, and each query to be answered."""
+    sys.path.append(str(ROOT / "tests"))
     from helpers.browser import browser
     from helpers.embedded_process import wait_for
 
@@ -136,9 +136,10 @@ def search_in_browser(index: Path, queries: tuple[str, ...]) -> None:
         words = page.js("finder.words.length")
         print(f"different words: {words:,}, shards: {page.js('finder.shards.length')}")
         for query in queries:
-            ask = f"(async () => {{ const t = performance.now(); const f = await finder.find({json.dumps(query)}); "
-            took, hits = page.js(ask + "return [performance.now() - t, f.hits.length] })()")
-            again, _ = page.js(ask + "return [performance.now() - t, f.hits.length] })()")
+            find = f"const found = await finder.find({json.dumps(query)}); "
+            ask = f"(async () => {{ const t = performance.now(); {find}"
+            ask += "return [performance.now() - t, found.hits.length] })()"
+            (took, hits), (again, _) = page.js(ask), page.js(ask)
             print(f"  {query!r}: {hits} pages in {took:.0f} ms, again {again:.0f} ms")
 
 
@@ -161,7 +162,9 @@ def main() -> None:
             place = ("Ohio", "Elm", 1800 + first // 300)
             numbers = range(1, min(300, total - first) + 1)
             scans = [folder / f"scans/{n}.jpg" for n in numbers]
-            book = Book(*place, tuple(Page(*place, n, s) for n, s in zip(numbers, scans, strict=True)))
+            book = Book(
+                *place, tuple(Page(*place, n, s) for n, s in zip(numbers, scans, strict=True))
+            )
             put_book(folder / "books", book, words)
             books.append(book)
         if not given.search:
@@ -174,8 +177,6 @@ def main() -> None:
         def all_books() -> None:
             for book in books:
                 site.write_book(book.id)
-
-        import logging
 
         logging.disable()  # pages without a scan are told one by one
         timed("all books", all_books)

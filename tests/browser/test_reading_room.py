@@ -34,11 +34,11 @@ class Quiet(SimpleHTTPRequestHandler):
 def room(tmp_path_factory: pytest.TempPathFactory) -> ReadingRoom:
     """Two books, one with all that may be odd on a page, and one that is not finished."""
     pages: list[dict[str, Any] | None] = [
-        letter(words=f"Dear Bo,\nthe Geo-\nmetry of Legendre is a Geneſis.\n{EVIL}"),
+        letter(words=f"Dear Bo,\nthe Geo-\nmetry of Legendre is a Gene\u017fis.\n{EVIL}"),
         letter(words="Corrected words", enclosures=[enclosure(), enclosure(what=EVIL)]),
         None,
         letter(words="", page_number=None),
-        letter(words="Nothing but ﬁne naïve Æſop\nand geometrie"),
+        letter(words="Nothing but ﬁne naïve Æ\u017fop\nand geometrie"),
     ]
     made = ReadingRoom(
         tmp_path_factory.mktemp("room"),
@@ -81,7 +81,7 @@ def book(room: ReadingRoom, rest: str = "") -> str:
 
 def shown(page: Page, number: int) -> None:
     """Wait until a page of a book is shown."""
-    wait_for(lambda: page.js("document.body.dataset.shown") == str(number))
+    wait_for(lambda: page.js("document.body?.dataset.shown") == str(number))
 
 
 def hits(page: Page) -> list[str]:
@@ -124,7 +124,7 @@ def test_every_page_of_every_book_opens_from_disk_and_what_was_read_does_no_harm
     opened = 0
     for link in links:
         page.open(link)
-        wait_for(lambda: page.js("document.body.dataset.shown"))
+        wait_for(lambda: page.js("document.body?.dataset.shown"))
         for number in page.js("numbers"):
             page.js(f"location.hash = '#page={number}'")
             shown(page, number)
@@ -158,7 +158,7 @@ def test_the_search_finds_words_as_old_prints_have_them(page: Page, room: Readin
     assert look_for(page, "geometry") == "2 pages with “geometry”"  # across a line's end
     assert hits(page) == [f"{of_book}1", f"{of_book}5"]
     wait_for(lambda: "Geo-\nmetry" in page.js("document.querySelector('mark')?.textContent ?? ''"))
-    for query, number in (("genesis", 1), ("GENEſIS", 1), ("aesop", 5), ("naive fine", 5)):
+    for query, number in (("genesis", 1), ("GENE\u017fIS", 1), ("aesop", 5), ("naive fine", 5)):
         assert look_for(page, query) == f"1 page with “{query}”"
         assert hits(page) == [f"{of_book}{number}"]
     assert look_for(page, "legnedre") == "“legnedre” is nowhere; 1 page with words like it"
@@ -168,8 +168,10 @@ def test_the_search_finds_words_as_old_prints_have_them(page: Page, room: Readin
     # A hit leads to its page, with its words marked; there the book alone is searched.
     look_for(page, "genesis")
     page.js("document.querySelector('#hits a').click()")
-    wait_for(lambda: page.js("document.body.dataset.shown") == "1")
-    assert page.js("[...document.querySelectorAll('#text mark')].map(m => m.innerText)") == ["Geneſis"]
+    wait_for(lambda: page.js("document.body?.dataset.shown") == "1")
+    assert page.js("[...document.querySelectorAll('#text mark')].map(m => m.innerText)") == [
+        "Gene\u017fis"
+    ]
     assert page.text("#found") == "1 page with “genesis”"
     assert page.js("document.querySelectorAll('#pages li:not([hidden])').length") == 1
     page.js("byId('all').click()")
@@ -188,9 +190,9 @@ def test_a_deep_link_finds_its_page_and_its_words(page: Page, room: ReadingRoom)
 def test_it_folds_as_the_index_does(page: Page, room: ReadingRoom) -> None:
     page.open(shelf(room))
     texts = [
-        "Geneſis ﬁne ﬀ ﬅ Æſop Œuvre Straße naïve ŁÓDŹ Þorn co\u00adoperate",
-        "Sophocles’ text-book non\u2011stop, 1852-53; don't_stop ½ x² ΣΊΣΥΦΟΣ",
-        "天地 ひらがな कहानी مدرسة ﻻ İstanbul ı",
+        "Gene\u017fis ﬁne ﬀ ﬅ Æ\u017fop Œuvre Straße naïve ŁÓDŹ Þorn co\u00adoperate",
+        "Sophocles\u2019 text-book non\u2011stop, 1852-53; don't_stop ½ x² ΣΊΣΥΦΟΣ",
+        "天地 ひらがな कहानी مدرسة ﻻ İstanbul \u0131",
     ]
     for text in texts:
         assert page.js(f"fold({json.dumps(text)})") == fold(text)
@@ -233,7 +235,7 @@ def test_the_keyboard_alone_is_enough(page: Page, room: ReadingRoom) -> None:
     before = page.js("zoom.viewer.viewport.getCenter(false).x")
     page.press("ArrowRight")
     wait_for(lambda: page.js("zoom.viewer.viewport.getCenter(false).x") != before)
-    assert page.js("document.body.dataset.shown") == "2"  # it moves the scan, not the page
+    assert page.js("document.body?.dataset.shown") == "2"  # it moves the scan, not the page
     page.press("Escape")
     wait_for(lambda: page.js("byId('viewer').hidden"))
 
@@ -277,7 +279,7 @@ def test_a_server_gives_little_for_the_first_page_and_only_what_is_there(
         wait_for(lambda: chromium.text("#summary"))
         assert 10_000 < chromium.js(sizes) < FIRST_PAGE_BYTES
         chromium.js("document.querySelector('.book a').click()")
-        wait_for(lambda: chromium.js("document.body.dataset.shown"))
+        wait_for(lambda: chromium.js("document.body?.dataset.shown"))
         assert chromium.js(sizes) < FIRST_PAGE_BYTES
         assert all(url.startswith(here) for url in chromium.requests)
         assert chromium.errors == []

@@ -69,9 +69,11 @@ class Shown:
             if page.answer is not None
         }
         self.lists = [table for table in lists if not self._is_the_text(table)]
-        self._printed = [c.name for c in self._first.columns].index("printed_page") if (
-            books.schema.printed
-        ) else None
+        self._printed = (
+            [c.name for c in self._first.columns].index("printed_page")
+            if (books.schema.printed)
+            else None
+        )
 
     def schema(self) -> list[dict[str, Any]]:
         """The tables, that of pages first: name, meaning, and columns with theirs."""

@@ -1,8 +1,8 @@
 """Writes the reading room: a book at a time, then its shelf with the index for searching.
 
-What a file holds is there before a file that names it, and what nobody names any more goes last. So
-whoever reads while it is made, or after a kill, finds whole books. A book's record, which is written
-last of all, says of what it was made, and what the shelf says of it.
+What a file holds is there before a file that names it, and what nobody names any more goes last.
+So whoever reads while it is made, or after a kill, finds whole books. A book's record, which is
+written last of all, says of what it was made, and what the shelf says of it.
 """
 
 import hashlib
@@ -155,15 +155,15 @@ class Site:
     def _write_pages(
         self, book: Book, folder: Path, pictures: dict[str, Picture]
     ) -> tuple[dict[str, Any], set[Path]]:
-        """All files of a book but pictures and record; what the shelf says, and all that is named."""
-        books = Books(
-            self._paths.books_dir, [book], self._model, prices=self._options.prices
-        )
+        """All files of a book but pictures and record; what the shelf says, and what is named."""
+        books = Books(self._paths.books_dir, [book], self._model, prices=self._options.prices)
         [read] = books
         shown = Shown(books, read)
         stems = {page.number: page.stem for page in book.pages}
         pictured = [pictures.get(stems[page.number]) for page in read.pages]
-        named = {file for picture in pictures.values() for file in files_of(folder / "images", picture)}
+        named = {
+            file for picture in pictures.values() for file in files_of(folder / "images", picture)
+        }
         listed = []
         for page, picture in zip(read.pages, pictured, strict=True):
             file = folder / "pages" / f"{page.number}.js"
@@ -214,7 +214,8 @@ class Site:
             for words, pages in joint_index(indexes):
                 name = hashlib.sha256(pages.encode() + words[0].encode()).hexdigest()[:12]
                 file = room / "search" / f"{name}.js"
-                _put(file, script(f"shard {name}", pages))
+                if not file.exists():  # its name is that of its content
+                    write_atomically(file, script(f"shard {name}", pages))
                 named.add(file)
                 shards.append([name, " ".join(words)])
             books = [[book.id, record.shelf["numbers"]] for book, record in found]
@@ -239,7 +240,8 @@ class Site:
             place = {"state": book.state, "school": book.school, "year": book.year}
             books.append({**place, **known, "finished": record is not None})
         content = script(
-            "shelf", {"title": self._options.title, "books": books, "search": search, "whole": whole}
+            "shelf",
+            {"title": self._options.title, "books": books, "search": search, "whole": whole},
         )
         _put(self.folder / ROOM / "shelf.js", content)
         html = self._html("shelf.html.jinja", "")
@@ -262,7 +264,9 @@ class Site:
         """Name books of an earlier configuration: they are on no shelf, but would be published."""
         ours = {book.id for book in self._dataset.books}
         there = (file.parent for file in self.folder.glob(f"*/*/*/{RECORD}"))
-        others = [name for path in there if (name := str(path.relative_to(self.folder))) not in ours]
+        others = [
+            name for path in there if (name := str(path.relative_to(self.folder))) not in ours
+        ]
         if others:
             log.warning(
                 "reading room: %s of an earlier configuration, on no shelf any more (%s), still in "
@@ -288,7 +292,10 @@ class Site:
         environment.filters["quote"] = quote
         text = (files(__package__) / name).read_text(encoding="utf-8")
         page = environment.from_string(text).render(
-            room=f"{to_room}{ROOM}", top=to_room, title=self._options.title, version=_program()[:8],
+            room=f"{to_room}{ROOM}",
+            top=to_room,
+            title=self._options.title,
+            version=_program()[:8],
             **values,
         )
         return f"{page}\n".encode()

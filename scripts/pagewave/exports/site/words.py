@@ -19,7 +19,7 @@ _WORD = re.compile("[^\\W_]+(?:['\u2019\u02bc\u2010-][^\\W_]+)*")
 _APOSTROPHES = re.compile("['\u2019\u02bc]")
 _HYPHENS = re.compile("[\u2010-]")
 _LETTERS = {
-    **{"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ð": "d", "ı": "i"},
+    **{"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ð": "d", "\u0131": "i"},
     **dict.fromkeys("\u00ad\u200c\u200d\ufeff", ""),
 }
 """What no decomposition takes apart; soft hyphens and joiners are not seen."""
@@ -44,7 +44,7 @@ _FOLDING = _Folding()
 
 
 def fold(text: str) -> str:
-    """A text as it is compared: no capitals, no diacritics, ſ as s, ligatures as their letters."""
+    """A text as it is compared: no capitals nor diacritics, ligatures and long s as letters."""
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKD", text).casefold().translate(_FOLDING)
