@@ -27,6 +27,7 @@ include: "rules/waves.smk"
 include: "rules/books.smk"
 include: "rules/exports.smk"
 include: "rules/copies.smk"
+include: "rules/site.smk"
 include: "rules/report.smk"
 
 
@@ -37,6 +38,7 @@ rule all:
         pages_that_may_die,
         export_files,
         exports_in_bucket,
+        site_files,
         summary_in_report,
     localrule: True
     message:

@@ -60,6 +60,10 @@ def needs_of_exports(wildcards):
     return PLAN.needs_of_exports()
 
 
+def needs_of_site(wildcards):
+    return PLAN.needs_of_site()
+
+
 def book_to_export(wildcards):
     return PLAN.book_file(book_id(wildcards))
 
@@ -130,6 +134,7 @@ fix_parameters(
         batches_of_wave,
         needs_of_book,
         needs_of_exports,
+        needs_of_site,
         book_to_export,
         threads_of_book,
     ]

@@ -148,7 +148,7 @@ class Letters:
             {
                 "paths": {
                     "image_source_dir": str(root / "scans"),
-                    **{f"{n}_dir": str(root / "results" / n) for n in ("books", "exports")},
+                    **{f"{n}_dir": str(root / "results" / n) for n in ("books", "exports", "site")},
                     "output_dir": str(root / "results/pages"),
                 },
                 "filters": {"labels": "all"},

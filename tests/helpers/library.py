@@ -54,6 +54,8 @@ class Library(Lasting):
             "model": {"name": "gemini-2.5-flash"},
             "batch": {"poll_interval_seconds": 0.05},
             "embedded": {"reader": "echo"},
+            # It has tests of its own.
+            "site": {"enabled": False},
         }
         self.project = REPO
         self.profile = "local"

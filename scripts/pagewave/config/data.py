@@ -35,6 +35,10 @@ class Paths(Section):
         default=Path("results/exports"),
         description="What `exports` names: all books as tables and texts. Made of the books again.",
     )
+    site_dir: ConfigPath = Field(
+        default=Path("results/site"),
+        description="The reading room: all books as pages for a browser. Made of books and scans.",
+    )
     prepared_dir: ConfigPath = Field(
         default=Path("results/images"),
         description="Images made from scans that can't be sent as they are. Deleting them costs "
@@ -161,4 +165,31 @@ class Images(Section):
         default=False,
         description="true: turn pages whose lines are askew by up to 5 degrees. Every image is "
         "then prepared.",
+    )
+
+
+class Site(Section):
+    """The reading room: all books to be read in a browser."""
+
+    enabled: bool = Field(
+        default=True, description="false: no reading room is made; one that is there stays."
+    )
+    title: str = Field(
+        default="Reading room", min_length=1, description="What stands over the shelf."
+    )
+    longest_side: Int = Field(
+        default=1600,
+        ge=400,
+        le=8000,
+        description="Longest side, in pixels, of the images in which pages are read there.",
+    )
+    quality: Int = Field(default=62, ge=1, le=100, description="Quality of those images (WebP).")
+    max_gigabytes: Float | None = Field(
+        default=10.0,
+        gt=0,
+        description="A reading room that is expected to be larger is not made; `snakemake -n` says "
+        "how large it will be. null: no limit.",
+    )
+    prices: bool = Field(
+        default=False, description="true: it tells of each page what reading it cost."
     )

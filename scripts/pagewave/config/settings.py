@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from pagewave.config.citation import Citation
-from pagewave.config.data import Fetch, Filters, Images, Paths
+from pagewave.config.data import Fetch, Filters, Images, Paths, Site
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
 from pagewave.config.models import family_of
@@ -84,6 +84,7 @@ class Settings(Section):
         description="A bucket that files of exports are copied to, such as s3://archive/exports or "
         "gs://archive/exports; null: they stay here.",
     )
+    site: Site = Field(default=Site(), description="The reading room: books in a browser.")
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     tracking: Tracking = Field(

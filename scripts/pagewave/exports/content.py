@@ -1,7 +1,8 @@
 """What exporters are given: books with their pages, and the same as rows of tables.
 
 It comes from the files of books, which hold corrections; ledger, key and network are not needed.
-Of what those files tell only the fields in PUBLISHED go on: no paths, keys or addresses.
+Of what those files tell only the fields in PUBLISHED go on: no paths, keys or addresses; prices
+only where they are asked for.
 """
 
 import json
@@ -42,6 +43,8 @@ PUBLISHED = {
 }
 """The fields of book.json that exports may tell; of a reason only its beginning goes on."""
 
+PRICE = "usd"
+"""The field of PUBLISHED that is told only where prices are asked for."""
 NOT_FINISHED = "its book is not finished"
 
 
@@ -49,7 +52,8 @@ NOT_FINISHED = "its book is not finished"
 class Page:
     """A page: `answer` is what was read, as corrected; where that is None, `missing` says why.
 
-    `provenance` and `correction` are what the data package tells of how it came about.
+    `changed` are the places that a person changed, such as `courses[0].level`; `provenance` and
+    `correction` are what may be told of how it came about.
     """
 
     key: str
@@ -59,6 +63,7 @@ class Page:
     corrected: bool = False
     flags: tuple[str, ...] = ()
     model_served: str | None = None
+    changed: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     correction: Mapping[str, Any] = field(default_factory=dict)
 
@@ -93,6 +98,7 @@ class Books:
         books: which books there are.
         model: what a page's answer looks like.
         citation: how they are to be cited, and where their reading room is.
+        prices: are pages to tell what they cost?
 
     Attributes:
         notes: what `tell` was told.
@@ -105,7 +111,10 @@ class Books:
         books: Sequence[BookOfPages],
         model: type[PageModel],
         citation: Citation | None = None,
+        *,
+        prices: bool = False,
     ) -> None:
+        self._prices = prices
         self._folder = folder
         self._books = books
         self.model = model
@@ -198,7 +207,8 @@ class Books:
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
         flags = [flag["guard"] for flag in _published(known, "flags", "flag")]
-        hidden = ("flags", *(() if self.citation.costs else COSTS))
+        told_costs = COSTS if self.citation.costs else (PRICE,) if self._prices else ()
+        hidden = ("flags", *(name for name in COSTS if name not in told_costs))
         asked, served = known.get("model"), known.get("model_served")
         if known.get("engine") != "gemini":
             # The local reader has no model, and its server gives back the name it is asked for.
@@ -218,8 +228,13 @@ class Books:
             flags=tuple(dict.fromkeys(flags)),
             model_served=served or asked,
             provenance={name: value for name, value in known.items() if name not in hidden},
+            changed=tuple(told.get("fields_changed") or ()),
             correction=correction,
         )
+
+    def rows_of_page(self, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
+        """The rows of one page: of the table of pages, then of each list."""
+        return self._rows(RowMaker(self.schema, self.tell), book, page)
 
     def _rows(self, maker: RowMaker, book: Book, page: Page) -> Iterator[tuple[Table, Row]]:
         answer = page.answer.model_dump(mode="json") if page.answer else None

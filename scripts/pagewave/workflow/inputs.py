@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pagewave.errors import exit_on_error
+from pagewave.exports.site.site import Site
 from pagewave.ledger import BY_BATCH
 from pagewave.ledger.belonging import refuse_foreign
 from pagewave.pages.dataset import Book, Page
@@ -50,7 +51,8 @@ class Plan:
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
         sends_jobs_away: Callable[[], bool],
-        outdated_exports: Callable[[], set[str]] = set,
+        outdated_exports: Callable[[], set[str]],
+        site: Site,
     ) -> None:
         self.workspace = workspace
         self.command = command
@@ -59,6 +61,7 @@ class Plan:
         self._make_again = make_again
         self._sends_jobs_away = sends_jobs_away
         self._outdated_exports = outdated_exports
+        self._site = site
 
     # What is read
 
@@ -108,6 +111,7 @@ class Plan:
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make
             again |= files_behind(workspace, found) | self._outdated_exports()
             again |= self.fetches_to_make
+            again |= self._site.outdated()
             self._make_again(again)
             in_flight = (
                 {}
@@ -204,6 +208,13 @@ class Plan:
         Such a book has a dead letter. Which pages died is known when waves have ended, so exports
         wait for the last one of each lane: then Snakemake asks again.
         """
+        return self._needs_of_all(lambda book: [self.book_file(book.id)])
+
+    def needs_of_site(self) -> list[str]:
+        """What the shelf of the reading room is made of: its books, as exports are of books."""
+        return self._needs_of_all(lambda book: self._site.book_files(book.id))
+
+    def _needs_of_all(self, files_of: Callable[[Book], list[str]]) -> list[str]:
         if not self._head_id:
             _ = self.schedule
         books, waves = self.workspace.dataset.books, dict[int, int]()
@@ -211,7 +222,7 @@ class Plan:
         for chain in self.schedule.chains:
             lane, last = self.schedule.lane_of(chain[-1]), self.schedule.wave_of(chain[-1])
             waves[lane] = max(last, waves.get(lane, 0))
-        files = [self.book_file(book.id) for book in books if book.id not in lost]
+        files = [file for book in books if book.id not in lost for file in files_of(book)]
         return files + [self.wave_file(lane, wave) for lane, wave in waves.items()]
 
     def _books_lost(self) -> set[str]:

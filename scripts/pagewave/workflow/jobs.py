@@ -18,6 +18,7 @@ from pagewave.errors import (
 from pagewave.exports.book import write_book
 from pagewave.exports.exports import Exports
 from pagewave.exports.facts import facts_of, write_facts
+from pagewave.exports.site.site import Site
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.log import log
@@ -47,6 +48,7 @@ class Jobs(ABC):
     chooser: Chooser
     plan: Plan
     exports: Exports
+    site: Site
     left_open: dict[str, str]
     """Manifests of waves that go on in a later run, and what was said of each."""
     _trouble: LedgerError | None
@@ -184,6 +186,11 @@ class Jobs(ABC):
         """
         with self._noting_trouble():
             self.exports.write(form, book_id)
+
+    def write_site(self, book_id: str | None = None) -> None:
+        """Write a book of the reading room, or its shelf; needs as little as an export does."""
+        with self._noting_trouble():
+            self.site.write_book(book_id) if book_id else self.site.write()
 
     def _book(self, state: str, school: str, year: str) -> Book:
         return self.session.dataset.book(f"{state}/{school}/{year}")

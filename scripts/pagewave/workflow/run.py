@@ -30,6 +30,7 @@ from pagewave.errors import (
 )
 from pagewave.exports.exporter import Exporter
 from pagewave.exports.exports import Exports
+from pagewave.exports.site.site import Site
 from pagewave.exports.summary import summary_files
 from pagewave.gemini.connect import use_service
 from pagewave.gemini.retries import Stopped
@@ -104,6 +105,7 @@ class Run(Jobs):
         self.exports = Exports(
             settings.paths, dataset, prompt.page_model, exporters, settings.citation
         )
+        self.site = Site(settings, dataset, prompt.page_model)
         self.plan = Plan(
             self.session,
             self._head_id,
@@ -112,6 +114,7 @@ class Run(Jobs):
             make_again,
             sends_jobs_away,
             self.exports.outdated,
+            self.site,
         )
         calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0
         self.stopper = SignalHandler(self.session.stop, calls_seconds)

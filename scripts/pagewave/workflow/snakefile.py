@@ -96,6 +96,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             is_part=is_part,
             exporters=exporters,
         )
+        for notice in [] if is_part else run.site.notices:
+            print(f"pagewave: {notice}", file=sys.stderr)
         guarantees.ensure_settings(
             workflow, lambda: exit_on_error(lambda: guarantees.refuse_options(workflow))
         )

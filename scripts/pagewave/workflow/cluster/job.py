@@ -14,6 +14,7 @@ from pagewave.exports.book import write_book
 from pagewave.exports.exporter import Exporter
 from pagewave.exports.exports import Exports
 from pagewave.exports.facts import facts_file, read_facts
+from pagewave.exports.site.site import Site
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Dataset
 from pagewave.prompts.registry import Prompt
@@ -50,6 +51,10 @@ class RemoteInputs:
         """Nothing."""
         return []
 
+    def needs_of_site(self) -> list[str]:
+        """Nothing."""
+        return []
+
     def book_file(self, book_id: str) -> list[str]:
         """Nothing."""
         return []
@@ -73,6 +78,7 @@ class RemoteJob:
         self.exports = Exports(
             settings.paths, dataset, prompt.page_model, exporters, settings.citation
         )
+        self.site = Site(settings, dataset, prompt.page_model)
         self.dataset = dataset
         self.workspace = Workspace(settings, dataset, Ledger.absent(), prompt)
         run_id = os.environ.get(RUN_VARIABLE, "unknown")
@@ -95,3 +101,8 @@ class RemoteJob:
         """Write an export from the files of books."""
         announced(self._run)
         self.exports.write(form, book_id)
+
+    def write_site(self, book_id: str | None = None) -> None:
+        """Write a book of the reading room from its file and its scans, or its shelf."""
+        announced(self._run)
+        self.site.write_book(book_id) if book_id else self.site.write()

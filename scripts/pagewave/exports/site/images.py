@@ -1,0 +1,130 @@
+"""Small pictures of scans: one to read in, one for the shelf; each made once.
+
+A picture is named by what it was made of. What a book's record says of scans that did not change
+since saves looking into them.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from pydantic import BaseModel
+
+from pagewave.atomic import write_atomically
+from pagewave.config.data import Site
+from pagewave.errors import DataError
+from pagewave.ledger import KnownImage
+from pagewave.log import log
+from pagewave.pages import image_files, scan_files
+from pagewave.pages.dataset import Book, Page
+
+SMALL_SIDE = 360
+SMALL_QUALITY = 55
+_METHOD = 2
+"""Of WebP's 0 to 6: above it files get a little smaller and take twice as long."""
+
+
+class Picture(BaseModel):
+    """The pictures of a page: `{name}.webp` of this size, `{name}-small.webp`, and their scan."""
+
+    name: str
+    width: int
+    height: int
+    recipe: str
+    scan_size: int
+    scan_modified_ns: int
+
+
+@dataclass(frozen=True)
+class PictureMaker:
+    """Makes the pictures of books as the configuration wants them."""
+
+    options: Site
+    pdf_dpi: int
+
+    def make(
+        self, book: Book, folder: Path, known: Mapping[str, Picture]
+    ) -> tuple[dict[str, Picture], list[str]]:
+        """The pictures of a book's pages in a folder, by page stem; made where they are not there.
+
+        A scan that can't be shown leaves its page without one.
+
+        Args:
+            known: the pictures that the book's record names.
+
+        Returns:
+            The pictures, and why pages have none.
+
+        Raises:
+            PagewaveError: the disk is full.
+        """
+        found: dict[str, Picture] = {}
+        scans: dict[Path, KnownImage] = {}
+        problems = []
+        for page in book.pages:
+            try:
+                found[page.stem] = self._picture(page, folder, known.get(page.stem), scans)
+            except (DataError, OSError) as error:
+                problems.append(f"{page.key}: {error}")
+        for problem in problems:
+            log.warning("reading room: no picture of %s", problem)
+        return found, problems
+
+    def _picture(
+        self, page: Page, folder: Path, known: Picture | None, scans: dict[Path, KnownImage]
+    ) -> Picture:
+        status = page.scan.stat()
+        options = (page.leaf, self.options.longest_side, self.options.quality, self.pdf_dpi)
+        recipe = ":".join(map(str, options))
+        if (
+            known is not None
+            and (known.recipe, known.scan_size, known.scan_modified_ns)
+            == (recipe, status.st_size, status.st_mtime_ns)
+            and all(file.exists() for file in files_of(folder, known))
+        ):
+            return known
+        if page.scan not in scans:
+            scans[page.scan] = image_files.content(page.scan)
+        scan = scans[page.scan]
+        name = hashlib.sha256(f"{scan.sha256}:{recipe}".encode()).hexdigest()[:16]
+        width, height = self._sizes_of(folder / f"{name}.webp") or self._make(page, folder, name)
+        return Picture(
+            name=name,
+            width=width,
+            height=height,
+            recipe=recipe,
+            scan_size=scan.size_bytes,
+            scan_modified_ns=scan.modified_ns,
+        )
+
+    def _sizes_of(self, file: Path) -> tuple[int, int] | None:
+        """The size of a picture that an earlier job made; the small one was made before it."""
+        try:
+            with Image.open(file) as image:
+                return image.size
+        except OSError:
+            return None
+
+    def _make(self, page: Page, folder: Path, name: str) -> tuple[int, int]:
+        side = self.options.longest_side
+        image = scan_files.load(page.scan, max(page.leaf, 1), self.pdf_dpi, side)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        small = image.copy()
+        small.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        write_atomically(folder / f"{name}-small.webp", _webp(small, SMALL_QUALITY))
+        write_atomically(folder / f"{name}.webp", _webp(image, self.options.quality))
+        return image.size
+
+
+def files_of(folder: Path, picture: Picture) -> list[Path]:
+    """Both files of a picture."""
+    return [folder / f"{picture.name}-small.webp", folder / f"{picture.name}.webp"]
+
+
+def _webp(image: Image.Image, quality: int) -> bytes:
+    data = io.BytesIO()
+    image.save(data, "WEBP", quality=quality, method=_METHOD)
+    return data.getvalue()

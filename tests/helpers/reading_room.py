@@ -1,0 +1,83 @@
+"""Books of letters with scans, and the reading room made of them, without Snakemake."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from helpers.letters import Letters
+from pagewave.config.settings import changed
+from pagewave.exports.site.room import value_of
+from pagewave.exports.site.site import Site
+from pagewave.pages.dataset import Dataset
+
+
+class ReadingRoom(Letters):
+    """Letters whose pages have scans; `site` is the folder of the reading room."""
+
+    def __init__(
+        self, root: Path, books: Mapping[str, Sequence[dict[str, Any] | None] | None]
+    ) -> None:
+        super().__init__(root, books)
+        with_scans = []
+        for book in self.dataset.books:
+            pages = [replace(page, scan=self.scan(page.key)) for page in book.pages]
+            with_scans.append(replace(book, pages=tuple(pages)))
+        self.dataset = Dataset(tuple(with_scans))
+        for page in self.dataset.pages:
+            draw_scan(page.scan, page.key)
+        self.folder = self.settings.paths.site_dir
+
+    def scan(self, key: str) -> Path:
+        """Where the scan of a page is."""
+        return self.root / "scans" / f"{key.replace(':', '/')}.png"
+
+    def site(self, **options: Any) -> Site:
+        """The reading room, with these keys of `site`."""
+        settings = changed(self.settings, {f"site.{name}": v for name, v in options.items()})
+        return Site(settings, self.dataset, self.model)
+
+    def make(self, **options: Any) -> Site:
+        """Write all books that there are, then the shelf."""
+        site = self.site(**options)
+        for book in self.dataset.books:
+            if (self.settings.paths.books_dir / book.id / "book.json").exists():
+                site.write_book(book.id)
+        site.write()
+        return site
+
+    def value(self, file: str) -> Any:
+        """What a file of data in the reading room hands over."""
+        return value_of((self.folder / file).read_bytes())
+
+    def files(self) -> dict[str, int]:
+        """All files of the reading room, and when each was last written."""
+        files = (file for file in self.folder.rglob("*") if file.is_file())
+        return {str(f.relative_to(self.folder)): f.stat().st_mtime_ns for f in files}
+
+
+def draw_scan(file: Path, words: str, size: tuple[int, int] = (480, 640)) -> None:
+    """A scan that says these words."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.new("RGB", size, "#efe6d2")
+    ImageDraw.Draw(image).text((40, 60), words, "#332211")
+    image.save(file)
+
+
+def is_whole(room: ReadingRoom, book_id: str) -> bool:
+    """Is a book there, and all that it names?"""
+    folder = room.folder / book_id
+    if not (folder / "index.html").exists():
+        return False
+    for entry in room.value(f"{book_id}/book.js")["pages"]:
+        content = room.value(f"{book_id}/pages/{entry['n']}.js")
+        for image in (entry.get("image"), content["image"]):
+            if image and not all(
+                (folder / f"images/{image[0]}{kind}.webp").exists() for kind in ("", "-small")
+            ):
+                return False
+    json.loads((folder / ".pagewave.json").read_bytes())
+    return True
