@@ -10,7 +10,6 @@ from pathlib import Path
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from pagewave.remote.fetch import by_address
 from pagewave.workflow import snakefile as snake
 from pagewave.workflow.guarantees import makes_report
 from pagewave.workflow.internals import fix_parameters

@@ -24,5 +24,4 @@ rule scans:
     message:
         "scans of {wildcards.state}/{wildcards.school}/{wildcards.year}"
     run:
-        urls = PLAN.objects_to_fetch(book_id(wildcards))
-        snake.job(RUN.fetch_scans, book_id(wildcards), by_address(urls, input))
+        snake.job(RUN.fetch_scans, book_id(wildcards), input)

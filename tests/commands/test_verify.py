@@ -165,6 +165,28 @@ def test_an_image_that_was_made_of_its_scan_is_proven_also_where_it_is_gone(
         }
 
 
+def test_what_can_not_be_read_is_a_broken_link_and_no_error(library: Library) -> None:
+    correction = library.root / "corrections/Ohio/Elm/1850/1.json"
+    with holding(correction, b"{"):
+        found = broken(library)
+    assert found.keys() == {CORRECTED} and "can't be read" in found[CORRECTED]["page file"]
+    book = library.root / "results/books/Ohio/Oak/1851/book.json"
+    with holding(book, b"{"):
+        found = broken(library)
+    assert found.keys() == {OTHER} and "can't be read" in found[OTHER]["book"]
+
+
+def test_a_page_that_was_not_read_is_not_proven(library: Library) -> None:
+    file = library.page_file(PAGE)
+    hidden = file.rename(file.with_suffix(".hidden"))
+    found = broken(library, "--key", PAGE)[PAGE]
+    hidden.rename(file)
+    assert found["page file"].endswith("is not there: the page was not read")
+    assert "Did you mean Ohio" in library.command("verify.py", "--states", "Ohoi", code=2).stderr
+    wrong = library.command("verify.py", "--year-start", "1900", code=3).stderr
+    assert "there is nothing to prove" in wrong
+
+
 LEDGER = {
     "answer": (
         "UPDATE response SET line = replace(line, 'Page ', 'Pace ') WHERE key = ?",

@@ -139,6 +139,16 @@ def test_rules_that_somebody_changed_are_told_only_if_they_hold_nothing_of_this_
         assert ("without the workflow, as Snakefile holds" in notes) == (str(tmp_path) in content)
 
 
+def test_without_any_page_it_says_so_and_no_more(tmp_path: Path) -> None:
+    made = Letters(tmp_path, {"Ohio/Elm/1850": None}).write("crate") / "crate/books.zip"
+    assert check(made).problems == []
+    named = [each.id for each in ROCrate(made).root_dataset["conformsTo"]]
+    assert "https://w3id.org/ro/wfrun/workflow/0.5" in named
+    assert "https://w3id.org/ro/wfrun/provenance/0.5" not in named
+    with zipfile.ZipFile(made) as archive:
+        assert "- its book is not finished: 1" in archive.read("datasheet.md").decode()
+
+
 def test_tokens_and_prices_are_told_only_if_that_is_asked(tmp_path: Path) -> None:
     books = {"Ohio/Elm/1850": [letter(), letter()]}
     made = Letters(tmp_path, books, citation={"costs": True}).write("crate") / "crate/books.zip"

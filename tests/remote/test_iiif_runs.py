@@ -106,9 +106,12 @@ def test_a_killed_run_goes_on_where_fetching_was(tmp_path: Path) -> None:
         wait_for(lambda: len(list(folder.glob("*.jpg"))) == 2)
         wait_for(lambda: sum(server.images_asked.values()) == 4)
         head.kill()
+        came = {int(path.stem) for path in folder.glob("*.jpg")}
         server.held_after = None
         library.run()
-        assert server.images_asked == {1: 1, 2: 1, 3: 2, 4: 2, 5: 1}
+        assert len(came) == 2
+        assert all(server.images_asked[number] == 1 for number in came)
+        assert sorted(server.images_asked.values()) == [1, 1, 1, 2, 2]
         assert len(library.book(BOOK)["pages"]) == 5
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pagewave.answers.halves import joined
 from pagewave.answers.result_line import Answer, Failure, key_of, parse_line
-from pagewave.commands.proven_tables import Link, Tables
+from pagewave.commands.proven_tables import Link, State, Tables
 from pagewave.errors import DataError, PagewaveError
 from pagewave.exports.citing.check import Checked, check
 from pagewave.halves import HALVES, split_line_key
@@ -37,10 +38,16 @@ class Prover:
         self._schema = response_schema(workspace.prompt.page_model)
         self._tables = Tables(workspace)
         self._checked: dict[Path, Checked] = {}
+        self._books: dict[Path, tuple[dict[str, Any], set[str]]] = {}
 
     def links(self, page: Page) -> list[Link]:
         """All links of a page, from its scan to the tables."""
-        return list(self._links(page))
+        found: list[Link] = []
+        try:
+            found.extend(self._links(page))
+        except DataError as error:  # a correction, or a book, that can't be read
+            found.append(Link("page file", "broken", str(error)))
+        return found
 
     def values(self, page: Page, column: str) -> list[tuple[str, str]]:
         """What tables have in a column for a page, each with where the page's file has it.
@@ -168,6 +175,8 @@ class Prover:
         path = self._workspace.page_file(page)
         try:
             value = json.loads(json_text(path.read_bytes()))
+        except FileNotFoundError:
+            return Link("page file", "not shown", f"{path} is not there: the page was not read")
         except (OSError, ValueError) as error:
             return Link("page file", "broken", f"{path} can't be read ({error})")
         if correction:
@@ -193,17 +202,17 @@ class Prover:
     ) -> Iterator[Link]:
         path = self._workspace.book_files(self._workspace.dataset.book(page.book_id))[0]
         try:
-            entries = {each["key"]: each for each in json.loads(path.read_bytes())["pages"]}
-            entry = entries.get(page.key)
+            entry, is_missing = self._entry(path, page.key)
             value = json.loads(json_text(self._workspace.page_file(page).read_bytes()))
-        except FileNotFoundError:
-            yield Link("book", "not shown", f"{path} is not made yet")
+        except FileNotFoundError as error:
+            yield Link("book", "not shown", f"{error.filename} is not made yet")
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
             yield Link("book", "broken", f"{path} can't be read ({error})")
             return
         if entry is None:
-            yield Link("book", "broken", f"{path} does without this page")
+            state: State = "not shown" if is_missing else "broken"
+            yield Link("book", state, f"{path} does without this page")
             return
         known = entry.get("provenance") or {}
         model = self._workspace.prompt.page_model
@@ -222,6 +231,16 @@ class Prover:
             yield Link("book", "broken", f"{path} names another answer than the ledger")
         else:
             yield Link("book", "shown", str(path))
+
+    def _entry(self, path: Path, key: str) -> tuple[dict[str, Any] | None, bool]:
+        """What a book's file has of a page, and whether it says that the page is missing."""
+        if path not in self._books:
+            content = json.loads(path.read_bytes())
+            entries = {each["key"]: each for each in content["pages"]}
+            missing = {each["key"] for each in content["missing"]}
+            self._books = {path: (entries, missing)}  # one at a time: they are large
+        entries, missing = self._books[path]
+        return entries.get(key), key in missing
 
     def _package(self, page: Page) -> Iterator[Link]:
         """Does the data package, if there is one, have what the book has, and agree with itself?"""

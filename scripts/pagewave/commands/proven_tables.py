@@ -37,6 +37,7 @@ class Tables:
         self._model = workspace.prompt.page_model
         self._folder = workspace.settings.paths.exports_dir
         self._found: dict[str, dict[str, list[tuple[str, ...]]]] = {}
+        self._records: dict[str, Record] = {}
         self._expected: dict[str, dict[str, dict[str, list[tuple[str, ...]]]]] = {}
 
     def links(self, page: Page) -> Iterator[Link]:
@@ -74,12 +75,9 @@ class Tables:
         raise DataError(f"There is no column {column}. The tables: {names}; docs/exports.md.")
 
     def record(self, page: Page) -> Record | None:
-        """What a data package is to tell of a page."""
-        for book in self._books([self._workspace.dataset.book(page.book_id)]):
-            for each in book.pages:
-                if each.key == page.key:
-                    return record_of(book, each)
-        return None
+        """What a data package is to tell of a page; raises DataError if its book can't be read."""
+        self._rows(page)
+        return self._records.get(page.key)
 
     @property
     def _tables(self) -> Sequence[Table]:
@@ -96,9 +94,10 @@ class Tables:
     def _rows(self, page: Page) -> Mapping[str, list[tuple[str, ...]]]:
         """The rows of a page by table, as its book has them."""
         if page.book_id not in self._expected:
+            books = self._books([self._workspace.dataset.book(page.book_id)])
+            self._records = {p.key: record_of(book, p) for book in books for p in book.pages}
             by_key: dict[str, dict[str, list[tuple[str, ...]]]] = {}
-            book = self._workspace.dataset.book(page.book_id)
-            for table, row in self._books([book]).rows():
+            for table, row in books.rows():
                 cells = tuple(_cell(value) for value in row)
                 by_key.setdefault(str(row[0]), {}).setdefault(table.name, []).append(cells)
             self._expected = {page.book_id: by_key}

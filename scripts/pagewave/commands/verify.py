@@ -19,8 +19,8 @@ from pagewave.commands.command import (
 )
 from pagewave.commands.proof import Prover
 from pagewave.commands.proven_tables import Link
-from pagewave.commands.selection import add_selection, page_named, selection_of
-from pagewave.errors import UnknownName
+from pagewave.commands.selection import add_selection, page_named, refuse_unknown, selection_of
+from pagewave.errors import DataError, UnknownName
 from pagewave.exports.citing.check import Checked, check
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
@@ -123,8 +123,12 @@ def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
     if options.key:
         return [page_named(workspace.dataset, key) for key in options.key]
     selection = selection_of(options)
+    refuse_unknown(selection, workspace.ledger, workspace.settings.paths)
     chosen = [page for page in workspace.dataset.pages if page.key in selection]
-    return [page for page in chosen if workspace.page_file(page).exists()]
+    found = [page for page in chosen if workspace.page_file(page).exists()]
+    if not found:
+        raise DataError("None of these pages has a file yet: there is nothing to prove.")
+    return found
 
 
 def _report(proved: dict[str, list[Link]], values: list[tuple[str, str]]) -> dict[str, Any]:

@@ -77,14 +77,16 @@ def notices_of_fetching(workspace: Workspace, books: Sequence[Book]) -> list[str
     ]
 
 
-def by_address(urls: Iterable[str], files: Iterable[str]) -> dict[str, str]:
+def by_address(urls: Iterable[str], brought: Iterable[str]) -> dict[str, Path]:
     """The files that storage plugins have brought, by the addresses they are of.
 
     A plugin keeps an object below its own folder at `{bucket}/{key}`, and so are they joined.
     """
-    brought = [str(file) for file in files]
+    files = list(map(str, brought))
     places = {url: "/" + url.partition("://")[2] for url in urls}
-    return {url: file for url, place in places.items() for file in brought if file.endswith(place)}
+    return {
+        url: Path(file) for url, place in places.items() for file in files if file.endswith(place)
+    }
 
 
 def require_plugins(urls: Iterable[str]) -> None:

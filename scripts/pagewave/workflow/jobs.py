@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from pagewave.pages.dataset import Book, Page
 from pagewave.pages.json_files import written_file
 from pagewave.pages.prepare import prepare_book
 from pagewave.redaction import hide_keys
-from pagewave.remote.fetch import fetch_book
+from pagewave.remote.fetch import by_address, fetch_book
 from pagewave.waves.chooser import Chooser
 from pagewave.waves.wave import run_wave
 from pagewave.workflow.cluster.images import take_over
@@ -58,20 +58,13 @@ class Jobs(ABC):
     def ensure_begun(self) -> None:
         """Begin the run, if that was not done yet."""
 
-    def fetch_scans(self, book_id: str, objects: Mapping[str, str]) -> None:
-        """Fetch the scans of a book that lie elsewhere.
-
-        Args:
-            objects: files that storage plugins have brought, by their addresses.
-        """
+    def fetch_scans(self, book_id: str, brought: Iterable[str]) -> None:
+        """Fetch the scans of a book that lie elsewhere; `brought`: files of storage plugins."""
         self.ensure_begun()
+        objects = by_address(self.plan.objects_to_fetch(book_id), brought)
+        book, settings = self.session.dataset.book(book_id), self.session.settings.fetch
         with self._noting_trouble():
-            fetch_book(
-                self.session.dataset.book(book_id),
-                self.session.settings.fetch,
-                {url: Path(file) for url, file in objects.items()},
-                self.session.stop,
-            )
+            fetch_book(book, settings, objects, self.session.stop)
 
     def prepare_book(self, book_id: str) -> None:
         """Make the images of a book, or take over what a job elsewhere made."""

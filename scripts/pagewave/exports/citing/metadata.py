@@ -32,10 +32,11 @@ SNAKEFILE = f"{WORKFLOW}/Snakefile"
 _CRATE = "https://w3id.org/ro/crate/1.1"
 _OF_WORKFLOWS = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 _PROCESS = ("https://w3id.org/ro/wfrun/process/0.5", "Process Run Crate", "0.5")
+_PROVENANCE = ("https://w3id.org/ro/wfrun/provenance/0.5", "Provenance Run Crate", "0.5")
 _PROFILES = (
     _PROCESS,
     ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
-    ("https://w3id.org/ro/wfrun/provenance/0.5", "Provenance Run Crate", "0.5"),
+    _PROVENANCE,  # it names who read
     (_OF_WORKFLOWS, "Workflow RO-Crate", "1.0"),
 )
 _SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
@@ -65,7 +66,8 @@ def metadata(
         meanings: what is in each of those that are to be described.
     """
     has_workflow = SNAKEFILE in files
-    profiles = _PROFILES if has_workflow else [_PROCESS]
+    profiles = [each for each in _PROFILES if summary["readings"] or each is not _PROVENANCE]
+    profiles = profiles if has_workflow else [_PROCESS]
     described = [_file(name, meaning, files[name]) for name, meaning in meanings.items()]
     # What it holds has no hash yet.
     described.append(_file(MANIFEST, "The hash of each other file, for sha256sum --check.", None))
