@@ -69,6 +69,7 @@ def page(chromium: Page) -> Iterator[Page]:
     assert not [url for url in chromium.requests if not url.startswith(("file://", "data:"))]
     assert "harm" not in chromium.js("document.title")
     assert chromium.js("document.querySelectorAll('img[src=\"x\"]').length") == 0
+    assert "[object" not in chromium.text("body")
 
 
 def shelf(room: ReadingRoom, rest: str = "") -> str:
