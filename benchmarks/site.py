@@ -16,6 +16,7 @@ import resource
 import sys
 import tempfile
 import time
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,10 @@ def put_book(folder: Path, book: Book, words: Words) -> None:
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def draw(file: Path, number: int) -> None:
-    """A scan: paper with grain, and lines of print."""
-    rand = random.Random(number)
+@cache
+def _printed() -> Image.Image:
+    """Paper with grain, and lines of print."""
+    rand = random.Random(1)
     paper = Image.effect_noise(SCAN, 10).point(lambda value: 150 + value // 2)
     scan = Image.merge("RGB", (paper, paper.point(lambda v: v - 9), paper.point(lambda v: v - 34)))
     pen = ImageDraw.Draw(scan)
@@ -107,6 +109,13 @@ def draw(file: Path, number: int) -> None:
             for x in range(at, at + width, 17):
                 pen.ellipse((x, 170 + line * 48, x + 11, 170 + line * 48 + 22), "#2d2620", width=4)
             at += width + 24
+    return scan
+
+
+def draw(file: Path, number: int) -> None:
+    """A scan with a number of its own."""
+    scan = _printed().copy()
+    ImageDraw.Draw(scan).text((800, 60), str(number), "#2d2620", font_size=60)
     scan.save(file, quality=88)
 
 

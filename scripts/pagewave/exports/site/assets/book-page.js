@@ -3,6 +3,7 @@
 
 const { room, top: up } = document.body.dataset;
 const NONE = new Set();
+const MOST_COLUMNS = 5;
 let book = null;
 let numbers = [];
 let current = 0;
@@ -139,7 +140,7 @@ function showText(content) {
   const marks = new Set(content.changed ?? []);
   const lists = content.lists ?? [];
   byId("lists").replaceChildren(
-    ...lists.flatMap((rows, number) => (rows.length ? [table(book.tables[number + 1], rows, marks)] : [])),
+    ...lists.flatMap((rows, number) => (rows.length ? [listOf(book.tables[number + 1], rows, marks)] : [])),
   );
   byId("text-title").replaceChildren(
     "Text",
@@ -153,43 +154,54 @@ function note(kind, name, children) {
   return el("p", { className: `note ${kind}` }, el("strong", {}, `${name}. `), ...children);
 }
 
-/** A list of the page as a table of the columns that hold anything here. */
-function table(schema, rows, changed) {
+/** A list of the page: a table of the columns that hold anything here, or entries if it is wide. */
+function listOf(schema, rows, changed) {
   const columns = schema.columns.map((column, place) => ({ ...column, place }));
   const filled = columns.filter(({ place }) => rows.some((row) => wordsIn(row[place]) !== ""));
-  const name = title(schema.name);
   const heading = `list-${schema.name}`;
-  return el(
-    "section",
-    { className: "list", "aria-labelledby": heading },
-    el("h3", { id: heading, title: schema.meaning }, name, el("span", { className: "quiet" }, ` ${rows.length}`)),
-    el(
-      "div",
-      { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": heading },
-      el(
-        "table",
-        {},
-        el("thead", {}, el("tr", {}, filled.map((c) => el("th", { scope: "col", title: c.meaning }, title(c.name))))),
-        el(
-          "tbody",
-          {},
-          rows.map((row, number) =>
-            el("tr", {}, filled.map((column) => cell(row[column.place], isChanged(column, number, changed)))),
-          ),
-        ),
-      ),
-    ),
+  const name = el("h3", { id: heading, title: schema.meaning }, title(schema.name));
+  name.append(el("span", { className: "quiet" }, ` ${rows.length}`));
+  const content = filled.length > MOST_COLUMNS ? entries(filled, rows, changed) : table(filled, rows, changed);
+  content.setAttribute("aria-labelledby", heading);
+  return el("section", { className: "list", "aria-labelledby": heading }, name, content);
+}
+
+function table(columns, rows, changed) {
+  const names = columns.map((c) => el("th", { scope: "col", title: c.meaning }, title(c.name)));
+  const lines = rows.map((row, number) =>
+    el("tr", {}, columns.map((c) => corrected(el("td", {}), row[c.place], c, number, changed))),
   );
+  const inside = el("table", {}, el("thead", {}, el("tr", {}, names)), el("tbody", {}, lines));
+  return el("div", { className: "scroll", tabIndex: 0, role: "region" }, inside);
 }
 
-function cell(value, corrected) {
-  const content = marked(wordsIn(value), words);
-  return corrected
-    ? el("td", { className: "changed", title: "Corrected by a person" }, content, el("span", { className: "hidden" }, " (corrected)"))
-    : el("td", {}, content);
+/** Rows one below the other: the first field stands over the others. */
+function entries([first, ...others], rows, changed) {
+  const items = rows.map((row, number) => {
+    const pairs = others
+      .filter((c) => wordsIn(row[c.place]) !== "")
+      .map((c) => {
+        const value = corrected(el("dd", {}), row[c.place], c, number, changed);
+        return el("div", {}, el("dt", { title: c.meaning }, title(c.name)), value);
+      });
+    const head = corrected(el("h4", {}), row[first.place] ?? "—", first, number, changed);
+    return el("li", {}, head, pairs.length ? el("dl", {}, pairs) : null);
+  });
+  return el("ol", { className: "entries" }, items);
 }
 
-/** Did a person change this field, of the row with this number? Then it is a text no more. */
+/** Puts a value into an element, and says where a person changed it. */
+function corrected(element, value, column, number, changed) {
+  element.append(...marked(wordsIn(value), words));
+  if (isChanged(column, number, changed)) {
+    element.className = "changed";
+    element.title = "Corrected by a person";
+    element.append(el("span", { className: "hidden" }, " (corrected)"));
+  }
+  return element;
+}
+
+/** Did a person change this field, of the row with this number? */
 function isChanged(column, number, changed) {
   const place = column.field.replace("[]", `[${number}]`);
   const around = place.slice(0, place.indexOf("]") + 1);
@@ -225,12 +237,10 @@ function showFacts(content, changed) {
   const pairs = [];
   (content.fields ?? []).forEach((value, place) => {
     const column = book.tables[0].columns[place];
-    const text = wordsIn(value);
-    if (!text) return;
-    const corrected = isChanged(column, 0, changed);
+    if (wordsIn(value) === "") return;
     pairs.push(
       el("dt", { title: column.meaning }, title(column.name)),
-      el("dd", { className: corrected ? "changed" : "" }, marked(text, words)),
+      corrected(el("dd", {}), value, column, 0, changed),
     );
   });
   const how = (content.about ?? []).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, when(value))]);
