@@ -21,6 +21,7 @@ rule:
         # `update`: the old files stay until the new ones are there.
         [update(file) for file in RUN.site.book_files()],
     resources:
+        site_books=1,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     message:

@@ -31,6 +31,9 @@ BATCHES = "gemini_batches"
 
 FETCHES = "fetches"
 """The resource of which a job that fetches takes one (rules/scans.smk): all ask one at a time."""
+SITE_BOOKS = "site_books"
+"""The resource of which a book of the reading room takes one: threads are there for waves that wait
+for the service, and pictures of all books at once would take the processor from them."""
 
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
@@ -76,6 +79,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         # Config is the one source of the limit; --resources gemini_batches=N still wins.
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
         internals.set_default_resource(workflow, FETCHES, 1)
+        internals.set_default_resource(workflow, SITE_BOOKS, os.cpu_count() or 1)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt, exporters)
