@@ -59,6 +59,19 @@ def needs_of_exports(wildcards):
     return PLAN.needs_of_exports()
 
 
+def export_files(wildcards):
+    return RUN.exports.files()
+
+
+def site_files(wildcards):
+    return RUN.site.files()
+
+
+def exports_in_bucket(wildcards):
+    files = RUN.exports.files() if TO else []
+    return [storage(f"{TO}/{os.path.relpath(file, EXPORTS)}") for file in files]
+
+
 def needs_of_site(wildcards):
     return PLAN.needs_of_site()
 

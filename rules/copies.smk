@@ -15,11 +15,6 @@ EXPORTS = str(RUN.settings.paths.exports_dir)
 TO = None if is_remote_job(workflow) else RUN.settings.exports_to
 
 
-def exports_in_bucket(wildcards):
-    files = RUN.exports.files() if TO else []
-    return [storage(f"{TO}/{os.path.relpath(file, EXPORTS)}") for file in files]
-
-
 if TO:
 
     rule:

@@ -7,11 +7,6 @@ REQUIRED: files of books
 OUTPUTS:  files of all books, or of each book one, under results/exports/<form>
 """
 
-
-def export_files(wildcards):
-    return RUN.exports.files()
-
-
 for form in RUN.exports.forms:
 
     rule:

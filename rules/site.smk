@@ -8,10 +8,6 @@ OUTPUTS:  results/site; named are the files that are written last
 """
 
 
-def site_files(wildcards):
-    return RUN.site.files()
-
-
 rule:
     name:
         "site_book"
