@@ -354,6 +354,41 @@ def terminals() -> list[logging.Handler]:
     return [each for each in snakemake_log().handlers if each.name == "DefaultStreamHandler"]
 
 
+def announced_rule(record: logging.LogRecord) -> str | None:
+    """The rule of the job that this record announces; None if it announces none.
+
+    Touches the record's `event` (`job_info`) and `rule_name`. If they are gone: a dry run tells of
+    each job, as Snakemake does.
+    """
+    if getattr(record, "event", None) != "job_info":
+        return None
+    return str(getattr(record, "rule_name", ""))
+
+
+def is_of_announced(record: logging.LogRecord) -> bool:
+    """Does this record say more of the job that was announced last?
+
+    Touches the `event` (`shellcmd`) and the words of `Job.log_info`. If they change: a dry run's
+    lines are more.
+    """
+    is_command = getattr(record, "event", None) == "shellcmd"
+    return is_command or str(record.msg).startswith("DAG of jobs will be updated after completion")
+
+
+def is_count(record: logging.LogRecord) -> bool:
+    """Does this record count the jobs by rule? Touches `event` (`run_info`) and `stats`."""
+    return getattr(record, "event", None) == "run_info" and hasattr(record, "stats")
+
+
+def is_about_look(record: logging.LogRecord) -> bool:
+    """Does this record explain the list of a dry run's jobs?
+
+    Touches the words of `DAG.print_reasons` and `Workflow.execute`. If they change: they are shown.
+    """
+    text = str(record.msg)
+    return text.startswith(("Reasons:\n", "The run involves checkpoint jobs"))
+
+
 def failed_files(record: logging.LogRecord) -> frozenset[str] | None:
     """The output files of the job whose failure this record tells; None if it tells of none.
 

@@ -11,6 +11,7 @@ from pagewave.command_line import option, script, snakemake
 from pagewave.config.models import is_other_model
 from pagewave.config.other_model import what_then
 from pagewave.ledger import Ledger, RunOutcome
+from pagewave.pages.left_out import not_read
 from pagewave.plan.budget import spent_usd
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.in_flight import asked_otherwise
@@ -25,14 +26,19 @@ LISTING = "--outdated"
 """How `pages.py` is told to list what was read with another prompt or model."""
 
 
-def notices(workspace: Workspace, wanted: Wanted) -> list[str]:
-    """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
+def notices(workspace: Workspace, wanted: Wanted, *, with_not_read: bool) -> list[str]:
+    """A line for each reason to read again, for stray files, for dead letters, for old prompts.
+
+    Args:
+        with_not_read: tell of stray files; a dry run's table does that.
+    """
     lines = [
         f"{count(number, 'page')} read again: {reason}."
         for reason, number in Counter(wanted.reasons.values()).items()
     ]
-    if workspace.dataset.ignored:
-        lines.append(_ignored(workspace))
+    if with_not_read:
+        tree = workspace.settings.paths.label_source_dir
+        lines += [f"not read: {line}" for line in not_read(workspace.dataset.ignored, tree)]
     if wanted.blocked:
         lines.append(_dead_letters(workspace, wanted))
     lines += edited_prompts(workspace.ledger, workspace.settings)
@@ -99,13 +105,6 @@ def _in_flight_with_other_settings(workspace: Workspace, wanted: Wanted) -> list
             f"{price}). {what_then}"
         )
     return lines
-
-
-def _ignored(workspace: Workspace) -> str:
-    """What lies among the labels and is none: it may have been meant as one."""
-    names = [str(path) for path in workspace.dataset.ignored]
-    are = "are no labels" if len(names) > 1 else "is no label"
-    return f"{few(names, LISTED_KEYS)} {are} and left alone."
 
 
 def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:

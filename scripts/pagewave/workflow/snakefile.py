@@ -90,9 +90,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             is_part=is_part,
             exporters=exporters,
         )
-        guarantees.ensure_settings(
-            workflow, lambda: exit_on_error(lambda: guarantees.refuse_options(workflow))
-        )
+        guarantees.ensure_settings(workflow, lambda: before_dag(workflow))
         guarantees.note_reports(workflow)
         guarantees.before_commands(
             workflow,
@@ -109,6 +107,13 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         return run
 
     return exit_on_error(build)
+
+
+def before_dag(workflow: Any) -> None:
+    """Refuse what our rules can't do; and have a dry run show waves, not each of its jobs."""
+    exit_on_error(lambda: guarantees.refuse_options(workflow))
+    if internals.is_dry_run(workflow) and not internals.is_verbose(workflow):
+        terminal.hide_look(set(internals.own_names(workflow)))
 
 
 def job(call: Callable[..., None], *arguments: Any) -> None:
@@ -136,7 +141,9 @@ class Lazily:
         self._function = function
 
     def __format__(self, arguments: str) -> str:
-        if not internals.is_dry_run(self._workflow):
+        # Of a dry run's jobs nothing is shown but with --verbose.
+        workflow = self._workflow
+        if not (internals.is_dry_run(workflow) and internals.is_verbose(workflow)):
             return ""
         return self._function(*arguments.split("/"))
 
@@ -160,7 +167,6 @@ def start(run: Run, workflow: Any) -> None:
                 guarantees.give_up_lock(workflow)
             return
         if run.settings.execution.dry_run:
-            run.plan.show_waves()
             show_forecast(run)
             print("execution.dry_run is true: nothing was sent.")
             sys.exit(0)
@@ -236,9 +242,14 @@ def show_forecast(run: Run) -> None:
     if run.plan.is_made:
         from pagewave.console import printer
         from pagewave.plan.table import roads_view, view
+        from pagewave.plan.wave_rows import wave_rows, waves_view
 
-        forecast = run.plan.forecast.whole(run.plan.wanted.blocked)
-        printer().print(view(forecast), roads_view(forecast))
+        plan = run.plan
+        waves = wave_rows(plan.workspace, plan.schedule, plan.forecast)
+        forecast = plan.forecast.whole(plan.wanted.blocked)
+        is_free = forecast.engine == "embedded"
+        printer().print(waves_view(waves, is_free_here=is_free), view(forecast))
+        printer().print(roads_view(forecast))
 
 
 def _end_without_hook(run: Run, is_dry: bool, folder: Path) -> None:

@@ -6,7 +6,7 @@ errors. Everything is in Snakemake's log (`.snakemake/log`), and in the terminal
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pagewave.workflow import internals
 from pagewave.workspace import IS_DEAD
@@ -27,6 +27,34 @@ class JobLines(logging.Filter):
         # says it twice more, and that there is no earlier answer to put back.
         is_death = IS_DEAD in text or text.endswith(internals.NO_BACKUP)
         return not (is_death or internals.failed_rule(record) == self.page_rule)
+
+
+class LookLines(logging.Filter):
+    """Refuses what a dry run says of `ours` job by job; those of other workflows' rules are shown.
+
+    A table of waves says it all instead. Of the two counts of jobs, the one at the end stays.
+    """
+
+    def __init__(self, ours: Collection[str]) -> None:
+        super().__init__()
+        self._ours = ours
+        self._is_ours = False
+        self._has_others = False
+        self._counted = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Is the record one to be shown?"""
+        rule = internals.announced_rule(record)
+        if rule is not None:
+            self._is_ours = rule in self._ours
+            self._has_others |= not self._is_ours
+            return not self._is_ours
+        if internals.is_of_announced(record):
+            return not self._is_ours
+        if internals.is_count(record):
+            was_counted, self._counted = self._counted, True
+            return was_counted
+        return self._has_others or not internals.is_about_look(record)
 
 
 class ExpectedStops(logging.Filter):
@@ -85,6 +113,13 @@ def hide(page_rule: str = "page") -> None:
     _job_lines.page_rule = page_rule
     for handler in internals.terminals():
         handler.addFilter(_job_lines)
+
+
+def hide_look(ours: Collection[str]) -> None:
+    """From now on what a dry run says of these rules' jobs one by one stays out of the terminal."""
+    for handler in internals.terminals():
+        if not any(isinstance(each, LookLines) for each in handler.filters):
+            handler.addFilter(LookLines(ours))
 
 
 def show() -> None:
