@@ -42,7 +42,7 @@ def state_of(library: Library) -> list[tuple[str, str]]:
 def test_a_plan_before_during_and_after(tmp_path: Path) -> None:
     dead = {"reader": "echo", "faults": [f"record-error:match={KEY}$"]}
     with Library(tmp_path, {ELM: 4, OAK: 2}, embedded=dead) as library:
-        dry = library.run("-n")
+        dry = library.run("-n", "--verbose")
         assert not library.state.exists()
         table = table_of(dry)
         assert table == table_of(printed(library))
