@@ -1,6 +1,7 @@
 """Tables and consoles: how the terminal shows what commands and dry runs have to say."""
 
 from collections.abc import Iterable, Sequence
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -9,9 +10,13 @@ PIPE_WIDTH = 1000
 """Columns where no terminal limits them: a table takes what it needs, and no key is cut."""
 
 
-def printer() -> Console:
-    """A console for what the service and the ledger say: nothing in it is taken for markup."""
-    console = Console(markup=False, emoji=False, highlight=False)
+def printer(file: IO[str] | None = None) -> Console:
+    """A console for what the service and the ledger say: nothing in it is taken for markup.
+
+    Args:
+        file: where it prints, if not to standard output.
+    """
+    console = Console(file=file, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console

@@ -99,7 +99,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         )
         if not is_part:
             guarantees.around_jobs(
-                workflow, lambda: start(run, workflow), lambda outcome: end(run, outcome)
+                workflow, lambda: start(run, workflow), lambda outcome: end(run, workflow, outcome)
             )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
         folder = Path.cwd()
@@ -183,12 +183,19 @@ def start(run: Run, workflow: Any) -> None:
         if not internals.is_verbose(workflow):
             names = {ours: name for name, ours in internals.own_names(workflow).items()}
             terminal.hide(names.get("page", "page"))
+            if terminal.is_for_people():
+                from pagewave.workflow.live import LiveBlock
+
+                block = internals.loaded(workflow)["block"] = LiveBlock(run.settings, most)
+                block.start()
 
     exit_on_error(begin)
 
 
-def end(run: Run, outcome: str) -> None:
+def end(run: Run, workflow: Any, outcome: str) -> None:
     """End the run; a user's mistake, or a dead letter, ends the process with its exit code."""
+    if block := internals.loaded(workflow).pop("block", None):
+        block.stop()
     try:
         exit_on_error(lambda: run.end(RunOutcome(outcome)))
     finally:

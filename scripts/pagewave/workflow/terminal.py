@@ -6,6 +6,8 @@ errors. Everything is in Snakemake's log (`.snakemake/log`), and in the terminal
 """
 
 import logging
+import os
+import sys
 from collections.abc import Collection, Mapping
 
 from pagewave.workflow import internals
@@ -106,6 +108,11 @@ def speak_plainly() -> None:
 def drop_expected_stops(left_open: Mapping[str, str]) -> None:
     """From now on Snakemake calls these waves no errors, anywhere."""
     internals.snakemake_log().addFilter(ExpectedStops(left_open))
+
+
+def is_for_people() -> bool:
+    """Does standard error go to a terminal that a block can be drawn on?"""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def hide(page_rule: str = "page") -> None:
