@@ -98,7 +98,11 @@ def _plan(options: argparse.Namespace) -> int:
     forecast = forecasts.whole(wanted.blocked)
     if options.json:
         more = {"to_send": forecast.to_send, "seconds": forecast.seconds}
-        print_json(asdict(forecast) | more | ({"each_wave": [*map(asdict, waves)]} if options.waves else {}))
+        print_json(
+            asdict(forecast)
+            | more
+            | ({"each_wave": [*map(asdict, waves)]} if options.waves else {})
+        )
     else:
         is_free = forecast.engine == "embedded"
         printer().print(waves_view(waves, is_free_here=is_free), view(forecast))

@@ -112,8 +112,8 @@ def _time(forecast: RunForecast) -> str:
             return f"{steps}; not known until the first was answered ({others})"
         if forecast.engine != "gemini":
             return f"{steps}; {known}"
-        others = age(BATCH_SECONDS_SEEN), age(BATCH_SECONDS_SEEN * forecast.steps)
-        return f"{steps}: at {others[0]} a batch, as others saw, {others[1]}; {_at_most(forecast)}"
+        seen, all_seen = age(BATCH_SECONDS_SEEN), age(BATCH_SECONDS_SEEN * forecast.steps)
+        return f"{steps}: at {seen} a batch, as others saw, {all_seen}; {_at_most(forecast)}"
     measured = f"{age(forecast.seconds_a_batch)} each as measured"
     longest = "" if of_calls or forecast.engine != "gemini" else f"; {_at_most(forecast)}"
     return f"about {age(forecast.seconds)}: {steps}, {measured}{longest}"

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.text import Text
 
 from pagewave.console import printable, table
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.schedule import Schedule
-from pagewave.wording import count, dollars
+from pagewave.wording import dollars
 from pagewave.workspace import Workspace
 
 MOST_ROWS = 15
@@ -84,12 +85,14 @@ def waves_view(rows: Sequence[WaveRow], *, is_free_here: bool) -> RenderableType
         first = MOST_ROWS - LAST_ROWS - 1
         shown[first:last] = [_folded(rows[first:last])]
     columns = (">wave", ">lane", ">pages", "of", ">tokens", ">USD", ">sum USD")
-    made = table(columns, shown, title)
+    made = table(columns, [], title)
     made.box, made.show_edge = box.SIMPLE_HEAD, False
-    # A wave is a line, however narrow the terminal: of names, the end goes.
-    for column in made.columns:
-        column.no_wrap = True
-    made.columns[columns.index("of")].overflow = "ellipsis"
+    # A wave is a line, however narrow the terminal: names alone give way, at their end.
+    names = columns.index("of")
+    for place, column in enumerate(made.columns):
+        column.no_wrap = place != names
+    for row in shown:
+        made.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
     return made
 
 
@@ -124,7 +127,7 @@ def _folded(rows: Sequence[WaveRow]) -> list[str]:
         "…",
         "",
         f"{sum(row.pages for row in rows):,}",
-        f"{count(len(rows), 'wave')} more",
+        f"{len(rows):,} waves",
         f"{sum(row.input_tokens + row.output_tokens for row in rows):,}",
         dollars(sum(known) if len(known) == len(prices) else None),
         dollars(rows[-1].usd_so_far),

@@ -39,7 +39,9 @@ INSTALL_TESTED = "pip install 'snakemake>=9.27.1,<9.28'"
 NO_BACKUP = "no backup found."
 """Ends Snakemake's warning that a failed job with an `update` output had no earlier one."""
 JOB_FAILED = "Exiting because a job execution failed"
-"""In Snakemake's last line when a job has failed."""
+"""In Snakemake's line when a job has failed."""
+NOT_ALL = "At least one job did not complete successfully."
+"""In Snakemake's last line then."""
 
 
 def version() -> str:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -60,7 +60,7 @@ class LiveBlock:
 
     def start(self) -> None:
         """From now on there is a block, and all else is said above it."""
-        above = _Above(self._console)
+        above = cast(TextIO, _Above(self._console))
         self._live.start()
         self._console.show_cursor(True)  # it stays, however the process ends
         for handler in self._handlers():
@@ -85,7 +85,7 @@ class LiveBlock:
         self._live.stop()
 
     def _handlers(self) -> Sequence["logging.StreamHandler[TextIO]"]:
-        """What writes to the terminal: the log's handler, which leaves lines out, and Snakemake's."""
+        """What writes to the terminal: the log's, which leaves lines out, and Snakemake's."""
         ours = [each for each in log.handlers if type(each) is logging.StreamHandler]
         for handler in ours:
             handler.addFilter(self._quiet)

@@ -1,4 +1,4 @@
-"""What a person sees of a run that goes on for days: one block of a few lines, whatever its size."""
+"""What a person sees of a run that goes on for days: one block of a few lines, for any size."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,12 @@ def live_view(seen: Seen, now: float) -> RenderableType:
     ]
     if seen.failures:
         number = sum(seen.failures.values())
-        rows.append(("failed", f"{number:,} {'try' if number == 1 else 'tries'}: {by_number(seen.failures)}"))
+        rows.append(
+            (
+                "failed",
+                f"{number:,} {'try' if number == 1 else 'tries'}: {by_number(seen.failures)}",
+            )
+        )
     if seen.newest:
         rows.append(("newest", printable(seen.newest.key)))
         rows.append(("", _why(seen.newest)))
@@ -126,4 +131,3 @@ def _ages(batches: Sequence[BatchStatus], later: float) -> str:
 def _why(failure: Failure) -> str:
     message = printable(" ".join(failure.message.split()))[:MESSAGE_CHARACTERS]
     return f"{failure.error_type}: {message}"
-

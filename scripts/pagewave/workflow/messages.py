@@ -18,6 +18,8 @@ from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
+from pagewave.waves.status import Watch
+from pagewave.waves.waiting import waiting_lines
 from pagewave.wording import command_to_clear, count, few, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
@@ -201,8 +203,18 @@ def ending(
             f"{in_flight} batches are still at the service; the same command collects them."
         )
     details += more
+    details += _waiting(workspace)
     details.append(f"Next: {_next_command(totals, command)}")
     return Ending(headline, details, totals)
+
+
+def _waiting(workspace: Workspace) -> list[str]:
+    """What of the newest run waits for what; nothing where all is read."""
+    execution = workspace.settings.execution
+    goes_on = workspace.continues_past_dead_letters
+    slots = execution.max_concurrent_batches
+    status = Watch(workspace.ledger, slots, goes_on, workspace.settings).look()
+    return waiting_lines(status) if status else []
 
 
 def dead_letter(workspace: Workspace, key: str) -> str:

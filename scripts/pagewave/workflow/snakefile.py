@@ -171,6 +171,7 @@ def start(run: Run, workflow: Any) -> None:
             print("execution.dry_run is true: nothing was sent.")
             sys.exit(0)
         terminal.drop_expected_stops(run.left_open)
+        terminal.end_calmly(set(internals.own_names(workflow)), run.ends_as_planned)
         most = internals.resource(workflow, BATCHES)
         run.session.most_batches = most
         # A wave of calls takes none of the slots of batches.

@@ -8,7 +8,7 @@ errors. Everything is in Snakemake's log (`.snakemake/log`), and in the terminal
 import logging
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from pagewave.workflow import internals
 from pagewave.workspace import IS_DEAD
@@ -86,6 +86,32 @@ class ExpectedStops(logging.Filter):
         )
 
 
+class CalmEnds(logging.Filter):
+    """Shows that jobs have failed as no alarm (in red) where all was planned: pages that are dead
+    letters, waves that were stopped or are on their way, a budget that was reached.
+
+    `ours`: our rules, as the workflow calls them. `is_planned` is asked once, when Snakemake ends.
+    """
+
+    def __init__(self, ours: Collection[str], is_planned: Callable[[], bool]) -> None:
+        super().__init__()
+        self._ours = ours
+        self._ask = is_planned
+        self._others_failed = False
+        self._is_planned = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record's level, and show it."""
+        rule = internals.failed_rule(record)
+        self._others_failed |= rule is not None and rule not in self._ours
+        text = str(record.msg)
+        if internals.JOB_FAILED in text:
+            self._is_planned = not self._others_failed and self._ask()
+        if self._is_planned and (internals.JOB_FAILED in text or internals.NOT_ALL in text):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 class PlainWords(logging.Filter):
     """Has Snakemake say of a job that failed what went wrong, without the code that said so."""
 
@@ -120,6 +146,11 @@ def hide(page_rule: str = "page") -> None:
     _job_lines.page_rule = page_rule
     for handler in internals.terminals():
         handler.addFilter(_job_lines)
+
+
+def end_calmly(ours: Collection[str], is_planned: Callable[[], bool]) -> None:
+    """From now on an end that was planned is no alarm."""
+    internals.snakemake_log().addFilter(CalmEnds(ours, is_planned))
 
 
 def hide_look(ours: Collection[str]) -> None:
