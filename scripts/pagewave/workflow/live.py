@@ -26,7 +26,7 @@ from pagewave.ledger import Ledger
 from pagewave.log import log
 from pagewave.redaction import hide_keys
 from pagewave.waves.status import Watch
-from pagewave.workflow import internals
+from pagewave.workflow import sayings
 from pagewave.workflow.live_view import Failure, Seen, live_view
 
 TICK_SECONDS = 1.0
@@ -89,7 +89,7 @@ class LiveBlock:
         ours = [each for each in log.handlers if type(each) is logging.StreamHandler]
         for handler in ours:
             handler.addFilter(self._quiet)
-        theirs = [h for h in internals.terminals() if isinstance(h, logging.StreamHandler)]
+        theirs = [h for h in sayings.terminals() if isinstance(h, logging.StreamHandler)]
         return [*ours, *(h for h in theirs if h.stream.isatty())]
 
     def _show(self) -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 
-from pagewave.workflow import internals
+from pagewave.workflow import sayings
 from pagewave.workspace import IS_DEAD
 
 
@@ -27,8 +27,8 @@ class JobLines(logging.Filter):
         text = str(record.msg)
         # A page that dies is told of when its wave ends, and again when the run does. Snakemake
         # says it twice more, and that there is no earlier answer to put back.
-        is_death = IS_DEAD in text or text.endswith(internals.NO_BACKUP)
-        return not (is_death or internals.failed_rule(record) == self.page_rule)
+        is_death = IS_DEAD in text or text.endswith(sayings.NO_BACKUP)
+        return not (is_death or sayings.failed_rule(record) == self.page_rule)
 
 
 class LookLines(logging.Filter):
@@ -46,17 +46,17 @@ class LookLines(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Is the record one to be shown?"""
-        rule = internals.announced_rule(record)
+        rule = sayings.announced_rule(record)
         if rule is not None:
             self._is_ours = rule in self._ours
             self._has_others |= not self._is_ours
             return not self._is_ours
-        if internals.is_of_announced(record):
+        if sayings.is_of_announced(record):
             return not self._is_ours
-        if internals.is_count(record):
+        if sayings.is_count(record):
             was_counted, self._counted = self._counted, True
             return was_counted
-        return self._has_others or not internals.is_about_look(record)
+        return self._has_others or not sayings.is_about_look(record)
 
 
 class ExpectedStops(logging.Filter):
@@ -73,13 +73,13 @@ class ExpectedStops(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Is this to be said?"""
-        failed = internals.failed_files(record)
+        failed = sayings.failed_files(record)
         if failed is not None:
             is_alarm = not failed & set(self._left_open)
             self._all_is_well = self._all_is_well and not is_alarm
             return is_alarm
         text = record.getMessage()
-        if internals.JOB_FAILED in text:
+        if sayings.JOB_FAILED in text:
             return not (self._left_open and self._all_is_well)
         return record.levelno < logging.ERROR or not any(
             said in text for said in list(self._left_open.values())
@@ -102,12 +102,12 @@ class CalmEnds(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record's level, and show it."""
-        rule = internals.failed_rule(record)
+        rule = sayings.failed_rule(record)
         self._others_failed |= rule is not None and rule not in self._ours
         text = str(record.msg)
-        if internals.JOB_FAILED in text:
+        if sayings.JOB_FAILED in text:
             self._is_planned = not self._others_failed and self._ask()
-        if self._is_planned and (internals.JOB_FAILED in text or internals.NOT_ALL in text):
+        if self._is_planned and (sayings.JOB_FAILED in text or sayings.NOT_ALL in text):
             record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
@@ -118,7 +118,7 @@ class PlainWords(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record, and show it."""
         if isinstance(record.msg, str):
-            record.msg = internals.without_frames(record.msg)
+            record.msg = sayings.without_frames(record.msg)
         return True
 
 
@@ -128,12 +128,12 @@ _plain_words = PlainWords()
 
 def speak_plainly() -> None:
     """From now on a mistake that a job meets is told without stack frames; a bug keeps its own."""
-    internals.snakemake_log().addFilter(_plain_words)
+    sayings.snakemake_log().addFilter(_plain_words)
 
 
 def drop_expected_stops(left_open: Mapping[str, str]) -> None:
     """From now on Snakemake calls these waves no errors, anywhere."""
-    internals.snakemake_log().addFilter(ExpectedStops(left_open))
+    sayings.snakemake_log().addFilter(ExpectedStops(left_open))
 
 
 def is_for_people() -> bool:
@@ -144,23 +144,23 @@ def is_for_people() -> bool:
 def hide(page_rule: str = "page") -> None:
     """From now on Snakemake's lines about jobs stay out of the terminal."""
     _job_lines.page_rule = page_rule
-    for handler in internals.terminals():
+    for handler in sayings.terminals():
         handler.addFilter(_job_lines)
 
 
 def end_calmly(ours: Collection[str], is_planned: Callable[[], bool]) -> None:
     """From now on an end that was planned is no alarm."""
-    internals.snakemake_log().addFilter(CalmEnds(ours, is_planned))
+    sayings.snakemake_log().addFilter(CalmEnds(ours, is_planned))
 
 
 def hide_look(ours: Collection[str]) -> None:
     """From now on what a dry run says of these rules' jobs one by one stays out of the terminal."""
-    for handler in internals.terminals():
+    for handler in sayings.terminals():
         if not any(isinstance(each, LookLines) for each in handler.filters):
             handler.addFilter(LookLines(ours))
 
 
 def show() -> None:
     """The run is over: what Snakemake says at last is short."""
-    for handler in internals.terminals():
+    for handler in sayings.terminals():
         handler.removeFilter(_job_lines)
