@@ -13,9 +13,9 @@ from pagewave.plan.schedule import Schedule
 from pagewave.wording import dollars
 from pagewave.workspace import Workspace
 
-MOST_ROWS = 15
+MOST_ROWS = 12
 """Rows of the table: more waves are folded in the middle, so that a screen or two shows all."""
-LAST_ROWS = 4
+LAST_ROWS = 3
 """Of those, how many are at the end."""
 SHOWN_BOOKS = 2
 

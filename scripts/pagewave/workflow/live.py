@@ -32,7 +32,7 @@ from pagewave.workflow.live_view import Failure, Seen, live_view
 TICK_SECONDS = 1.0
 """Ages go on by the second."""
 SHARE_OF_TIME = 0.02
-"""Of the time, what looks into the ledger may take: for 10,000 pages one is some 0.1 s."""
+"""Of the time, what looks into the ledger may take: the larger the run, the fewer there are."""
 SHOWN_IN_BLOCK = frozenset({"batch_sent", "batch_state", "wave_closed"})
 """Events that are no lines of their own beside a block."""
 
@@ -94,20 +94,21 @@ class LiveBlock:
 
     def _show(self) -> None:
         """Look and draw, until the end; a ledger that can't be read now is asked again."""
-        seen, next_look = None, 0.0
-        watch = _Looks(self._settings, self._slots)
+        seen, looks, next_look = None, None, 0.0
         while True:
             if time.monotonic() >= next_look:
                 began = time.monotonic()
                 with contextlib.suppress(PagewaveError, sqlite3.Error):
-                    seen = watch.look() or seen
+                    looks = looks or _Looks(self._settings, self._slots)
+                    seen = looks.look() or seen
                 took = time.monotonic() - began
                 next_look = time.monotonic() + took / SHARE_OF_TIME
             if seen:
                 self._live.update(live_view(seen, time.time()), refresh=True)
             if self._over.wait(TICK_SECONDS):
                 break
-        watch.close()
+        if looks:
+            looks.close()
 
 
 class _Looks:
