@@ -14,7 +14,7 @@ def waiting_lines(status: RunStatus) -> list[str]:
         return []
     return [
         f"wait for the service: {_at_service(status, sent)}",
-        f"wait for their turn: {count(waiting, 'page')}{_turn(waiting, status)}",
+        f"wait for their turn: {_in_line(waiting, status)}",
         f"wait for you: {_for_person(dead, status.pages_blocked)}",
     ]
 
@@ -34,13 +34,13 @@ def _at_service(status: RunStatus, pages: int) -> str:
     return ", ".join(parts)
 
 
-def _turn(pages: int, status: RunStatus) -> str:
-    """Why pages that nobody has sent are not sent."""
+def _in_line(pages: int, status: RunStatus) -> str:
+    """How many pages nobody has sent, and why."""
     if not pages:
-        return ""
+        return "nothing"
     if status.over_budget:
-        return ", for want of budget"
-    return ", each for the page before it or a free batch"
+        return f"{count(pages, 'page')}, for want of budget"
+    return f"{count(pages, 'page')}, each for the page before it or a free batch"
 
 
 def _for_person(dead: int, blocked: int) -> str:
