@@ -1,6 +1,6 @@
 """How numbers, times, prices and commands are put into words, wherever a person reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from pagewave.command_line import script
@@ -15,6 +15,12 @@ def few(names: Sequence[str], most: int) -> str:
     """The first of these names, and how many more there are: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def by_number(numbers: Mapping[str, int]) -> str:
+    """What there is of each, the most first: `3 Truncated, 1 NotJson`."""
+    most_first = sorted(numbers.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{number} {what}" for what, number in most_first)
 
 
 def moment(seconds: float | None) -> str | None:

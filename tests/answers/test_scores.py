@@ -119,6 +119,20 @@ def test_the_command_prints_json(tmp_path: Path) -> None:
     assert report["unread"] == []
 
 
+def test_where_pages_are_a_configuration_says(tmp_path: Path) -> None:
+    for folder in ("t", "p"):
+        write(tmp_path / folder, "1", page("ab"))
+    trees = {f"{kind}_source_dir": str(tmp_path / "t") for kind in ("label", "image")}
+    config = {"engine": "embedded", "paths": trees | {"output_dir": str(tmp_path / "p")}}
+    (tmp_path / "other.yaml").write_text(json.dumps(config))
+    given = ("--configfile", tmp_path / "other.yaml", "--truth", tmp_path / "t", "--json")
+    shown = command(*given)
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["mean_cer"] == 0
+    shown = command("--configfile", tmp_path / "none.yaml")
+    assert shown.returncode == 2 and "none.yaml can't be read" in shown.stderr
+
+
 def test_no_pages_ends_the_command_with_2(tmp_path: Path) -> None:
     shown = command("--pages", tmp_path / "nowhere")
     assert shown.returncode == 2

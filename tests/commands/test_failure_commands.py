@@ -53,7 +53,7 @@ OPTIONS = {
     "status.py": "--watch --ledger",
     "flags.py": "--states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
-    "plan.py": "--show --probe --yes",
+    "plan.py": "--waves --show --probe --yes",
     "monitor.py": "--port",
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --pages --sample --seed --truth --html --yes",

@@ -99,7 +99,7 @@ def test_pages_are_listed_by_what_they_were_read_with(
         files = printed(library, "--outdated", "--print0").rstrip("\0").split("\0")
         assert files[0] == "results/pages/Ohio/Elm School/1850/1.json"
         assert len(files) == 4
-        preview = library.run("-n", "--force", *files)
+        preview = library.run("-n", "--verbose", "--force", *files)
         waves = re.findall(r"about ([\d,]+) tokens in, ([\d,]+) out, about", preview)
         tokens = [sum(int(wave[i].replace(",", "")) for wave in waves) for i in (0, 1)]
         assert tokens == [again["input_tokens"], again["output_tokens"]]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.command_calls import main_of, said
+from helpers.known_pace import know_pace
 from helpers.library import Library
 
 ELM, OAK = "Ohio/Elm School/1850", "Vermont/Oak/1860"
@@ -42,7 +43,7 @@ def state_of(library: Library) -> list[tuple[str, str]]:
 def test_a_plan_before_during_and_after(tmp_path: Path) -> None:
     dead = {"reader": "echo", "faults": [f"record-error:match={KEY}$"]}
     with Library(tmp_path, {ELM: 4, OAK: 2}, embedded=dead) as library:
-        dry = library.run("-n")
+        dry = library.run("-n", "--verbose")
         assert not library.state.exists()
         table = table_of(dry)
         assert table == table_of(printed(library))
@@ -135,3 +136,14 @@ def test_a_mistake_in_the_data_set_is_told_as_in_a_run(tmp_path: Path) -> None:
         output = library.run("-n", code=3)
         assert "To be read" not in output
         assert printed(library, code=3) == ""
+
+
+def test_time_is_told_by_documented_batch_times_until_batches_were_measured(tmp_path: Path) -> None:
+    with Library(tmp_path, {ELM: 4}) as library:
+        steps, google = "4 batches one after another", "at 24 h, which Google aims at, 4 d"
+        gemini = ("--config", "engine=gemini")
+        seen = printed(library, *gemini)
+        assert f"{steps}: at 30 min a batch, as others saw, 2 h; {google}" in seen
+        know_pace(library.state / "ledger.sqlite", batch=600, flex=20, engine="gemini")
+        seen = printed(library, *gemini)
+        assert f"about 40 min: {steps}, 10 min each as measured; {google}" in seen

@@ -128,7 +128,6 @@ def test_it_tells_the_truth_during_a_run_after_a_crash_and_at_the_end(tmp_path: 
         assert records["failed"] == records["answered"] - records["valid"]
         assert status["lanes"][0]["chains_blocked"] == 1
         assert DEAD in table(library) and "1 blocked" in table(library)
-        took = status["seconds_a_wave"]
 
         # Before the first wave of a run has ended, earlier runs say how long one takes.
         hold = "batch-hold:match=wave1-,times=1,seconds=60"
@@ -137,7 +136,7 @@ def test_it_tells_the_truth_during_a_run_after_a_crash_and_at_the_end(tmp_path: 
         library.start().wait_for_create(library, len(library.events("create")) + 1)
         status = said(library, "status.py")
         assert status["lanes"][0]["waves_ended"] == 0
-        assert status["eta_seconds"] == 2 * status["seconds_a_wave"] == 2 * took
+        assert status["eta_seconds"] == 2 * status["seconds_a_wave"] > 0
 
 
 def test_before_the_first_run_there_is_nothing_to_tell(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS, wait_for
 from helpers.forked_heads import POSSIBLE, ForkedHead
 from helpers.lasting import Lasting
+from helpers.pty_terminal import PtyTerminal
 from pagewave import crash_points as crash
 
 REPO = Path(__file__).parents[2]
@@ -104,10 +105,12 @@ class Library(Lasting):
         profile: bool = True,
         under: Sequence[str] = (),
         forks: bool | None = None,
+        columns: int | None = None,
     ) -> "Head":
         """Starts the command and does not wait for it; it is killed when the library is left.
 
         `under` goes in front of it, such as `timeout 5`; `forks`: not as other heads of the test.
+        `columns`: at a terminal that is so wide.
         """
         profiles = self.project / "profiles"
         options = ("--workflow-profile", str(profiles / "default"))
@@ -120,21 +123,25 @@ class Library(Lasting):
         # What Python itself reads from its environment it reads as it starts.
         is_plain &= not any(name.startswith("PYTHON") for name in self.environment)
         with self._new_output() as output:
+            terminal = PtyTerminal(Path(output.name), columns) if columns else None
+            if terminal:
+                environment |= {"TERM": "xterm"}
+            device = terminal.device if terminal else output.fileno()
             process = (
-                ForkedHead(given, self.root, environment, output.fileno())
+                ForkedHead(given, self.root, environment, device)
                 if is_plain and (self.forks if forks is None else forks)
                 else subprocess.Popen(
                     [*under, sys.executable, *self.program, *given],
                     cwd=self.root,
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
+                    stdout=device,
                     stderr=subprocess.STDOUT,
                     env=environment,
                     preexec_fn=self.before_start,
                     start_new_session=True,
                 )
             )
-        self.heads.append(Head(process, Path(output.name)))
+        self.heads.append(Head(process, Path(output.name), terminal))
         return self.heads[-1]
 
     def _new_output(self) -> IO[bytes]:
@@ -232,9 +239,15 @@ class Library(Lasting):
 class Head:
     """A running `snakemake`; all it prints goes to a file, so that no pipe can fill up."""
 
-    def __init__(self, process: ForkedHead | subprocess.Popen[bytes], output: Path) -> None:
+    def __init__(
+        self,
+        process: ForkedHead | subprocess.Popen[bytes],
+        output: Path,
+        terminal: PtyTerminal | None = None,
+    ) -> None:
         self.process = process
         self._output = output
+        self._terminal = terminal
 
     @property
     def output(self) -> str:
@@ -248,6 +261,9 @@ class Head:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"not over after {seconds} s:\n{self.output}") from None
+        if self._terminal:
+            self._terminal.close()
+            self._terminal = None
         return code, self.output
 
     def poll(self) -> int | None:
@@ -271,6 +287,9 @@ class Head:
         """SIGKILL, as a crash would; does nothing where it is over already."""
         self.process.kill()
         self.process.wait()
+        if self._terminal:
+            self._terminal.close()
+            self._terminal = None
 
 
 def _environment(root: Path) -> dict[str, str]:

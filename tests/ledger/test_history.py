@@ -131,13 +131,17 @@ def test_how_long_waves_took_is_told_by_the_newest_of_the_same_model_that_sent_s
     for run_id, model in (("old", "m"), ("other", "another model"), ("now", "m")):
         story.start(run_id, model)
     story.start("local", "m", engine="embedded")
-    took = [("old", 10), ("old", 20), ("other", 500), ("local", 600), ("now", 30)]
-    for number, (run_id, seconds) in enumerate(took, 1):
+    # Of the second one's 75 seconds 55 were a pause, and 5 of the others' before they began.
+    took = [("old", 5, 15), ("old", 70, 90), ("other", 5, 505), ("local", 5, 605), ("now", 5, 35)]
+    story.write("UPDATE run SET started_at = 0")
+    for number, (run_id, began, ended) in enumerate(took, 1):
         story.wave(run_id, 1, number, outcome(0, Outcome.READ))
-        story.write("UPDATE wave SET started_at = 0, ended_at = ? WHERE id = ?", seconds, number)
+        times = (began, ended, number)
+        story.write("UPDATE wave SET started_at = ?, ended_at = ? WHERE id = ?", *times)
     story.wave("now", 1, 9, outcome(0, Outcome.READ, free=True))  # it sent nothing
-    assert story.ledger.history.wave_seconds("now", 9) == [30.0, 20.0, 10.0]
-    assert story.ledger.history.wave_seconds("now", 2) == [30.0, 20.0]
+    seconds = story.ledger.history.wave_seconds("now", 9)
+    assert [(each.own, each.with_pauses) for each in seconds] == [(30, 35), (20, 75), (10, 15)]
+    assert story.ledger.history.wave_seconds("now", 2) == seconds[:2]
 
 
 def test_the_answer_of_a_page_in_a_run_is_what_its_wave_found(story: Story) -> None:

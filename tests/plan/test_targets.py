@@ -40,7 +40,7 @@ def test_another_engine_reads_every_page_again(tmp_path: Path) -> None:
             "GOOGLE_GEMINI_BASE_URL": gemini.base_url,
             "GEMINI_API_KEY": gemini.token,
         }
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert "5 pages read again: the embedded engine read it before." in output
         pages = [f"{n} of {book}" for book, last in BOOKS.items() for n in range(1, last + 1)]
         assert listed_pages(output) == {f"{p} (the embedded engine read it before)" for p in pages}
@@ -65,7 +65,7 @@ def test_a_changed_image_is_read_again(tmp_path: Path) -> None:
         library.add_page(BOOK, 2, seed="another scan")
         os.utime(image, ns=(times.st_atime_ns, times.st_mtime_ns))  # as `cp -p` leaves it
         library.image(FIRST).touch()
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert listed_pages(output) == {f"2 of {BOOK} (its image was changed)"}
         library.run()
         assert library.inferences() == Counter([*EVERY_PAGE, SECOND])
@@ -143,7 +143,7 @@ def test_a_forced_rebuild_that_was_killed_is_finished_and_paid_once(tmp_path: Pa
         head.wait_for_create(library, 3 + 2)
         head.kill()
         library.configure(embedded={"batch_seconds": 0})
-        assert "(forced by an earlier run)" in library.run("-n")
+        assert "(forced by an earlier run)" in library.run("-n", "--verbose")
         library.run()
         assert library.inferences() == Counter([*EVERY_PAGE, FIRST, SECOND, THIRD])
         assert NOTHING in library.run()

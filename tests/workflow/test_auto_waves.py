@@ -36,7 +36,7 @@ def test_a_wave_carries_fewer_as_many_or_more_pages_than_were_thought_and_then_t
     calls = {"wave_seconds": 61, "retry_pause_seconds": 0.01}
     with Library(tmp_path, {"Ohio/Elm/1850": 9}, execution=AUTO, calls=calls) as library:
         library.configure(embedded={"faults": [f"day-limit:skip={by_flex}"]})
-        shown = library.run("-n")
+        shown = library.run("-n", "--verbose")
         assert "lane 1 wave 1: 3 pages of 1 book" in shown
         assert "9 pages by auto; longest chain 9 pages" in shown
         assert "all lanes by flex; batch if it is refused for 33 s  <- this run" in shown

@@ -31,7 +31,7 @@ def carried(library: Library) -> list[int]:
 
 def test_as_many_pages_as_were_thought(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, execution=FLEX) as library:
-        assert "lane 1 wave 1: 10 pages of 2 books" in library.run("-n")
+        assert "lane 1 wave 1: 10 pages of 2 books" in library.run("-n", "--verbose")
         library.run()
         check(library)
         assert carried(library) == [10]
@@ -40,7 +40,7 @@ def test_as_many_pages_as_were_thought(tmp_path: Path) -> None:
 
 def test_more_pages_than_were_thought(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, execution=FLEX, calls={"wave_seconds": 60}) as library:
-        shown = library.run("-n")
+        shown = library.run("-n", "--verbose")
         assert "lane 1 wave 1: 4 pages of 2 books" in shown
         assert "lane 1 wave 4: 1 page of 1 book" in shown
         library.run()
@@ -52,7 +52,7 @@ def test_fewer_pages_than_were_thought(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, execution=FLEX, calls={"wave_seconds": 0.5}) as library:
         know_pace(library.state / "ledger.sqlite", batch=1.0, flex=0.01)
         library.configure(embedded={"faults": SLOW})
-        assert "lane 1 wave 1: 10 pages" in library.run("-n")
+        assert "lane 1 wave 1: 10 pages" in library.run("-n", "--verbose")
         library.run()
         check(library)
         waves = carried(library)

@@ -17,7 +17,7 @@ import pytest
 from helpers.library import Library
 from helpers.small_snakefile import snakemake
 from pagewave.errors import ConfigError
-from pagewave.workflow import internals
+from pagewave.workflow import internals, sayings
 
 # The three riskiest
 
@@ -218,8 +218,8 @@ import logging
 
 class Told(logging.Handler):
     def emit(self, record):
-        if (files := internals.failed_files(record)) is not None:
-            told = {"files": sorted(files), "rule": internals.failed_rule(record)}
+        if (files := sayings.failed_files(record)) is not None:
+            told = {"files": sorted(files), "rule": sayings.failed_rule(record)}
             Path("told.json").write_text(json.dumps(told))
 
 
@@ -244,8 +244,8 @@ rule page:
 
 
 onstart:
-    internals.snakemake_log().addHandler(Told())
-    Path("terminals").write_text(str(len(internals.terminals())))
+    sayings.snakemake_log().addHandler(Told())
+    Path("terminals").write_text(str(len(sayings.terminals())))
     Path("slurm").write_text(str(internals.slurm_name(workflow)))
     Path("sigterm").write_text(internals.end_gently().__qualname__)
     if config["hides"]:
@@ -267,18 +267,18 @@ def test_what_snakemake_says_of_jobs_is_told_apart(tmp_path: Path) -> None:
     assert (tmp_path / "terminals").read_text() == "1"
     assert (tmp_path / "slurm").read_text() == "None"
     assert (tmp_path / "sigterm").read_text() == "JobScheduler.exit_gracefully"
-    for line in ("Error in rule page", "Select jobs", internals.NO_BACKUP, internals.JOB_FAILED):
+    for line in ("Error in rule page", "Select jobs", sayings.NO_BACKUP, sayings.JOB_FAILED):
         assert line in loud
 
     quiet = snakemake(tmp_path, RECORDS, "fails", "--config", "hides=1", "left=", code=1)
-    for line in ("Error in rule page", "Select jobs", internals.NO_BACKUP):
+    for line in ("Error in rule page", "Select jobs", sayings.NO_BACKUP):
         assert line not in quiet
-    assert internals.JOB_FAILED in quiet
+    assert sayings.JOB_FAILED in quiet
 
     expected = snakemake(tmp_path, RECORDS, "is_left", "--config", "hides=", "left=1", code=1)
-    assert "Error in rule" not in expected and internals.JOB_FAILED not in expected
+    assert "Error in rule" not in expected and sayings.JOB_FAILED not in expected
     both = snakemake(tmp_path, RECORDS, "--config", "hides=", "left=1", code=1)
-    assert both.count("Error in rule page") == 1 and internals.JOB_FAILED in both
+    assert both.count("Error in rule page") == 1 and sayings.JOB_FAILED in both
 
 
 def test_what_an_input_function_takes_is_worked_out_once() -> None:

@@ -104,7 +104,7 @@ def test_it_is_read_on_record_under_the_lock_and_their_hooks_are_called(
 ) -> None:
     with Other(tmp_path, BOOKS) as library:
         library.set_up(way)
-        looked = library.go("-n")
+        looked = library.go("-n", "--verbose")
         assert "lane 1 wave 2" in looked
         assert not library.state.exists() and not library.hooks
         output = library.go()
@@ -302,10 +302,11 @@ def test_a_module_without_config_takes_that_of_the_command_or_the_folder(tmp_pat
     with Other(tmp_path, BOOKS) as library:
         without = AS_IT_IS.replace("    config: config\n", "")
         library.set_up(without)
-        assert "lane 1 wave 2" in library.go("-n")
+        assert "lane 1 wave 2" in library.go("-n", "--verbose")
         (tmp_path / "config").mkdir()
         (tmp_path / "config.yaml").rename(tmp_path / "config/config.yaml")
-        assert "lane 1 wave 2" in run_here(tmp_path / "Snakefile", tmp_path, "-n")
+        look = ("-n", "--verbose")
+        assert "lane 1 wave 2" in run_here(tmp_path / "Snakefile", tmp_path, *look)
 
 
 PREFIX = AS_IT_IS.replace("    config: config\n", '    config: config\n    prefix: "mine"\n')
@@ -345,7 +346,7 @@ def test_it_is_found_and_looked_at_from_another_folder(tmp_path: Path) -> None:
         (tmp_path / "config").mkdir()
         (tmp_path / "config.yaml").rename(tmp_path / "config/config.yaml")
         at_home = run_here(SNAKEFILE, tmp_path, "-n")
-        assert "lane 1 wave 2" in at_home
+        assert "Waves to come" in at_home
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         for given in (["-d", ".."], ["-d", str(tmp_path)]):

@@ -46,7 +46,7 @@ def test_scans_of_many_kinds_are_prepared_and_read_once(tmp_path: Path) -> None:
         add_scan(library, TIFF, "1-2.tif", pages[3:5])
         add_scan(library, TIFF, "3.jp2", pages[5:])
         scans = {path: path.read_bytes() for path in tmp_path.glob("images/**/*.*")}
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert set(JOB.findall(output)) == {PDF, TIFF}
         assert f": page 3 of {PDF}\n" in output and f": page 3 of {TIFF}\n" in output
         assert "3 pages of 3 books, about" in output
@@ -76,7 +76,7 @@ def test_scans_of_many_kinds_are_prepared_and_read_once(tmp_path: Path) -> None:
         assert NOTHING in library.run("-n")
         # A page to come has the whole book prepared, as configured now.
         add_scan(library, TIFF, "4.tif", [page_of(7)])
-        assert JOB.findall(library.run("-n")) == [TIFF]
+        assert JOB.findall(library.run("-n", "--verbose")) == [TIFF]
         library.run()
         assert library.inferences() == read + keys(TIFF, 4)
         images = sorted((tmp_path / "results/images" / TIFF).glob("*.jpg"))
@@ -99,7 +99,7 @@ def test_of_a_changed_file_only_changed_pages_are_read_again(tmp_path: Path) -> 
         times = scan.stat()
         add_scan(library, TIFF, "1.tif", [page_of("another tiff", (121, 200))])
         os.utime(scan, ns=(times.st_atime_ns, times.st_mtime_ns))
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert "4 pages read again: the file of its scan was changed; free if the page" in output
         assert f"page 1 of {TIFF} (its image was changed)" in output
         assert set(JOB.findall(output)) == {PDF, TIFF}

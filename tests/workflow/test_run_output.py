@@ -56,9 +56,9 @@ def test_a_run_with_a_dead_letter_from_its_first_line_to_its_report(tmp_path: Pa
             "lane 1 wave 1: 3 pages sent",
             "lane 1 wave 1: 3 read; 3 of 6 pages done",
             "lane 1 wave 2: 2 pages sent",
-            "lane 1 wave 2: 1 read, 1 failed, to be tried again; 4 of 6 pages done",
+            "lane 1 wave 2: 1 read, 1 failed (1 APIError), to be tried again; 4 of 6 pages done",
             "lane 1 wave 3: 1 page sent",
-            "lane 1 wave 3: 1 failed, to be tried again; 4 of 6 pages done",
+            "lane 1 wave 3: 1 failed (1 APIError), to be tried again; 4 of 6 pages done",
             "lane 1 wave 4: 1 page sent",
             "lane 1 wave 4: 1 dead letter; 4 of 6 pages done",
         ]

@@ -56,7 +56,7 @@ def test_a_dry_run_lists_every_wave_and_page_and_leaves_nothing_behind(tmp_path:
     with Library(tmp_path, books, execution={"batch_size_limit": 2}) as library:
         stray = tmp_path / "labels/Ohio/notes.txt"
         stray.write_text("check 1852 again")
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert output.count("labels/Ohio/notes.txt is no label and left alone.") == 1
         waves = {(int(lane), int(wave)): int(n) for lane, wave, n in PREVIEW.findall(output)}
         expected = {(1, 1): 2, (1, 2): 2, (1, 3): 2, (1, 4): 1, (2, 1): 1, (2, 2): 1}
@@ -193,7 +193,7 @@ def test_pages_added_later_are_read(tmp_path: Path) -> None:
         library.add_page(book, 5)
         ledger = library.state / "ledger.sqlite"
         before = ledger.read_bytes()
-        assert f"page 5 of {book}" in library.run("-n")
+        assert f"page 5 of {book}" in library.run("-n", "--verbose")
         assert ledger.read_bytes() == before
         library.run()
         assert_complete(library, [*keys_of(book, 1, 2, 3, 4, 5)])
@@ -331,7 +331,8 @@ def test_names_of_all_sorts(tmp_path: Path) -> None:
 def test_jobs_that_are_processes_make_the_same_waves(tmp_path: Path) -> None:
     books = {"Ohio/St. Mary's/1852": 2, "Vermont/Linden/1866": 2}
     with Library(tmp_path, books) as library:
-        planned = {(int(lane), int(wave)) for lane, wave, _ in PREVIEW.findall(library.run("-n"))}
+        preview = PREVIEW.findall(library.run("-n", "--verbose"))
+        planned = {(int(lane), int(wave)) for lane, wave, _ in preview}
         library.run(profile=False)
         assert_complete(library, [key for book in books for key in keys_of(book, 1, 2)])
         assert all(library.book(book)["page_count"] == 2 for book in books)

@@ -186,7 +186,8 @@ def _print_history(failures: Sequence[dict[str, Any]]) -> None:
     for f in failures:
         console.print(
             f"{f['record_key']}: attempt {f['attempt_number']}, {f['error_type']}, "
-            f"{f['created_at']}" + (f", cleared {f['cleared_at']}" if f["cleared_at"] else "")
+            f"{f['created_at']}" + (f", cleared {f['cleared_at']}" if f["cleared_at"] else ""),
+            soft_wrap=True,  # a key is not broken
         )
         for name in (
             "batch_id",

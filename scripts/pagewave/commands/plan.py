@@ -30,12 +30,14 @@ from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import roads_view, view
 from pagewave.plan.targets import Command, wanted_pages
+from pagewave.plan.wave_rows import wave_rows, waves_view
 from pagewave.prompts.request import generation_config, request_body
 from pagewave.prompts.schema import response_schema
 from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   %(prog)s                                                  what `snakemake` would read
+  %(prog)s --waves                                          the same, wave by wave
   %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page
   %(prog)s --probe 5                                        how quick calls are here"""
 
@@ -48,6 +50,8 @@ IMAGE = "the image: its bytes inside, or uploaded before (files.images)"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, look, print; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
+    what = "show the waves to come as well, each with its price"
+    parser.add_argument("--waves", action="store_true", help=what)
     what = "print the rendered prompt and the request of a page, state:school:year:page"
     parser.add_argument("--show", metavar="PAGE", help=what)
     what = "ask for N pages that are still to be read, by flex, and time the answers"
@@ -89,11 +93,20 @@ def _plan(options: argparse.Namespace) -> int:
         workspace.continues_past_dead_letters,
         pages_ahead(ledger, workspace.settings),
     )
-    forecast = Forecast(workspace, schedule).whole(wanted.blocked)
+    forecasts = Forecast(workspace, schedule)
+    waves = wave_rows(workspace, schedule, forecasts) if options.waves else []
+    forecast = forecasts.whole(wanted.blocked)
     if options.json:
-        print_json(asdict(forecast) | {"to_send": forecast.to_send, "seconds": forecast.seconds})
+        more = {"to_send": forecast.to_send, "seconds": forecast.seconds}
+        print_json(
+            asdict(forecast)
+            | more
+            | ({"each_wave": [*map(asdict, waves)]} if options.waves else {})
+        )
     else:
-        printer().print(view(forecast), roads_view(forecast))
+        is_free = forecast.engine == "embedded"
+        printer().print(waves_view(waves, is_free_here=is_free), view(forecast))
+        printer().print(roads_view(forecast))
     return 0
 
 

@@ -1,6 +1,5 @@
 """Print how well pages were read, against the truth of the bundled sample (or another folder's)."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pagewave.answers.scores import FACTS, PageScore, Scores, score_pages, totals
+from pagewave.commands.command import command_parser, find_place
 from pagewave.errors import PagewaveError
+
+EXAMPLES = """examples:
+  %(prog)s                                      what was read of the sample
+  %(prog)s --truth my/truth                     of your own pages
+  %(prog)s --configfile other.yaml --json"""
 
 NOTHING_TO_SCORE = 2
 """The exit code when there are no pages to score, or files that are no pages."""
@@ -18,23 +23,21 @@ NOTHING_TO_SCORE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, score, print; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--pages", type=Path, default=Path("results/pages"), help="answers (%(default)s)"
-    )
+    parser = command_parser(__doc__, EXAMPLES)
+    parser.add_argument("--pages", type=Path, help="answers (paths.output_dir)")
     parser.add_argument(
         "--truth", type=Path, default=Path("resources/sample/truth"), help="truth (%(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
     try:
-        scores = score_pages(options.pages, options.truth)
+        pages = options.pages or find_place(options).settings.paths.output_dir
+        scores = score_pages(pages, options.truth)
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
         return NOTHING_TO_SCORE
     if options.json:
-        pages = [score.as_dict() for score in scores.pages]
-        report = {"pages": pages, "unread": scores.unread, **totals(scores.pages)}
+        rows = [score.as_dict() for score in scores.pages]
+        report = {"pages": rows, "unread": scores.unread, **totals(scores.pages)}
         print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         _print(scores)

@@ -33,7 +33,14 @@ from pagewave.ledger.failures import (
     Setback,
 )
 from pagewave.ledger.files import Files, KnownImage, Origin, UsedTemplate
-from pagewave.ledger.history import RECENT, BatchHistory, History, RoadHistory, WaveHistory
+from pagewave.ledger.history import (
+    RECENT,
+    BatchHistory,
+    History,
+    RoadHistory,
+    WaveHistory,
+    WaveSeconds,
+)
 from pagewave.ledger.identity import Identity
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
 from pagewave.ledger.page_files import PageFiles, WrittenFile
@@ -111,6 +118,7 @@ __all__ = [
     "Unfilled",
     "UsedTemplate",
     "WaveHistory",
+    "WaveSeconds",
     "WrittenFile",
     "explained",
     "refuse_network",

@@ -340,6 +340,25 @@ class Failures(Shelf):
         )
         return rows[0] if rows else None
 
+    def since(self, engine: str, at: float) -> dict[str, int]:
+        """How many failures of each error type there were from a time (Unix seconds) on."""
+        rows = self._connection.query(
+            "SELECT error_type, COUNT(*) FROM failure WHERE engine = ? AND created_at >= ?"
+            " GROUP BY error_type",
+            engine,
+            at,
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def newest(self, engine: str, since: float) -> sqlite3.Row | None:
+        """The newest failure of any key from a time (Unix seconds) on, cleared or not."""
+        rows = self._connection.query(
+            "SELECT * FROM failure WHERE engine = ? AND created_at >= ? ORDER BY id DESC LIMIT 1",
+            engine,
+            since,
+        )
+        return rows[0] if rows else None
+
     def of_lane(self, run_id: str, lane: int, wave: int | None = None) -> dict[str, sqlite3.Row]:
         """The newest failure of each key in a lane of a run, or in one wave of it; cleared too."""
         rows = self._connection.query(

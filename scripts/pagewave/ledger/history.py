@@ -75,6 +75,14 @@ class RoadHistory(NamedTuple):
     seconds: float | None
 
 
+class WaveSeconds(NamedTuple):
+    """How long a wave takes by itself, and from the end of its lane's wave before (or the run's
+    beginning) to its own: that holds pauses, and waiting for a free batch."""
+
+    own: float
+    with_pauses: float
+
+
 class WaveHistory(NamedTuple):
     """A wave that ended, and what became of its pages; times are Unix seconds.
 
@@ -205,20 +213,23 @@ class History(Shelf):
         )
         return [row[0] for row in rows]
 
-    def wave_seconds(self, run_id: str, most: int) -> list[float]:
+    def wave_seconds(self, run_id: str, most: int) -> list[WaveSeconds]:
         """How many seconds the newest waves took that sent something, newest first.
 
         Of this run and of others with the same engine and model.
         """
         rows = self._connection.query(
-            "SELECT w.ended_at - w.started_at FROM wave w JOIN run r ON r.id = w.run_id"
-            " JOIN run this ON this.id = ? AND this.engine = r.engine AND this.model = r.model"
+            "SELECT own, with_pauses FROM (SELECT w.id, w.ended_at - w.started_at AS own,"
+            " w.ended_at - COALESCE(LAG(w.ended_at) OVER"
+            " (PARTITION BY w.run_id, w.lane ORDER BY w.id), r.started_at) AS with_pauses"
+            " FROM wave w JOIN run r ON r.id = w.run_id"
+            " JOIN run this ON this.id = ? AND this.engine = r.engine AND this.model = r.model) w"
             " WHERE EXISTS (SELECT 1 FROM wave_page p WHERE p.wave_id = w.id AND NOT p.free)"
             " ORDER BY w.id DESC LIMIT ?",
             run_id,
             most,
         )
-        return [float(row[0]) for row in rows]
+        return [WaveSeconds(*row) for row in rows]
 
     def contents(self) -> dict[str, int | float | None]:
         """What the ledger holds: numbers of rows, and USD spent (None: some prices are unknown)."""

@@ -12,11 +12,12 @@ from pagewave.config.models import known as known_model
 from pagewave.config.settings import Settings
 from pagewave.ledger import BY_BATCH, RECENT
 from pagewave.pages.dataset import Page
+from pagewave.pages.left_out import not_read
 from pagewave.plan.budget import Budget, budgets
 from pagewave.plan.enqueued import batches_that_fit
 from pagewave.plan.estimates import RULE_OF_THUMB_ERROR, Estimator, estimator
 from pagewave.plan.images import ImagesForecast, images_forecast
-from pagewave.plan.pace import FLEX_SECONDS_SEEN, facts, paces
+from pagewave.plan.pace import DOCUMENTED_BATCH_SECONDS, FLEX_SECONDS_SEEN, facts, paces
 from pagewave.plan.roads import Lane
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.side_by_side import RoadForecast, advice, side_by_side
@@ -28,7 +29,6 @@ from pagewave.workspace import Workspace
 
 TYPICAL_CONTEXT_CHARACTERS = 800
 """What a page hands to the next: 500 characters of text and three courses, with headings."""
-DOCUMENTED_BATCH_SECONDS = 24 * 3600.0  # ai.google.dev, "Batch API": what Google aims at
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class RunForecast:
     pages were read with this model and prompt; `pages_measured` is how many were. `most_usd` is the
     price if every answer were as long as it may be. `model_ends` says that the model may end before
     all is read. `roads` has a row for every transport, `advice` what to make of them.
+    `not_read`: what lies among the pages and is none, and why.
     """
 
     engine: str
@@ -112,6 +113,7 @@ class RunForecast:
     model_ends: str | None = None
     roads: Sequence[RoadForecast] = ()
     advice: str | None = None
+    not_read: Sequence[str] = ()
 
     @property
     def to_send(self) -> int:
@@ -222,6 +224,7 @@ class Forecast:
                 ],
             ),
             budgets=budgets(workspace.ledger, settings, None),
+            not_read=not_read(workspace.dataset.ignored, settings.paths.label_source_dir),
         )
         return self._with_roads(whole, lefts, batches)
 

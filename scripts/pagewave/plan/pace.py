@@ -22,6 +22,8 @@ FLEX_SECONDS_SEEN = 27.0
 STANDARD_SECONDS_SEEN = 14.0
 BATCH_SECONDS_SEEN = 30 * 60.0
 """Between the 10 minutes and the 9 hours that users of 2026 wrote of; most are below an hour."""
+DOCUMENTED_BATCH_SECONDS = 24 * 3600.0
+"""What Google aims at (ai.google.dev, "Batch API")."""
 AVERAGE_OF_MEDIAN = 1.5
 """So many times its median a batch takes on average: spans of waiting are skewed, and one batch in
 a hundred was seen to hang for a day."""

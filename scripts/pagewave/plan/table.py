@@ -7,7 +7,7 @@ from pagewave.console import table
 from pagewave.ledger import BY_BATCH
 from pagewave.plan.budget import Budget
 from pagewave.plan.forecast import Price, RunForecast
-from pagewave.plan.pace import FLEX_SECONDS_SEEN
+from pagewave.plan.pace import BATCH_SECONDS_SEEN, DOCUMENTED_BATCH_SECONDS, FLEX_SECONDS_SEEN
 from pagewave.plan.side_by_side import RoadForecast
 from pagewave.wording import age, count, dollars
 
@@ -42,6 +42,7 @@ def view(forecast: RunForecast) -> Table:
             ["at most", f"{dollars(forecast.most_usd)} USD, if each answer were the longest"]
         )
     rows += [[budget.key, _budget(budget, forecast)] for budget in forecast.budgets]
+    rows += [["not read", line] for line in forecast.not_read]
     return table(columns, [[*row, *[""] * (len(columns) - len(row))] for row in rows])
 
 
@@ -109,12 +110,19 @@ def _time(forecast: RunForecast) -> str:
         if of_calls:
             others = f"others saw {FLEX_SECONDS_SEEN:.0f} s each"
             return f"{steps}; not known until the first was answered ({others})"
-        return f"{steps}; {known}" + (
-            " (Google aims at 24 h for each, most are faster)"
-            if forecast.engine == "gemini"
-            else ""
-        )
-    return f"about {age(forecast.seconds)}: {steps}, {age(forecast.seconds_a_batch)} each"
+        if forecast.engine != "gemini":
+            return f"{steps}; {known}"
+        seen, all_seen = age(BATCH_SECONDS_SEEN), age(BATCH_SECONDS_SEEN * forecast.steps)
+        return f"{steps}: at {seen} a batch, as others saw, {all_seen}; {_at_most(forecast)}"
+    measured = f"{age(forecast.seconds_a_batch)} each as measured"
+    longest = "" if of_calls or forecast.engine != "gemini" else f"; {_at_most(forecast)}"
+    return f"about {age(forecast.seconds)}: {steps}, {measured}{longest}"
+
+
+def _at_most(forecast: RunForecast) -> str:
+    """How long it takes where each batch takes as long as Google says that it may."""
+    seconds = DOCUMENTED_BATCH_SECONDS
+    return f"at {seconds / 3600:.0f} h, which Google aims at, {age(seconds * forecast.steps)}"
 
 
 def _usd_title(forecast: RunForecast) -> str:

@@ -5,6 +5,7 @@ A wave is a line when its batch is sent, when that changes its state on the way,
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pagewave.command_line import script
@@ -14,7 +15,7 @@ from pagewave.ledger import Attempt, Batch, FailureRow, Ledger, MemberOutcome, O
 from pagewave.log import emit, log, seconds_since
 from pagewave.plan.roads import Choice
 from pagewave.prompts.request import Request
-from pagewave.wording import count, moment
+from pagewave.wording import by_number, count, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
 SHOWN_LANES = 5
@@ -103,11 +104,14 @@ def wave_closed(
     dead = [outcome.key for outcome in outcomes if outcome.outcome == Outcome.DEAD]
     read = sum(o.outcome == Outcome.READ and not o.free for o in outcomes)
     free = sum(o.free for o in outcomes)
-    failed = sum(o.outcome == Outcome.FAILED for o in outcomes)
+    failed = [outcome.key for outcome in outcomes if outcome.outcome == Outcome.FAILED]
+    reasons = Counter(
+        last["error_type"] for key in failed if (last := workspace.ledger.failures.last(key))
+    )
     parts = [
         f"{read} read" if read else "",
         f"{free} taken from stored answers" if free else "",
-        f"{failed} failed, to be tried again" if failed else "",
+        f"{len(failed)} failed ({by_number(reasons)}), to be tried again" if failed else "",
         count(len(dead), "dead letter") if dead else "",
     ]
     told = ", ".join(part for part in parts if part) or "no pages"
@@ -121,7 +125,8 @@ def wave_closed(
         seconds=seconds_since(started_at),
         read=read,
         free=free,
-        failed=failed,
+        failed=len(failed),
+        reasons=dict(reasons),
         dead=len(dead),
         pages_done=done,
         pages=pages,

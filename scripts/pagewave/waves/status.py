@@ -22,6 +22,7 @@ from pagewave.ledger import (
     RunOutcome,
     RunRow,
     WaveHistory,
+    WaveSeconds,
 )
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.budget import Budget, budgets
@@ -31,7 +32,7 @@ from pagewave.plan.schedule import Schedule
 from pagewave.plan.side_by_side import RoadForecast, side_by_side
 from pagewave.prompts.costs import Estimate
 
-RECENT_WAVES = 20
+RECENT_WAVES = 200
 """How many of the last waves say how long a wave takes."""
 
 
@@ -164,7 +165,7 @@ class Watch:
         assert schedule is not None
         dead = sorted(key for key, o in outcomes.items() if o.outcome == Outcome.DEAD)
         lanes = self._lanes(schedule, outcomes)
-        seconds = self._seconds_a_wave(run.id)
+        pace = self._pace(run)
         return RunStatus(
             id=run.id,
             engine=run.engine,
@@ -187,8 +188,8 @@ class Watch:
             estimate=self._ledger.spending.estimate_and_actual(run.id),
             budgets=budgets(self._ledger, self._settings, run.id) if self._settings else [],
             over_budget=run.over_budget,
-            seconds_a_wave=seconds,
-            eta_seconds=None if run.ended_at else self._eta(lanes, seconds),
+            seconds_a_wave=pace.with_pauses if pace else None,
+            eta_seconds=None if run.ended_at else self._eta(lanes, pace),
             roads=[] if run.ended_at else self._roads(run, schedule, outcomes),
         )
 
@@ -305,22 +306,34 @@ class Watch:
             for batch in sorted(batches, key=lambda batch: (batch.lane, batch.wave, batch.id))
         ]
 
-    def _seconds_a_wave(self, run_id: str) -> float | None:
-        """Median time of the last waves that sent something; stored answers take no time.
+    def _pace(self, run: RunRow) -> WaveSeconds | None:
+        """How long a wave that sends something takes, on average; stored answers take no time.
 
         Waves of earlier runs with the same engine and model count too: a first wave may take hours.
+        One that goes on counts once it is longer than that.
         """
-        seconds = self._ledger.history.wave_seconds(run_id, RECENT_WAVES)
-        return statistics.median(seconds) if seconds else None
+        waves = self._ledger.history.wave_seconds(run.id, RECENT_WAVES)
+        if not waves:
+            return None
+        own = statistics.fmean(wave.own for wave in waves)
+        mean = statistics.fmean(wave.with_pauses for wave in waves)
+        if run.ended_at is None:
+            ended = {wave.lane: wave.ended_at for wave in self._waves}
+            now, open_lanes = time.time(), {b.lane for b in self.batches() if b.is_open}
+            going_on = [now - ended.get(lane, run.started_at) for lane in open_lanes]
+            longer = [seconds for seconds in going_on if seconds > mean]
+            mean = (mean * len(waves) + sum(longer)) / (len(waves) + len(longer))
+        return WaveSeconds(own, mean)
 
-    def _eta(self, lanes: list[LaneStatus], seconds: float | None) -> float | None:
+    def _eta(self, lanes: list[LaneStatus], pace: WaveSeconds | None) -> float | None:
         """The longest lane's way, or all lanes' ways through the slots, whichever is longer."""
-        if seconds is None:
+        if pace is None:
             return None
         left = [lane.waves_left for lane in lanes]
         by_calls = self._settings and self._settings.execution.transport != BY_BATCH
         slots = len(left) or 1 if by_calls else self._slots
-        return seconds * max(max(left, default=0), sum(left) / slots)
+        # What waiting for a slot takes is in the one, and follows from the slots in the other.
+        return max(pace.with_pauses * max(left, default=0), pace.own * sum(left) / slots)
 
 
 def _records(batches: Collection[BatchHistory]) -> RecordCounts:

@@ -16,8 +16,8 @@ from pagewave.workflow.internals import (
     loaded,
     own_names,
     sends_jobs_away,
-    snakemake_log,
 )
+from pagewave.workflow.sayings import snakemake_log
 
 # Settings
 

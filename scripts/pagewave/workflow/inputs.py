@@ -102,7 +102,7 @@ class Plan:
             )
             found = exit_on_error(lambda: workspace.corrections.look(list(workspace.dataset.pages)))
             exit_on_error(lambda: refuse_unreadable(workspace, found, self.wanted))
-            said = notices(self.workspace, self.wanted)
+            said = notices(self.workspace, self.wanted, with_not_read=not self._is_dry())
             said += exit_on_error(lambda: notices_of_corrections(workspace, found, self.wanted))
             said += notices_of_fetching(self.workspace, self.books_to_fetch)
             said += doubtful_pictures(workspace, self._wanted_pages, sample=self._is_dry())
@@ -155,12 +155,6 @@ class Plan:
         """Tokens and price of waves to come."""
         forced = set() if self._head_id else self.wanted.forced
         return Forecast(self.workspace, self.schedule, forced)
-
-    def show_waves(self) -> None:
-        """All waves to come, for `execution.dry_run`."""
-        for lane, waves in self.schedule.waves().items():
-            for wave in range(1, waves + 1):
-                print(f"lane {lane} wave {wave}: {self.forecast.wave(lane, wave)}")
 
     # What each job needs
 

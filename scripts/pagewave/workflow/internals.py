@@ -14,7 +14,6 @@ error, nothing is lost, and the same command reads on. Two open changes of Snake
 place (its pull requests 3864 and 3982).
 """
 
-import logging
 import re
 import signal
 from collections.abc import Callable, Collection, Iterable
@@ -27,6 +26,7 @@ from typing import Any, ParamSpec, TypeVar
 from pagewave.command_line import again
 from pagewave.errors import ConfigError
 from pagewave.plan.targets import Command
+from pagewave.workflow.sayings import not_forced, snakemake_log
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,11 +35,6 @@ OLDEST_TESTED = (9, 27)
 NEWEST_TESTED = (9, 27)
 """Major and minor version of Snakemake; the Snakefile refuses what is older than 9.27.1."""
 INSTALL_TESTED = "pip install 'snakemake>=9.27.1,<9.28'"
-
-NO_BACKUP = "no backup found."
-"""Ends Snakemake's warning that a failed job with an `update` output had no earlier one."""
-JOB_FAILED = "Exiting because a job execution failed"
-"""In Snakemake's last line when a job has failed."""
 
 
 def version() -> str:
@@ -225,31 +220,12 @@ def make_again(workflow: Any, files: Collection[str]) -> None:
     the DAG is not built, so nothing is sent.
 
     Snakemake calls such a job forced. Where the command line forces nothing, its words are changed:
-    see `_NotForced`.
+    see `sayings.NotForced`.
     """
     workflow.dag.forcefiles.update(files)
     asked = command_of(workflow)
     if not (asked.force_all or asked.force_targets or asked.forced):
-        snakemake_log().addFilter(_not_forced)
-
-
-class _NotForced(logging.Filter):
-    """Says `planned by pagewave` where Snakemake says `forced` of files that nobody forced.
-
-    Touches the words of `DAG.print_reasons` and of `Reason` ("Forced execution"). If they change:
-    Snakemake's own are shown.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record, and show it."""
-        if isinstance(record.msg, str) and record.msg.startswith("Reasons:\n"):
-            record.msg = record.msg.replace("\n    forced:\n", "\n    planned by pagewave:\n")
-        if getattr(record, "reason", None) == "Forced execution":
-            record.reason = "Planned by pagewave"
-        return True
-
-
-_not_forced = _NotForced()
+        snakemake_log().addFilter(not_forced)
 
 
 @_uses("workflow.global_resources")
@@ -326,65 +302,3 @@ def end_gently() -> Callable[..., Any] | None:
     """
     handler = signal.getsignal(signal.SIGTERM)
     return handler if callable(handler) else None
-
-
-# What is said
-#
-# Snakemake's interface for this are logger plugins. One would have to be installed as a package,
-# be named in each profile, write all lines itself that are to be seen as they are today, and take
-# the place of one that a person chose. A filter leaves all others in peace.
-
-
-def snakemake_log() -> logging.Logger:
-    """Where all of Snakemake goes through.
-
-    Touches `snakemake.logging.logger`, which plugins use too. If it is gone: no run begins.
-    """
-    from snakemake.logging import logger
-
-    log: logging.Logger = logger
-    return log
-
-
-def terminals() -> list[logging.Handler]:
-    """Where Snakemake prints; its log file is another handler.
-
-    Touches the handler's name. If it is another: Snakemake's lines about jobs are shown as well.
-    """
-    return [each for each in snakemake_log().handlers if each.name == "DefaultStreamHandler"]
-
-
-def failed_files(record: logging.LogRecord) -> frozenset[str] | None:
-    """The output files of the job whose failure this record tells; None if it tells of none.
-
-    As they are printed: a file with a flag such as `update` has that behind it, in brackets.
-
-    Touches the record's `event` (`job_error`) and `output`. If they are gone: Snakemake calls a
-    wave an error that was stopped.
-    """
-    if getattr(record, "event", None) != "job_error":
-        return None
-    return frozenset(map(str, getattr(record, "output", ())))
-
-
-_ERROR_OF_JOB = re.compile(
-    r'RuleException:\nWorkflowError in file "[^"\n]*", line \d+:\n(.*?)(\n  File "[^\n]*)*\s*',
-    re.DOTALL,
-)
-
-
-def without_frames(text: str) -> str:
-    """What Snakemake says of a WorkflowError in a job, without the stack frames around it.
-
-    Touches the words of `RuleException`. If they change: the frames are shown.
-    """
-    error = _ERROR_OF_JOB.fullmatch(text)
-    return error[1] if error else text
-
-
-def failed_rule(record: logging.LogRecord) -> str | None:
-    """The rule of the job whose failure this record tells; None if it tells of none.
-
-    Touches the record's `event` and `rule_name`. If they are gone: a page that died is told again.
-    """
-    return getattr(record, "rule_name", None) if failed_files(record) is not None else None

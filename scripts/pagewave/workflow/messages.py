@@ -11,12 +11,15 @@ from pagewave.command_line import option, script, snakemake
 from pagewave.config.models import is_other_model
 from pagewave.config.other_model import what_then
 from pagewave.ledger import Ledger, RunOutcome
+from pagewave.pages.left_out import not_read
 from pagewave.plan.budget import spent_usd
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.in_flight import asked_otherwise
 from pagewave.plan.outdated import command_to_read_again, edited_prompts, is_outdated, pages_on_file
 from pagewave.plan.schedule import Schedule
 from pagewave.plan.targets import Command, Wanted
+from pagewave.waves.status import Watch
+from pagewave.waves.waiting import waiting_lines
 from pagewave.wording import command_to_clear, count, few, moment
 from pagewave.workspace import IS_DEAD, Workspace
 
@@ -25,14 +28,19 @@ LISTING = "--outdated"
 """How `pages.py` is told to list what was read with another prompt or model."""
 
 
-def notices(workspace: Workspace, wanted: Wanted) -> list[str]:
-    """A line for each reason to read again, for stray files, for dead letters, for old prompts."""
+def notices(workspace: Workspace, wanted: Wanted, *, with_not_read: bool) -> list[str]:
+    """A line for each reason to read again, for stray files, for dead letters, for old prompts.
+
+    Args:
+        with_not_read: tell of stray files; a dry run's table does that.
+    """
     lines = [
         f"{count(number, 'page')} read again: {reason}."
         for reason, number in Counter(wanted.reasons.values()).items()
     ]
-    if workspace.dataset.ignored:
-        lines.append(_ignored(workspace))
+    if with_not_read:
+        tree = workspace.settings.paths.label_source_dir
+        lines += [f"not read: {line}" for line in not_read(workspace.dataset.ignored, tree)]
     if wanted.blocked:
         lines.append(_dead_letters(workspace, wanted))
     lines += edited_prompts(workspace.ledger, workspace.settings)
@@ -99,13 +107,6 @@ def _in_flight_with_other_settings(workspace: Workspace, wanted: Wanted) -> list
             f"{price}). {what_then}"
         )
     return lines
-
-
-def _ignored(workspace: Workspace) -> str:
-    """What lies among the labels and is none: it may have been meant as one."""
-    names = [str(path) for path in workspace.dataset.ignored]
-    are = "are no labels" if len(names) > 1 else "is no label"
-    return f"{few(names, LISTED_KEYS)} {are} and left alone."
 
 
 def _dead_letters(workspace: Workspace, wanted: Wanted) -> str:
@@ -202,8 +203,18 @@ def ending(
             f"{in_flight} batches are still at the service; the same command collects them."
         )
     details += more
+    details += _waiting(workspace)
     details.append(f"Next: {_next_command(totals, command)}")
     return Ending(headline, details, totals)
+
+
+def _waiting(workspace: Workspace) -> list[str]:
+    """What of the newest run waits for what; nothing where all is read."""
+    execution = workspace.settings.execution
+    goes_on = workspace.continues_past_dead_letters
+    slots = execution.max_concurrent_batches
+    status = Watch(workspace.ledger, slots, goes_on, workspace.settings).look()
+    return waiting_lines(status) if status else []
 
 
 def dead_letter(workspace: Workspace, key: str) -> str:

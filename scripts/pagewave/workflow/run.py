@@ -347,6 +347,13 @@ class Run(Jobs):
         if lost:
             raise PagewaveError(f"not all was read: dead letters, named above ({len(lost)}).")
 
+    def ends_as_planned(self) -> bool:
+        """Has nothing failed but dead letters, and what a budget was too small for?"""
+        if self._trouble:
+            return False
+        trouble = self.session.ledger.runs.trouble(self.plan.id)
+        return trouble is None or trouble.exit_code == BudgetReached.exit_code
+
     def _is_on_its_way(self) -> bool:
         """Did this run leave waves to the next one, and is nothing else wrong than dead letters?"""
         return (

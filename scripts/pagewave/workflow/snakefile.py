@@ -102,9 +102,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         )
         for notice in [] if is_part else run.site.notices:
             print(f"pagewave: {notice}", file=sys.stderr)
-        guarantees.ensure_settings(
-            workflow, lambda: exit_on_error(lambda: guarantees.refuse_options(workflow))
-        )
+        guarantees.ensure_settings(workflow, lambda: before_dag(workflow))
         guarantees.note_reports(workflow)
         guarantees.before_commands(
             workflow,
@@ -113,7 +111,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         )
         if not is_part:
             guarantees.around_jobs(
-                workflow, lambda: start(run, workflow), lambda outcome: end(run, outcome)
+                workflow, lambda: start(run, workflow), lambda outcome: end(run, workflow, outcome)
             )
         # Snakemake calls no hook when a dry run ends, and ends at once where nothing is to be done.
         folder = Path.cwd()
@@ -121,6 +119,13 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         return run
 
     return exit_on_error(build)
+
+
+def before_dag(workflow: Any) -> None:
+    """Refuse what our rules can't do; and have a dry run show waves, not each of its jobs."""
+    exit_on_error(lambda: guarantees.refuse_options(workflow))
+    if internals.is_dry_run(workflow) and not internals.is_verbose(workflow):
+        terminal.hide_look(set(internals.own_names(workflow)))
 
 
 def job(call: Callable[..., None], *arguments: Any) -> None:
@@ -148,7 +153,9 @@ class Lazily:
         self._function = function
 
     def __format__(self, arguments: str) -> str:
-        if not internals.is_dry_run(self._workflow):
+        # Of a dry run's jobs nothing is shown but with --verbose.
+        workflow = self._workflow
+        if not (internals.is_dry_run(workflow) and internals.is_verbose(workflow)):
             return ""
         return self._function(*arguments.split("/"))
 
@@ -172,11 +179,11 @@ def start(run: Run, workflow: Any) -> None:
                 guarantees.give_up_lock(workflow)
             return
         if run.settings.execution.dry_run:
-            run.plan.show_waves()
             show_forecast(run)
             print("execution.dry_run is true: nothing was sent.")
             sys.exit(0)
         terminal.drop_expected_stops(run.left_open)
+        terminal.end_calmly(set(internals.own_names(workflow)), run.ends_as_planned)
         most = internals.resource(workflow, BATCHES)
         run.session.most_batches = most
         # A wave of calls takes none of the slots of batches.
@@ -189,12 +196,19 @@ def start(run: Run, workflow: Any) -> None:
         if not internals.is_verbose(workflow):
             names = {ours: name for name, ours in internals.own_names(workflow).items()}
             terminal.hide(names.get("page", "page"))
+            if terminal.is_for_people():
+                from pagewave.workflow.live import LiveBlock
+
+                block = internals.loaded(workflow)["block"] = LiveBlock(run.settings, most)
+                block.start()
 
     exit_on_error(begin)
 
 
-def end(run: Run, outcome: str) -> None:
+def end(run: Run, workflow: Any, outcome: str) -> None:
     """End the run; a user's mistake, or a dead letter, ends the process with its exit code."""
+    if block := internals.loaded(workflow).pop("block", None):
+        block.stop()
     try:
         exit_on_error(lambda: run.end(RunOutcome(outcome)))
     finally:
@@ -248,9 +262,14 @@ def show_forecast(run: Run) -> None:
     if run.plan.is_made:
         from pagewave.console import printer
         from pagewave.plan.table import roads_view, view
+        from pagewave.plan.wave_rows import wave_rows, waves_view
 
-        forecast = run.plan.forecast.whole(run.plan.wanted.blocked)
-        printer().print(view(forecast), roads_view(forecast))
+        plan = run.plan
+        waves = wave_rows(plan.workspace, plan.schedule, plan.forecast)
+        forecast = plan.forecast.whole(plan.wanted.blocked)
+        is_free = forecast.engine == "embedded"
+        printer().print(waves_view(waves, is_free_here=is_free), view(forecast))
+        printer().print(roads_view(forecast))
 
 
 def _end_without_hook(run: Run, is_dry: bool, folder: Path) -> None:
