@@ -23,7 +23,7 @@ from pagewave.commands.command import (
     run_command,
 )
 from pagewave.console import printer, table
-from pagewave.ledger import Ledger
+from pagewave.ledger import Ledger, RunHistory
 from pagewave.ledger.lock import holder
 from pagewave.plan.budget import Budget
 from pagewave.waves.status import LaneStatus, RunStatus, Watch
@@ -94,13 +94,26 @@ def view(status: RunStatus, process: int | None) -> RenderableType:
     return Group(*parts)
 
 
-def state_in_words(status: RunStatus, process: int | None) -> str:
-    """Is the run over, going on or broken off? `process` is the one that carries it out."""
+def state_in_words(status: RunStatus, process: int | None, is_newest: bool = True) -> str:
+    """Is the run over, going on or broken off? `process` is the one that carries out the newest."""
     if status.ended_at:
         return f"ended {moment(status.ended_at)}: {status.outcome}"
+    if not is_newest:
+        return "broken off; a later run went on where it stood"
     if process is not None:
         return f"going on (process {process or 'unknown'})"
     return "broken off: run the same command again, and it goes on where it stood"
+
+
+def outcomes_in_words(runs: Sequence[RunHistory], process: int | None) -> dict[str, str]:
+    """How each run ended, by its name, of all runs with the newest first; `process` carries out
+    the newest, if one does."""
+    going_on = runs[0].id if runs and process is not None else None
+    return {run.id: run.outcome or _unfinished(run.id == going_on) for run in runs}
+
+
+def _unfinished(goes_on: bool) -> str:
+    return "goes on" if goes_on else "broken off"
 
 
 def _headline(status: RunStatus, process: int | None) -> Text:
