@@ -55,7 +55,7 @@ def _attempt(row: LogRow) -> dict[str, Any]:
     names = (
         *("run_id", "lane", "wave", "engine", "model", "sent_at", "answered_at", "attempt_number"),
         *("fingerprint", "previous_context", "image", "image_sha256", "finish_reason", "usd"),
-        *("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens"),
+        *("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens", "batch_id"),
     )
     return {name: getattr(row, name) for name in names} | {
         "good": row.page is not None,
