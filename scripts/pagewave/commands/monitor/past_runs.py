@@ -65,4 +65,4 @@ def batch_opened(ledger: Ledger, batch_id: int) -> dict[str, Any]:
         records = [record._asdict() for record in ledger.overview.records(batch_id)]
         is_call = found[0].transport != BY_BATCH
         told = {"run_id": found[0].run_id, "engine": found[0].engine, "is_call": is_call}
-        return {**batch_told(found[0]), **told, "records": records}
+        return {**batch_told(found[0]), **told, "members": records}

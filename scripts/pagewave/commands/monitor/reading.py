@@ -48,31 +48,38 @@ class Reading:
 
 def _told(page: PageModel) -> dict[str, Any]:
     schema, content = schema_of(type(page)), page.model_dump(mode="json")
+    text = clean(page.text())
     return {
-        "text": clean(page.text()),
-        "lists": list(_lists(schema, content)),
+        "text": text,
+        "lists": list(_lists(schema, content, text)),
         "fields": [
             [column.name, words]
             for column in schema.tables[0].columns
             if column.field and (words := _words(_at(content, column.field.split("."))))
+            if not _is_same(words, text)
         ],
     }
 
 
-def _lists(schema: Schema, content: Any) -> Iterable[dict[str, Any]]:
+def _lists(schema: Schema, content: Any, text: str) -> Iterable[dict[str, Any]]:
+    """Those that hold anything, but for one that is nothing but the text, piece by piece."""
     for table in schema.tables[1:]:
         items = _at(content, table.path) or []
         prefix = f"{'.'.join(table.path)}[]."
         columns = [each for each in table.columns if each.field.startswith(prefix)]
         rows = [[_words(_at(item, _path(c, prefix))) for c in columns] for item in items]
         filled = [place for place, _ in enumerate(columns) if any(row[place] for row in rows)]
-        if rows:
+        if rows and not any(_is_same("".join(column), text) for column in zip(*rows, strict=True)):
             yield {
                 "name": table.name,
                 "meaning": table.meaning,
                 "columns": [columns[place].name for place in filled],
                 "rows": [[row[place] for place in filled] for row in rows],
             }
+
+
+def _is_same(words: str, text: str) -> bool:
+    return "".join(words.split()) == "".join(text.split())
 
 
 def _path(column: Column, prefix: str) -> list[str]:

@@ -91,9 +91,11 @@ def needs(
     letters = "".join(row.stand for row in rows)
     if failed := letters.count(FAILED):
         behind = status.pages_blocked if status else 0
-        waiting = f", and {count(behind, 'page')} behind them can't be read" if behind else ""
-        text = f"{count(failed, 'page')} failed for good{waiting}. Look why, then let them be tried"
-        found.append(Need(f"{text} again:", command_to_clear(["--all"]), "failures", True))
+        wait = f"; {count(behind, 'page')} behind can't be read" if behind else ""
+        text = (
+            f"{count(failed, 'page')} failed for good{wait}. Once that is mended, try again with:"
+        )
+        found.append(Need(text, command_to_clear(["--all"]), "failures", is_bad=True))
     if flagged := letters.count(FLAGGED):
         doubt = "is in doubt" if flagged == 1 else "are in doubt"
         text = f"{count(flagged, 'page')} {doubt}: compare scan and text."

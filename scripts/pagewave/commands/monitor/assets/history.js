@@ -42,7 +42,7 @@ export async function showPage(key) {
   if (mine !== asked) return;
   showPlace(key);
   byId("scan").replaceChildren(picture(page));
-  byId("reading").replaceChildren(...reading(page.reading));
+  byId("reading").replaceChildren(...reading(page.reading, page));
   const attempts = page.attempts.map((attempt) => entry(attempt, page.image)).reverse();
   const others = page.other_failures.map((failure) =>
     el("article", { class: "attempt bad" }, el("h3", {}, `${moment(failure.created_at)}: was not sent`), ...told(failure)));
@@ -77,8 +77,13 @@ function picture({ key, image }) {
 
 // What was read
 
-function reading(read) {
-  if (!read) return [el("p", { class: "remark" }, "Not read yet.")];
+function reading(read, { attempts, other_failures: others }) {
+  if (!read) {
+    const last = [...attempts.flatMap((attempt) => attempt.failures), ...others].at(-1);
+    return [last
+      ? el("p", { class: "remark bad" }, el("strong", {}, "Not read. "), `${last.error_type}: ${last.message}`)
+      : el("p", { class: "remark" }, "Not read yet.")];
+  }
   const remarks = read.doubts.map((doubt) => el("p", { class: "remark flag" }, el("strong", {}, "In doubt. "), doubt));
   if (read.corrected) remarks.push(el("p", { class: "remark corrected" }, "A person corrected what was read."));
   if (read.raw !== undefined) {

@@ -43,6 +43,7 @@ function take(message) {
   if (view === "runs") showRuns();
   if (view === "page" && !byId("where").textContent) showPage(id);
   performance.mark("shown");
+  if (message.books_anew) requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("books-painted")));
 }
 
 function showConnection(is, text) {
@@ -73,7 +74,7 @@ function show(drawn = false) {
   byId("no-run").hidden = Boolean(run) || Boolean(problem);
   setText(byId("failure-count"), failures.uncleared ? `(${number(failures.uncleared)})` : "");
   setText(byId("headline"), run ? `Run ${run.id}, engine ${run.engine}: ${state}.` : "");
-  setText(byId("figures"), run ? figuresOf(run, message.budget) : "");
+  setText(byId("figures"), run ? figuresOf(message) : "");
   byId("run-link").hidden = !run;
   if (run) byId("run-link").href = `#run=${encodeURIComponent(run.id)}`;
   const done = byId("pages-done").textContent.replace(" of ", "/").replace(" pages", "");

@@ -12,13 +12,14 @@ for (const fold of document.querySelectorAll("#run-folds details")) {
 let redraw = () => {};
 
 /** Time left or taken, and money, in a few words. */
-export function figuresOf(run, budget) {
-  const left = run.ended_at ? `took ${age(run.ended_at - run.started_at)}`
+export function figuresOf({ run, budget, goes_on: goesOn }) {
+  const left = !run.ended_at && !goesOn ? "" : run.ended_at ? `took ${age(run.ended_at - run.started_at)}`
     : run.eta_seconds !== null ? `about ${age(run.eta_seconds)} left`
     : run.seconds_a_wave === null ? "time left unknown until the first wave ended" : "";
   const cap = budget.run === null ? "" : ` of ${budget.run}`;
   const all = run.spent_in_all.usd === run.spent.usd ? "" : `, ${dollars(run.spent_in_all.usd)} in all runs`;
-  return [left, `${dollars(run.spent.usd)}${cap} USD${all}`].filter(Boolean).join(" · ");
+  const money = run.engine === "embedded" ? "" : `${dollars(run.spent.usd)}${cap} USD${all}`;
+  return [left, money].filter(Boolean).join(" · ");
 }
 
 /** Show a run: the newest as it is `known`, at the server's time `now`; any other as it was. */
@@ -52,7 +53,7 @@ function show({ message, waves, batches }, now, drawn = false) {
   const { run, state, calls = [] } = message;
   setText(byId("run-title"), `Run ${run.id}`);
   setText(byId("run-state"), `${state}. Engine ${run.engine}${run.engine === "gemini" ? `, ${run.model}` : ""}.`);
-  setText(byId("run-figures"), figuresOf(run, message.budget));
+  setText(byId("run-figures"), figuresOf(message));
   setText(byId("over-budget"), run.over_budget ?? "");
   showPages(run);
   byId("run-charts").hidden = !run.pages;

@@ -63,7 +63,7 @@ export async function showBatch(id) {
   byId("batch-records").replaceChildren();
   showTable(
     byId("batch-records"), ["=page", ">attempt", "outcome", "why", ">USD"],
-    batch.records.map((record) => [
+    batch.members.map((record) => [
       pageLink(record.key), record.attempt, record.outcome, record.reason, record.usd === null ? "" : dollars(record.usd),
     ]),
     "No records.");

@@ -205,17 +205,16 @@ export function showNeeds(needs) {
   byId("needs").hidden = needs.length === 0;
   list.replaceChildren(...needs.map((need) =>
     el("li", { class: need.is_bad ? "bad" : null },
-      el("p", {}, need.text, ...look(need)),
-      need.command ? copyable(need.command) : null)));
+      el("p", {}, need.text), need.command ? copyable(need.command) : null, look(need))));
 }
 
 function look({ view }) {
-  if (view === "failures") return [" ", el("a", { href: "#failures" }, "Why they failed")];
-  if (view !== "flagged") return [];
+  if (view === "failures") return el("p", {}, el("a", { href: "#failures" }, "See why"));
+  if (view !== "flagged") return null;
   const show = () => {
     choose("f");
     byId("shelf-title").scrollIntoView();
   };
-  return [" ", el("button", { type: "button", on: { click: show } }, "Show their books")];
+  return el("p", {}, el("button", { type: "button", on: { click: show } }, "Show their books"));
 }
 
