@@ -61,18 +61,20 @@ def browser() -> Iterator["Page"]:
 
 
 class Page:
-    """The page that the browser shows; `errors` are what its console says went wrong."""
+    """The page that the browser shows; `errors` are what its console says went wrong, `requests`
+    the addresses that it asked for."""
 
     def __init__(self, devtools: ClientConnection) -> None:
         self._devtools = devtools
         self._numbers = itertools.count(1)
         self._session = ""
         self.errors: list[str] = []
+        self.requests: list[str] = []
         targets = self.call("Target.getTargets")["targetInfos"]
         target = next(t["targetId"] for t in targets if t["type"] == "page")
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
@@ -96,6 +98,8 @@ class Page:
             self.errors.append(json.dumps(values["entry"]))
         elif event == "Runtime.consoleAPICalled" and values["type"] in ("error", "warning"):
             self.errors.append(json.dumps(values["args"]))
+        elif event == "Network.requestWillBeSent":
+            self.requests.append(values["request"]["url"])
         elif event == "Page.javascriptDialogOpening":
             self.errors.append(f"a dialog: {values['message']}")
 
@@ -121,6 +125,18 @@ class Page:
         rows = f"document.querySelectorAll({json.dumps(selector + ' tbody tr')})"
         cells = "[...row.cells].map(cell => cell.innerText)"
         return list(self.js(f"[...{rows}].map(row => {cells})"))
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after another, by their names: `Tab`, `ArrowRight`, `Enter`, `a`."""
+        for key in keys:
+            known = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
+            values: dict[str, Any] = {"key": key, "code": key}
+            values["windowsVirtualKeyCode"] = known.get(key, ord(key[0].upper()))
+            if key == "Enter" or len(key) == 1:
+                values["text"] = "\r" if key == "Enter" else key
+            self.call("Input.dispatchKeyEvent", type="keyDown", **values)
+            values.pop("text", None)
+            self.call("Input.dispatchKeyEvent", type="keyUp", **values)
 
     def look(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
         """Make the window so wide and high (CSS pixels), and the page light or dark."""

@@ -50,6 +50,18 @@ class RecordHistory(NamedTuple):
     usd: float | None
 
 
+class AttemptHistory(NamedTuple):
+    """A record of a page, or a failure of it that no record had; `at` in Unix seconds."""
+
+    at: float
+    run_id: str | None
+    batch: str | None
+    attempt: int
+    outcome: RecordOutcome
+    reason: str
+    usd: float | None
+
+
 _RUNS = """
     WITH asked AS (
         SELECT b.run_id, r.key, a.id, a.ok, a.usd FROM batch b
@@ -80,19 +92,27 @@ _RUNS = """
         LEFT JOIN became ON became.run_id = r.id LEFT JOIN sent ON sent.run_id = r.id
     ORDER BY r.started_at DESC, r.id DESC"""
 
-_RECORDS = """
-    SELECT r.key, r.attempt_number AS attempt,
+_BECAME = """
         CASE WHEN a.ok THEN 'read' WHEN a.id IS NOT NULL OR f.id IS NOT NULL THEN 'failed'
             WHEN b.status IN (?2, ?3, ?4) THEN 'in flight' ELSE 'no answer' END AS outcome,
-        CASE WHEN a.ok THEN (SELECT group_concat(what || ': ' || message, '; ') FROM flag
+        COALESCE(CASE WHEN a.ok THEN (SELECT group_concat(what || ': ' || message, '; ') FROM flag
                 WHERE attempt_id = a.id)
-            ELSE COALESCE(f.error_type || ': ' || f.message, a.finish_reason, b.error) END,
+            ELSE COALESCE(f.error_type || ': ' || f.message, a.finish_reason, b.error) END, ''),
         a.usd
     FROM record r JOIN batch b ON b.id = r.batch_id
         LEFT JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key
         LEFT JOIN failure f ON f.id =
-            (SELECT MAX(id) FROM failure WHERE batch_id = r.batch_id AND key = r.key)
+            (SELECT MAX(id) FROM failure WHERE batch_id = r.batch_id AND key = r.key)"""
+_RECORDS = f"""
+    SELECT r.key, r.attempt_number, {_BECAME}
     WHERE r.batch_id = ?1 ORDER BY outcome = 'read', r.key"""
+_ATTEMPTS = f"""
+    SELECT COALESCE(a.created_at, f.created_at, b.submitted_at, b.intent_at) AS at, b.run_id,
+        COALESCE(b.name, b.display_name), r.attempt_number, {_BECAME}
+    WHERE r.key = ?1
+    UNION ALL SELECT created_at, NULL, NULL, attempt_number, 'failed',
+        error_type || ': ' || message, NULL FROM failure WHERE key = ?1 AND batch_id IS NULL
+    ORDER BY at"""
 
 
 class Overview(Shelf):
@@ -108,9 +128,14 @@ class Overview(Shelf):
     def records(self, batch_id: int) -> list[RecordHistory]:
         """The records of a batch by key, those that were not read first."""
         return [
-            RecordHistory(*row)._replace(reason=row[3] or "")
+            RecordHistory(*row)
             for row in self._connection.query(_RECORDS, batch_id, *OPEN_STATUSES)
         ]
+
+    def attempts(self, key: str) -> list[AttemptHistory]:
+        """All that was tried with a page, in all runs, the oldest first."""
+        rows = self._connection.query(_ATTEMPTS, key, *OPEN_STATUSES)
+        return [AttemptHistory(*row) for row in rows]
 
     def calls(self, run_id: str) -> list[RecordHistory]:
         """The calls of a trial or a probe, in the order in which they were asked."""

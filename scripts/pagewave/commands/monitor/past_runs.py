@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 from pagewave.commands.monitor.feed import batch_told, budget, run_told
-from pagewave.commands.monitor.watching import watch_of
-from pagewave.commands.status import outcomes_in_words, state_in_words
+from pagewave.commands.past_runs import outcomes_in_words
+from pagewave.commands.status import state_in_words, watch_of
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.ledger import BY_BATCH, Ledger

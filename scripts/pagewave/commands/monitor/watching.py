@@ -9,8 +9,7 @@ from typing import Any
 from pagewave.commands.command import Place
 from pagewave.commands.monitor.known_pages import KnownPages
 from pagewave.commands.monitor.shelf import BookRow, Need, books, needs
-from pagewave.commands.status import state_in_words
-from pagewave.config.settings import Settings
+from pagewave.commands.status import state_in_words, watch_of
 from pagewave.errors import LedgerError
 from pagewave.ledger import BatchHistory, Ledger, WaveHistory
 from pagewave.ledger.lock import holder
@@ -116,13 +115,6 @@ class Watcher:
             self._identity = before[0 if self._ledger.is_copy else 1]
             self._watch = watch_of(self._ledger, self.place.settings)
         return self._ledger, self._watch
-
-
-def watch_of(ledger: Ledger, settings: Settings, run_id: str | None = None) -> Watch:
-    """Looks at a run as the settings have it; None: at the newest."""
-    execution = settings.execution
-    goes_on = execution.on_dead_letter == "continue"
-    return Watch(ledger, execution.max_concurrent_batches, goes_on, settings, run_id)
 
 
 def _identity(path: Path, is_copy: bool) -> object:

@@ -1,7 +1,7 @@
 """Makes the pictures of the monitor in docs/images anew: the bundled sample is read, looked at.
 
-    python tools/pictures.py              into docs/images
-    python tools/pictures.py /tmp/look    all views, also on a phone and in the dark, to look at
+    python tests/browser/pictures.py              into docs/images
+    python tests/browser/pictures.py /tmp/look    all views, on a phone and in the dark too
 
 The embedded reader reads the sample's eighteen pages (about a minute), with faults: one page fails
 for good, and one batch is held, so that the run is still going on. Needs chromium and tesseract.
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from helpers.browser import Page, browser  # noqa: E402
