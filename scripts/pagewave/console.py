@@ -84,7 +84,7 @@ class Rows:
             named = zip(self._names[1:], others, strict=True)
             told = [f"{name} {cell}" for name, cell in named if cell]
             lines += [first, *(f"    {each}" for each in told)]
-        return Text("\n".join(lines), no_wrap=True, overflow="ignore")
+        return Text("\n".join(lines), overflow="fold")
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pagewave.command_line import option, script
 from pagewave.commands.command import print_json
 from pagewave.console import Rows, printer
-from pagewave.errors import DataError
+from pagewave.errors import UnknownName
 from pagewave.ledger import BatchHistory, Ledger, RunHistory
 from pagewave.wording import dollars, moment
 
@@ -82,11 +82,11 @@ def show_batch(ledger: Ledger, name: str, as_json: bool) -> int:
     code.
 
     Raises:
-        DataError: there is no batch of this name.
+        UnknownName: there is no batch of this name.
     """
     batch_id = ledger.overview.find_batch(name)
     if batch_id is None:
-        raise DataError(f"The ledger has no batch {name}. {script('batches', '--all')} lists them.")
+        raise UnknownName(f"The ledger has no batch {name}. {script('batches', '--all')} lists them.")
     (batch,) = ledger.history.batches([batch_id])
     records = ledger.overview.records(batch_id)
     if as_json:
@@ -106,11 +106,11 @@ def show_page(ledger: Ledger, key: str, as_json: bool) -> int:
     """Print all attempts at a page, the oldest first; returns the exit code.
 
     Raises:
-        DataError: nothing was ever sent or failed of it.
+        UnknownName: nothing was ever sent or failed of it.
     """
     attempts = ledger.overview.attempts(key)
     if not attempts:
-        raise DataError(f"The ledger has nothing of a page {key}. Write its key as it is there.")
+        raise UnknownName(f"The ledger has nothing of a page {key}. Write its key as it is there.")
     if as_json:
         print_json([attempt._asdict() for attempt in attempts])
         return 0

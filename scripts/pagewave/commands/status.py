@@ -1,4 +1,4 @@
-"""How a run stands: pages, lanes, batches at the service, money, time left; and which runs there were.
+"""How the newest run stands: pages, lanes, batches at the service, money, time left; or any other.
 
 Only looks: safe at any time, from another terminal while a run is going on, and after a crash."""
 
@@ -26,7 +26,7 @@ from pagewave.commands.command import (
 from pagewave.commands.past_runs import show_batch, show_batches_of, show_page, show_runs
 from pagewave.config.settings import Settings
 from pagewave.console import Rows, printer, table
-from pagewave.errors import DataError
+from pagewave.errors import UnknownName
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import holder
 from pagewave.plan.budget import Budget
@@ -75,7 +75,7 @@ def _show(options: argparse.Namespace) -> int:
     watch = watch_of(ledger, place.settings, options.run)
     status = watch.look()
     if status is None and options.run:
-        raise DataError(
+        raise UnknownName(
             f"The ledger has no run {options.run}. {script('status', '--runs')} lists them."
         )
     if status is None:

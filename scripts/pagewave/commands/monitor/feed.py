@@ -30,7 +30,7 @@ class Feed:
         self._run_id: str | None = ""  # of no run
         self._latest_wave = 0
         self._batches: dict[int, BatchHistory] = {}
-        self._books: dict[tuple[str, str, int], BookRow] = {}
+        self._books: dict[tuple[str, str, int], BookRow] | None = None
 
     def message(self, picture: Picture) -> dict[str, Any]:
         """What is new in a picture, as JSON values; times are Unix seconds.
@@ -48,8 +48,9 @@ class Feed:
         self._latest_wave = waves[-1].id if waves else self._latest_wave
         self._batches |= {batch.id: batch for batch in batches}
         shelf = {(book.state, book.school, book.year): book for book in picture.books}
-        books_anew = not self._books.keys() <= shelf.keys()
-        told = {} if books_anew else self._books
+        told = self._books or {}
+        books_anew = self._books is None or not told.keys() <= shelf.keys()
+        told = {} if books_anew else told
         books = [book for name, book in shelf.items() if told.get(name) != book]
         self._books = shelf
         return {

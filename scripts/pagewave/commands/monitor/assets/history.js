@@ -32,6 +32,7 @@ async function offerKeys() {
 /** Ask for a page and show it. */
 export async function showPage(key) {
   const mine = ++asked;
+  showPlace(key);
   let page;
   try {
     page = await ask("/page", { key });
@@ -40,7 +41,6 @@ export async function showPage(key) {
     return;
   }
   if (mine !== asked) return;
-  showPlace(key);
   byId("scan").replaceChildren(picture(page));
   byId("reading").replaceChildren(...reading(page.reading, page));
   const attempts = page.attempts.map((attempt) => entry(attempt, page.image)).reverse();

@@ -41,7 +41,7 @@ function take(message) {
   const { view, id } = route();
   if (view === "failures" && failuresBefore !== JSON.stringify(message.failures)) showFailures();
   if (view === "runs") showRuns();
-  if (view === "page" && !byId("where").textContent) showPage(id);
+  if (view === "page" && message.books_anew) showPage(id);
   performance.mark("shown");
   if (message.books_anew) requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("books-painted")));
 }
