@@ -14,6 +14,7 @@ from helpers.browser import Page, browser
 from helpers.command_calls import said
 from functools import partial as _p
 from helpers.embedded_process import wait_for as _w
+
 wait_for = _p(_w, seconds=20)
 from helpers.library import Library
 from helpers.monitor_process import MonitorProcess

@@ -86,7 +86,9 @@ def show_batch(ledger: Ledger, name: str, as_json: bool) -> int:
     """
     batch_id = ledger.overview.find_batch(name)
     if batch_id is None:
-        raise UnknownName(f"The ledger has no batch {name}. {script('batches', '--all')} lists them.")
+        raise UnknownName(
+            f"The ledger has no batch {name}. {script('batches', '--all')} lists them."
+        )
     (batch,) = ledger.history.batches([batch_id])
     records = ledger.overview.records(batch_id)
     if as_json:
