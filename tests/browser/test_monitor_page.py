@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from helpers.axe import complaints
 from helpers.browser import Page, browser
 from helpers.command_calls import said
-from functools import partial as _p
-from helpers.embedded_process import wait_for as _w
+from helpers.embedded_process import wait_for
 
-wait_for = _p(_w, seconds=20)
 from helpers.library import Library
 from helpers.monitor_process import MonitorProcess
+from pagewave.ledger import FailureRow, Ledger
+from pagewave.plan.schedule import plan
 
 EVIL = """<img src=x onerror="document.title='harm'"><script src=x>"""
 BOOKS = {f"Ohio/{EVIL}/1852": 3, "Vermont/Linden/1866": 2}
@@ -53,6 +55,7 @@ def assert_harmless(page: Page) -> None:
     assert page.errors == []
 
 
+@pytest.mark.slow
 def test_a_run_is_followed_and_nothing_it_shows_does_harm(tmp_path: Path) -> None:
     faults = [f"max-tokens:match={DEAD[:4]}.*:2$", HELD]
     execution = {"max_retries": 2}
@@ -111,6 +114,38 @@ def test_a_run_is_followed_and_nothing_it_shows_does_harm(tmp_path: Path) -> Non
         page.errors.clear()
         monitor.process.send_signal(signal.SIGTERM)
         shows(page, "#connection", "no connection")
+
+
+def test_ten_thousand_pages_in_three_hundred_books_are_rows_of_cells(tmp_path: Path) -> None:
+    """Those of rows that are in sight are made, the others as one scrolls there."""
+    library = Library(tmp_path, {})
+    books = [f"Ohio:School {number:03}:{1850 + number % 20}" for number in range(300)]
+    chains = [[f"{book}:{page}" for page in range(1, 35)] for book in books]
+    ledger = Ledger.open(library.state / "ledger.sqlite")
+    ledger.runs.start("r1", "embedded", "m", plan(chains, 300), [])
+    failures = [FailureRow(chains[299][9], 1, True, "Truncated", "too long")] * 3
+    ledger.failures.add("embedded", failures)
+    ledger.close()
+    with MonitorProcess(tmp_path) as monitor, browser() as page:
+        for width, dark in ((1280, False), (390, True)):
+            page.look(dark=dark, width=width)
+            page.open(monitor.url)
+            shows(page, "#pages-done", "0 of 10,200 pages")
+            assert page.js("document.querySelectorAll('.book').length") == 300
+            assert page.text("#shelf .book .name a") == "School 299"
+            assert (
+                page.js("document.querySelector('.book .failed.cell').title") == "Page 10: failed"
+            )
+            assert sum(cells(page).values()) < 3000
+            page.js("document.querySelector('.book:last-child').scrollIntoView()")
+            wait_for(lambda: page.js("document.querySelector('.book:last-child .cell').title"))
+            assert page.js("document.documentElement.scrollWidth") <= width
+            assert complaints(page) == []
+        page.js("document.querySelector('#shows button:nth-child(2)').click()")
+        wait_for(lambda: page.js("document.querySelectorAll('.book:not([hidden])').length") == 1)
+        page.js("document.querySelector('.book .cell.failed').click()")
+        shows(page, "#where", "Page 10 of 34")
+        assert_harmless(page)
 
 
 def follow_to_the_end(page: Page, library: Library) -> None:

@@ -20,7 +20,7 @@ OPENED_RUNS = 20
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its heading; numbers are shown flush right. `folded`: shown when it is asked for."""
+    """A table with its heading; numbers are shown flush right. `folded`: shown once asked for."""
 
     title: str
     columns: Sequence[str]
