@@ -56,11 +56,11 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory() as name, sample(Path(name)) as library:
         head = library.start()
+        # The last wave is at the service, and all before it have come back.
+        held = "SELECT 1 FROM batch WHERE wave = 6 AND status = 'submitted'"
+        wait_for(lambda: (library.state / "ledger.sqlite").exists() and library.ledger(held))
         with MonitorProcess(library.root) as monitor, browser() as page:
             page.open(monitor.url)
-            # The last wave is at the service, and all before it have come back.
-            held = "SELECT 1 FROM batch WHERE wave = 6 AND status = 'submitted'"
-            wait_for(lambda: (library.state / "ledger.sqlite").exists() and library.ledger(held))
             wait_for(lambda: page.js("document.querySelectorAll('.cell.in-flight').length"))
             views = {
                 "monitor": ("books", "#shelf"),
