@@ -83,6 +83,61 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     return made
 
 
+NARROWEST = 12
+"""Columns that a cell whose words may be broken over lines is given at least."""
+
+
+class Rows:
+    """A table whose keys and names are never broken over lines.
+
+    A column named with `=` in front is kept whole, one with `>` is flush right, and whole as well.
+    Where the terminal is too narrow for that, each row is told below its first cell, line by line.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = ""
+    ) -> None:
+        self._names = [name.lstrip("=>") for name in columns]
+        self._kinds = [name[0] if name[0] in "=>" else "" for name in columns]
+        self._rows = [["" if c is None else printable(str(c)) for c in row] for row in rows]
+        self._title = title
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As wide as it is shown."""
+        yield self._table() if self._needed() <= options.max_width else self._told()
+
+    def _widths(self) -> list[int]:
+        columns = zip(self._names, *self._rows, strict=True)
+        return [max(map(cell_len, column)) for column in columns]
+
+    def _needed(self) -> int:
+        widths = zip(self._widths(), self._kinds, strict=True)
+        cells = sum(width if kind else min(width, NARROWEST) for width, kind in widths)
+        return cells + 3 * len(self._names) + 1
+
+    def _table(self) -> Table:
+        made = Table(title=self._title or None, title_justify="left")
+        for name, kind, width in zip(self._names, self._kinds, self._widths(), strict=True):
+            made.add_column(
+                name,
+                justify="right" if kind == ">" else "left",
+                overflow="fold",
+                no_wrap=bool(kind),
+                min_width=width if kind else min(width, NARROWEST),
+            )
+        for row in self._rows:
+            made.add_row(*row)
+        return made
+
+    def _told(self) -> Text:
+        lines = [self._title] if self._title else []
+        for first, *others in self._rows:
+            named = zip(self._names[1:], others, strict=True)
+            told = [f"{name} {cell}" for name, cell in named if cell]
+            lines += [first, *(f"    {each}" for each in told)]
+        return Text("\n".join(lines), overflow="fold")
+
+
 def printable(text: str) -> str:
     """Text without what would move the cursor or change colours: models write anything."""
     return "".join(

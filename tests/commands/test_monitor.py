@@ -219,6 +219,58 @@ def test_failures_by_type_book_and_text(monitor: MonitorProcess, library: Librar
         assert main_of("clear_failure_counts.py")(arguments) == 0
 
 
+def test_books_tell_how_each_page_stands_and_what_needs_a_person(monitor: MonitorProcess) -> None:
+    with monitor.events() as messages:
+        told = next(messages)
+    assert told["books_anew"]
+    assert [
+        (b["state"], b["school"], b["year"], b["pages"], b["stand"]) for b in told["books"]
+    ] == [
+        ("Ohio", "Ash Grove", 1852, [1, 2], "dw"),
+        ("Vermont", "Linden", 1866, [1], "x"),
+    ]
+    broken, failed = told["needs"]
+    assert "broke off" in broken["text"] and "snakemake" in broken["command"]
+    assert failed["text"].startswith("1 page failed for good.")
+    assert "clear_failure_counts.py" in failed["command"]
+    assert failed["is_bad"]
+
+
+def test_failures_that_healed_are_not_counted(tmp_path: Path) -> None:
+    healing = Library(tmp_path, BOOKS)
+    ledger = Ledger.open(healing.state / "ledger.sqlite")
+    begin_run(ledger)
+    end_wave(ledger)
+    ledger.failures.clear([LINDEN])
+    ledger.close()
+    with MonitorProcess(tmp_path) as watching, watching.events() as events:
+        told = next(events)
+        assert told["failures"] == {"all": 3, "uncleared": 0}
+        assert told["books"][1]["stand"] == "w"
+        open_ones = watching.ask("/failures")
+        assert (open_ones["total"], open_ones["kinds"], open_ones["books"]) == (0, {}, [])
+        assert watching.ask("/failures", cleared="yes")["kinds"] == {"APIError": 3}
+
+
+def test_a_run_opens_to_its_batches_and_a_batch_to_its_records(monitor: MonitorProcess) -> None:
+    (run,) = monitor.ask("/runs")
+    assert (run["id"], run["pages"], run["read"], run["dead"]) == ("r1", 3, 1, 1)
+    assert (run["usd"], run["outcome"], run["batches"]) == (0.25, "broken off", 1)
+    opened = monitor.ask("/run", id="r1")
+    assert opened["run"]["id"] == "r1"
+    assert opened["state"].startswith("broken off")
+    (batch,) = opened["batches"]
+    told = monitor.ask("/batch", id=str(batch["id"]))
+    assert (told["name"], told["run_id"]) == ("batches/r1", "r1")
+    assert [(r["key"], r["outcome"], r["reason"]) for r in told["members"]] == [
+        (LINDEN, "failed", "APIError: the service failed"),
+        (ASH[0], "read", ""),
+    ]
+    assert "no run nobody" in monitor.ask("/run", code=404, id="nobody")["problem"]
+    for number in ("", "x", "-1", "1e9", "9" * 40, "999"):
+        assert "batch" in monitor.ask("/batch", code=404, id=number)["problem"]
+
+
 def test_the_history_of_a_page(monitor: MonitorProcess) -> None:
     page = monitor.ask("/page", key=LINDEN)
     (attempt,) = page["attempts"]
@@ -229,6 +281,11 @@ def test_the_history_of_a_page(monitor: MonitorProcess) -> None:
     assert (page["image"]["width"], page["image"]["height"]) == (16, 16)
     (good,) = monitor.ask("/page", key=ASH[0])["attempts"]
     assert (good["good"], good["usd"], good["output_tokens"]) == (True, 0.25, 5)
+    # It is of no page model that is here: it is shown as it came.
+    assert good["on_file"] is False
+    reading = monitor.ask("/page", key=ASH[0])["reading"]
+    assert reading == {"corrected": False, "doubts": [], "raw": '{"x": 1}'}
+    assert page["reading"] is None
     nothing = monitor.ask("/page", key="Ohio:nobody:1852:1")
     assert nothing["attempts"] == []
     assert "There is no page" in nothing["image"]["problem"]

@@ -1,4 +1,4 @@
-"""How the newest run stands: pages, lanes, batches at the service, money, time left.
+"""How the newest run stands: pages, lanes, batches at the service, money, time left; or any other.
 
 Only looks: safe at any time, from another terminal while a run is going on, and after a crash."""
 
@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pagewave.command_line import script
 from pagewave.commands.command import (
     Place,
     add_ledger_option,
@@ -22,7 +23,10 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.console import printer, table
+from pagewave.commands.past_runs import show_batch, show_batches_of, show_page, show_runs
+from pagewave.config.settings import Settings
+from pagewave.console import Rows, printer, table
+from pagewave.errors import UnknownName
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import holder
 from pagewave.plan.budget import Budget
@@ -33,6 +37,10 @@ EXAMPLES = """examples:
   %(prog)s                 the newest run, once
   %(prog)s --watch         again every two seconds, until the run ends or Ctrl-C
   %(prog)s --watch 30
+  %(prog)s --runs          all runs of the ledger: when, what, pages, USD, outcome
+  %(prog)s --run 20261129T170027Z
+  %(prog)s --batch NAME    its records: page, attempt, outcome, why
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'
   %(prog)s --json"""
 
 
@@ -42,29 +50,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS", help="look again (2)"
     )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--runs", action="store_true", help="list all runs, the newest first")
+    what.add_argument("--run", metavar="ID", help="this run instead of the newest, and its batches")
+    what.add_argument("--batch", metavar="NAME", help="a batch, by either of its names")
+    what.add_argument("--page", metavar="KEY", help="all attempts at a page, in all runs")
     add_ledger_option(parser)
     options = parser.parse_args(arguments)
+    if options.watch and (options.runs or options.run or options.batch or options.page):
+        parser.error("--watch follows the newest run; leave it out")
     return run_command(lambda: _show(options))
 
 
 def _show(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
-    execution = place.settings.execution
-    goes_on = execution.on_dead_letter == "continue"
-    watch = Watch(ledger, execution.max_concurrent_batches, goes_on, place.settings)
+    process = holder(place.state_dir)
+    if options.runs:
+        return show_runs(ledger, process, options.json)
+    if options.batch:
+        return show_batch(ledger, options.batch, options.json)
+    if options.page:
+        return show_page(ledger, options.page, options.json)
+    watch = watch_of(ledger, place.settings, options.run)
     status = watch.look()
+    if status is None and options.run:
+        raise UnknownName(
+            f"The ledger has no run {options.run}. {script('status', '--runs')} lists them."
+        )
     if status is None:
         print_json(None) if options.json else print("No run yet.")
         return 0
+    newest = ledger.runs.latest()
+    if newest is None or newest.id != status.id:
+        process = None  # it carries out another one
     if options.json:
-        estimate = status.estimate._asdict()
-        print_json(asdict(status) | {"estimate": estimate, "process": holder(place.state_dir)})
+        told = asdict(status) | {"estimate": status.estimate._asdict(), "process": process}
+        if options.run:
+            told |= {"all_batches": [asdict(batch) for batch in watch.batches()]}
+        print_json(told)
     elif options.watch:
         _follow(watch, status, place, options.watch)
     else:
-        printer().print(view(status, holder(place.state_dir)))
+        is_newest = newest is not None and newest.id == status.id
+        printer().print(view(status, process, is_newest))
+        if options.run:
+            show_batches_of(ledger, watch.batches(), status.id)
     return 0
+
+
+def watch_of(ledger: Ledger, settings: Settings, run_id: str | None = None) -> Watch:
+    """Looks at a run as the settings have it; None: at the newest."""
+    execution = settings.execution
+    goes_on = execution.on_dead_letter == "continue"
+    return Watch(ledger, execution.max_concurrent_batches, goes_on, settings, run_id)
 
 
 def _follow(watch: Watch, status: RunStatus, place: Place, seconds: float) -> None:
@@ -81,9 +120,10 @@ SHOWN_LANES = 15
 """Lanes in the table, those with the longest way to go first."""
 
 
-def view(status: RunStatus, process: int | None) -> RenderableType:
+def view(status: RunStatus, process: int | None, is_newest: bool = True) -> RenderableType:
     """The status of a run; `process` is the one that carries it out, None where none does."""
-    parts: list[RenderableType] = [_headline(status, process), _bar(status), _summary(status)]
+    headline = _headline(status, process, is_newest)
+    parts: list[RenderableType] = [headline, _bar(status), _summary(status)]
     if status.batches:
         parts.append(_batches(status))
     busy = [lane for lane in status.lanes if lane.waves_left or lane.chains_blocked]
@@ -94,17 +134,19 @@ def view(status: RunStatus, process: int | None) -> RenderableType:
     return Group(*parts)
 
 
-def state_in_words(status: RunStatus, process: int | None) -> str:
-    """Is the run over, going on or broken off? `process` is the one that carries it out."""
+def state_in_words(status: RunStatus, process: int | None, is_newest: bool = True) -> str:
+    """Is the run over, going on or broken off? `process` is the one that carries out the newest."""
     if status.ended_at:
         return f"ended {moment(status.ended_at)}: {status.outcome}"
+    if not is_newest:
+        return "broken off; a later run went on where it stood"
     if process is not None:
         return f"going on (process {process or 'unknown'})"
     return "broken off: run the same command again, and it goes on where it stood"
 
 
-def _headline(status: RunStatus, process: int | None) -> Text:
-    state = state_in_words(status, process)
+def _headline(status: RunStatus, process: int | None, is_newest: bool) -> Text:
+    state = state_in_words(status, process, is_newest)
     return Text(f"run {status.id}, engine {status.engine}: {state}", style="bold")
 
 
@@ -144,7 +186,7 @@ def _summary(status: RunStatus) -> Table:
     rows |= {budget.key: _budget(budget) for budget in status.budgets}
     if status.over_budget:
         rows["over budget"] = status.over_budget
-    if not status.ended_at:
+    if status.eta_seconds is not None or (status.seconds_a_wave is None and not status.ended_at):
         rows["time left"] = (
             "unknown until the first wave ended"
             if status.eta_seconds is None
@@ -176,18 +218,18 @@ def _budget(budget: Budget) -> str:
     )
 
 
-def _batches(status: RunStatus) -> Table:
-    return table(
-        [">lane", ">wave", "batch", "state", "age", ">records", ">done"],
+def _batches(status: RunStatus) -> Rows:
+    return Rows(
+        ["=batch", ">lane", ">wave", "=state", "=age", ">records", ">done"],
         [
             (
+                batch.name or batch.display_name,
                 batch.lane,
                 batch.wave,
-                batch.name or batch.display_name,
                 batch.state or batch.status,
                 age(batch.age_seconds),
                 batch.records,
-                "" if batch.done is None else batch.done,
+                batch.done,
             )
             for batch in status.batches
         ],

@@ -43,6 +43,7 @@ from pagewave.ledger.history import (
 )
 from pagewave.ledger.identity import Identity
 from pagewave.ledger.outbox import LogRow, Outage, Outbox, OutboxCounts
+from pagewave.ledger.overview import Overview, RecordHistory, RunHistory
 from pagewave.ledger.page_files import PageFiles, WrittenFile
 from pagewave.ledger.pictures import Pictures
 from pagewave.ledger.runs import (
@@ -104,9 +105,11 @@ __all__ = [
     "PlannedPage",
     "Purpose",
     "Record",
+    "RecordHistory",
     "Refused",
     "RoadHistory",
     "RunCost",
+    "RunHistory",
     "RunOutcome",
     "RunRow",
     "Served",
@@ -145,5 +148,6 @@ class Ledger(Connection):
         self.closures = Closures(self)
         self.spending = Spending(self)
         self.history = History(self)
+        self.overview = Overview(self)
         self.identity = Identity(self)
         self.served = WhoServed(self)

@@ -278,19 +278,24 @@ class Failures(Shelf):
         )
         return int(total), [LoggedFailure(*row) for row in rows]
 
-    def kinds(self) -> dict[str, int]:
-        """How many failures of each error type there ever were, the most frequent first."""
+    def kinds(self, cleared: bool = True) -> dict[str, int]:
+        """How many failures there are of each error type, the most frequent first.
+
+        `cleared`: those that were forgiven too, so all that there ever were.
+        """
         rows = self._connection.query(
-            "SELECT error_type, COUNT(*) FROM failure GROUP BY error_type ORDER BY 2 DESC, 1"
+            "SELECT error_type, COUNT(*) FROM failure WHERE ? OR cleared_at IS NULL"
+            " GROUP BY error_type ORDER BY 2 DESC, 1",
+            cleared,
         )
         return {row[0]: int(row[1]) for row in rows}
 
-    def keys(self) -> list[str]:
-        """Keys of all pages that ever failed."""
-        return [
-            row[0]
-            for row in self._connection.query("SELECT DISTINCT key FROM failure ORDER BY key")
-        ]
+    def keys(self, cleared: bool = True) -> list[str]:
+        """Keys of all pages that failed, `cleared`: also of those whose failures are forgiven."""
+        rows = self._connection.query(
+            "SELECT DISTINCT key FROM failure WHERE ? OR cleared_at IS NULL ORDER BY key", cleared
+        )
+        return [row[0] for row in rows]
 
     def totals(self) -> tuple[int, int]:
         """Failures there ever were, and those that nothing has cleared."""

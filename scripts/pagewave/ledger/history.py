@@ -113,6 +113,11 @@ class History(Shelf):
         rows = self._connection.query("SELECT id, status, state, name FROM batch ORDER BY id")
         return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
+    def batches_of(self, run_id: str) -> list[int]:
+        """The numbers of a run's batches and calls, oldest first."""
+        rows = self._connection.query("SELECT id FROM batch WHERE run_id = ? ORDER BY id", run_id)
+        return [row[0] for row in rows]
+
     def batches(self, batch_ids: Iterable[int]) -> list[BatchHistory]:
         """What these batches carried and brought, oldest first."""
         return [

@@ -209,9 +209,17 @@ class Runs(Shelf):
 
     def latest(self) -> RunRow | None:
         """The newest run of the workflow; None where there was none yet."""
+        return self._row("purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1")
+
+    def get(self, run_id: str) -> RunRow | None:
+        """A run, of whatever purpose; None where there is none of this name."""
+        return self._row("id = ?", run_id)
+
+    def _row(self, which: str, *values: str) -> RunRow | None:
         rows = self._connection.query(
             "SELECT id, engine, model, started_at, ended_at, outcome, over_budget FROM run"
-            " WHERE purpose = 'workflow' ORDER BY started_at DESC, id DESC LIMIT 1"
+            f" WHERE {which}",
+            *values,
         )
         if not rows:
             return None

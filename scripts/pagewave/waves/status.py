@@ -120,10 +120,11 @@ class RunStatus:
 
 
 class Watch:
-    """Looks at the newest run of a ledger, again and again.
+    """Looks at a run of a ledger, again and again.
 
     `slots` is how many batches may be in flight at once, which the time left depends on;
-    `settings` are needed to tell of budgets.
+    `settings` are needed to tell of budgets. `run_id`: the run that is looked at; None is whichever
+    is the newest of the workflow.
     """
 
     def __init__(
@@ -132,7 +133,9 @@ class Watch:
         slots: int,
         continues_past_dead_letters: bool = False,
         settings: Settings | None = None,
+        run_id: str | None = None,
     ) -> None:
+        self._chosen = run_id
         self._settings = settings
         self._ledger = ledger
         self._slots = slots
@@ -144,7 +147,7 @@ class Watch:
         self._batches: dict[int, BatchHistory] = {}
 
     def look(self) -> RunStatus | None:
-        """The newest run as it stands now; None where there was none yet."""
+        """The run as it stands now; None where there is none."""
         with self._ledger.snapshot():
             return self._look()
 
@@ -157,9 +160,12 @@ class Watch:
         return [batch for batch in self._batches.values() if batch.run_id == self._run_id]
 
     def _look(self) -> RunStatus | None:
-        run = self._ledger.runs.latest()
+        runs = self._ledger.runs
+        newest = runs.latest()
+        run = runs.get(self._chosen) if self._chosen else newest
         if run is None:
             return None
+        is_past = run.ended_at is not None or run != newest
         self._take_in(run.id)
         schedule, outcomes = self._schedule, self._outcomes
         assert schedule is not None
@@ -181,16 +187,16 @@ class Watch:
             dead_letters=dead,
             records=_records(self.batches()),
             lanes=lanes,
-            batches=self._open_batches(run.engine),
-            calls=sum(b.is_open and b.transport != BY_BATCH for b in self._batches.values()),
+            batches=self._open_batches(run),
+            calls=sum(b.is_open and b.transport != BY_BATCH for b in self._shown_batches()),
             spent=_spend(self.batches()),
             spent_in_all=_spend(self._batches.values()),
             estimate=self._ledger.spending.estimate_and_actual(run.id),
             budgets=budgets(self._ledger, self._settings, run.id) if self._settings else [],
             over_budget=run.over_budget,
             seconds_a_wave=pace.with_pauses if pace else None,
-            eta_seconds=None if run.ended_at else self._eta(lanes, pace),
-            roads=[] if run.ended_at else self._roads(run, schedule, outcomes),
+            eta_seconds=None if is_past else self._eta(lanes, pace),
+            roads=[] if is_past else self._roads(run, schedule, outcomes),
         )
 
     def _roads(
@@ -287,9 +293,13 @@ class Watch:
         done = sum(key in outcomes and outcomes[key].outcome != Outcome.FAILED for key in chain)
         return len(chain) - done - len(self._waiting(chain, outcomes))
 
-    def _open_batches(self, engine: str) -> list[BatchStatus]:
+    def _shown_batches(self) -> Collection[BatchHistory]:
+        """Of the newest run also those that earlier ones left; of one that was chosen its own."""
+        return self.batches() if self._chosen else self._batches.values()
+
+    def _open_batches(self, run: RunRow) -> list[BatchStatus]:
         now = time.time()
-        of_engine = [b for b in self._batches.values() if b.engine == engine and b.is_open]
+        of_engine = [b for b in self._shown_batches() if b.engine == run.engine and b.is_open]
         batches = [batch for batch in of_engine if batch.transport == BY_BATCH]
         return [
             BatchStatus(

@@ -1,12 +1,14 @@
-"""Shows a run in the browser: live figures, charts, waves, failures, the history of each page.
+"""Shows books and runs in the browser: how each page stands, what needs a person, each page's scan
+beside its text, all runs, failures.
 
 Serves a page to this machine alone, at the address it prints; Ctrl-C ends it. Only looks: safe at
 any time, before a run, while it goes on, and after a crash. From another machine, first open a
 tunnel: ssh -L 8750:127.0.0.1:8750 HOST."""
 
 # `server` says which address is what, and `guard` who is let in; `watching` looks at the ledger
-# when it changed, `feed` tells each browser what it does not know yet, `page_history` and
-# `failure_list` answer what a person asks. `assets/` is what the browser runs, with no build step.
+# when it changed, `shelf` says how each page stands, `feed` tells each browser what it does not
+# know yet; `past_runs`, `page_history` with `reading`, and `failure_list` answer what a person
+# asks. `assets/` is what the browser runs, with no build step.
 
 import argparse
 import sys

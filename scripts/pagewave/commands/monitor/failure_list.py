@@ -34,14 +34,14 @@ def failure_list(
         config: the arguments that name the configuration in a command, if any.
         book: part of `state/school/year`.
         text: part of the message, or of what the model wrote.
-        cleared: also failures that were forgiven.
+        cleared: also failures that were forgiven, as by a later good answer.
     """
     with ledger.snapshot():
         total, found = ledger.failures.find(
             error_type, book.replace("/", ":"), text, cleared, MOST_FAILURES
         )
-        keys = ledger.failures.keys()
-        kinds = ledger.failures.kinds()
+        keys = ledger.failures.keys(cleared)
+        kinds = ledger.failures.kinds(cleared)
         letters = dead_letters(ledger, execution, EVERYTHING)
     books = sorted({"/".join(map(str, split_key(key)[:3])) for key in keys})
     return {

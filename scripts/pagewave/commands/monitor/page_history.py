@@ -1,58 +1,19 @@
 """All that happened to one page: what was asked, what came back, what became of it; its image."""
 
 import json
-import threading
-import time
-from pathlib import Path
 from typing import Any
 
 from pagewave.answers.result_line import text_of
-from pagewave.config.settings import Settings
+from pagewave.commands.monitor.known_pages import KnownPages
+from pagewave.commands.monitor.reading import Reading
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, LogRow
-from pagewave.pages.dataset import Dataset, scan
-from pagewave.pages.image_files import ImageFacts
-from pagewave.pages.prepared import PreparedImages
 from pagewave.prompts.registry import render_again
 
-SCAN_AGAIN_SECONDS = 10.0
-"""A page that is not in the data set may be new: so old must be what we know of it."""
 
-
-class PageImages:
-    """The images of the data set's pages, by key: no name of a file is ever taken from outside."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._dataset: Dataset | None = None
-        self._scanned_at = 0.0
-
-    def find(self, key: str) -> tuple[Path, ImageFacts]:
-        """The image that is sent for a page.
-
-        Raises:
-            DataError: there is no such page, or no image of it.
-        """
-        with self._lock:
-            page = self._look(key)
-        # Made anew each time: it remembers headers, and scans may change while we watch.
-        return PreparedImages(self._settings).inspect(page)
-
-    def _look(self, key: str) -> Any:
-        try:
-            if self._dataset:
-                return self._dataset.page(key)
-        except DataError:
-            if time.monotonic() - self._scanned_at < SCAN_AGAIN_SECONDS:
-                raise
-        self._dataset = scan(self._settings)
-        self._scanned_at = time.monotonic()
-        return self._dataset.page(key)
-
-
-def page_history(ledger: Ledger, images: PageImages, key: str) -> dict[str, Any]:
-    """Every attempt at a page, oldest first, as JSON values; times are Unix seconds.
+def page_history(ledger: Ledger, pages: KnownPages, reading: Reading, key: str) -> dict[str, Any]:
+    """What was read of a page, and every attempt at it, oldest first, as JSON values; times are
+    Unix seconds.
 
     `other_failures` are those of no attempt: the page was not even sent.
     """
@@ -64,7 +25,8 @@ def page_history(ledger: Ledger, images: PageImages, key: str) -> dict[str, Any]
     on_file = written[0]["batch"] if written else None
     return {
         "key": key,
-        "image": _image(images, key),
+        "image": _image(pages, key),
+        "reading": reading.of(rows, on_file),
         "attempts": [
             _attempt(row)
             | {
@@ -80,9 +42,9 @@ def page_history(ledger: Ledger, images: PageImages, key: str) -> dict[str, Any]
     }
 
 
-def _image(images: PageImages, key: str) -> dict[str, Any]:
+def _image(pages: KnownPages, key: str) -> dict[str, Any]:
     try:
-        _, facts = images.find(key)
+        _, facts = pages.image(key)
     except DataError as error:
         return {"problem": str(error)}
     return {"sha256": facts.sha256, "width": facts.width, "height": facts.height}
@@ -93,7 +55,7 @@ def _attempt(row: LogRow) -> dict[str, Any]:
     names = (
         *("run_id", "lane", "wave", "engine", "model", "sent_at", "answered_at", "attempt_number"),
         *("fingerprint", "previous_context", "image", "image_sha256", "finish_reason", "usd"),
-        *("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens"),
+        *("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens", "batch_id"),
     )
     return {name: getattr(row, name) for name in names} | {
         "good": row.page is not None,

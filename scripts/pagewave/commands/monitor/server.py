@@ -20,9 +20,12 @@ from pagewave.commands.command import Place
 from pagewave.commands.monitor.failure_list import failure_list
 from pagewave.commands.monitor.feed import Feed
 from pagewave.commands.monitor.guard import TOKEN, Guard
-from pagewave.commands.monitor.page_history import PageImages, page_history
+from pagewave.commands.monitor.page_history import page_history
+from pagewave.commands.monitor.past_runs import batch_opened, run_list, run_opened
+from pagewave.commands.monitor.reading import Reading
 from pagewave.commands.monitor.watching import Watcher
 from pagewave.errors import DataError, LedgerError
+from pagewave.ledger.lock import holder
 from pagewave.loopback import ADDRESS
 
 LOOK_SECONDS = 0.5
@@ -32,6 +35,8 @@ BUSY_SHARE = 5
 BEAT_SECONDS = 10.0
 """So long may nothing be said: a browser that is gone is noticed when it is told something."""
 MOST_KEYS = 50
+MOST_DIGITS = 18
+"""Of a batch's number: larger ones SQLite has none."""
 ASSET_TYPES = {
     "css": "text/css",
     "html": "text/html",
@@ -48,7 +53,7 @@ class Monitor:
         self._config = config
         self._watcher = Watcher(place)
         self._watcher.look()  # the first look takes longest: before anybody waits for it
-        self._images = PageImages(place.settings)
+        self._reading = Reading(place.settings)
         self.is_ending: Callable[[], bool] = lambda: False
         """Says that the server is about to end, which waits for the streams."""
 
@@ -60,6 +65,9 @@ class Monitor:
             Route("/events", self.events),
             Route("/failures", self.failures),
             Route("/keys", self.keys),
+            Route("/runs", self.runs),
+            Route("/run", self.run),
+            Route("/batch", self.batch),
             Route("/page", self.page),
             Route("/image", self.image),
         ]
@@ -105,6 +113,35 @@ class Monitor:
 
         return JSONResponse(await run_in_threadpool(look))
 
+    async def runs(self, _: Request) -> Response:
+        """All runs of the ledger."""
+
+        def look() -> list[dict[str, Any]]:
+            return run_list(self._watcher.ledger(), holder(self._place.state_dir))
+
+        return JSONResponse(await run_in_threadpool(look))
+
+    async def run(self, request: Request) -> Response:
+        """One of them."""
+        run_id = request.query_params.get("id", "")
+
+        def look() -> Any:
+            process = holder(self._place.state_dir)
+            return run_opened(self._watcher.ledger(), self._place.settings, run_id, process)
+
+        return JSONResponse(await run_in_threadpool(look))
+
+    async def batch(self, request: Request) -> Response:
+        """A batch and its records."""
+        number = request.query_params.get("id", "")
+        if not (number.isascii() and number.isdecimal() and len(number) < MOST_DIGITS):
+            raise DataError("A batch is asked for by its number.")
+
+        def look() -> dict[str, Any]:
+            return batch_opened(self._watcher.ledger(), int(number))
+
+        return JSONResponse(await run_in_threadpool(look))
+
     async def keys(self, request: Request) -> Response:
         """Keys of pages that hold a text."""
         text = request.query_params.get("text", "")
@@ -115,13 +152,14 @@ class Monitor:
         """All that happened to a page."""
         key = request.query_params.get("key", "")
         ledger = await run_in_threadpool(self._watcher.ledger)
-        history = await run_in_threadpool(page_history, ledger, self._images, key)
+        pages, reading = self._watcher.pages, self._reading
+        history = await run_in_threadpool(page_history, ledger, pages, reading, key)
         return JSONResponse(history)
 
     async def image(self, request: Request) -> Response:
         """The image that is sent for a page."""
         key = request.query_params.get("key", "")
-        path, facts = await run_in_threadpool(self._images.find, key)
+        path, facts = await run_in_threadpool(self._watcher.pages.image, key)
         return FileResponse(path, media_type=facts.mime_type)
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.commands.command import Place
-from pagewave.commands.status import state_in_words
+from pagewave.commands.monitor.known_pages import KnownPages
+from pagewave.commands.monitor.shelf import BookRow, Need, books, needs
+from pagewave.commands.status import state_in_words, watch_of
 from pagewave.errors import LedgerError
 from pagewave.ledger import BatchHistory, Ledger, WaveHistory
 from pagewave.ledger.lock import holder
@@ -20,7 +22,7 @@ class Picture:
 
     `problem`: why the ledger can't be looked at. `goes_on`: a process carries the run out.
     `failures`: how many there are in all, and how many of them nothing has cleared. `waves` and
-    `batches` are those of the run, `took_seconds` what the look cost.
+    `batches` are those of the run, `books` all there are, `took_seconds` what the look cost.
     """
 
     problem: str | None = None
@@ -30,6 +32,8 @@ class Picture:
     failures: tuple[int, int] = (0, 0)
     waves: tuple[WaveHistory, ...] = ()
     batches: tuple[BatchHistory, ...] = ()
+    books: tuple[BookRow, ...] = ()
+    needs: tuple[Need, ...] = ()
     took_seconds: float = 0.0
 
 
@@ -41,6 +45,7 @@ class Watcher:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.pages = KnownPages(place.settings)
         self._lock = threading.Lock()
         self._ledger: Ledger | None = None
         self._identity: object = None
@@ -65,12 +70,37 @@ class Watcher:
                 process = holder(self.place.state_dir)
                 now = (self._identity, ledger.change_counter(), process)
                 if now != self._seen:
-                    self._picture = _picture(ledger, watch, process)
+                    self._picture = self._look(ledger, watch, process)
                     self._seen = now
             except LedgerError as error:
                 if str(error) != self._seen:
                     self._picture, self._seen = Picture(problem=str(error)), str(error)
             return self._picture
+
+    def _look(self, ledger: Ledger, watch: Watch, process: int | None) -> Picture:
+        began = time.perf_counter()
+        settings = self.place.settings
+        with ledger.snapshot():
+            status = watch.look()
+            run_id = status.id if status else None
+            # A run begins by looking for pages: there may be others than before.
+            dataset, problem = self.pages.dataset(run_id)
+            engine = status.engine if status else settings.engine
+            shelf = books(ledger, settings, dataset, run_id, engine)
+            goes_on = status is not None and not status.ended_at and process is not None
+            found = needs(ledger, status, shelf, goes_on, problem)
+            failures = ledger.failures.totals()
+        return Picture(
+            status=status,
+            state=state_in_words(status, process) if status else "",
+            goes_on=goes_on,
+            failures=failures,
+            waves=tuple(watch.waves()),
+            batches=tuple(watch.batches()),
+            books=shelf,
+            needs=tuple(found),
+            took_seconds=time.perf_counter() - began,
+        )
 
     def _open(self) -> tuple[Ledger, Watch]:
         path = self.place.ledger
@@ -83,10 +113,7 @@ class Watcher:
             # The old one is not closed here: another thread may be reading it.
             self._ledger = Ledger.peek(path)
             self._identity = before[0 if self._ledger.is_copy else 1]
-            settings = self.place.settings
-            slots = settings.execution.max_concurrent_batches
-            goes_on = settings.execution.on_dead_letter == "continue"
-            self._watch = Watch(self._ledger, slots, goes_on, settings)
+            self._watch = watch_of(self._ledger, self.place.settings)
         return self._ledger, self._watch
 
 
@@ -103,19 +130,3 @@ def _identity(path: Path, is_copy: bool) -> object:
             break
         found.append((status.st_mtime_ns, status.st_size))
     return found
-
-
-def _picture(ledger: Ledger, watch: Watch, process: int | None) -> Picture:
-    began = time.perf_counter()
-    with ledger.snapshot():
-        status = watch.look()
-        failures = ledger.failures.totals()
-    return Picture(
-        status=status,
-        state=state_in_words(status, process) if status else "",
-        goes_on=status is not None and not status.ended_at and process is not None,
-        failures=failures,
-        waves=tuple(watch.waves()),
-        batches=tuple(watch.batches()),
-        took_seconds=time.perf_counter() - began,
-    )

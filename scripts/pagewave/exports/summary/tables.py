@@ -13,17 +13,20 @@ from pagewave.workspace import Workspace
 Cell = str | int | float | None
 
 SHOWN_FAILURES = 200
-"""The newest failures of a run that are listed one by one."""
+"""The newest failures of a run that are listed one by one, and its newest batches."""
+OPENED_RUNS = 20
+"""The newest runs whose batches are listed; scripts/status.py and the monitor open any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its heading; numbers are shown flush right."""
+    """A table with its heading; numbers are shown flush right. `folded`: shown once asked for."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    folded: bool = False
 
 
 def of_run(status: RunStatus, served: Sequence[ServedCount] = ()) -> list[Table]:
@@ -140,13 +143,17 @@ def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
 
 
 def of_cost(ledger: Ledger) -> list[Table]:
-    """What each run cost, and all of them."""
+    """What each run read and cost, and all of them; then the newest ones, opened."""
     rows = ledger.spending.by_run()
+    known = {run.id: run for run in ledger.overview.runs()}
     priced: list[Sequence[Cell]] = [
         (
             *row[:2],
             row.outcome or "broken off",
-            *row[3:10],
+            *row[3:5],
+            moment(known[row.run_id].started_at),
+            known[row.run_id].read + known[row.run_id].free,
+            *row[5:10],
             "unknown" if row.unpriced else round(row.usd, 6),
         )
         for row in rows
@@ -154,8 +161,44 @@ def of_cost(ledger: Ledger) -> list[Table]:
     numbers = [row[5:] for row in rows]
     in_all = [sum(row[place] for row in numbers) for place in range(7)]
     usd = "unknown" if in_all[6] else round(in_all[5], 6)
-    priced.append(("all", None, None, None, None, *in_all[:5], usd))
-    columns = ["run", "purpose", "outcome", "engine", "model", "attempts", "tokens in"]
-    columns += ["of them cached", "tokens out", "thoughts", "USD"]
+    priced.append(("all", *[None] * 6, *in_all[:5], usd))
+    columns = ["run", "purpose", "outcome", "engine", "model", "began", "pages read"]
+    columns += ["attempts", "tokens in", "of them cached", "tokens out", "thoughts", "USD"]
     note = "From the usage that the service reports with each answer; failed attempts cost as well."
-    return [Table("Cost", columns, priced, note)]
+    opened = [table for run_id in list(known)[:OPENED_RUNS] for table in _opened(ledger, run_id)]
+    return [Table("Cost", columns, priced, note), *opened]
+
+
+def _opened(ledger: Ledger, run_id: str) -> list[Table]:
+    """A run's batches, and which of their records were not read."""
+    batches = ledger.history.batches(ledger.history.batches_of(run_id))
+    if not batches:
+        return []
+    carried: list[Sequence[Cell]] = [
+        (
+            batch.display_name,
+            batch.lane,
+            batch.wave,
+            batch.state or batch.status,
+            batch.records,
+            batch.valid,
+            "unknown" if batch.unpriced else round(batch.usd, 6),
+        )
+        for batch in batches[-SHOWN_FAILURES:]
+    ]
+    unread: list[Sequence[Cell]] = [
+        (record.key, batch.display_name, record.attempt, record.outcome, record.reason)
+        for batch in batches
+        if batch.valid < batch.records
+        for record in ledger.overview.records(batch.id)
+        if record.outcome != "read"
+    ]
+    columns = ("batch", "lane", "wave", "state", "records", "valid", "USD")
+    why = ("page", "batch", "attempt", "outcome", "why")
+    most = f"The newest {SHOWN_FAILURES} at most."
+    return [
+        Table(f"Batches of run {run_id}", columns, carried, most, folded=True),
+        Table(
+            f"Records of run {run_id} without an answer", why, unread[-SHOWN_FAILURES:], most, True
+        ),
+    ]

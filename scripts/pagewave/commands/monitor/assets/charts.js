@@ -119,7 +119,8 @@ function timeAxis(x, start, span, width, left, y) {
     const text = step >= 86400 ? iso.slice(5, 10) : step >= 60 ? iso.slice(11, 16) : iso.slice(11, 19);
     marks.push(
       svg("line", { class: "grid", x1: x(time), x2: x(time), y1: y, y2: y + 4 }),
-      svg("text", { class: "tick", x: x(time), y: y + 16, "text-anchor": "middle" }, text));
+      // The last one must not be cut off.
+      svg("text", { class: "tick", x: Math.min(x(time), width - 28), y: y + 16, "text-anchor": "middle" }, text));
   }
   return [svg("line", { class: "axis", x1: left, x2: width - RIGHT, y1: y, y2: y }), ...marks];
 }

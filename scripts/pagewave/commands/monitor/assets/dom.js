@@ -33,25 +33,30 @@ export function setText(node, text) {
 
 /**
  * Show a table in `place`; rows are lists of cells: text, a node, or null. A column named with ">"
- * in front is flush right. Rows that are there already are changed, not made anew.
+ * in front is flush right, one with "=" is never broken over lines. Rows that are there already are
+ * changed, not made anew.
  */
 export function showTable(place, columns, rows, empty) {
+  const kind = (name) => ({ ">": "right", "=": "whole" })[name[0]] ?? null;
+  const title = (name) => name.replace(/^[>=]/, "");
   let table = place.querySelector("table");
   if (!table) {
-    const heads = columns.map((name) =>
-      el("th", { class: name.startsWith(">") ? "right" : null, scope: "col" }, name.replace(/^>/, "")));
+    const heads = columns.map((name) => el("th", { class: kind(name), scope: "col" }, title(name)));
     table = el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody"));
-    place.replaceChildren(table, el("p", { class: "note" }));
+    // Named and reached by Tab, so that it can be scrolled without a mouse.
+    const name = place.closest("section, details")?.querySelector("h2, summary, h3")?.textContent ?? "";
+    place.replaceChildren(
+      el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Table: ${name.trim()}` }, table),
+      el("p", { class: "note" }));
   }
-  table.hidden = rows.length === 0;
+  table.parentElement.hidden = rows.length === 0;
   setText(place.querySelector("p"), rows.length ? "" : empty);
   const body = table.tBodies[0];
   while (body.rows.length > rows.length) body.lastChild.remove();
   rows.forEach((cells, number) => {
     let row = body.rows[number];
     if (!row) {
-      row = el("tr", {}, ...columns.map((name) =>
-        el("td", { class: name.startsWith(">") ? "right" : null })));
+      row = el("tr", {}, ...columns.map((name) => el("td", { class: kind(name), "data-label": title(name) })));
       body.append(row);
     }
     cells.forEach((cell, column) => {
@@ -63,7 +68,35 @@ export function showTable(place, columns, rows, empty) {
   });
 }
 
-/** A link to the history of a page. */
+/** A text to be taken along, with a button that does. */
+export function copyable(text) {
+  const code = el("code", {}, text);
+  const button = el("button", { type: "button", on: { click: () => copy(text, code, button) } }, "Copy");
+  return el("span", { class: "copy" }, code, button);
+}
+
+async function copy(text, code, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(code); // Ctrl-C takes it
+    button.textContent = "Selected";
+  }
+  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+}
+
+/** The shares of a bar that has an element for each; shares are [class, words, number]. */
+export function showShares(bar, shares) {
+  if (!bar.children.length) bar.append(...shares.map(([kind]) => el("i", { class: kind })));
+  bar.setAttribute("aria-label", shares.map(([, words, count]) => `${number(count)} ${words}`).join(", "));
+  shares.forEach(([, , count], place) => {
+    bar.children[place].style.flexGrow = count;
+    bar.children[place].hidden = count === 0;
+  });
+}
+
+/** A link to a page. */
 export function pageLink(key) {
   return el("a", { href: `#page=${encodeURIComponent(key)}` }, key);
 }
@@ -87,6 +120,9 @@ export async function ask(path, parameters = {}) {
 export const number = (value) => value.toLocaleString("en");
 
 export const dollars = (usd) => (usd === null ? "unknown" : usd.toFixed(4));
+
+/** `1 page`, `2 pages`, `2 batches`. */
+export const count = (many, one, more = `${one}s`) => `${number(many)} ${many === 1 ? one : more}`;
 
 /** A span of time in its two largest units, such as `3 h 12 min`, as status.py has it. */
 export function age(seconds) {

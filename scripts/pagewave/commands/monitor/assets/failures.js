@@ -1,6 +1,6 @@
 // Failures that pass the filters, and dead letters with the command that clears them.
 
-import { ask, byId, el, moment, number, pageLink, setText, showTable } from "./dom.js";
+import { ask, byId, copyable, count, el, moment, number, pageLink, setText, showTable } from "./dom.js";
 
 const PAUSE_MS = 250;
 const filters = byId("filters");
@@ -26,11 +26,12 @@ export async function showFailures() {
   if (mine !== asked) return; // a later question is on its way
   showChoices(found);
   const shown = found.failures.length;
-  setText(byId("failure-total"), found.total > shown
-    ? `${number(found.total)} failures, the newest ${shown} are shown.` : `${number(found.total)} failures.`);
+  const healed = filters.elements.cleared.checked ? ", those that healed too" : " that nothing has healed yet";
+  const more = found.total > shown ? `; the newest ${shown} are shown` : "";
+  setText(byId("failure-total"), `${count(found.total, "failure")}${healed}${more}.`);
   showTable(
     byId("failure-list"),
-    ["when", "page", "error type", "message", "counts against", "cleared"],
+    ["when", "=page", "error type", "message", "counts against", "healed"],
     found.failures.map((failure) => [
       moment(failure.created_at), pageLink(failure.key), failure.error_type, failure.message,
       failure.counted ? "the page" : "its batch", moment(failure.cleared_at),
@@ -46,7 +47,7 @@ function showChoices({ kinds, books }) {
     el("option", { value: "" }, "all"),
     ...Object.entries(kinds).map(([name, count]) => el("option", { value: name }, `${name} (${number(count)})`)));
   select.value = chosen in kinds ? chosen : "";
-  byId("books").replaceChildren(...books.map((book) => el("option", { value: book })));
+  byId("books-that-failed").replaceChildren(...books.map((book) => el("option", { value: book })));
 }
 
 function showDeadLetters({ total, letters, clear_all: clearAll, then }) {
@@ -56,17 +57,16 @@ function showDeadLetters({ total, letters, clear_all: clearAll, then }) {
     place.replaceChildren(el("p", { class: "note" }, "None."));
     return;
   }
-  const table = el("div", { class: "scroll" });
+  const table = el("div");
   showTable(
     table,
-    ["page", "engine", ">failures", ">of batches", "last error", "message", "try it again"],
+    ["=page", ">failures", "why", "try it again"],
     letters.map((letter) => [
-      pageLink(letter.key), letter.engine, letter.failures, letter.failures_of_batches,
-      letter.error_type, letter.message, el("code", {}, letter.command),
+      pageLink(letter.key), letter.failures + letter.failures_of_batches,
+      `${letter.error_type}: ${letter.message}`, copyable(letter.command),
     ]));
   place.replaceChildren(
+    el("p", {}, "Let all of them be tried again, and read on: ", el("br"), copyable(clearAll), el("br"), copyable(then)),
     table,
-    el("p", { class: "note" },
-      letters.length < total ? `${number(total - letters.length)} more. ` : "",
-      "All of them: ", el("code", {}, clearAll), ", and then: ", el("code", {}, then)));
+    letters.length < total ? el("p", { class: "note" }, `${number(total - letters.length)} more.`) : "");
 }

@@ -2,11 +2,15 @@
 
 import { byId, number, setText } from "./dom.js";
 import { showFailures } from "./failures.js";
-import { showHistory } from "./history.js";
-import { showRun } from "./run.js";
+import { showPage } from "./history.js";
+import { figuresOf, showRun } from "./run.js";
+import { showBatch, showRuns } from "./runs.js";
+import { showNeeds, takeBooks } from "./shelf.js";
 
 const TICK_MS = 1000;
 const TICKS_A_DRAWING = 5;
+const VIEWS = ["books", "runs", "run", "batch", "failures", "page"];
+const TAB_OF = { run: "runs", batch: "runs", page: "books" };
 
 /** All that is known: the last message, the run's waves and batches by id, the clocks' difference. */
 const known = { message: null, waves: new Map(), batches: new Map(), clockAhead: 0 };
@@ -31,9 +35,15 @@ function take(message) {
   }
   for (const wave of message.waves) known.waves.set(wave.id, wave);
   for (const batch of message.batches) known.batches.set(batch.id, batch);
+  takeBooks(message.books, message.books_anew);
+  showNeeds(message.needs);
   show();
-  if (route().view === "failures" && failuresBefore !== JSON.stringify(message.failures)) showFailures();
+  const { view, id } = route();
+  if (view === "failures" && failuresBefore !== JSON.stringify(message.failures)) showFailures();
+  if (view === "runs") showRuns();
+  if (view === "page" && message.books_anew) showPage(id);
   performance.mark("shown");
+  if (message.books_anew) requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("books-painted")));
 }
 
 function showConnection(is, text) {
@@ -41,10 +51,10 @@ function showConnection(is, text) {
   setText(byId("connection"), text);
 }
 
-/** Which part of the page the address asks for, and of which page of a book. */
+/** Which part of the page the address asks for, and of which page, run or batch. */
 function route() {
-  const [view, key] = location.hash.slice(1).split("=", 2);
-  return { view: view === "failures" || view === "page" ? view : "run", key: decoded(key ?? "") };
+  const [view, id] = location.hash.slice(1).split("=", 2);
+  return { view: VIEWS.includes(view) ? view : "books", id: decoded(id ?? "") };
 }
 
 function decoded(text) {
@@ -58,25 +68,32 @@ function decoded(text) {
 function show(drawn = false) {
   const { message } = known;
   if (!message) return;
-  const { run, problem, state } = message;
-  setText(byId("headline"), run ? `run ${run.id}, engine ${run.engine}: ${state}` : "");
+  const { run, problem, state, failures } = message;
   byId("problem").hidden = !problem;
   setText(byId("problem"), problem ?? "");
-  const failures = message.failures.all;
-  setText(byId("failure-count"), failures ? `(${number(failures)})` : "");
-  document.title = run ? `${run.pages_read + run.pages_free}/${run.pages} pagewave` : "pagewave";
-  if (route().view === "run") showRun(known, Date.now() / 1000 - known.clockAhead, drawn);
+  byId("no-run").hidden = Boolean(run) || Boolean(problem);
+  setText(byId("failure-count"), failures.uncleared ? `(${number(failures.uncleared)})` : "");
+  setText(byId("headline"), run ? `Run ${run.id}, engine ${run.engine}: ${state}.` : "");
+  setText(byId("figures"), run ? figuresOf(message) : "");
+  byId("run-link").hidden = !run;
+  if (run) byId("run-link").href = `#run=${encodeURIComponent(run.id)}`;
+  const done = byId("pages-done").textContent.replace(" of ", "/").replace(" pages", "");
+  document.title = done ? `${done} pagewave` : "pagewave";
+  const { view, id } = route();
+  if (view === "run") showRun(id, known, Date.now() / 1000 - known.clockAhead, drawn);
 }
 
 function go() {
-  const { view, key } = route();
+  const { view, id } = route();
   for (const main of document.querySelectorAll("main")) main.hidden = main.id !== view;
   for (const link of document.querySelectorAll("nav a")) {
-    const current = link.hash.slice(1).split("=")[0] === view;
-    link.toggleAttribute("aria-current", current);
+    if (link.hash.slice(1) === (TAB_OF[view] ?? view)) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
   if (view === "failures") showFailures();
-  else if (view === "page") showHistory(key);
+  else if (view === "page") showPage(id);
+  else if (view === "runs") showRuns();
+  else if (view === "batch") showBatch(id);
   else show();
 }
 
