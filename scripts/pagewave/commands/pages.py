@@ -38,7 +38,7 @@ from pagewave.plan.outdated import (
     pages_on_file,
     reading_again,
 )
-from pagewave.prompts.registry import TEMPLATE_SUFFIX
+from pagewave.prompts.registry import TEMPLATE_SUFFIX, found_registry
 from pagewave.wording import command_to_correct, count, dollars, moment
 from pagewave.workspace import Workspace, open_workspace
 
@@ -148,7 +148,8 @@ def _refuse_unknown_origins(
         served = {origin.served_by for origin in origins if origin.served_by}
         refuse_others("served model", [options.served], served | settings.pricing.models())
     if options.prompt_version:
-        files = settings.prompt.registry_dir.glob(f"*/*{TEMPLATE_SUFFIX}")
+        registry = found_registry(settings.prompt.registry_dir, settings.prompt.name)
+        files = registry.glob(f"*/*{TEMPLATE_SUFFIX}")
         prompts = {f"{file.parent.name}/{file.name}" for file in files}
         prompts |= {origin.prompt for origin in origins}
         names = {prompt.removesuffix(TEMPLATE_SUFFIX) for prompt in prompts}

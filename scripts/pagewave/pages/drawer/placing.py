@@ -1,0 +1,130 @@
+"""Puts a drawer's files into the trees of scans and labels: links or copies, never over others.
+
+A second time it does what is left: a kill in between loses nothing. Files that are there are told
+apart from those of the drawer by their content.
+"""
+
+import csv
+import filecmp
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pagewave.atomic import partial_of, write_atomically
+from pagewave.characters import harmless
+from pagewave.errors import DataError, PagewaveError
+from pagewave.pages.drawer.books import Drawer, FoundBook
+from pagewave.pages.drawer.numbering import Placed
+from pagewave.pages.scan_names import split_name
+
+LISTED = 10
+
+
+@dataclass(frozen=True)
+class Move:
+    """A file of the drawer, and where it goes; `is_there`: it is there already."""
+
+    source: Path
+    target: Path
+    book: FoundBook
+    placed: Placed
+    is_there: bool
+
+
+def moves(drawer: Drawer, scans: Path) -> list[Move]:
+    """What goes where.
+
+    Raises:
+        DataError: another file has one of the places; names them.
+    """
+    found, taken = [], []
+    for book in drawer.books:
+        folder = scans / str(book.place)
+        there = {split_name(path.name)[0]: path for path in _files_of(folder)}
+        for placed in book.placed:
+            target = folder / file_name(placed)
+            stem = split_name(target.name)[0]
+            other = there.get(stem)
+            same = other is not None and filecmp.cmp(placed.scan.path, other, shallow=False)
+            if other is not None and not same:
+                taken.append(f"  {other} is there, and {placed.scan.path} would be the same page")
+            found.append(Move(placed.scan.path, target, book, placed, same))
+    if taken:
+        more = f"\n  and {len(taken) - LISTED} more" if len(taken) > LISTED else ""
+        raise DataError(
+            "Nothing was taken in, as it would be mixed with other scans:\n"
+            + "\n".join(taken[:LISTED])
+            + more
+            + "\nName another book with --state, --school or --year, or move those away."
+        )
+    return found
+
+
+def file_name(placed: Placed) -> str:
+    """The name that tells the pages: `12.jpg`, `13-20.pdf`."""
+    suffix = split_name(placed.scan.path.name)[1]
+    is_one = placed.first == placed.last
+    return f"{placed.first}{suffix}" if is_one else f"{placed.first}-{placed.last}{suffix}"
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def carry_out(planned: list[Move], labels: Path | None, copies: bool) -> None:
+    """Link or copy what is not there yet, and write a label for each page.
+
+    Args:
+        labels: the tree of labels; None where all scans are read.
+        copies: copy the files; else links lead to where they are.
+
+    Raises:
+        PagewaveError: the disk is full, or something else is in the way.
+    """
+    for move in planned:
+        if not move.is_there:
+            _put(move.source, move.target, copies)
+        if labels is None:
+            continue
+        for page in range(move.placed.first, move.placed.last + 1):
+            label = labels / str(move.book.place) / f"{page}.json"
+            if not label.exists():
+                text = json.dumps({"scan": str(move.source)}, ensure_ascii=False)
+                write_atomically(label, f"{text}\n")
+
+
+def _put(source: Path, target: Path, copies: bool) -> None:
+    partial = partial_of(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        if copies:
+            shutil.copy2(source, partial)
+        else:
+            partial.symlink_to(source.resolve())
+        os.replace(partial, target)
+    except OSError as error:
+        raise PagewaveError(
+            f"{target} can't be made: {error.strerror}. Mend that and run the same command again: "
+            "what is there already stays."
+        ) from None
+
+
+def as_csv(drawer: Drawer) -> str:
+    """Every file of the drawer: where it went, or why it did not."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("file", "state", "school", "year", "first page", "last page", "not read"))
+    for book in drawer.books:
+        place = book.place
+        for one in book.placed:
+            where = (harmless(place.state), harmless(place.school), place.year)
+            rows.writerow((harmless(str(one.scan.path)), *where, one.first, one.last, ""))
+    for left in drawer.left_out:
+        rows.writerow((harmless(str(left.path)), "", "", "", "", "", harmless(left.why)))
+    return text.getvalue()
