@@ -95,8 +95,9 @@ def _agreed(planned: Sequence[Move]) -> bool:
 def _show(drawer: Drawer) -> None:
     console = printer()
     if drawer.books:
-        columns = ("book", ">pages", "numbers", ">files", "found as", "order by", "look at")
-        console.print(table(columns, map(_row, drawer.books[:SHOWN])))
+        made = table(("book", ">pages", "found as", "look at"), map(_row, drawer.books[:SHOWN]))
+        made.columns[0].no_wrap = True
+        console.print(made)
     if len(drawer.books) > SHOWN:
         console.print(f"and {len(drawer.books) - SHOWN} more books; --json shows all.")
     hints = []
@@ -122,10 +123,8 @@ def _row(book: FoundBook) -> Sequence[object]:
     first, last = book.placed[0], book.placed[-1]
     names = first.scan.path.name
     if first is not last:
-        names = f"{names} … {last.scan.path.name}"
-    numbers = f"{first.first}-{last.last}" if first.first != last.last else f"{first.first}"
-    unclear = "; ".join(book.unclear)
-    return str(book.place), book.pages, numbers, len(book.placed), names, book.order, unclear
+        names = f"{names} … {last.scan.path.name}, by {book.order}"
+    return str(book.place), book.pages, names, "; ".join(book.unclear)
 
 
 def _as_json(drawer: Drawer) -> dict[str, Any]:

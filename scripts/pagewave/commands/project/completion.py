@@ -6,9 +6,11 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
+import shtab
+
 from pagewave.command_names import COMMANDS
 from pagewave.commands.command import parser_of, plain_parser, run_command
-from pagewave.errors import PagewaveError
+from pagewave.commands.folders import typed_path
 
 SHELLS = ("bash", "zsh", "fish")
 EXAMPLES = """examples:
@@ -26,10 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(shell: str) -> int:
-    try:
-        import shtab
-    except ImportError:
-        raise PagewaveError("The package shtab is missing: python -m pip install shtab") from None
     print(shtab.complete(whole_parser(), shell))
     return 0
 
@@ -43,8 +41,11 @@ def whole_parser() -> argparse.ArgumentParser:
         parser = parser_of(importlib.import_module(f"pagewave.commands.{module}").main)
         above, _, last = name.rpartition(" ")
         if above and above not in groups:
-            group = commands.add_parser(above, add_help=False)
+            group = commands.add_parser(above, help=f"{above}: which?", add_help=False)
             groups[above] = group.add_subparsers(metavar="COMMAND")
+        for action in parser._actions:
+            if action.type is typed_path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
         told = (parser.description or "").splitlines()[0]
         (groups[above] if above else commands).add_parser(
             last, help=told.replace("%", "%%"), parents=[parser], add_help=False

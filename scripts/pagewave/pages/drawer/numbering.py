@@ -57,11 +57,11 @@ def numbered(scans: Sequence[Scan]) -> Numbered:
     whole = [scan for scan in scans if scan.name.tells_no_page or _is_volume(scan)]
     paged = [scan for scan in scans if scan not in whole]
     if not paged:
-        return _in_order(whole, "in each file")
+        return _in_order(whole, "file")
     left = [LeftOut(s.path, _why_no_page(s, paged)) for s in whole]
     if all(scan.name.is_counter for scan in paged):
         chosen, doubles = _one_each(paged, lambda s: (s.name.first, s.name.side))
-        found = _in_order(chosen, "in order of their names")
+        found = _in_order(chosen, "order of names")
         return Numbered(found.placed, (*left, *doubles), found.order, found.unclear)
     return _by_page(paged, left)
 
@@ -99,7 +99,7 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
         unclear += _halves_missing(chosen)
     if gaps := _gaps(kept):
         unclear.append(f"not there: {gaps}")
-    order = "left, right" if sheets else "pages in their names"
+    order = "sheet, left before right" if sheets else "page"
     return Numbered(tuple(kept), tuple(left), order, tuple(unclear))
 
 
@@ -108,7 +108,7 @@ def _in_order(scans: Iterable[Scan], order: str) -> Numbered:
     for scan in sorted(scans, key=_place_in_order):
         placed.append(Placed(scan, last + 1, last + scan.leaves))
         last += scan.leaves
-    unclear = () if len(placed) < 2 else ("their names tell an order, and no pages",)
+    unclear = () if len(placed) < 2 else ("numbered in order: names tell no pages",)
     return Numbered(tuple(placed), (), order, unclear)
 
 

@@ -49,7 +49,7 @@ def moves(drawer: Drawer, scans: Path) -> list[Move]:
             target = folder / file_name(placed)
             stem = split_name(target.name)[0]
             other = there.get(stem)
-            same = other is not None and filecmp.cmp(placed.scan.path, other, shallow=False)
+            same = other is not None and _is_same(placed.scan.path, other)
             if other is not None and not same:
                 taken.append(f"  {other} is there, and {placed.scan.path} would be the same page")
             found.append(Move(placed.scan.path, target, book, placed, same))
@@ -62,6 +62,10 @@ def moves(drawer: Drawer, scans: Path) -> list[Move]:
             + "\nName another book with --state, --school or --year, or move those away."
         )
     return found
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return other.exists() and (one.samefile(other) or filecmp.cmp(one, other, shallow=False))
 
 
 def file_name(placed: Placed) -> str:
