@@ -1,10 +1,7 @@
 """What a user has without a checkout: a wheel in an environment of its own, or a container."""
 
-import contextlib
 import csv
-import fnmatch
 import re
-import shlex
 import subprocess
 import sys
 import sysconfig

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.release import NotNow, build_wheel, check_wheel, release
+from tools.release import NotNow, check_wheel, release
 
 REPO = Path(__file__).parents[1]
 WORKFLOW = tomllib.loads((REPO / "pyproject.toml").read_text())["tool"]["pagewave"]["workflow"]
@@ -60,7 +60,9 @@ def packed(tree: Path) -> Path:
         for path in (tree / "scripts" / "pagewave").rglob("*"):
             if path.is_file():
                 archive.write(path, path.relative_to(tree / "scripts"))
-        for path in (file for name in WORKFLOW for file in (tree / name, *(tree / name).rglob("*"))):
+        for path in (
+            file for name in WORKFLOW for file in (tree / name, *(tree / name).rglob("*"))
+        ):
             if path.is_file():
                 archive.write(path, Path("pagewave/project", path.relative_to(tree)))
     return wheel
@@ -143,5 +145,3 @@ def test_nothing_is_changed_where_the_wheel_is_not_whole(clone: Path) -> None:
         release(clone, "7.0.0", TODAY, False, without_assets)
     assert git(clone, "status", "--porcelain") == ""
     assert git(clone, "tag") == ""
-
-

@@ -17,3 +17,6 @@ PROMPTS = ROOT / "prompts"
 PROFILES = ROOT / "profiles"
 SCRIPTS = _PACKAGE.parent
 """The folder that the package is in; of a checkout also that of the scripts."""
+
+DEFAULT_CONFIG = Path("config/config.yaml")
+"""Where a run looks for its configuration, and so does a command, unless told otherwise."""

@@ -24,14 +24,18 @@ def write(path: Path, pages: int = 1) -> None:
 
 def names() -> dict[str, int]:
     """The files that are scans of one page or more, and how many pages each holds."""
-    found = {f"IMG_{number:04}.jpg": 1 for number in range(12, 72)}
-    found |= {f"catalog 1859 p.{number}.jpg": 1 for number in range(1, 81)}
-    found |= {f"catalog 1859 p. {roman}.jpg": 1 for roman in ("i", "ii", "iii", "iv")}
+    found = {f"phone {part}/IMG_{n:04}.jpg": 1 for part in "abc" for n in range(12, 32)}
     found |= {
-        f"scan_{number:04}_{side}.tif": 1 for number in range(1, 21) for side in ("left", "right")
+        f"catalog {year} p.{n}.jpg": 1 for year in (1859, 1860, 1863, 1864) for n in range(1, 21)
     }
+    found |= {f"catalog 1859 p. {roman}.jpg": 1 for roman in ("i", "ii", "iii", "iv")}
+    found |= {f"scan_{n:04}_{side}.tif": 1 for n in range(1, 12) for side in ("left", "right")}
     found |= {"catalog 1861.pdf": 12, "catalog 1862 pp. 5-8.pdf": 4}
-    found |= {f"Ohio/Merrivale 1859-60/{number:03}.jpg": 1 for number in range(1, 46)}
+    found |= {
+        f"Ohio/Merrivale {span}/{n:03}.jpg": 1
+        for span in ("1859-60", "1860-61", "1861-62")
+        for n in range(1, 22)
+    }
     return found
 
 

@@ -50,7 +50,7 @@ def overview() -> str:
         [
             "usage: pagewave COMMAND [OPTION …]",
             *lines,
-            "\npagewave COMMAND --help says what each can do. All work in any folder below a project.",
+            "\npagewave COMMAND --help says what each can do. All work below a project too.",
         ]
     )
 

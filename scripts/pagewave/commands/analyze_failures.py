@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
             f"--by-{by.replace('_', '-')}", action="store_true", help=f"failures by {words}"
         )
     add_page_option(parser, "--record-key", help="all that is known of one page's")
-    parser.add_argument("--export-csv", type=typed_path, metavar="FILE", help="write them to a file")
+    parser.add_argument(
+        "--export-csv", type=typed_path, metavar="FILE", help="write them to a file"
+    )
     add_selection(parser)
     parser.add_argument(
         "--limit",

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and clear what it names; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
     what = "only this page, state:school:year:page; may be repeated"
-    add_page_option(parser, "--key", action="append", default=[], help=what)
+    add_page_option(parser, "--key", dest="keys", action="append", default=[], help=what)
     add_selection(parser)
     parser.add_argument("--all", action="store_true", help="every page with failures")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be cleared")

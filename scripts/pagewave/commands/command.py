@@ -15,9 +15,10 @@ import yaml
 from pagewave import command_line
 from pagewave.commands.folders import typed_path
 from pagewave.commands.selection import nearest
-from pagewave.config.settings import DEFAULT_CONFIG, Settings, load_settings
+from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.retries import Stopped
+from pagewave.own_files import DEFAULT_CONFIG
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pagewave.config.settings import DEFAULT_CONFIG
+from pagewave.own_files import DEFAULT_CONFIG
 
 ANYWHERE = frozenset({"init", "completion"})
 """Commands that need no project."""
@@ -23,15 +23,17 @@ def go_to_project(arguments: Sequence[str]) -> None:
     Nothing changes where there is none, or where the arguments name one.
     """
     here = Path.cwd()
-    _called_in[:] = [here]
+    _called_in.clear()
     if any(word.split("=")[0] in NAMES_ITS_PLACE for word in arguments):
         return
     for folder in (here, *here.parents):
         if (folder / DEFAULT_CONFIG).is_file():
-            os.chdir(folder)
+            if folder != here:
+                _called_in.append(here)
+                os.chdir(folder)
             return
 
 
 def typed_path(text: str) -> Path:
     """A file that a person typed; for argparse."""
-    return Path(_called_in[0], text) if _called_in and _called_in[0] != Path.cwd() else Path(text)
+    return Path(*_called_in, text)

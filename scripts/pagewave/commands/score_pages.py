@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--answers", type=typed_path, default=answers, metavar="DIR", help=what)
     parser.add_argument("--pages", type=typed_path, default=hidden, dest="answers", help=hidden)
     parser.add_argument(
-        "--truth", metavar="DIR", type=typed_path, default=Path("resources/sample/truth"), help="truth (%(default)s)"
+        "--truth",
+        metavar="DIR",
+        type=typed_path,
+        default=Path("resources/sample/truth"),
+        help="truth (%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)

@@ -13,19 +13,24 @@ import jinja2
 from pagewave.atomic import write_atomically
 from pagewave.command_line import pagewave
 from pagewave.commands.command import plain_parser, run_command
-from pagewave.config.settings import DEFAULT_CONFIG
 from pagewave.errors import DataError
-from pagewave.own_files import PROFILES, ROOT
+from pagewave.own_files import DEFAULT_CONFIG, PROFILES, ROOT
 
 EXAMPLES = """examples:
   %(prog)s my-books
-  %(prog)s try-it --sample        with three invented catalogs, read on this machine without a key"""
+  %(prog)s try-it --sample     with three invented catalogs, read on this machine without a key"""
 
 SNAKEFILE = '''"""Reads the books of this folder with pagewave; rules of your own may follow."""
+
 from pagewave.own_files import SNAKEFILE
 
 
-include: str(SNAKEFILE)
+module pagewave:
+    snakefile:
+        str(SNAKEFILE)
+
+
+use rule * from pagewave
 '''
 """As snakefmt has it."""
 

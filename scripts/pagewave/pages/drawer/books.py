@@ -20,7 +20,22 @@ NO_STATE = "Unsorted"
 NO_YEAR = 0
 """What a book has whose names tell none."""
 
-OTHER_IMAGES = frozenset(".heic .heif .gif .bmp .psd .cr2 .nef .arw .dng .jxl .avif .djvu".split())
+OTHER_IMAGES = frozenset(
+    [
+        ".heic",
+        ".heif",
+        ".gif",
+        ".bmp",
+        ".psd",
+        ".cr2",
+        ".nef",
+        ".arw",
+        ".dng",
+        ".jxl",
+        ".avif",
+        ".djvu",
+    ]
+)
 _LABEL = re.compile(r"[A-Za-z]+(?=[ _-]?\d)")
 BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", ".ds_store"})
 
@@ -88,11 +103,11 @@ def look_into(folder: Path, given: Given = Given()) -> Drawer:
     books = []
     for place, scans in sorted(by_place.items()):
         for own, part in _series(place, scans):
-            found = numbered(part)
-            left += found.left_out
-            if found.placed:
-                told = (*remarks[place], *_spans(part), *found.unclear)
-                books.append(FoundBook(own, found.placed, found.order, told))
+            result = numbered(part)
+            left += result.left_out
+            if result.placed:
+                told = (*remarks[place], *_spans(part), *result.unclear)
+                books.append(FoundBook(own, result.placed, result.order, told))
     return Drawer(folder, tuple(books), tuple(sorted(left, key=lambda one: one.path)))
 
 

@@ -1,10 +1,10 @@
 """What the name of a scan tells: its page, its book's year and words, left or right, a copy.
 
-    catalog 1859 p.12.jpg     catalog, 1859, page 12
-    Elm 1859-60 iv.tif        Elm, 1859, page iv
-    scan_0001_left.tif        the first of two pages on sheet 1
-    IMG_0012.jpg              a camera's counter: its order, and no page
-    1859 pp. 13-20.pdf        1859, pages 13 to 20
+catalog 1859 p.12.jpg     catalog, 1859, page 12
+Elm 1859-60 iv.tif        Elm, 1859, page iv
+scan_0001_left.tif        the first of two pages on sheet 1
+IMG_0012.jpg              a camera's counter: its order, and no page
+1859 pp. 13-20.pdf        1859, pages 13 to 20
 """
 
 import re
@@ -18,12 +18,28 @@ FIRST_YEAR, LAST_YEAR = 1500, 2099
 LONGEST_SPAN = 3
 """Years that one volume covers, such as 1859-61."""
 
-CAMERAS = frozenset("img dsc dscn dscf pxl mvimg cimg pict sam sdc kic photo foto".split())
-"""What cameras and phones put in front of a counter that knows nothing of pages."""
-GENERIC = CAMERAS | frozenset(
-    "scan scans scanned image images bild page pages seite seiten pic picture file doc document "
-    "sheet leaf new untitled".split()
+CAMERAS = frozenset(
+    [
+        "img",
+        "dsc",
+        "dscn",
+        "dscf",
+        "pxl",
+        "mvimg",
+        "cimg",
+        "pict",
+        "sam",
+        "sdc",
+        "kic",
+        "photo",
+        "foto",
+    ]
 )
+"""What cameras and phones put in front of a counter that knows nothing of pages."""
+GENERIC = CAMERAS | {
+    *("scan", "scans", "scanned", "image", "images", "bild", "pic", "picture", "page", "pages"),
+    *("seite", "seiten", "file", "doc", "document", "sheet", "leaf", "new", "untitled"),
+}
 """Words that name no book."""
 
 _COPY = re.compile(r"(?i)[ _-]*(?:\(\d{1,2}\)|[-_ ](?:copy|kopie|copie)(?: ?\d+)?)$")
@@ -35,7 +51,7 @@ _ROMAN_PAGE = re.compile(_PAGE_WORD + r"([ivxlc]+)(?![a-z])")
 _SIDE_WORD = re.compile(
     r"(?i)(?<![a-z])(left|right|links|rechts|gauche|droite|recto|verso)(?![a-z])"
 )
-_SIDE_LETTER = re.compile(r"(?i)(?<=\d)[ _-]?([lrabv])$")
+_SIDE_LETTER = re.compile(r"(?i)(?<!\d)(\d+)[ _-]?([lrabv])$")
 _RANGE = re.compile(r"\s*(\d{1,5})\s*[-\u2013]\s*(\d{1,5})\s*")
 _BY_PANASONIC = re.compile(r"(?i)p\d{7}")
 _NUMBER = re.compile(r"\d+")
@@ -121,8 +137,9 @@ def _read_side(text: str, found: Name) -> tuple[str, Name]:
     if word := _SIDE_WORD.search(text):
         name = word[1].lower()
         return _without(text, word), replace(found, side=Side(_SIDE_NAMES.get(name, name)))
-    if letter := _SIDE_LETTER.search(text):
-        return text[: letter.start()], replace(found, side=Side(letter[1].lower()))
+    letter = _SIDE_LETTER.search(text)
+    if letter and not (letter[2] in "vV" and _is_year(letter[1])):  # that would be page v
+        return text[: letter.end(1)], replace(found, side=Side(letter[2].lower()))
     return text, found
 
 
@@ -153,7 +170,10 @@ def _read_numbers(text: str, found: Name) -> tuple[str, Name]:
     has_page = found.first is not None or found.roman is not None
     page = None if has_page else _LAST_ROMAN.search(text)
     # A single letter is a numeral where it stands alone, or behind a year.
-    is_alone = page is not None and (len(page[1]) > 1 or not _words(text[: page.start()]))
+    before = text[: page.start()].rstrip(" _-.") if page else ""
+    is_alone = page is not None and (
+        len(page[1]) > 1 or found.year is not None or _is_year(before[-4:]) or not _words(before)
+    )
     if page and is_alone and (number := from_roman(page[1])):
         text, found, has_page = _without(text, page), replace(found, roman=number), True
     if found.year is None:

@@ -7,8 +7,9 @@ two pages. What a camera counted tells the order alone, and a gap in it is no mi
 
 import filecmp
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pagewave.pages.drawer.names import FIRST_OF, Name, Side
@@ -80,7 +81,7 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
             continue
         first, last = name.first or 0, name.last or 0
         if sheets:
-            first = last = 2 * first if _is_second(name.side) else 2 * first - 1
+            first = last = 2 * first if _is_second(scan, chosen) else 2 * first - 1
         pages = last - first + 1
         if scan.leaves == 1 and pages > 1:
             unclear.append(f"{scan.path.name} is one image: taken as page {first}")
@@ -103,17 +104,17 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
     return Numbered(tuple(kept), tuple(left), order, tuple(unclear))
 
 
-def _in_order(scans: Iterable[Scan], order: str) -> Numbered:
+def _in_order(scans: Sequence[Scan], order: str) -> Numbered:
     placed, last = [], 0
-    for scan in sorted(scans, key=_place_in_order):
+    for scan in sorted(scans, key=lambda scan: _place_in_order(scan, scans)):
         placed.append(Placed(scan, last + 1, last + scan.leaves))
         last += scan.leaves
     unclear = () if len(placed) < 2 else ("numbered in order: names tell no pages",)
     return Numbered(tuple(placed), (), order, unclear)
 
 
-def _place_in_order(scan: Scan) -> tuple[int, bool, str]:
-    return scan.name.first or 0, _is_second(scan.name.side), scan.path.name
+def _place_in_order(scan: Scan, scans: Sequence[Scan]) -> tuple[int, bool, str]:
+    return scan.name.first or 0, _is_second(scan, scans), scan.path.name
 
 
 def _is_volume(scan: Scan) -> bool:
@@ -139,16 +140,18 @@ def _has_halves(scans: Sequence[Scan]) -> bool:
     )
 
 
-def _is_second(side: Side | None) -> bool:
-    # Of r and v, r is the recto: the first. Alone it is the right half.
-    return side in (Side.RIGHT, Side.VERSO, Side.R, Side.B, Side.V)
+def _is_second(scan: Scan, scans: Sequence[Scan]) -> bool:
+    """Is it the second half of its sheet? Beside v an r is the recto, else the right half."""
+    if scan.name.side == Side.R:
+        return not any(other.name.side == Side.V for other in scans)
+    return scan.name.side in (Side.RIGHT, Side.VERSO, Side.B, Side.V)
 
 
 def _halves_missing(scans: Sequence[Scan]) -> list[str]:
     sides: dict[int, set[bool]] = defaultdict(set)
     for scan in scans:
         if scan.name.first is not None:
-            sides[scan.name.first].add(_is_second(scan.name.side))
+            sides[scan.name.first].add(_is_second(scan, scans))
     alone = [str(sheet) for sheet, halves in sorted(sides.items()) if len(halves) == 1]
     return [f"one half alone of sheet {_some(alone)}"] if alone else []
 
@@ -191,7 +194,7 @@ def _apart(placed: Sequence[Placed]) -> tuple[list[Placed], list[LeftOut]]:
 
 def _gaps(placed: Sequence[Placed]) -> str:
     missing = []
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         first, last = before.last + 1, after.first - 1
         if first <= last:
             missing.append(f"{first}" if first == last else f"{first}-{last}")

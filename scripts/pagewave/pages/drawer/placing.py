@@ -8,7 +8,6 @@ import csv
 import filecmp
 import io
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,7 +110,7 @@ def _put(source: Path, target: Path, copies: bool) -> None:
             shutil.copy2(source, partial)
         else:
             partial.symlink_to(source.resolve())
-        os.replace(partial, target)
+        partial.replace(target)
     except OSError as error:
         raise PagewaveError(
             f"{target} can't be made: {error.strerror}. Mend that and run the same command again: "
