@@ -12,7 +12,6 @@ from pagewave.pages.drawer.names import Side, read_folder, read_name
 from pagewave.pages.drawer.placing import carry_out, moves
 from pagewave.pages.drawer.roman import from_roman, to_roman
 
-
 AS_NAMED = Given()
 
 

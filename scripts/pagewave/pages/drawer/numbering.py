@@ -7,7 +7,7 @@ two pages. What a camera counted tells the order alone, and a gap in it is no mi
 
 import filecmp
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,10 @@ from pathlib import Path
 from pagewave.pages.drawer.names import FIRST_OF, Name, Side
 from pagewave.pages.drawer.roman import to_roman
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, split_name
+
+
+Sides = Collection[Side | None]
+"""The sides that names of one book tell."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def numbered(scans: Sequence[Scan]) -> Numbered:
 def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
     unclear: list[str] = []
     before = max((s.name.roman or 0 for s in paged), default=0)
-    sheets = _has_halves(paged)
+    sides = {scan.name.side for scan in paged}
+    sheets = _has_halves(sides)
     chosen, doubles = _one_each(paged, lambda s: (s.name.roman, s.name.first, s.name.side))
     left += doubles
     placed: list[Placed] = []
@@ -81,7 +86,7 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
             continue
         first, last = name.first or 0, name.last or 0
         if sheets:
-            first = last = 2 * first if _is_second(scan, chosen) else 2 * first - 1
+            first = last = 2 * first if _is_second(name.side, sides) else 2 * first - 1
         pages = last - first + 1
         if scan.leaves == 1 and pages > 1:
             unclear.append(f"{scan.path.name} is one image: taken as page {first}")
@@ -97,7 +102,7 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
     if before:
         unclear.append(f"pages i to {to_roman(before)} come first: page 1 is number {before + 1}")
     if sheets:
-        unclear += _halves_missing(chosen)
+        unclear += _halves_missing(chosen, sides)
     if gaps := _gaps(kept):
         unclear.append(f"not there: {gaps}")
     order = "sheet, left before right" if sheets else "page"
@@ -106,15 +111,16 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
 
 def _in_order(scans: Sequence[Scan], order: str) -> Numbered:
     placed, last = [], 0
-    for scan in sorted(scans, key=lambda scan: _place_in_order(scan, scans)):
+    sides = {scan.name.side for scan in scans}
+    for scan in sorted(scans, key=lambda scan: _place_in_order(scan, sides)):
         placed.append(Placed(scan, last + 1, last + scan.leaves))
         last += scan.leaves
     unclear = () if len(placed) < 2 else ("numbered in order: names tell no pages",)
     return Numbered(tuple(placed), (), order, unclear)
 
 
-def _place_in_order(scan: Scan, scans: Sequence[Scan]) -> tuple[int, bool, str]:
-    return scan.name.first or 0, _is_second(scan, scans), scan.path.name
+def _place_in_order(scan: Scan, sides: Sides) -> tuple[int, bool, str]:
+    return scan.name.first or 0, _is_second(scan.name.side, sides), scan.path.name
 
 
 def _is_volume(scan: Scan) -> bool:
@@ -132,27 +138,26 @@ def _why_no_page(scan: Scan, paged: Sequence[Scan]) -> str:
     return "its name tells no page: put a number in it"
 
 
-def _has_halves(scans: Sequence[Scan]) -> bool:
-    """Are there sheets of two pages? A side that has no partner anywhere is none."""
-    sides = {scan.name.side for scan in scans}
+def _has_halves(sides: Sides) -> bool:
+    """Are there sheets of two pages? A letter that has no partner anywhere is no side."""
     return any(first in sides and second in sides for first, second in FIRST_OF.items()) or bool(
         sides & {Side.LEFT, Side.RIGHT, Side.RECTO, Side.VERSO}
     )
 
 
-def _is_second(scan: Scan, scans: Sequence[Scan]) -> bool:
+def _is_second(side: Side | None, sides: Sides) -> bool:
     """Is it the second half of its sheet? Beside v an r is the recto, else the right half."""
-    if scan.name.side == Side.R:
-        return not any(other.name.side == Side.V for other in scans)
-    return scan.name.side in (Side.RIGHT, Side.VERSO, Side.B, Side.V)
+    if side == Side.R:
+        return Side.V not in sides
+    return side in (Side.RIGHT, Side.VERSO, Side.B, Side.V)
 
 
-def _halves_missing(scans: Sequence[Scan]) -> list[str]:
-    sides: dict[int, set[bool]] = defaultdict(set)
+def _halves_missing(scans: Sequence[Scan], sides: Sides) -> list[str]:
+    found: dict[int, set[bool]] = defaultdict(set)
     for scan in scans:
         if scan.name.first is not None:
-            sides[scan.name.first].add(_is_second(scan, scans))
-    alone = [str(sheet) for sheet, halves in sorted(sides.items()) if len(halves) == 1]
+            found[scan.name.first].add(_is_second(scan.name.side, sides))
+    alone = [str(sheet) for sheet, halves in sorted(found.items()) if len(halves) == 1]
     return [f"one half alone of sheet {_some(alone)}"] if alone else []
 
 
