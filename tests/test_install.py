@@ -105,3 +105,16 @@ def test_a_drawer_of_240_mixed_names_becomes_a_table_by_three_commands_and_one_q
     assert f"0 files taken in, {len(taken)} were there" in typed(
         f"{pagewave} import ../../my\\ drawer --yes", below
     )
+
+
+def test_a_container_has_what_a_run_takes() -> None:
+    workflow = CONTENT["tool"]["pagewave"]["workflow"]
+    assert len(workflow) > 5
+    image = (REPO / "Dockerfile").read_text()
+    copied_to = {word for line in re.findall(r"^COPY (.*)$", image, re.M) for word in line.split()}
+    sent = {line[1:] for line in (REPO / ".dockerignore").read_text().split() if line[0] == "!"}
+    for name in workflow:
+        top = Path(name).parts[0]
+        assert top in copied_to & sent, name
+        assert (REPO / name).exists()
+    assert copied_to - {"./"} <= sent

@@ -17,9 +17,10 @@ HEAD = """\
 # The commands
 What each says itself (`pagewave COMMAND --help`); this page is made by `tools/command_docs.py`.
 
-All work in the folder of a project and in each folder below it; files that are typed start where you are, targets of `run` at the project. A page is
-`--page KEY` everywhere, its key `state:school:year:page`. `--json` is for machines. Each file in `scripts/` is the command that is named beside it, with the same options, and
-old names of options go on working."""
+All work in the folder of a project and in each folder below it; files that are typed start where
+you are, targets of `run` at the project. A page is `--page KEY` everywhere, its key
+`state:school:year:page`. `--json` is for machines. Each file in `scripts/` is the command that
+names it, with the same options, and old names of options go on working."""
 
 EVERYWHERE = ("--help", "--configfile", "--config", "--section", "--json")
 """Options that nearly all have: told once."""

@@ -1,10 +1,11 @@
-"""Take in a folder of scans, whatever they are named like: shows which pages of which books they
-are, asks once, and links (or copies) them to where they are read.
+"""Take in a folder of scans, whatever they are named like.
 
-Names tell book and page: `catalog 1859 p.12.jpg`, `Elm 1859-60 iv.tif`, `scan_0001_left.tif`; a
-PDF or TIFF of many pages is a book, or the pages that it names. What a camera counted is taken in
-that order. What can't be told is listed with the reason; nothing is left out without a word, and
-the folder itself stays as it is. The same command again takes in what is new."""
+Shows which pages of which books they are, asks once, and links (or copies) them to where they are
+read. Names tell book and page: `catalog 1859 p.12.jpg`, `Elm 1859-60 iv.tif`, or
+`scan_0001_left.tif`; a PDF or TIFF of many pages is a book, or the pages that it names. What a
+camera counted is taken in that order. What can't be told is listed with the reason; nothing is left
+out without a word, and the folder itself stays as it is. The same command again takes in what is
+new."""
 
 import argparse
 import sys

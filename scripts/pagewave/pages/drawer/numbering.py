@@ -7,7 +7,8 @@ two pages. What a camera counted tells the order alone, and a gap in it is no mi
 
 import filecmp
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +17,7 @@ from pagewave.pages.drawer.names import FIRST_OF, Name, Side
 from pagewave.pages.drawer.roman import to_roman
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, split_name
 
-
-Sides = Collection[Side | None]
+Sides = AbstractSet[Side | None]
 """The sides that names of one book tell."""
 
 
