@@ -183,7 +183,7 @@ def test_a_doctor_finds_what_is_well_and_what_is_not(
     assert well["key and model"][1].endswith("gemini-2.5-flash")
     assert well["clock"][0] == "ok"
     monkeypatch.setenv("GEMINI_API_KEY", "another-key")
-    assert "refuses" in found(code=1)["key and model"][1]
+    assert "401" in found(code=1)["key and model"][1]
     library.image("Ohio:Elm:1850:2").unlink()
     (tmp_path / "state").mkdir()
     (tmp_path / "state/ledger.sqlite").write_bytes(b"nothing")
