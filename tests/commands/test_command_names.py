@@ -97,3 +97,11 @@ def test_a_name_that_is_no_command_is_told_with_the_nearest_one(
     )
     assert main(["xyzzy"]) == 2
     assert "`pagewave` without any lists all" in capsys.readouterr().err
+
+
+def test_another_python_is_told_which_one_is_right() -> None:
+    command = [sys.executable, "-S", str(SCRIPTS / "status.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ".venv/bin/pagewave COMMAND" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -190,6 +190,12 @@ def _read_config(file: Path) -> object:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        if file == DEFAULT_CONFIG and isinstance(error, FileNotFoundError):
+            raise ConfigError(
+                f"There is no project here: {file} is neither in {Path.cwd()} nor in a folder "
+                "above it. Go to where it is, or name it with --configfile. To make a project: "
+                f"{command_line.pagewave('init', 'FOLDER')}"
+            ) from None
         raise ConfigError(
             f"{file} can't be read ({error}). Run this where snakemake runs, or name the "
             "configuration with --configfile."
@@ -200,8 +206,8 @@ def require_ledger(path: Path) -> Path:
     """The path of a ledger that exists; raises LedgerError when there is none."""
     if not path.exists():
         raise LedgerError(
-            f"{path}: there is no ledger here. Run this where snakemake runs, or name the "
-            "configuration with --configfile."
+            f"{path}: there is no ledger here: nothing was read yet, or not here. Run this where "
+            "snakemake runs, or name the configuration with --configfile."
         )
     return path
 

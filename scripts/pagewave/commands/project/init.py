@@ -68,8 +68,7 @@ def _init(options: argparse.Namespace) -> int:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file. Name a folder.")
     kept = [name for name, text in _files(options).items() if not _write(folder / name, text)]
-    for name in ("profiles/default", "profiles/local"):
-        _copy(PROFILES.parent / name, folder / name)
+    _copy(PROFILES, folder / "profiles")
     if not options.sample:
         (folder / "scans").mkdir(exist_ok=True)
     (folder / ".env").chmod(KEYS_MODE)
