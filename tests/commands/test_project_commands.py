@@ -95,7 +95,7 @@ def test_a_new_project_is_whole_and_nothing_in_it_is_written_over(
 def test_commands_find_the_project_from_below_and_files_from_where_one_is(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    below = project / "scans" / "box"
+    below = project / "delivered" / "box"
     write(below / "p. 1.jpg")
     monkeypatch.chdir(below)
     go_to_project([])
@@ -126,7 +126,14 @@ def test_import_asks_once_and_a_no_changes_nothing(
     assert main(["open", "--print", "--page", "Unsorted:Elm:1850:1"]) == 0
     assert capsys.readouterr().out == "scans/Unsorted/Elm/1850/1.jpg\n"
     assert main(["open"]) == 3
-    assert main(["import", "../nowhere"]) == 3
+    for wrong, why in (
+        ("../nowhere", "is no folder"),
+        ("scans", "Move those"),
+        ("..", "Move those"),
+    ):
+        capsys.readouterr()
+        assert main(["import", wrong]) == 3
+        assert why in capsys.readouterr().err
 
 
 def test_run_adds_what_is_missing_and_nothing_more(

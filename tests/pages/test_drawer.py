@@ -48,6 +48,8 @@ def page(first: int, last: int | None = None) -> dict[str, int]:
         ("1859_012", {"year": 1859, **page(12)}),
         ("box 3 0012", {"words": "box 3", **page(12)}),
         ("Ashgrove College 1852 - 003", {"words": "Ashgrove College", "year": 1852, **page(3)}),
+        ("page 3 of 40", page(3)),
+        ("IMG-20230412-WA0007", {"words": "IMG-20230412-WA", **page(7), "is_counter": True}),
         ("cover", {"words": "cover"}),
     ],
 )
@@ -174,6 +176,9 @@ def test_what_is_there_is_never_mixed_with_others_nor_written_over(tmp_path: Pat
     assert (folder / "1.jpg").is_symlink()
     assert not (folder / "2.jpg").is_symlink()
     assert len(list(labels.rglob("*.json"))) == 2
-    write(tmp_path / "other" / "Elm 1850 p.2.png")
-    with pytest.raises(DataError, match="would be the same page"):
-        moves(look_into(tmp_path / "other"), scans)
+    (folder / "1.jpg").rename(folder / "001.jpg")
+    (folder / "2.jpg").rename(folder / "2-3.pdf")
+    for name in ("Elm 1850 p.1.png", "Elm 1850 p.3.png"):
+        write(tmp_path / name / name)
+        with pytest.raises(DataError, match="would be the same page"):
+            moves(look_into(tmp_path / name), scans)

@@ -12,6 +12,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pagewave.atomic import write_atomically
@@ -60,6 +61,7 @@ def _import(options: argparse.Namespace) -> int:
     settings = find_place(options, needs_config=True).settings
     if not options.folder.is_dir():
         raise DataError(f"{options.folder} is no folder. Name the one that the scans are in.")
+    _refuse_nested(options.folder, settings)
     given = Given(options.state, options.school, options.year)
     drawer = look_into(options.folder, given)
     planned = moves(drawer, settings.paths.image_source_dir)
@@ -83,6 +85,17 @@ def _import(options: argparse.Namespace) -> int:
     print(f"What reading takes: {snakemake('-n', profile=False)}")
     print(f"Next: {snakemake()}")
     return 0
+
+
+def _refuse_nested(folder: Path, settings: Settings) -> None:
+    """What is taken in lies in the tree of scans, and would be found again as a scan to take in."""
+    tree, drawer = settings.paths.image_source_dir.resolve(), folder.resolve()
+    if drawer.is_relative_to(tree) or tree.is_relative_to(drawer):
+        raise DataError(
+            f"{folder} is, or holds, the folder that scans are read from (paths.image_source_dir: "
+            f"{settings.paths.image_source_dir}). Move those that are to be taken in to a folder "
+            "beside it."
+        )
 
 
 def _agreed(planned: Sequence[Move]) -> bool:

@@ -46,7 +46,9 @@ _COPY = re.compile(r"(?i)[ _-]*(?:\(\d{1,2}\)|[-_ ](?:copy|kopie|copie)(?: ?\d+)
 _MOMENT = re.compile(r"(?<!\d)((?:19|20)\d{6})[_-]?(\d{6,9})(?!\d)")
 _SPAN = re.compile(r"(?<!\d)(\d{4})[-\u2013_/](\d{4}|\d{2})(?!\d)")
 _PAGE_WORD = r"(?i)(?<![a-z])(?:pages?|pp?|pg|seiten?|s|fol|folio|bl)[ ._-]*"
-_PAGE = re.compile(_PAGE_WORD + r"(\d{1,5})(?:\s*[-\u2013]\s*(\d{1,5}))?(?!\d)")
+_PAGE = re.compile(
+    _PAGE_WORD + r"(\d{1,5})(?:\s*[-\u2013]\s*(\d{1,5}))?(?!\d)(?:\s*(?:of|von)\s*\d+)?"
+)
 _ROMAN_PAGE = re.compile(_PAGE_WORD + r"([ivxlc]+)(?![a-z])")
 _SIDE_WORD = re.compile(
     r"(?i)(?<![a-z])(left|right|links|rechts|gauche|droite|recto|verso)(?![a-z])"
@@ -186,9 +188,10 @@ def _read_numbers(text: str, found: Name) -> tuple[str, Name]:
             text, found = _without(text, year), replace(found, year=int(year[0]))
     if not has_page and (numbers := list(_NUMBER.finditer(text))):
         page = numbers[-1]
-        before = text[: page.start()].rstrip(" _-.").rpartition(" ")[2].lower()
+        first_word = re.match("[a-z]*", text.strip().lower())
         by_panasonic = bool(_BY_PANASONIC.fullmatch(text.strip()))
-        number, is_counter = int(page[0]), before in CAMERAS or by_panasonic
+        is_counter = by_panasonic or bool(first_word and first_word[0] in CAMERAS)
+        number = int(page[0])
         found = replace(found, first=number, last=number, is_counter=is_counter)
         text = "" if by_panasonic else _without(text, page)
     return text, found

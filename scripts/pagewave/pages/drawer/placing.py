@@ -8,8 +8,8 @@ import csv
 import filecmp
 import io
 import json
+import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from pagewave.characters import harmless
 from pagewave.errors import DataError, PagewaveError
 from pagewave.pages.drawer.books import Drawer, FoundBook
 from pagewave.pages.drawer.numbering import Placed
-from pagewave.pages.scan_names import split_name
+from pagewave.pages.scan_names import IMAGE_SUFFIXES, split_name
 
 LISTED = 10
+_PAGES = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,14 @@ def moves(drawer: Drawer, scans: Path) -> list[Move]:
     found, taken = [], []
     for book in drawer.books:
         folder = scans / str(book.place)
-        there = {split_name(path.name)[0]: path for path in _files_of(folder)}
+        there = _pages_of(folder)
         for placed in book.placed:
-            target = folder / file_name(placed)
-            stem = split_name(target.name)[0]
-            other = there.get(stem)
-            same = other is not None and _is_same(placed.scan.path, other)
+            others = {there.get(page) for page in range(placed.first, placed.last + 1)} - {None}
+            other = min((path for path in others if path is not None), default=None)
+            same = len(others) == 1 and other is not None and _is_same(placed.scan.path, other)
             if other is not None and not same:
                 taken.append(f"  {other} is there, and {placed.scan.path} would be the same page")
-            found.append(Move(placed.scan.path, target, book, placed, same))
+            found.append(Move(placed.scan.path, folder / file_name(placed), book, placed, same))
     if taken:
         more = f"\n  and {len(taken) - LISTED} more" if len(taken) > LISTED else ""
         raise DataError(
@@ -74,9 +74,16 @@ def file_name(placed: Placed) -> str:
     return f"{placed.first}{suffix}" if is_one else f"{placed.first}-{placed.last}{suffix}"
 
 
-def _files_of(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (path for path in folder.iterdir() if not path.name.startswith("."))
+def _pages_of(folder: Path) -> dict[int, Path]:
+    """Which page is in which file of a book's folder, by their names."""
+    found: dict[int, Path] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        stem, suffix = split_name(path.name)
+        numbers = _PAGES.fullmatch(stem)
+        if numbers and suffix in IMAGE_SUFFIXES:
+            first = int(numbers[1])
+            found |= dict.fromkeys(range(first, int(numbers[2] or first) + 1), path)
+    return found
 
 
 def carry_out(planned: list[Move], labels: Path | None, copies: bool) -> None:
