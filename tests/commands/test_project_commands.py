@@ -21,6 +21,7 @@ from pagewave.commands.project import doctor
 from pagewave.commands.project.run import snakemake_options
 from pagewave.config.settings import load_settings
 from pagewave.own_files import PROFILES, SNAKEFILE
+from pagewave.pages.dataset import scan
 from tools import command_docs
 
 
@@ -198,3 +199,14 @@ def test_a_doctor_finds_what_is_well_and_what_is_not(
     assert (broken["scans"][0], broken["ledger"][0]) == ("bad", "bad")
     assert doctor.main(["--configfile", "nowhere.yaml"]) == 1
     assert "BAD   configuration" in capsys.readouterr().out
+
+
+def test_the_sample_comes_along_and_is_read_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", ".", "--sample"]) == 0
+    settings = load_settings(yaml.safe_load(Path("config/config.yaml").read_text()), tmp_path)
+    assert settings.engine == "embedded"
+    assert len([page.key for page in scan(settings).pages]) == 18
+    assert not list(tmp_path.rglob("*.py"))

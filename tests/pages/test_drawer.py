@@ -41,6 +41,15 @@ def page(first: int, last: int | None = None) -> dict[str, int]:
         ("IMG_0012", {**page(12), "is_counter": True}),
         ("P1010012", {**page(1010012), "is_counter": True}),
         ("IMG_20230412_101530", {**page(20230412101530000), "is_counter": True}),
+        (
+            "Screenshot 2023-04-12 101530",
+            {"words": "Screenshot", **page(20230412101530000), "is_counter": True},
+        ),
+        (
+            "WhatsApp Image 2023-04-12 at 10.15.30",
+            {"words": "WhatsApp", **page(20230412101530000), "is_counter": True},
+        ),
+        ("1850 \u2013 12", {"year": 1850, **page(12)}),
         ("IMG_0012 (1)", {**page(12), "is_counter": True, "is_copy": True}),
         ("Elm 1859 12 - Copy", {"words": "Elm", "year": 1859, **page(12), "is_copy": True}),
         ("catalog 1861", {"words": "catalog", "year": 1861}),
@@ -113,6 +122,15 @@ def test_a_sheet_is_two_pages(tmp_path: Path, sides: tuple[str, str]) -> None:
     names = [f"s_{sheet:03}_{side}.jpg" for sheet in (1, 2) for side in sides]
     (pages,) = numbers(drawer_of(tmp_path, dict.fromkeys(names, 1))).values()
     assert pages == {name: (place, place) for place, name in enumerate(names, 1)}
+
+
+def test_two_cameras_may_have_a_folder_each(tmp_path: Path) -> None:
+    files = [f"Elm 1850/{side}/IMG_{n}.jpg" for n in (7, 9) for side in ("left", "right")]
+    drawer = drawer_of(tmp_path, dict.fromkeys(files, 1))
+    (book,) = drawer.books
+    assert str(book.place) == "Unsorted/Elm/1850"
+    found = [str(one.scan.path.relative_to(tmp_path)) for one in book.placed]
+    assert found == files
 
 
 def test_a_camera_counts_an_order_without_gaps(tmp_path: Path) -> None:

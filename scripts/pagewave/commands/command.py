@@ -192,8 +192,8 @@ def _read_config(file: Path) -> object:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         if file == DEFAULT_CONFIG and isinstance(error, FileNotFoundError):
             raise ConfigError(
-                f"There is no project here: {file} is neither in {Path.cwd()} nor in a folder "
-                "above it. Go to where it is, or name it with --configfile. To make a project: "
+                f"{file} can't be read: there is no project in {Path.cwd()}, nor in a folder "
+                "above it. Go to one, or name the configuration with --configfile. To make one: "
                 f"{command_line.pagewave('init', 'FOLDER')}"
             ) from None
         raise ConfigError(

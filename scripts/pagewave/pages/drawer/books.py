@@ -156,11 +156,18 @@ def _scan(path: Path, left: list[LeftOut]) -> Scan | None:
         why = "no image"
     else:
         try:
-            return Scan(path, read_name(unicodedata.normalize("NFC", stem)), _leaves(path, suffix))
+            return Scan(path, _name(path, stem), _leaves(path, suffix))
         except DataError as error:
             why = f"can't be opened: {error}"
     left.append(LeftOut(path, why))
     return None
+
+
+def _name(path: Path, stem: str) -> Name:
+    """What its name tells; two cameras may each have a folder, `left` and `right`."""
+    name = read_name(unicodedata.normalize("NFC", stem))
+    side = name.side or read_folder(path.parent.name).side
+    return replace(name, side=side)
 
 
 def _leaves(path: Path, suffix: str) -> int:
@@ -228,8 +235,10 @@ def _series(place: Place, scans: Sequence[Scan]) -> Iterator[tuple[Place, list[S
 
 def _kind(scan: Scan) -> tuple[str, ...]:
     """What sets one series of files apart from another: folder, words, what is before numbers."""
-    label = _LABEL.match(scan.path.name)
-    return scan.path.parent.name, scan.name.words, label[0] if label else ""
+    label, folder = _LABEL.match(scan.path.name), scan.path.parent
+    # Two folders for the two halves of sheets are one series.
+    folder = folder.parent if read_folder(folder.name).side else folder
+    return folder.name, scan.name.words, label[0] if label else ""
 
 
 def _go_together(series: Sequence[Sequence[Scan]]) -> bool:

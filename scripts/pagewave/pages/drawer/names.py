@@ -43,7 +43,10 @@ GENERIC = CAMERAS | {
 """Words that name no book."""
 
 _COPY = re.compile(r"(?i)[ _-]*(?:\(\d{1,2}\)|[-_ ](?:copy|kopie|copie)(?: ?\d+)?)$")
-_MOMENT = re.compile(r"(?<!\d)((?:19|20)\d{6})[_-]?(\d{6,9})(?!\d)")
+_MOMENT = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)-?(\d\d)-?(\d\d)[ _-]?(?:at )?"
+    r"(\d\d)[.:-]?(\d\d)[.:-]?(\d\d)(\d{0,3})(?!\d)"
+)
 _SPAN = re.compile(r"(?<!\d)(\d{4})[-\u2013_/](\d{4}|\d{2})(?!\d)")
 _PAGE_WORD = r"(?i)(?<![a-z])(?:pages?|pp?|pg|seiten?|s|fol|folio|bl)[ ._-]*"
 _PAGE = re.compile(
@@ -116,7 +119,8 @@ def read_name(stem: str) -> Name:
     if copy := _COPY.search(text):
         text, found = text[: copy.start()], replace(found, is_copy=True)
     if moment := _MOMENT.search(text):
-        taken = int(moment[1] + moment[2].ljust(9, "0"))  # when it was: the order of its pages
+        # When it was, to the millisecond: the order of its pages.
+        taken = int("".join(moment.groups()[:6]) + moment[7].ljust(3, "0"))
         rest = _without(text, moment)
         return replace(found, first=taken, last=taken, is_counter=True, words=_words(rest))
     text, found = _read_side(text, found)
@@ -127,7 +131,9 @@ def read_name(stem: str) -> Name:
 
 
 def read_folder(name: str) -> Name:
-    """What a folder's name tells: the words of a book, and its year."""
+    """What a folder's name tells: the words of a book and its year, or the side of all in it."""
+    if side := _SIDE_WORD.fullmatch(name.strip()):
+        return Name(side=_side(side[1]))
     text, found = _read_span(name, Name())
     years = [m for m in _NUMBER.finditer(text) if _is_year(m[0])]
     if found.year is None and years:
@@ -137,12 +143,15 @@ def read_folder(name: str) -> Name:
 
 def _read_side(text: str, found: Name) -> tuple[str, Name]:
     if word := _SIDE_WORD.search(text):
-        name = word[1].lower()
-        return _without(text, word), replace(found, side=Side(_SIDE_NAMES.get(name, name)))
+        return _without(text, word), replace(found, side=_side(word[1]))
     letter = _SIDE_LETTER.search(text)
     if letter and not (letter[2] in "vV" and _is_year(letter[1])):  # that would be page v
         return text[: letter.end(1)], replace(found, side=Side(letter[2].lower()))
     return text, found
+
+
+def _side(word: str) -> Side:
+    return Side(_SIDE_NAMES.get(word.lower(), word.lower()))
 
 
 def _read_span(text: str, found: Name) -> tuple[str, Name]:
@@ -208,5 +217,5 @@ def _without(text: str, found: re.Match[str]) -> str:
 def _words(text: str) -> str:
     """The words that name a book, with one space between."""
     words = re.split(r"[\s_.]+|(?<=\w)-(?=\s|$)|(?:^|(?<=\s))-+", text)
-    kept = [word.strip("-,;()[]") for word in words if word]
+    kept = [word.strip("-\u2013\u2014,;()[]") for word in words if word]
     return " ".join(word for word in kept if word and word.lower() not in GENERIC)

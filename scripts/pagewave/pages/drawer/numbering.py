@@ -62,7 +62,7 @@ def numbered(scans: Sequence[Scan]) -> Numbered:
     whole = [scan for scan in scans if scan.name.tells_no_page or _is_volume(scan)]
     paged = [scan for scan in scans if scan not in whole]
     if not paged:
-        return _in_order(whole, "file")
+        return _in_order(whole, "order of names")
     left = [LeftOut(s.path, _why_no_page(s, paged)) for s in whole]
     if all(scan.name.is_counter for scan in paged):
         chosen, doubles = _one_each(paged, lambda s: (s.name.first, s.name.side))
