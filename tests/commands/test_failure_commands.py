@@ -51,14 +51,14 @@ OPTIONS = {
     "batches.py": "--all --live --cancel --reconcile --limit --ledger",
     "rebuild_ledger.py": "--dry-run --files-only",
     "status.py": "--watch --ledger",
-    "flags.py": "--states --schools --year-start --year-end --ledger",
+    "flags.py": "--page --states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
     "plan.py": "--page --probe --yes",
     "monitor.py": "--port",
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --page --sample --seed --truth --html --yes",
-    "pages.py": "--outdated --prompt-version --model --engine --older-than --states --schools "
-    "--year-start --year-end --limit --csv --print0 --behind-corrections --served "
+    "pages.py": "--page --outdated --prompt-version --model --engine --older-than --states "
+    "--schools --year-start --year-end --limit --csv --print0 --behind-corrections --served "
     "--other-picture",
     "models.py": "--markdown --fill-served --ledger",
 }

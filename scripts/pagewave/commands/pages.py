@@ -16,6 +16,7 @@ from typing import Any
 
 from pagewave.characters import harmless
 from pagewave.commands.command import (
+    add_page_option,
     command_parser,
     find_place,
     positive,
@@ -71,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", choices=("gemini", "embedded"), help="read by this engine")
     what = "read before: a span such as 12h or 30d, or a time such as 2026-10-07 (UTC)"
     parser.add_argument("--older-than", type=_before, metavar="TIME", help=what)
+    what = "only this page; may be repeated"
+    add_page_option(parser, dest="keys", action="append", default=[], help=what)
     add_selection(parser)
     parser.add_argument(
         "--limit", type=positive, default=SHOWN, metavar="N", help=f"rows of the table ({SHOWN})"
@@ -102,6 +105,7 @@ def _list(options: argparse.Namespace) -> int:
     pages = {page.key: page for page in dataset.pages}
     refuse_unknown(selection_of(options), ledger, place.settings.paths)
     origins = pages_on_file(ledger)
+    refuse_others("page", selection_of(options).keys, [origin.key for origin in origins])
     _refuse_unknown_origins(workspace, origins, options)
     corrected = workspace.corrections.corrected(list(dataset.pages))
     behind = None
