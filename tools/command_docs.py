@@ -45,7 +45,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     script = {command: script for script, command in OF_SCRIPTS.items()}[name]
     yield f"### pagewave {name}"
     yield (parser.description or "").strip()
-    if COMMANDS[name].partition(".")[0] not in ("project", "import_scans"):
+    if COMMANDS[name].partition(".")[0] != "project":
         yield f"\n(`scripts/{script}.py`)"
     own = [action for action in parser._actions if not _is_told_once(action)]
     if shown := [action for action in own if action.help != argparse.SUPPRESS]:

@@ -7,7 +7,7 @@ one command. Old names go on working.
 GROUPS: dict[str, dict[str, str]] = {
     "to begin": {
         "init": "project.init",
-        "import": "import_scans",
+        "import": "project.import_scans",
         "doctor": "project.doctor",
     },
     "to read": {
