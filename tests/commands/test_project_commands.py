@@ -52,6 +52,7 @@ def test_tab_completes_commands_and_options(
     assert completed("pagewave st", script) == {"status"}
     assert completed("pagewave prompts c", script) == {"compare"}
     assert completed("pagewave failures --pa", script) == {"--page"}
+    assert completed("pagewave run --rerun-inc", script) == {"--rerun-incomplete"}
     for shell in ("zsh", "fish"):
         assert main(["completion", shell]) == 0
         assert "score-pages" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Sequence
 
 import shtab
+from snakemake.cli import get_argument_parser
 
 from pagewave.command_names import COMMANDS
 from pagewave.commands.command import parser_of, plain_parser, run_command
@@ -46,8 +47,13 @@ def whole_parser() -> argparse.ArgumentParser:
         for action in parser._actions:
             if action.type is typed_path:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
+        parents = [parser, get_argument_parser()] if name == "run" else [parser]
         told = (parser.description or "").splitlines()[0]
         (groups[above] if above else commands).add_parser(
-            last, help=told.replace("%", "%%"), parents=[parser], add_help=False
+            last,
+            help=told.replace("%", "%%"),
+            parents=parents,
+            add_help=False,
+            conflict_handler="resolve",
         )
     return whole
