@@ -90,7 +90,9 @@ def test_a_drawer_of_240_mixed_names_becomes_a_table_by_three_commands_and_one_q
     (record,) = (tmp_path / "my books/logs/imports").glob("*.csv")
     with record.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert sorted(row["file"] for row in rows) == sorted(f"../my drawer/{name}" for name in files)
+    assert sorted(row["file"] for row in rows) == sorted(
+        f"{drawer.resolve()}/{name}" for name in files
+    )
     taken = [row for row in rows if row["state"]]
     assert all(bool(row["state"]) != bool(row["not read"]) for row in rows)
     assert len(rows) - len(taken) == DRAWER["left out"]

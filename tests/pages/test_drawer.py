@@ -11,6 +11,7 @@ from pagewave.pages.drawer.books import Drawer, Given, look_into
 from pagewave.pages.drawer.names import Side, read_folder, read_name
 from pagewave.pages.drawer.placing import carry_out, moves
 from pagewave.pages.drawer.roman import from_roman, to_roman
+from pagewave.pages.drawer.tables import as_csv, from_csv
 
 AS_NAMED = Given()
 
@@ -200,3 +201,45 @@ def test_what_is_there_is_never_mixed_with_others_nor_written_over(tmp_path: Pat
         write(tmp_path / name / name)
         with pytest.raises(DataError, match="would be the same page"):
             moves(look_into(tmp_path / name), scans)
+
+
+def test_a_table_is_corrected_and_taken_in(tmp_path: Path) -> None:
+    found = drawer_of(tmp_path / "box", {"Elm 1850.pdf": 2, "a 1.jpg": 1, "b.jpg": 1})
+    table = tmp_path / "found.csv"
+    table.write_text(as_csv(found))
+    again = from_csv(table)
+    assert numbers(again) == numbers(found)
+    assert reasons(again) == reasons(found)
+    # As a spreadsheet may save it, where commas are decimal marks.
+    lines = [line.replace(",", ";") for line in table.read_text().splitlines()]
+    lines = [
+        f"{tmp_path}/box/b.jpg;-Ohio;Elm;1850;3;;" if "b.jpg" in line else line for line in lines
+    ]
+    table.write_text("\ufeff" + "\r\n".join(lines))
+    assert numbers(from_csv(table))["-Ohio/Elm/1850"] == {"b.jpg": (3, 3)}
+    table.write_text(as_csv(from_csv(table)))
+    assert "-Ohio/Elm/1850" in numbers(from_csv(table))
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("a.jpg,Ohio,Elm,1850,1,2,", "it holds 1 pages, and the table says 2"),
+        ("a.jpg,Ohio,Elm,1850,x,,", "whole numbers"),
+        ("a.jpg,Ohio,Elm,185000,1,,", "0 to 9999"),
+        ("a.jpg,Ohio,..,1850,1,,", "can't be a folder's name"),
+        ("gone.jpg,Ohio,Elm,1850,1,,", "it is not there"),
+        ("b.jpg,Ohio,Elm,1850,2,,", "page 2 is in"),
+    ],
+)
+def test_a_wrong_table_changes_nothing(tmp_path: Path, row: str, problem: str) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        write(tmp_path / name)
+    head = "file,state,school,year,first page,last page,not read"
+    table = tmp_path / "found.csv"
+    table.write_text(f"{head}\nc.jpg,Ohio,Elm,1850,2,,\n{row}\n")
+    with pytest.raises(DataError, match=problem):
+        from_csv(table)
+    table.write_text("file,page\n")
+    with pytest.raises(DataError, match="no column state"):
+        from_csv(table)

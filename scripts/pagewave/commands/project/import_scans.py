@@ -23,13 +23,16 @@ from pagewave.config.settings import Settings
 from pagewave.console import printable, printer, table
 from pagewave.errors import DataError
 from pagewave.pages.drawer.books import NO_STATE, NO_YEAR, Drawer, FoundBook, Given, look_into
-from pagewave.pages.drawer.placing import Move, as_csv, carry_out, moves
+from pagewave.pages.drawer.placing import Move, carry_out, moves
+from pagewave.pages.drawer.tables import as_csv, from_csv
 from pagewave.wording import count
 
 EXAMPLES = """examples:
   %(prog)s ~/scans/drawer                       shows the table, then asks
   %(prog)s ~/scans/drawer --state Ohio --year 1859
-  %(prog)s ~/scans/drawer --yes --copy          without asking; copies in place of links"""
+  %(prog)s ~/scans/drawer --yes --copy          without asking; copies in place of links
+  %(prog)s ~/scans/drawer -n --table found.csv  to be corrected in a spreadsheet, and then
+  %(prog)s found.csv"""
 
 NOT_CONFIRMED = 1
 """Exit code when the question was not answered with yes."""
@@ -42,13 +45,15 @@ SHOWN_FILES = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, look, show, ask, take in; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
-    what = "the scans, and all folders in it"
+    what = "the scans, and all folders in it; or a table that --table wrote"
     parser.add_argument("folder", type=typed_path, metavar="FOLDER", help=what)
     for name, kind in (("state", str), ("school", str), ("year", int)):
         what = f"the {name} of all books in it, whatever names tell"
         parser.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=what)
     what = "copy the files; else links lead to where they are, and they have to stay there"
     parser.add_argument("--copy", action="store_true", help=what)
+    what = "write what was found to this table too (CSV), a row a file"
+    parser.add_argument("--table", type=typed_path, metavar="FILE", help=what)
     parser.add_argument("-n", "--dry-run", action="store_true", help="show the table, take in none")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     options = parser.parse_args(arguments)
@@ -59,14 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     settings = find_place(options, needs_config=True).settings
-    if not options.folder.is_dir():
-        raise DataError(f"{options.folder} is no folder. Name the one that the scans are in.")
-    _refuse_nested(options.folder, settings)
-    given = Given(options.state, options.school, options.year)
-    drawer = look_into(options.folder, given)
+    drawer = _found(options, settings)
     planned = moves(drawer, settings.paths.image_source_dir)
     if not options.json:
         _show(drawer)
+    if options.table:
+        write_atomically(options.table, as_csv(drawer))
     if not planned:
         raise DataError(f"{options.folder}: there is no scan in it whose page its name tells.")
     if options.dry_run or not (options.yes or _agreed(planned)):
@@ -85,6 +88,18 @@ def _import(options: argparse.Namespace) -> int:
     print(f"What reading takes: {snakemake('-n', profile=False)}")
     print(f"Next: {snakemake()}")
     return 0
+
+
+def _found(options: argparse.Namespace, settings: Settings) -> Drawer:
+    given = Given(options.state, options.school, options.year)
+    if options.folder.is_dir():
+        _refuse_nested(options.folder, settings)
+        return look_into(options.folder, given)
+    if options.folder.suffix.lower() != ".csv" or not options.folder.is_file():
+        raise DataError(f"{options.folder} is no folder. Name the one that the scans are in.")
+    if given != Given():
+        raise DataError("A table says itself which books they are: leave out --state and the like.")
+    return from_csv(options.folder)
 
 
 def _refuse_nested(folder: Path, settings: Settings) -> None:

@@ -92,6 +92,7 @@ def look_into(folder: Path, given: Given = Given()) -> Drawer:
         DataError: the folder can't be read, or a name that is given can't be one.
     """
     _refuse_unfit(given)
+    folder = folder.resolve()
     left: list[LeftOut] = []
     scans = [found for path in _files(folder) if (found := _scan(path, left))]
     by_place: dict[Place, list[Scan]] = defaultdict(list)
@@ -144,23 +145,26 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _scan(path: Path, left: list[LeftOut]) -> Scan | None:
     """The file as a scan; else None, and why it is none in `left`."""
-    stem, suffix = split_name(path.name)
-    why = ""
     if path.name.lower() in BY_SYSTEMS or path.name.startswith("."):
-        why = "hidden, or an operating system's own"
-    elif path.is_dir() or not path.exists():
-        why = "a link that leads to no file"
-    elif suffix in OTHER_IMAGES:
-        why = f"{suffix} can't be read: save it as JPEG or TIFF"
-    elif suffix not in IMAGE_SUFFIXES:
-        why = "no image"
-    else:
-        try:
-            return Scan(path, _name(path, stem), _leaves(path, suffix))
-        except DataError as error:
-            why = f"can't be opened: {error}"
-    left.append(LeftOut(path, why))
-    return None
+        left.append(LeftOut(path, "hidden, or an operating system's own"))
+        return None
+    try:
+        return opened(path)
+    except DataError as error:
+        left.append(LeftOut(path, str(error)))
+        return None
+
+
+def opened(path: Path) -> Scan:
+    """A file as a scan; raises DataError with the reason why it is none."""
+    stem, suffix = split_name(path.name)
+    if path.is_dir() or not path.exists():
+        raise DataError("a link that leads to no file" if path.is_symlink() else "it is not there")
+    if suffix in OTHER_IMAGES:
+        raise DataError(f"{suffix} can't be read: save it as JPEG or TIFF")
+    if suffix not in IMAGE_SUFFIXES:
+        raise DataError("no image")
+    return Scan(path, _name(path, stem), _leaves(path, suffix))
 
 
 def _name(path: Path, stem: str) -> Name:
@@ -172,14 +176,18 @@ def _name(path: Path, stem: str) -> Name:
 
 def _leaves(path: Path, suffix: str) -> int:
     if suffix in OF_MANY_PAGES:
-        if leaves := scan_files.count(path):
+        try:
+            leaves = scan_files.count(path)
+        except DataError as error:
+            raise DataError(f"can't be opened: {error}") from None
+        if leaves:
             return leaves
         raise DataError("it holds no page")
     try:
         with Image.open(path):
             return 1
     except Exception as error:  # whatever a broken header makes Pillow raise
-        raise DataError(f"no image is in it ({type(error).__name__})") from None
+        raise DataError(f"can't be opened: no image is in it ({type(error).__name__})") from None
 
 
 def _place(drawer: Path, path: Path, name: Name, given: Given) -> tuple[Place, list[str]]:
@@ -190,14 +198,14 @@ def _place(drawer: Path, path: Path, name: Name, given: Given) -> tuple[Place, l
     unclear = []
     school = given.school or (", ".join(words[1:]) or words[0] if words else name.words)
     if not school:
-        school = read_folder(drawer.resolve().name).words or "Scans"
+        school = read_folder(drawer.name).words or "Scans"
     if (state := given.state) is None:
         state = words[0] if len(words) > 1 else NO_STATE
         if state == NO_STATE:
             unclear.append("no state")
     year = given.year if given.year is not None else name.year
     if year is None:
-        year = years[-1] if years else read_folder(drawer.resolve().name).year
+        year = years[-1] if years else read_folder(drawer.name).year
     if year is None:
         year = NO_YEAR
         unclear.append("no year")

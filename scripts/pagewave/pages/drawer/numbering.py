@@ -97,7 +97,7 @@ def _by_page(paged: Sequence[Scan], left: list[LeftOut]) -> Numbered:
             continue
         placed.append(Placed(scan, before + first, before + last))
     placed.sort(key=lambda p: (p.first, p.last))
-    kept, others = _apart(placed)
+    kept, others = apart(placed)
     left += others
     if before:
         unclear.append(f"pages i to {to_roman(before)} come first: page 1 is number {before + 1}")
@@ -184,7 +184,7 @@ def _rank(scan: Scan) -> tuple[bool, int, str]:
     return scan.name.is_copy, IMAGE_SUFFIXES.index(suffix), scan.path.name
 
 
-def _apart(placed: Sequence[Placed]) -> tuple[list[Placed], list[LeftOut]]:
+def apart(placed: Sequence[Placed]) -> tuple[list[Placed], list[LeftOut]]:
     """Files whose pages another one has already are left out: 13.jpg beside 13-20.pdf."""
     kept: list[Placed] = []
     left = []

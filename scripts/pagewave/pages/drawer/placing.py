@@ -4,9 +4,7 @@ A second time it does what is left: a kill in between loses nothing. Files that 
 apart from those of the drawer by their content.
 """
 
-import csv
 import filecmp
-import io
 import json
 import re
 import shutil
@@ -14,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pagewave.atomic import partial_of, write_atomically
-from pagewave.characters import harmless
 from pagewave.errors import DataError, PagewaveError
 from pagewave.pages.drawer.books import Drawer, FoundBook
 from pagewave.pages.drawer.numbering import Placed
@@ -123,18 +120,3 @@ def _put(source: Path, target: Path, copies: bool) -> None:
             f"{target} can't be made: {error.strerror}. Mend that and run the same command again: "
             "what is there already stays."
         ) from None
-
-
-def as_csv(drawer: Drawer) -> str:
-    """Every file of the drawer: where it went, or why it did not."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("file", "state", "school", "year", "first page", "last page", "not read"))
-    for book in drawer.books:
-        place = book.place
-        for one in book.placed:
-            where = (harmless(place.state), harmless(place.school), place.year)
-            rows.writerow((harmless(str(one.scan.path)), *where, one.first, one.last, ""))
-    for left in drawer.left_out:
-        rows.writerow((harmless(str(left.path)), "", "", "", "", "", harmless(left.why)))
-    return text.getvalue()
