@@ -125,6 +125,15 @@ def test_import_asks_once_and_a_no_changes_nothing(
         read.append(capsys.readouterr().err.count("[y/N]"))
         assert len(list((project / "scans").rglob("*.jpg"))) == taken
     assert read == [1, 1]
+    # What names tell wrongly is corrected in a table.
+    write(project.parent / "more" / "cover.jpg")
+    assert main(["import", "../more", "-n", "--table", "found.csv"]) == 0
+    text = Path("found.csv").read_text()
+    assert text.count("more/cover.jpg,Unsorted,more,0,1,1,") == 1
+    Path("found.csv").write_text(text.replace("Unsorted,more,0,1,1", "Unsorted,Elm,1850,2,"))
+    assert main(["import", "found.csv", "--yes"]) == 0
+    assert Path("scans/Unsorted/Elm/1850/2.jpg").exists()
+    capsys.readouterr()
     assert main(["open", "--print", "--page", "Unsorted:Elm:1850:1"]) == 0
     assert capsys.readouterr().out == "scans/Unsorted/Elm/1850/1.jpg\n"
     assert main(["open"]) == 3
