@@ -174,6 +174,15 @@ def test_who_calls_pagewave_is_told_commands_of_pagewave(monkeypatch: pytest.Mon
     assert shlex.split(command_line.snakemake("-n"))[1:] == ["run", "-s", "other.smk", "-n"]
 
 
+def test_who_has_a_wheel_is_told_the_packages_of_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shlex.split(command_line.install("tables"))[-3:-2] == [".[tables]"]
+    monkeypatch.setattr(command_line, "IS_INSTALLED", True)
+    _, *pip, first = shlex.split(command_line.install("embedded"))[:5]
+    assert pip == ["-m", "pip", "install"]
+    assert first.startswith("tess")
+    assert len(shlex.split(command_line.install("tables"))) == 8
+
+
 def test_a_doctor_finds_what_is_well_and_what_is_not(
     tmp_path: Path,
     quiet_server: EmbeddedProcess,
