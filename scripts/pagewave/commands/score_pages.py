@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from pagewave.answers.scores import FACTS, PageScore, Scores, score_pages, totals
-from pagewave.commands.command import plain_parser
+from pagewave.commands.command import command_parser, find_place
 from pagewave.commands.folders import typed_path
 from pagewave.errors import PagewaveError
 
 EXAMPLES = """examples:
-  %(prog)s
-  %(prog)s --answers other/pages --truth other/truth --json"""
+  %(prog)s                                      what was read of the sample
+  %(prog)s --truth my/truth                     of your own pages
+  %(prog)s --configfile other.yaml --json"""
 
 NOTHING_TO_SCORE = 2
 """The exit code when there are no pages to score, or files that are no pages."""
@@ -24,22 +25,18 @@ NOTHING_TO_SCORE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, score, print; returns the exit code."""
-    parser = plain_parser(__doc__, EXAMPLES)
-    answers, hidden = Path("results/pages"), argparse.SUPPRESS
-    what = "a folder of answers (%(default)s)"
-    parser.add_argument("--answers", type=typed_path, default=answers, metavar="DIR", help=what)
-    parser.add_argument("--pages", type=typed_path, default=hidden, dest="answers", help=hidden)
-    parser.add_argument(
-        "--truth",
-        metavar="DIR",
-        type=typed_path,
-        default=Path("resources/sample/truth"),
-        help="truth (%(default)s)",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser = command_parser(__doc__, EXAMPLES)
+    what = "a folder of answers (paths.output_dir)"
+    parser.add_argument("--answers", type=typed_path, metavar="DIR", help=what)
+    hidden = argparse.SUPPRESS
+    parser.add_argument("--pages", type=typed_path, dest="answers", default=hidden, help=hidden)
+    truth = Path("resources/sample/truth")
+    what = "truth (%(default)s)"
+    parser.add_argument("--truth", type=typed_path, metavar="DIR", default=truth, help=what)
     options = parser.parse_args(arguments)
     try:
-        scores = score_pages(options.answers, options.truth)
+        answers = options.answers or find_place(options).settings.paths.output_dir
+        scores = score_pages(answers, options.truth)
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
         return NOTHING_TO_SCORE
