@@ -12,6 +12,8 @@ COPY Snakefile ./
 COPY rules rules
 COPY profiles profiles
 COPY prompts prompts
+COPY report report
+COPY .env.example ./
 COPY config config
 COPY resources resources
 

@@ -5,7 +5,7 @@
     python tools/release.py 0.2.0
 
 The wheel is built from a clone, so that nothing gets into it which git does not know; it has to
-hold the whole package, templates and the monitor's assets included.
+hold the whole package, templates and the monitor's assets included, and the workflow.
 """
 
 import argparse
@@ -14,12 +14,15 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 BRANCH = "main"
 PACKAGE = "scripts/pagewave"
+INSIDE = "pagewave/project"
+"""Where a wheel has the files of the workflow: setup.py."""
 CHANGELOG, PROJECT, MODULE = "CHANGELOG.md", "pyproject.toml", f"{PACKAGE}/__init__.py"
 UNRELEASED = "## [Unreleased]\n"
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
@@ -131,13 +134,16 @@ def build_wheel(tree: Path) -> Path:
 
 
 def check_wheel(wheel: Path, tree: Path, version: str) -> None:
-    """Does it hold each file of the package, as it is in the tree, and nothing else?
+    """Does it hold each file of package and workflow, as it is in the tree, and nothing else?
 
     Raises:
         NotNow: it doesn't; names the files.
     """
     listed = _git(tree, "ls-files", "-z", PACKAGE).split("\0")
     names = {name.removeprefix("scripts/"): tree / name for name in filter(None, listed)}
+    content = tomllib.loads((tree / PROJECT).read_text(encoding="utf-8"))
+    workflow = _git(tree, "ls-files", "-z", "--", *content["tool"]["pagewave"]["workflow"])
+    names |= {f"{INSIDE}/{name}": tree / name for name in filter(None, workflow.split("\0"))}
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
         missing, foreign = sorted(set(names) - inside), sorted(inside - set(names))
@@ -145,7 +151,7 @@ def check_wheel(wheel: Path, tree: Path, version: str) -> None:
     if missing or foreign or other:
         raise NotNow(
             f"The wheel is not the package. Missing: {missing}; foreign: {foreign}; other than in "
-            f"the tree: {sorted(other)}. See [tool.setuptools] in {PROJECT}."
+            f"the tree: {sorted(other)}. See [tool.setuptools] and [tool.pagewave] in {PROJECT}."
         )
     if wheel.name.split("-")[1] != version:
         raise NotNow(f"{wheel.name} is not version {version}.")

@@ -10,10 +10,16 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[1]
-PROJECT = SCRIPTS.parent
+from pagewave.command_names import OF_SCRIPTS
+from pagewave.own_files import IS_INSTALLED, PROFILES, SCRIPTS, SNAKEFILE
+from pagewave.own_files import ROOT as PROJECT
+
+TYPED = "PAGEWAVE_TYPED"
+"""Set for a run that `pagewave run` has started: what was typed behind `pagewave`, quoted."""
 WITHOUT_LEDGER = (
     *("monitor", "pages", "plan", "rebuild_ledger", "try_prompt", "compare_prompts"),
     *("iiif", "bucket"),
@@ -37,6 +43,17 @@ class _Place:
 
 
 _places = [_Place()]
+_by_name: list[bool] = []
+"""Was this process started as `pagewave …`?"""
+
+
+def called_by_name() -> None:
+    """From now on commands are printed as `pagewave …`, as this process was started so."""
+    _by_name[:] = [True]
+
+
+def _is_by_name() -> bool:
+    return bool(_by_name) or TYPED in os.environ
 
 
 def remember(
@@ -66,22 +83,33 @@ def to_configure(files: Iterable[str], values: Iterable[str] = ()) -> list[str]:
 
 def forget() -> None:
     """As if nothing had been remembered: for tests, of which many share a process."""
-    del _places[1:]
+    del _places[1:], _by_name[:]
 
 
 def script(name: str, *arguments: str, config: Sequence[str] = ()) -> str:
-    """A command of ours, such as `python scripts/status.py --watch`.
+    """A command of ours: `pagewave status --watch`, or `python scripts/status.py --watch` for those
+    who call `snakemake` and scripts themselves.
 
     Args:
         config: instead of what is remembered.
     """
     place = _places[-1]
     file = SCRIPTS / f"{name}.py"
-    # Installed as a package alone, there are no scripts.
-    words = [_program("python"), _here(file)] if file.exists() else [_program("pagewave"), name]
+    # Installed from a wheel there are no scripts.
+    if _is_by_name() or not file.exists():
+        words = [_program("pagewave"), *OF_SCRIPTS.get(name, name).split()]
+    else:
+        words = [_program("python"), _here(file)]
     ledger = () if name in WITHOUT_LEDGER else place.ledger
     settings = config or [*place.config, *place.section, *ledger]
     return _typed([*words, *settings, *arguments])
+
+
+def pagewave(*arguments: str, folder: Path | None = None) -> str:
+    """A command that has no script, such as `pagewave import scans`; `folder`: to be run there."""
+    words = [_program("pagewave", anywhere=folder is not None), *arguments]
+    there = f"cd {shlex.quote(str(folder))} && " if folder else ""
+    return there + shlex.join(words) if there else _typed(words)
 
 
 def module(name: str, *arguments: str) -> str:
@@ -101,25 +129,42 @@ def snakemake(
         profile: with the profile for this machine, as all that reads needs.
         there: false within a command that is in the right folder already.
     """
-    words = [_program("snakemake")]
     place = _places[-1]
-    if place.snakefile:
+    by_name = _is_by_name()  # `pagewave run` finds our Snakefile and the profile by itself
+    words = [_program("pagewave"), "run"] if by_name else [_program("snakemake")]
+    if place.snakefile and not (by_name and place.snakefile == SNAKEFILE.name):
         words += ["-s", place.snakefile]
     # A configuration with a section for us is that of a workflow here, which Snakemake finds.
-    elif not _is_here() and not place.section and (PROJECT / "Snakefile").exists():
-        words += ["-s", str(PROJECT / "Snakefile")]
+    elif not by_name and not _is_here() and not place.section and SNAKEFILE.exists():
+        words += ["-s", str(SNAKEFILE)]
     # Targets last: one after --configfile would be taken for a second such file.
     words += config or place.config
-    words += ["--profile", _here(PROJECT / "profiles/local")] if profile else []
+    words += ["--profile", _here(PROFILES / "local")] if profile and not by_name else []
     return _typed([*words, *arguments]) if there else shlex.join([*words, *arguments])
 
 
 def install(extra: str) -> str:
     """What installs the packages of an extra, such as `pip install -e '.[tables]'`."""
+    if IS_INSTALLED:
+        # From where the wheel came nobody knows, so what the extra needs is named itself; pipx and
+        # uv make environments without pip.
+        here = [_program("python"), "-m", "pip", "install"]
+        pip = here if find_spec("pip") else ["uv", "pip", "install", "--python", sys.executable]
+        return _typed([*pip, *_needed_for(extra)])
     project = "." if _is_here() else str(PROJECT)
     constraints = _here(PROJECT / "constraints.txt")
     words = [_program("python"), "-m", "pip", "install", "-e", f"{project}[{extra}]"]
     return _typed([*words, "-c", constraints])
+
+
+def _needed_for(extra: str) -> list[str]:
+    try:
+        all_needed = requires("pagewave") or []
+    except PackageNotFoundError:
+        all_needed = []
+    split = [needed.partition(";") for needed in all_needed]
+    mark = f'extra == "{extra}"'
+    return [name.strip() for name, _, when in split if when.strip().replace("'", '"') == mark]
 
 
 def option(name: str, value: str) -> list[str]:
@@ -128,7 +173,9 @@ def option(name: str, value: str) -> list[str]:
 
 
 def again() -> str:
-    """What was typed to start this process as `snakemake`, quoted anew."""
+    """What was typed to start this process as `snakemake` or `pagewave run`, quoted anew."""
+    if TYPED in os.environ:
+        return f"{shlex.quote(_program('pagewave'))} {os.environ[TYPED]}"
     return shlex.join([_program("snakemake"), *sys.argv[1:]])
 
 
@@ -147,12 +194,17 @@ def _here(path: Path) -> str:
     return str(path.relative_to(PROJECT)) if _is_here() else str(path)
 
 
-def _program(name: str) -> str:
-    """A program beside this Python: by its name alone where the shell finds that very one."""
+def _program(name: str, anywhere: bool = False) -> str:
+    """A program beside this Python: by its name alone where the shell finds that very one.
+
+    `anywhere`: found from other folders too.
+    """
     beside = Path(sys.executable).with_name(name)
     found = shutil.which(name)
     is_found = found is not None and os.path.abspath(found) == str(beside)  # noqa: PTH100
-    if len(_places) == 1 or is_found or not beside.exists():
+    if (len(_places) == 1 and not _is_by_name()) or is_found or not beside.exists():
         return name
     here = Path.cwd()
+    if anywhere:
+        return str(beside)
     return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)

@@ -52,7 +52,7 @@ def command_to_clear(selection: Sequence[str] = (), config: Sequence[str] = ()) 
     """The command that lets dead letters be tried again, as it is typed into a shell.
 
     Args:
-        selection: which ones, such as `--key KEY` or `--all`.
+        selection: which ones, such as `--page KEY` or `--all`.
         config: the arguments that name the configuration, if not those of this process.
     """
     return script("clear_failure_counts", *selection, config=config)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pagewave.commands.__main__ import COMMANDS, main
+from pagewave.command_names import COMMANDS, OF_SCRIPTS, command_of
+from pagewave.commands.__main__ import main
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -24,27 +25,42 @@ def help_of_script(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return printed.getvalue()
 
 
-def test_every_command_has_its_script_and_every_script_its_command() -> None:
-    assert {path.stem for path in SCRIPTS.glob("*.py")} == set(COMMANDS)
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def help_of_command(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `pagewave NAME --help` prints."""
+    monkeypatch.setattr(sys, "argv", ["pagewave", *name.split(), "--help"])
+    with contextlib.redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    return printed.getvalue()
+
+
+def test_every_script_is_a_command_by_its_old_name_too() -> None:
+    assert len(NAMES) > 15
+    assert set(NAMES) <= set(OF_SCRIPTS)
+    for name in NAMES:
+        assert command_of([name]) == command_of([name.replace("_", "-")]) == (OF_SCRIPTS[name], 1)
+    assert command_of(["prompts", "try", "--page", "a:b:1:1"]) == ("prompts try", 2)
+    assert command_of(["prompts"]) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_both_ways_to_call_a_command_say_the_same(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "1000")  # so that no line breaks elsewhere for a longer name
     by_script = help_of_script(name, monkeypatch)
     assert by_script.startswith(f"usage: {name}.py ")
-    monkeypatch.setattr(sys, "argv", ["pagewave", name, "--help"])
-    with contextlib.redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
+    command = OF_SCRIPTS[name]
     head, examples, tail = by_script.partition("\nexamples:\n")
-    assert printed.getvalue() == (
-        head.replace(f"usage: {name}.py ", f"usage: pagewave {name} ")
+    assert help_of_command(command, monkeypatch) == (
+        head.replace(f"usage: {name}.py ", f"usage: pagewave {command} ")
         + examples
-        + tail.replace(f"  {name}.py", f"  pagewave {name}")
+        + tail.replace(f"  {name}.py", f"  pagewave {command}")
     )
+    assert help_of_command(name, monkeypatch) == help_of_command(command, monkeypatch)
 
 
 def test_without_a_name_all_commands_are_listed_and_none_is_imported() -> None:
@@ -55,15 +71,19 @@ def test_without_a_name_all_commands_are_listed_and_none_is_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, check=True
     )
-    assert [line.split()[0] for line in done.stdout.splitlines() if line[:2] == "  "] == list(
-        COMMANDS
-    )
-    assert "  flags                 List pages whose answers were taken" in done.stdout
+    listed = [line for line in done.stdout.splitlines() if line[:2] == "  "]
+    assert [line[2:].split("  ")[0] for line in listed] == list(COMMANDS)
+    assert "  flags            List pages whose answers were taken" in done.stdout
     imported = set(done.stderr.split())
     assert "pagewave.commands.__main__" in imported
     assert imported <= {
         "pagewave.commands",
+        "pagewave.command_line",
+        "pagewave.command_names",
         "pagewave.commands.__main__",
+        "pagewave.commands.folders",
+        "pagewave.commands.project",
+        "pagewave.own_files",
         "pagewave.commands.trials",
     }
 
@@ -77,3 +97,11 @@ def test_a_name_that_is_no_command_is_told_with_the_nearest_one(
     )
     assert main(["xyzzy"]) == 2
     assert "`pagewave` without any lists all" in capsys.readouterr().err
+
+
+def test_another_python_is_told_which_one_is_right() -> None:
+    command = [sys.executable, "-S", str(SCRIPTS / "status.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ".venv/bin/pagewave COMMAND" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -72,6 +72,7 @@ def test_pages_are_listed_by_what_they_were_read_with(
         assert keys(library, "--states", "Vermont", "--prompt-version", "v1.1") == [LINDEN]
         assert keys(library, "--schools", "Elm School", "--year-end", "1849") == []
         assert keys(library, "--engine", "embedded") == []
+        assert keys(library, "--page", LINDEN, "--page", everything[1]) == [everything[1], LINDEN]
         assert keys(library, "--model", "gemini-2.5-flash") == everything
         assert (
             keys(library, "--older-than", "1h") == keys(library, "--older-than", "2020-01-01") == []

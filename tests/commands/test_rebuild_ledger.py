@@ -15,6 +15,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK
+from pagewave.command_names import OF_SCRIPTS
 from pagewave.plan.targets import Command
 
 BOOKS = {"Ohio/Ashgrove/1852": 3, "Vermont/Linden/1866": 2}
@@ -362,4 +363,5 @@ def test_docs_mention_every_command() -> None:
     assert "docs/operators.md" in readme
     scripts = {script.name for script in (REPO / "scripts").glob("*.py")}
     assert REBUILD in scripts
-    assert {name for name in scripts if name in readme + manual} == scripts
+    names = {OF_SCRIPTS[name.removesuffix(".py")] for name in scripts}
+    assert {name for name in names if f"pagewave {name}" in readme + manual} == names

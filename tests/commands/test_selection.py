@@ -89,3 +89,6 @@ def test_a_ledger_alone_knows_its_pages(
     operator = Operator(library.state / "ledger.sqlite", capsys)
     assert "0 pages flagged" in operator.run("flags.py", "--states", "Ohio")
     assert "Did you mean Ohio?" in operator.run("flags.py", "--states", "Ohoi", code=2)
+    assert "0 pages flagged" in operator.run("flags.py", "--page", PAGES[0])
+    wrong = operator.run("flags.py", "--page", f"{PAGES[0]}0", code=2)
+    assert f"Did you mean {PAGES[0]}?" in wrong

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from helpers.library import Library
-from pagewave.commands.__main__ import COMMANDS
+from pagewave.command_names import COMMANDS, OF_SCRIPTS
 
 
 def main_of(script: str) -> Callable[[list[str]], int]:
     """The `main` of the command that a file in scripts/ stands for."""
-    module = importlib.import_module(f"pagewave.commands.{COMMANDS[script.removesuffix('.py')]}")
+    name = COMMANDS[OF_SCRIPTS[script.removesuffix(".py")]]
+    module = importlib.import_module(f"pagewave.commands.{name}")
     main: Callable[[list[str]], int] = module.main
     return main
 

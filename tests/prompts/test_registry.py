@@ -128,6 +128,25 @@ def test_an_unknown_prompt_lists_the_registered_ones(registry: Path, name: str) 
         load_prompt(registry, name, "v1.jinja")
 
 
+def test_a_prompt_that_the_folder_lacks_is_pagewaves_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = load_prompt(REGISTRY, "page_ocr", "v1.jinja")
+    monkeypatch.chdir(tmp_path)
+    assert load_prompt(Path("prompts"), "page_ocr", "v1.jinja") == own
+    letters = tmp_path / "prompts" / "letters"
+    letters.mkdir(parents=True)
+    (letters / "v1.jinja").write_text("Read it.")
+    (letters / "page.py").write_text(PAGE_MODULE)
+    assert load_prompt(Path("prompts"), "page_ocr", "v1.jinja") == own
+    assert load_prompt(Path("prompts"), "letters", "v1.jinja").source == "Read it."
+    with pytest.raises(ConfigError, match=r"no prompt 'diaries'.*letters"):
+        load_prompt(Path("prompts"), "diaries", "v1.jinja")
+    # A registry that is named holds what it holds.
+    with pytest.raises(ConfigError, match="no prompt 'page_ocr'"):
+        load_prompt(tmp_path / "prompts", "page_ocr", "v1.jinja")
+
+
 def test_a_missing_registry_has_no_prompts(tmp_path: Path) -> None:
     assert registered_prompts(tmp_path / "nowhere") == []
     with pytest.raises(ConfigError, match=r"nowhere.*Registered prompts: none"):

@@ -1,4 +1,4 @@
-"""`pagewave NAME …`: finds the command and hands over; without a name, lists all of them.
+"""`pagewave NAME …`: finds the project and the command, and hands over; alone, lists all of them.
 
 A command is imported only when it is called: some take a second to load.
 """
@@ -11,16 +11,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-COMMANDS = {
-    module.rpartition(".")[2]: module
-    for module in (
-        *("status", "monitor", "plan", "analyze_failures", "flags", "clear_failure_counts"),
-        *("batches", "nuke_database", "rebuild_ledger", "deliver_logs"),
-        *("pages", "corrections", "trials.try_prompt", "trials.compare_prompts", "models"),
-        *("score_pages", "verify", "iiif", "bucket"),
-    )
-}
-"""Each command's name and its module in this folder, in the order of docs/operators.md."""
+from pagewave import command_line
+from pagewave.command_names import COMMANDS, GROUPS, command_of
+from pagewave.commands import folders
 
 UNKNOWN = 2
 """Exit code for a name that is no command, as argparse has it."""
@@ -32,35 +25,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given or given[0] in ("-h", "--help"):
         print(overview())
         return 0
-    name = given[0]
-    if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`pagewave` without any lists all."
-        print(f"pagewave: there is no command {name}. {hint}", file=sys.stderr)
+    found = command_of(given)
+    if found is None:
+        print(f"pagewave: {_unknown(given)}", file=sys.stderr)
         return UNKNOWN
-    sys.argv = [f"pagewave {name}", *given[1:]]  # argparse shows the first one as its name
-    code: int = importlib.import_module(f"{__package__}.{COMMANDS[name]}").main()
+    name, words = found
+    command_line.called_by_name()
+    if name not in folders.ANYWHERE:
+        folders.go_to_project(given)
+    sys.argv = [f"pagewave {name}", *given[words:]]  # argparse shows the first one as its name
+    module = importlib.import_module(f"{__package__}.{COMMANDS[name]}")
+    code: int = module.main()
     return code
 
 
 def overview() -> str:
     """All commands, each with the first line of its module's docstring."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {_first_line(module)}" for name, module in COMMANDS.items()]
+    lines = []
+    for group, commands in GROUPS.items():
+        lines.append(f"\n{group}:")
+        lines += [f"  {name:{width}}  {first_line(module)}" for name, module in commands.items()]
     return "\n".join(
         [
-            "usage: pagewave COMMAND [OPTION …]\n",
+            "usage: pagewave COMMAND [OPTION …]",
             *lines,
-            "\npagewave COMMAND --help says what each can do. The reading itself: snakemake",
+            "\npagewave COMMAND --help says what each can do. All work below a project too.",
         ]
     )
 
 
-def _first_line(module: str) -> str:
+def first_line(module: str) -> str:
+    """The first line of a command's docstring; the module is not imported."""
     spec = importlib.util.find_spec(f"{__package__}.{module}")
     assert spec and spec.origin
     text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
     return (text or "").splitlines()[0]
+
+
+def _unknown(given: Sequence[str]) -> str:
+    name = given[0]
+    below = [command for command in COMMANDS if command.startswith(f"{name} ")]
+    if below:
+        return f"say which: {' or '.join(f'pagewave {command}' for command in below)}"
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "`pagewave` without any lists all."
+    return f"there is no command {name}. {hint}"
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ too, since they happened."""
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pagewave.command_line import snakemake
 from pagewave.commands.command import (
     add_ledger_option,
+    add_page_option,
     command_parser,
     find_place,
     positive,
@@ -28,6 +28,7 @@ from pagewave.commands.failures import (
     history,
     summarize,
 )
+from pagewave.commands.folders import typed_path
 from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
 from pagewave.console import printable, printer, table
 from pagewave.ledger import Ledger, StepCost
@@ -36,7 +37,7 @@ from pagewave.wording import command_to_clear, count, dollars
 EXAMPLES = """examples:
   %(prog)s                                    how many, of which kinds, dead letters
   %(prog)s --by-school --states Ohio
-  %(prog)s --record-key 'Ohio:Merrivale Female Seminary:1859:3'
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'
   %(prog)s --export-csv failures.csv"""
 
 SHOWN = 20
@@ -61,8 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             f"--by-{by.replace('_', '-')}", action="store_true", help=f"failures by {words}"
         )
-    parser.add_argument("--record-key", metavar="KEY", help="all that is known of one page's")
-    parser.add_argument("--export-csv", type=Path, metavar="FILE", help="write them to a file")
+    add_page_option(parser, "--record-key", help="all that is known of one page's")
+    parser.add_argument(
+        "--export-csv", type=typed_path, metavar="FILE", help="write them to a file"
+    )
     add_selection(parser)
     parser.add_argument(
         "--limit",
@@ -81,13 +84,13 @@ def _analyze(options: argparse.Namespace) -> int:
     refuse_unknown(selection, ledger, place.settings.paths)
     chosen = [by for by in GROUPINGS if getattr(options, f"by_{by}")]
     report: dict[str, Any] = {}
-    if options.summary or not (chosen or options.record_key or options.export_csv):
+    if options.summary or not (chosen or options.page or options.export_csv):
         report["summary"] = summarize(ledger, limits, selection)
         report["steps"] = ledger.spending.by_step()
     for by in chosen:
         report[f"by_{by}"] = group(ledger, limits, selection, by)
-    if options.record_key:
-        failures = history(ledger, options.record_key)
+    if options.page:
+        failures = history(ledger, options.page)
         report["failures"] = failures[-limit:] if limit else failures
     if options.export_csv:
         written = export_csv(ledger, selection, options.export_csv, limit)

@@ -177,6 +177,6 @@ def _print_list(views: Sequence[BatchView], orphans: Sequence[Orphan], everythin
         console.print("There are no batches." if everything else "No batch is open.")
     if orphans:
         found = [(o.name, o.display_name, o.state, o.created_at, o.model) for o in orphans]
-        title = "At the service, but not in this ledger (rebuild_ledger.py takes in what is ours)"
+        title = "At the service, but not in this ledger (rebuild-ledger takes in what is ours)"
         found_columns = ("batch", "display name", "state", "created", "model")
         console.print(table(found_columns, found, title))

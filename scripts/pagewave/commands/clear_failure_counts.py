@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pagewave.commands.command import (
     add_ledger_option,
+    add_page_option,
     command_parser,
     find_place,
     print_json,
@@ -19,7 +20,7 @@ from pagewave.ledger import Ledger
 from pagewave.wording import count
 
 EXAMPLES = """examples:
-  %(prog)s --key 'Ohio:Merrivale Female Seminary:1859:3'
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'
   %(prog)s --states Ohio Vermont --year-start 1850 --year-end 1860 --dry-run
   %(prog)s --all"""
 
@@ -27,12 +28,8 @@ EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and clear what it names; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
-    parser.add_argument(
-        "--key",
-        action="append",
-        default=[],
-        help="only this page, state:school:year:page; may be repeated",
-    )
+    what = "only this page, state:school:year:page; may be repeated"
+    add_page_option(parser, "--key", dest="keys", action="append", default=[], help=what)
     add_selection(parser)
     parser.add_argument("--all", action="store_true", help="every page with failures")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be cleared")
@@ -41,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = selection_of(options) != EVERYTHING
     if chosen == options.all:
         parser.error(
-            "say which pages: --all, or some of --key, --states, --schools, --year-start and "
+            "say which pages: --all, or some of --page, --states, --schools, --year-start and "
             "--year-end"
         )
     return run_command(lambda: _clear(options))

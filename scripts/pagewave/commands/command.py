@@ -13,10 +13,12 @@ from typing import Any
 import yaml
 
 from pagewave import command_line
+from pagewave.commands.folders import typed_path
 from pagewave.commands.selection import nearest
-from pagewave.config.settings import DEFAULT_CONFIG, Settings, load_settings
+from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.retries import Stopped
+from pagewave.own_files import DEFAULT_CONFIG
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""
@@ -35,13 +37,53 @@ class Place:
         return self.ledger.parent
 
 
-def command_parser(about: str | None, examples: str) -> argparse.ArgumentParser:
-    """A parser with the options that every command has."""
-    parser = argparse.ArgumentParser(
+class ParserAsked(Exception):
+    """In place of parsing a command line: who calls a command wants its parser alone."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__()
+        self.parser = parser
+
+
+class Parser(argparse.ArgumentParser):
+    """A command's parser; while `asked` is true, a command comes no further than to have it made.
+
+    So docs and completions are made of what each command says itself.
+    """
+
+    asked = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As in argparse; raises ParserAsked in place of it."""
+        if Parser.asked:
+            raise ParserAsked(self)
+        return super().parse_known_args(args, namespace)
+
+
+def parser_of(main: Callable[[], int]) -> argparse.ArgumentParser:
+    """The parser of a command, which is not carried out."""
+    Parser.asked = True
+    try:
+        main()
+    except ParserAsked as asked:
+        return asked.parser
+    finally:
+        Parser.asked = False
+    raise AssertionError(f"{main.__module__} parses nothing")
+
+
+def plain_parser(about: str | None, examples: str) -> argparse.ArgumentParser:
+    """A parser for a command without a configuration."""
+    return Parser(
         description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def command_parser(about: str | None, examples: str) -> argparse.ArgumentParser:
+    """A parser with the options that every command has."""
+    parser = plain_parser(about, examples)
     what = f"the configuration that runs here have ({DEFAULT_CONFIG})"
-    parser.add_argument("--configfile", nargs="+", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--configfile", nargs="+", type=typed_path, metavar="FILE", help=what)
     what = "values over it, as for snakemake"
     parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE", help=what)
     what = "the part of it that is pagewave's, where it is that of another workflow"
@@ -53,7 +95,17 @@ def command_parser(about: str | None, examples: str) -> argparse.ArgumentParser:
 def add_ledger_option(parser: argparse.ArgumentParser) -> None:
     """`--ledger`, for commands that can do without a configuration."""
     what = "the ledger itself, such as a backup; without --configfile all settings are defaults"
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--ledger", type=typed_path, metavar="FILE", help=what)
+
+
+def add_page_option(
+    parser: argparse._ActionsContainer, *old_names: str, dest: str = "page", **options: Any
+) -> None:
+    """`--page KEY`, as every command names pages; its old names work, and are not shown."""
+    parser.add_argument("--page", dest=dest, metavar="KEY", **options)
+    hidden = options | {"help": argparse.SUPPRESS, "default": argparse.SUPPRESS}
+    for name in old_names:
+        parser.add_argument(name, dest=dest, metavar="KEY", **hidden)
 
 
 def positive(text: str) -> int:
@@ -138,6 +190,12 @@ def _read_config(file: Path) -> object:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        if file == DEFAULT_CONFIG and isinstance(error, FileNotFoundError):
+            raise ConfigError(
+                f"{file} can't be read: there is no project in {Path.cwd()}, nor in a folder "
+                "above it. Go to one, or name the configuration with --configfile. To make one: "
+                f"{command_line.pagewave('init', 'FOLDER')}"
+            ) from None
         raise ConfigError(
             f"{file} can't be read ({error}). Run this where snakemake runs, or name the "
             "configuration with --configfile."
@@ -148,8 +206,8 @@ def require_ledger(path: Path) -> Path:
     """The path of a ledger that exists; raises LedgerError when there is none."""
     if not path.exists():
         raise LedgerError(
-            f"{path}: there is no ledger here. Run this where snakemake runs, or name the "
-            "configuration with --configfile."
+            f"{path}: there is no ledger here: nothing was read yet, or not here. Run this where "
+            "snakemake runs, or name the configuration with --configfile."
         )
     return path
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pagewave.commands.command import (
     Place,
+    add_page_option,
     command_parser,
     find_place,
     print_json,
@@ -30,7 +31,7 @@ from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   %(prog)s                                                     all corrections
-  %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'      beside what was read
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'      beside what was read
   %(prog)s --discard 'Ohio:Merrivale Female Seminary:1859:3'   shows it and asks first
   %(prog)s --discard-all --states Ohio --yes                   does not ask"""
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and list, show or discard; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--show", metavar="KEY", help="what was read beside what it is now")
+    add_page_option(how, "--show", dest="show", help="what was read beside what it is now")
     what = "put back what was read; may be repeated"
     how.add_argument("--discard", metavar="KEY", action="append", default=[], help=what)
     what = "put back what was read in all that are listed"

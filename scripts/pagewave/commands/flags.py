@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from pagewave.commands.command import (
     add_ledger_option,
+    add_page_option,
     command_parser,
     find_place,
     print_json,
     require_ledger,
     run_command,
 )
-from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
+from pagewave.commands.selection import add_selection, refuse_others, refuse_unknown, selection_of
 from pagewave.console import printer, table
 from pagewave.ledger import Ledger
 from pagewave.wording import count
@@ -28,6 +29,8 @@ EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and list what it selects; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
+    what = "only this page; may be repeated"
+    add_page_option(parser, dest="keys", action="append", default=[], help=what)
     add_selection(parser)
     add_ledger_option(parser)
     options = parser.parse_args(arguments)
@@ -39,6 +42,7 @@ def _list(options: argparse.Namespace) -> int:
     ledger = Ledger.peek(require_ledger(place.ledger))
     selection = selection_of(options)
     refuse_unknown(selection, ledger, place.settings.paths)
+    refuse_others("page", selection.keys, ledger.runs.known_keys())
     found = ledger.answers.flagged_pages() + ledger.pictures.doubted()
     flags = [flag for flag in sorted(found) if flag.key in selection]
     ledger.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 from pagewave.characters import harmless
 from pagewave.commands.command import (
+    add_page_option,
     command_parser,
     find_place,
     positive,
@@ -38,7 +39,7 @@ from pagewave.plan.outdated import (
     pages_on_file,
     reading_again,
 )
-from pagewave.prompts.registry import TEMPLATE_SUFFIX
+from pagewave.prompts.registry import TEMPLATE_SUFFIX, found_registry
 from pagewave.wording import command_to_correct, count, dollars, moment
 from pagewave.workspace import Workspace, open_workspace
 
@@ -71,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", choices=("gemini", "embedded"), help="read by this engine")
     what = "read before: a span such as 12h or 30d, or a time such as 2026-10-07 (UTC)"
     parser.add_argument("--older-than", type=_before, metavar="TIME", help=what)
+    what = "only this page; may be repeated"
+    add_page_option(parser, dest="keys", action="append", default=[], help=what)
     add_selection(parser)
     parser.add_argument(
         "--limit", type=positive, default=SHOWN, metavar="N", help=f"rows of the table ({SHOWN})"
@@ -102,6 +105,7 @@ def _list(options: argparse.Namespace) -> int:
     pages = {page.key: page for page in dataset.pages}
     refuse_unknown(selection_of(options), ledger, place.settings.paths)
     origins = pages_on_file(ledger)
+    refuse_others("page", selection_of(options).keys, [origin.key for origin in origins])
     _refuse_unknown_origins(workspace, origins, options)
     corrected = workspace.corrections.corrected(list(dataset.pages))
     behind = None
@@ -148,7 +152,8 @@ def _refuse_unknown_origins(
         served = {origin.served_by for origin in origins if origin.served_by}
         refuse_others("served model", [options.served], served | settings.pricing.models())
     if options.prompt_version:
-        files = settings.prompt.registry_dir.glob(f"*/*{TEMPLATE_SUFFIX}")
+        registry = found_registry(settings.prompt.registry_dir, settings.prompt.name)
+        files = registry.glob(f"*/*{TEMPLATE_SUFFIX}")
         prompts = {f"{file.parent.name}/{file.name}" for file in files}
         prompts |= {origin.prompt for origin in origins}
         names = {prompt.removesuffix(TEMPLATE_SUFFIX) for prompt in prompts}

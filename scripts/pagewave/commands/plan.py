@@ -1,6 +1,6 @@
 """What the next run would read and cost: pages, waves, time, tokens, USD, budget. Sends nothing.
 
-The table that ends `snakemake -n`, without Snakemake's listing; with --show, what is sent for a
+The table that ends `snakemake -n`, without Snakemake's listing; with --page, what is sent for a
 page. Only looks: safe at any time. But --probe asks for a few pages, to see how quick calls are."""
 
 import argparse
@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pagewave.commands.command import (
+    add_page_option,
     command_parser,
     find_place,
     positive,
@@ -38,7 +39,7 @@ from pagewave.workspace import Workspace, open_workspace
 EXAMPLES = """examples:
   %(prog)s                                                  what `snakemake` would read
   %(prog)s --waves                                          the same, wave by wave
-  %(prog)s --show 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'   what is sent for a page
   %(prog)s --probe 5                                        how quick calls are here"""
 
 NOT_DONE = 1
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = "show the waves to come as well, each with its price"
     parser.add_argument("--waves", action="store_true", help=what)
     what = "print the rendered prompt and the request of a page, state:school:year:page"
-    parser.add_argument("--show", metavar="PAGE", help=what)
+    add_page_option(parser, "--show", dest="show", help=what)
     what = "ask for N pages that are still to be read, by flex, and time the answers"
     parser.add_argument("--probe", type=positive, metavar="N", help=what)
     parser.add_argument("--yes", action="store_true", help="do not ask whether to go on")

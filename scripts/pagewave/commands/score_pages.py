@@ -1,5 +1,6 @@
 """Print how well pages were read, against the truth of the bundled sample (or another folder's)."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from pagewave.answers.scores import FACTS, PageScore, Scores, score_pages, totals
 from pagewave.commands.command import command_parser, find_place
+from pagewave.commands.folders import typed_path
 from pagewave.errors import PagewaveError
 
 EXAMPLES = """examples:
@@ -24,20 +26,23 @@ NOTHING_TO_SCORE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, score, print; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
-    parser.add_argument("--pages", type=Path, help="answers (paths.output_dir)")
-    parser.add_argument(
-        "--truth", type=Path, default=Path("resources/sample/truth"), help="truth (%(default)s)"
-    )
+    what = "a folder of answers (paths.output_dir)"
+    parser.add_argument("--answers", type=typed_path, metavar="DIR", help=what)
+    hidden = argparse.SUPPRESS
+    parser.add_argument("--pages", type=typed_path, dest="answers", default=hidden, help=hidden)
+    truth = Path("resources/sample/truth")
+    what = "truth (%(default)s)"
+    parser.add_argument("--truth", type=typed_path, metavar="DIR", default=truth, help=what)
     options = parser.parse_args(arguments)
     try:
-        pages = options.pages or find_place(options).settings.paths.output_dir
-        scores = score_pages(pages, options.truth)
+        answers = options.answers or find_place(options).settings.paths.output_dir
+        scores = score_pages(answers, options.truth)
     except PagewaveError as error:
         print(f"pagewave: {error}", file=sys.stderr)
         return NOTHING_TO_SCORE
     if options.json:
-        rows = [score.as_dict() for score in scores.pages]
-        report = {"pages": rows, "unread": scores.unread, **totals(scores.pages)}
+        pages = [score.as_dict() for score in scores.pages]
+        report = {"pages": pages, "unread": scores.unread, **totals(scores.pages)}
         print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         _print(scores)

@@ -107,7 +107,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 def selection_of(options: argparse.Namespace) -> Selection:
     """What the options select; names count as the same however their accents are stored."""
     return Selection(
-        keys=frozenset(map(nfc, getattr(options, "key", []))),
+        keys=frozenset(map(nfc, getattr(options, "keys", []))),
         states=frozenset(map(nfc, options.states)),
         schools=frozenset(map(nfc, options.schools)),
         year_start=options.year_start,

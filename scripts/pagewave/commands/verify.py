@@ -11,6 +11,7 @@ from typing import Any
 from pagewave.characters import clean
 from pagewave.commands.command import (
     add_ledger_option,
+    add_page_option,
     command_parser,
     find_place,
     print_json,
@@ -29,8 +30,8 @@ from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   %(prog)s                                                   every page that was read
-  %(prog)s --key 'Ohio:Merrivale Female Seminary:1859:3'     one page, each link of it
-  %(prog)s --key 'Ohio:Merrivale Female Seminary:1859:3' --column courses.course_name
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'     one page, each link of it
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3' --column courses.course_name
   %(prog)s --package results/exports/crate/books.zip         a data package alone, anywhere"""
 
 UNPROVEN = 1
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and prove what it names; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
     what = "this page; may be repeated"
-    parser.add_argument("--key", metavar="KEY", action="append", default=[], help=what)
+    add_page_option(parser, "--key", dest="key", action="append", default=[], help=what)
     what = "show what tables have in this column, such as courses.course_name, and from where"
     parser.add_argument("--column", metavar="COLUMN", help=what)
     what = "fail unless this is one of the values of --column"
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.value is not None and not options.column:
         parser.error("--value needs --column")
     if options.column and (options.package or len(options.key) != 1):
-        parser.error("--column needs one --key, and no --package")
+        parser.error("--column needs one --page, and no --package")
     work = _check_package if options.package else _prove
     return run_command(lambda: work(options))
 

@@ -26,7 +26,7 @@ class Execution(Section):
         ge=1,
         le=100,
         description="Failed attempts after which a page is a dead letter: it is not sent again "
-        "until scripts/clear_failure_counts.py clears its count.",
+        "until `pagewave retry` clears its count.",
     )
     batch_size_limit: Int = Field(
         default=100, ge=1, le=100_000, description="Most pages in one batch, each of another chain."

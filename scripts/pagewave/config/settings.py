@@ -26,9 +26,6 @@ from pagewave.config.service import Batch, Calls, Embedded, Execution, Files, No
 from pagewave.config.types import BucketAddress, Section
 from pagewave.errors import ConfigError
 
-DEFAULT_CONFIG = Path("config/config.yaml")
-"""Where a run looks for its configuration, and so does a command, unless told otherwise."""
-
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
 

@@ -25,10 +25,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from pagewave.config.reading import PromptChoice
 from pagewave.errors import ConfigError
+from pagewave.own_files import PROMPTS as OWN_PROMPTS
 from pagewave.page_model import PageModel
 
-OWN_PROMPTS = Path(__file__).parents[3] / "prompts"
-"""The prompts of the checkout that this file is in."""
 TEMPLATE_SUFFIX = ".jinja"
 PAGE_MODULE = "page.py"
 VARIABLE = "previous_context"
@@ -79,10 +78,13 @@ class Prompt:
             ) from error
 
 
-def found_registry(registry_dir: Path) -> Path:
-    """The folder of prompts: where there is no `prompts` here, that which comes with pagewave."""
+def found_registry(registry_dir: Path, name: str) -> Path:
+    """The folder of prompts that has this one: where `prompts` here has not, pagewave's own."""
     is_default = registry_dir == PromptChoice().registry_dir
-    return OWN_PROMPTS if is_default and not registry_dir.exists() else registry_dir
+    if not is_default or not _is_plain_name(name) or (registry_dir / name).is_dir():
+        return registry_dir
+    has_own = (OWN_PROMPTS / name).is_dir()
+    return OWN_PROMPTS if has_own or not registry_dir.exists() else registry_dir
 
 
 def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
@@ -96,7 +98,7 @@ def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
     Raises:
         ConfigError: something of it is missing or broken; says what, where, and what there is.
     """
-    registry_dir = found_registry(registry_dir)
+    registry_dir = found_registry(registry_dir, name)
     folder = registry_dir / name
     if not _is_plain_name(name) or not folder.is_dir():
         raise ConfigError(
@@ -127,7 +129,7 @@ def render_again(source: str, previous_context: str | None) -> str:
 
 def template_sha256(registry_dir: Path, name: str, template_file: str) -> str | None:
     """The hash of a version's text as it is now, as `Prompt.sha256`; None where it is gone."""
-    path = found_registry(registry_dir) / name / template_file
+    path = found_registry(registry_dir, name) / name / template_file
     return _sha256(_read(path)) if path.is_file() else None
 
 

@@ -219,7 +219,7 @@ def _waiting(workspace: Workspace) -> list[str]:
 
 def dead_letter(workspace: Workspace, key: str) -> str:
     """Why a page is a dead letter, and how to try it again."""
-    clear = command_to_clear(option("--key", key))
+    clear = command_to_clear(option("--page", key))
     return (
         f"{key} {IS_DEAD} {workspace.why_dead(key)}. To try it again: {clear}, then the same "
         "command."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pagewave.command_line import remember, to_configure
-from pagewave.config.settings import DEFAULT_CONFIG
+from pagewave.own_files import DEFAULT_CONFIG
 from pagewave.workflow.internals import _uses
 
 

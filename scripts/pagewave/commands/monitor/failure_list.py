@@ -52,7 +52,7 @@ def failure_list(
         "dead_letters": {
             "total": len(letters),
             "letters": [
-                asdict(letter) | {"command": command_to_clear(option("--key", letter.key), config)}
+                asdict(letter) | {"command": command_to_clear(option("--page", letter.key), config)}
                 for letter in letters[:MOST_DEAD_LETTERS]
             ],
             "clear_all": command_to_clear(["--all"], config),

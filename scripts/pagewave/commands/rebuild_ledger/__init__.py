@@ -2,7 +2,7 @@
 
 Takes in what the ledger lacks: batches at the service that bear our prefix (raw lines, attempts,
 failures, answers, so that none is paid for again), answers that books tell of, and which answer
-each page file holds. A damaged ledger is moved away first (nuke_database.py --force). May be
+each page file holds. A damaged ledger is moved away first (nuke-database --force). May be
 repeated. Refuses while a run is going on."""
 
 import argparse

@@ -107,7 +107,7 @@ def add_prompt(ledger: Ledger, settings: Settings, answer: PastAnswer) -> str:
 
 def _template(registry: Path, name: str, sha256: str) -> str:
     """The text of a template by its hash; "" where the registry has it no more."""
-    for file in versions(found_registry(registry) / name):
+    for file in versions(found_registry(registry, name) / name):
         with contextlib.suppress(ConfigError):
             prompt = load_prompt(registry, name, file)
             if prompt.sha256 == sha256:

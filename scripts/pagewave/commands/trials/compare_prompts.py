@@ -24,7 +24,15 @@ from rich.table import Table
 
 from pagewave.answers.intervals import MIN_PAGES, SEED, Interval
 from pagewave.answers.scores import FACTS
-from pagewave.commands.command import command_parser, find_place, positive, print_json, run_command
+from pagewave.commands.command import (
+    add_page_option,
+    command_parser,
+    find_place,
+    positive,
+    print_json,
+    run_command,
+)
+from pagewave.commands.folders import typed_path
 from pagewave.commands.selection import page_named
 from pagewave.commands.trials.comparison import (
     Pair,
@@ -56,7 +64,7 @@ from pagewave.workspace import Workspace
 
 EXAMPLES = """examples:
   %(prog)s --a v1.jinja --b v1.1.jinja --sample 20
-  %(prog)s --a v1.jinja --b v1.1.jinja --pages KEY OTHERKEY --yes
+  %(prog)s --a v1.jinja --b v1.1.jinja --page KEY OTHERKEY --yes
   %(prog)s --a v1.jinja --b model=gemini-3.8-flash,thinking_level=low --sample 20
   %(prog)s --a transport=batch --b transport=flex --sample 20"""
 
@@ -78,16 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", nargs="+", required=True, metavar="SIDE", help=what)
     which = parser.add_mutually_exclusive_group(required=True)
     what = "these pages, each state:school:year:page"
-    which.add_argument("--pages", nargs="+", metavar="KEY", help=what)
+    add_page_option(which, "--pages", dest="pages", nargs="+", help=what)
     what = "so many pages, chosen at random"
     which.add_argument("--sample", type=positive, metavar="N", help=what)
     what = f"another one draws other pages, and other resamples for the intervals ({SEED})"
     parser.add_argument("--seed", type=int, default=SEED, help=what)
     truth = Path("resources/sample/truth")
     what = f"what the pages really say ({truth}); pages without a truth file are not scored"
-    parser.add_argument("--truth", type=Path, metavar="DIR", default=truth, help=what)
+    parser.add_argument("--truth", type=typed_path, metavar="DIR", default=truth, help=what)
     what = "where the HTML page goes (in the folder comparisons of paths.logs_dir)"
-    parser.add_argument("--html", type=Path, metavar="FILE", help=what)
+    parser.add_argument("--html", type=typed_path, metavar="FILE", help=what)
     parser.add_argument("--yes", action="store_true", help="do not ask before money is spent")
     options = parser.parse_args(arguments)
     return run_command(lambda: _compare(options))

@@ -18,7 +18,14 @@ from rich.panel import Panel
 from rich.text import Text
 
 from pagewave.answers.result_line import Answer
-from pagewave.commands.command import command_parser, find_place, print_json, run_command
+from pagewave.commands.command import (
+    add_page_option,
+    command_parser,
+    find_place,
+    print_json,
+    run_command,
+)
+from pagewave.commands.folders import typed_path
 from pagewave.commands.trials.asking import Question, Reply, ask, question, session_apart
 from pagewave.commands.trials.recorded import trial_run
 from pagewave.config.keys import load_secrets
@@ -43,14 +50,13 @@ PANEL_WIDTH = 106
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, ask, print; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
-    parser.add_argument(
-        "--page", nargs="+", required=True, metavar="KEY", help="pages, each state:school:year:page"
-    )
+    what = "pages, each state:school:year:page"
+    add_page_option(parser, nargs="+", required=True, help=what)
     what = "version of the configured prompt, such as v1.jinja (default: the configured one)"
     parser.add_argument("--template", metavar="FILE", help=what)
     truth = Path("resources/sample/truth")
     what = f"what the pages really say ({truth}); pages without a truth file are not scored"
-    parser.add_argument("--truth", type=Path, metavar="DIR", default=truth, help=what)
+    parser.add_argument("--truth", type=typed_path, metavar="DIR", default=truth, help=what)
     options = parser.parse_args(arguments)
     return run_command(lambda: _try(options))
 

@@ -227,7 +227,7 @@ def _checked() -> str:
             "",
             "    sha256sum --check --quiet manifest-sha256.txt",
             "    pagewave verify --package FOLDER_OR_ZIP",
-            "    pagewave verify --key KEY",
+            "    pagewave verify --page KEY",
             "",
             "The first finds files that were changed. So does the second, which also counts again, "
             "and compares tables with pages, cell by cell. The third works where the package was "

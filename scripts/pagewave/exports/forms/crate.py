@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pagewave.command_line import PROJECT
+from pagewave.own_files import ROOT as PROJECT
 from pagewave.exports.citing.archive import Archive
 from pagewave.exports.citing.datasheet import CITATION, SHEET, citation_file, datasheet
 from pagewave.exports.citing.metadata import DESCRIPTION as CRATE

@@ -125,7 +125,7 @@ def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
             "Dead letters",
             ("page", "why"),
             letters,
-            "They are not sent again until scripts/clear_failure_counts.py clears them.",
+            "They are not sent again until `pagewave retry` clears them.",
         ),
         Table(
             "Failures by kind",
@@ -137,7 +137,7 @@ def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
             f"Failures of run {run_id}",
             ("time", "page", "attempt", "kind", "message"),
             [(moment(row[0]), *row[1:]) for row in newest],
-            f"The newest {SHOWN_FAILURES} at most; scripts/analyze_failures.py shows all.",
+            f"The newest {SHOWN_FAILURES} at most; `pagewave failures` shows all.",
         ),
     ]
 

@@ -1,0 +1,1 @@
+"""Commands about a project as a whole: making one, running it, looking at it."""

@@ -1,0 +1,66 @@
+"""Open what was read in the programs of this computer: a page beside its scan, or the results.
+
+Without --page the tables and texts of all books, where `exports` makes them; else the books, else
+the pages."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pagewave.commands.command import (
+    add_page_option,
+    command_parser,
+    find_place,
+    print_json,
+    run_command,
+)
+from pagewave.commands.selection import page_named
+from pagewave.console import printable
+from pagewave.errors import DataError
+from pagewave.pages.dataset import scan
+
+EXAMPLES = """examples:
+  %(prog)s                                                   the results
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'    a page, and its scan
+  %(prog)s --print --page 'Ohio:Merrivale Female Seminary:1859:3'"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, open, say what; returns the exit code."""
+    parser = command_parser(__doc__, EXAMPLES)
+    add_page_option(parser, help="this page: its scan, and what was read of it")
+    what = "only say where they are, as on a machine without a screen"
+    parser.add_argument("--print", action="store_true", dest="only_print", help=what)
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _open(options))
+
+
+def _open(options: argparse.Namespace) -> int:
+    found = _of_page(options) if options.page else [_results(options)]
+    if options.json:
+        print_json([str(path) for path in found])
+        return 0
+    for path in found:
+        print(printable(str(path)))
+        # Its own word for that nothing could be opened is a code other than 0.
+        if not options.only_print and click.launch(str(path.resolve())):
+            raise DataError(f"This machine opens no files by itself; {path} is the place.")
+    return 0
+
+
+def _of_page(options: argparse.Namespace) -> list[Path]:
+    settings = find_place(options, needs_config=True).settings
+    page = page_named(scan(settings), options.page)
+    read = settings.paths.output_dir / page.state / page.school / str(page.year)
+    file = read / f"{page.stem}.json"
+    return [page.scan, file] if file.exists() else [page.scan]
+
+
+def _results(options: argparse.Namespace) -> Path:
+    paths = find_place(options, needs_config=True).settings.paths
+    for folder in (paths.exports_dir, paths.books_dir, paths.output_dir):
+        if folder.is_dir() and any(folder.iterdir()):
+            return folder
+    raise DataError("Nothing is read yet.")
