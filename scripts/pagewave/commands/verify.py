@@ -30,7 +30,7 @@ from pagewave.workspace import Workspace, open_workspace
 
 EXAMPLES = """examples:
   %(prog)s                                                   every page that was read
-  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'     one page, each link of it
+  %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'    one page, each link of it
   %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3' --column courses.course_name
   %(prog)s --package results/exports/crate/books.zip         a data package alone, anywhere"""
 

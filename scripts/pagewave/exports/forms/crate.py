@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pagewave.own_files import ROOT as PROJECT
 from pagewave.exports.citing.archive import Archive
 from pagewave.exports.citing.datasheet import CITATION, SHEET, citation_file, datasheet
 from pagewave.exports.citing.metadata import DESCRIPTION as CRATE
@@ -22,6 +21,7 @@ from pagewave.exports.content import Books
 from pagewave.exports.exporter import Exporter
 from pagewave.exports.forms.csv_files import CsvFiles
 from pagewave.exports.schema import CODEBOOK_TABLE
+from pagewave.own_files import ROOT as PROJECT
 from pagewave.redaction import hide_keys
 
 PAGE_SCHEMA = "page.schema.json"
