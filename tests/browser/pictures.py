@@ -26,6 +26,13 @@ FAULTS = [f"max-tokens:match={DEAD}$", "batch-hold:match=wave6-,times=1,seconds=
 WIDE, PHONE = (1280, 800), (390, 844)
 
 
+AS_IN_THE_PROJECT = f"""
+for (const code of document.querySelectorAll('.copy code')) code.textContent = code.textContent
+    .replace(/\\S*bin\\//, '').replaceAll('{ROOT}/', '').replace(' --configfile config.yaml', '');
+"""
+"""Commands as they are shown to whoever started the monitor in the project's folder."""
+
+
 def sample(root: Path) -> Library:
     """The sample, with a page that fails and a batch that is held."""
     paths = {
@@ -69,6 +76,7 @@ def main() -> None:
             if folder is None:
                 for file, view in views.items():
                     go(page, *view)
+                    page.js(AS_IN_THE_PROJECT)
                     shoot(page, ROOT / f"docs/images/{file}.png", WIDE)
             else:
                 look_at_all(page, folder, views)
