@@ -8,8 +8,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "to begin": {
         "init": "project.init",
         "import": "project.import_scans",
-        "iiif": "iiif",
-        "bucket": "bucket",
+        "iiif": "scans.iiif",
+        "bucket": "scans.bucket",
         "doctor": "project.doctor",
     },
     "to read": {
@@ -26,7 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "pages": "pages",
         "corrections": "corrections",
         "score-pages": "score_pages",
-        "verify": "verify",
+        "verify": "proof.verify",
     },
     "prompts and models": {
         "prompts try": "trials.try_prompt",

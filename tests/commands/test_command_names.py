@@ -83,6 +83,8 @@ def test_without_a_name_all_commands_are_listed_and_none_is_imported() -> None:
         "pagewave.commands.__main__",
         "pagewave.commands.folders",
         "pagewave.commands.project",
+        "pagewave.commands.proof",
+        "pagewave.commands.scans",
         "pagewave.own_files",
         "pagewave.commands.trials",
     }

@@ -50,7 +50,7 @@ OPTIONS = {
     "nuke_database.py": "--dry-run --confirm --recreate-tables --force --ledger",
     "batches.py": "--all --live --cancel --reconcile --limit --ledger",
     "rebuild_ledger.py": "--dry-run --files-only",
-    "status.py": "--watch --ledger",
+    "status.py": "--watch --runs --run --batch --page --ledger",
     "flags.py": "--page --states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
     "plan.py": "--waves --page --probe --yes",

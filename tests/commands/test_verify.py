@@ -20,7 +20,7 @@ from helpers.command_calls import main_of, said
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.reading import Reading
-from pagewave.commands.proof import Prover
+from pagewave.commands.proof.prover import Prover
 from pagewave.exports.registry import FORMS
 
 PAGE, OTHER, CORRECTED = "Ohio:Elm:1850:2", "Ohio:Oak:1851:1", "Ohio:Elm:1850:1"

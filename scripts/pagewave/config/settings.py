@@ -75,12 +75,12 @@ class Settings(Section):
         "parquet, stata, duckdb, text, markdown, jsonl, crate, or one of your own as "
         "file.py:Class.",
     )
-    citation: Citation = Field(default=Citation(), description="How what was read is to be cited.")
     exports_to: BucketAddress | None = Field(
         default=None,
         description="A bucket that files of exports are copied to, such as s3://archive/exports or "
         "gs://archive/exports; null: they stay here.",
     )
+    citation: Citation = Field(default=Citation(), description="How what was read is to be cited.")
     site: Site = Field(default=Site(), description="The reading room: books in a browser.")
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")

@@ -12,7 +12,7 @@ from typing import Any
 
 from pagewave.answers.halves import joined
 from pagewave.answers.result_line import Answer, Failure, key_of, parse_line
-from pagewave.commands.proven_tables import Link, State, Tables
+from pagewave.commands.proof.tables import Link, State, Tables
 from pagewave.errors import DataError, PagewaveError
 from pagewave.exports.citing.check import Checked, check
 from pagewave.halves import HALVES, split_line_key

@@ -18,8 +18,8 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.proof import Prover
-from pagewave.commands.proven_tables import Link
+from pagewave.commands.proof.prover import Prover
+from pagewave.commands.proof.tables import Link
 from pagewave.commands.selection import add_selection, page_named, refuse_unknown, selection_of
 from pagewave.errors import DataError, UnknownName
 from pagewave.exports.citing.check import Checked, check

@@ -1,0 +1,1 @@
+"""Where a value comes from: that page, prompt and answer, link by link."""

@@ -1,0 +1,1 @@
+"""Scans that lie elsewhere: their lists, which a run fetches them by."""
