@@ -212,7 +212,7 @@ def show_failures(page: Page, library: Library) -> None:
     """Failures and dead letters, and what the filters leave of them."""
     page.js("document.querySelector('nav a[href=\"#failures\"]').click()")
     shows(page, "#dead-letters", DEAD)
-    assert f"--key '{DEAD[:9]}" in page.text("#dead-letters")
+    assert f"--page '{DEAD[:9]}" in page.text("#dead-letters")
     uncleared = library.ledger("SELECT COUNT(*) FROM failure WHERE cleared_at IS NULL")[0][0]
     assert page.text("#failure-count") == f"({uncleared})"
     wait_for(lambda: len(page.table("#failure-list")) == uncleared)

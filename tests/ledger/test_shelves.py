@@ -7,7 +7,10 @@ from helpers.embedded_process import SCRIPTS
 
 STATEMENTS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP ", "PRAGMA ", "WITH ")
 ROOM = SCRIPTS / "pagewave/ledger"
-OTHERS = {SCRIPTS / "pagewave/embedded", SCRIPTS / "pagewave/exports/forms"}
+OTHERS = {
+    *(SCRIPTS / "pagewave/embedded", SCRIPTS / "pagewave/exports/forms"),
+    SCRIPTS / "pagewave/commands/proof",
+}
 """Their databases are others: the server's own, and those that readers get."""
 
 

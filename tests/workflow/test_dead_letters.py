@@ -87,7 +87,7 @@ def test_chains_and_books_go_on_without_dead_letters(tmp_path: Path) -> None:
         # A dead letter that was cleared is read alone, and its book is written again.
         library.configure(embedded={"faults": []})
         clear(library, DEAD[MIDDLE])
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert "lane 1 wave 1: 1 page of 1 book" in output
         assert f"page 2 of {MIDDLE}" in output and f"page 3 of {MIDDLE}" not in output
         library.run(code=1)

@@ -163,7 +163,7 @@ def test_the_image_has_what_it_needs_and_nothing_else() -> None:
     assert " ".join(yaml.safe_load(entry)) == COMMAND
     (user,) = instructions("USER")
     assert user not in ("root", "0")
-    places = {f"/app/{name}" for name in ("results", "corrections", "state", "logs")}
+    places = {f"/app/{name}" for name in ("results", "corrections", "fetched", "state", "logs")}
     (volumes,) = instructions("VOLUME")
     assert set(yaml.safe_load(volumes)) == places
     for place in places | {"/app/data", "/app/config/config.yaml"}:

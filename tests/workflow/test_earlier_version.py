@@ -35,7 +35,7 @@ def files_under(folder: Path) -> dict[Path, tuple[bytes, int]]:
 def test_a_dry_run_says_what_is_left_and_changes_nothing(tmp_path: Path) -> None:
     with lay_out(tmp_path) as library:
         before = files_under(library.state) | files_under(tmp_path / "results")
-        output = library.run("-n")
+        output = library.run("-n", "--verbose")
         assert f"1 page not sent again, dead letters: {DEAD}. 1 page behind them waits" in output
         assert "lane 1 wave 1: 2 pages of 2 books, 2 sent earlier, about 0 tokens in" in output
         # An image takes 1,120 tokens of today's default model, 258 of the one of then.

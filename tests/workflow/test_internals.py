@@ -295,7 +295,7 @@ def test_what_an_input_function_takes_is_worked_out_once() -> None:
 
 def test_other_records_are_left_as_they_are() -> None:
     record = logging.LogRecord("name", logging.INFO, "", 0, {"not": "a text"}, None, None)
-    assert internals._NotForced().filter(record)
+    assert sayings.NotForced().filter(record)
     assert record.msg == {"not": "a text"} and not hasattr(record, "reason")
 
 

@@ -15,7 +15,9 @@ from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import head_of
-from pagewave.commands.monitor.page_history import PageImages, page_history
+from pagewave.commands.monitor.known_pages import KnownPages
+from pagewave.commands.monitor.page_history import page_history
+from pagewave.commands.monitor.reading import Reading
 from pagewave.exports.summary import tables
 from pagewave.plan.targets import Command
 
@@ -103,7 +105,9 @@ def test_so_do_summary_and_monitor(gemini: tuple[Library, str]) -> None:
         assert cost == ("all", None, None, None, None, READINGS, 3000, 1500, 300, 2700, 0.0336)
         book = tables.of_books(session)[0].rows[0]
         assert book[7:11] == (READINGS, 3000, 3000, 0.0336)
-        history = page_history(session.ledger, PageImages(session.settings), FIRST)
+        history = page_history(
+            session.ledger, KnownPages(session.settings), Reading(session.settings), FIRST
+        )
         assert [attempt["thoughts_tokens"] for attempt in history["attempts"]] == [900, 900]
         # What the next pages are expected to take: failed attempts are paid for as well.
         measured = session.ledger.spending.measured(

@@ -187,8 +187,8 @@ class Site(Section):
     max_gigabytes: Float | None = Field(
         default=10.0,
         gt=0,
-        description="A reading room that is expected to be larger is not made; `snakemake -n` says "
-        "how large it will be. null: no limit.",
+        description="A reading room that is expected to be larger is not made; a dry run says how "
+        "large it will be. null: no limit.",
     )
     prices: bool = Field(
         default=False, description="true: it tells of each page what reading it cost."

@@ -37,7 +37,7 @@ PUBLISHED = {
         *("engine", "model", "model_served", "flags", "attempt", "read_at", "fingerprint"),
         *("image_sha256", "prompt_name", "prompt_version", "prompt_sha256", *COSTS),
     ),
-    "flag": ("guard",),
+    "flag": ("guard", "what"),  # as book files of earlier versions have it
     "correction": ("attempt", "fingerprint", "sha256"),
     "missing": ("key", "reason"),
 }
@@ -206,7 +206,7 @@ class Books:
 
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
-        flags = [flag["guard"] for flag in _published(known, "flags", "flag")]
+        flags = [flag.get("guard") or flag["what"] for flag in _published(known, "flags", "flag")]
         told_costs = COSTS if self.citation.costs else (PRICE,) if self._prices else ()
         hidden = ("flags", *(name for name in COSTS if name not in told_costs))
         asked, served = known.get("model"), known.get("model_served")

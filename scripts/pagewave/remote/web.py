@@ -9,12 +9,14 @@ import email.utils
 import threading
 import time
 from pathlib import Path
-
-import requests
+from typing import TYPE_CHECKING
 
 from pagewave.config.data import Fetch
 from pagewave.errors import PagewaveError
 from pagewave.gemini.retries import Stopped
+
+if TYPE_CHECKING:
+    import requests  # takes its time: no dry run needs it
 
 LONGEST_PAUSE_SECONDS = 3600.0
 BUSY = (408, 425, 429, 500, 502, 503, 504)
@@ -67,6 +69,8 @@ class Web:
             Stopped: the run was told to stop.
             PagewaveError: the disk is full, or something else is in the way.
         """
+        import requests
+
         pause, trouble = self._settings.retry_pause_seconds, ""
         for attempt in range(self._settings.max_attempts):
             if attempt:
@@ -93,6 +97,8 @@ class Web:
         raise FetchError(f"{trouble}, each of {times} times it was asked for", may_pass=True)
 
     def _ask(self, url: str, path: Path) -> None:
+        import requests
+
         with self._session().get(url, stream=True, timeout=self._settings.timeout_seconds) as reply:
             status = reply.status_code
             if status in BUSY:
@@ -108,6 +114,8 @@ class Web:
                     file.write(piece)
 
     def _session(self) -> requests.Session:
+        import requests
+
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
             session = self._of_thread.session = requests.Session()
@@ -140,6 +148,8 @@ def _pause_asked(said: str) -> float | None:
 
 
 def _in_words(error: requests.RequestException) -> str:
+    import requests
+
     if isinstance(error, requests.Timeout):
         return "the server does not answer in time"
     if isinstance(error, requests.exceptions.SSLError):

@@ -9,6 +9,7 @@ new."""
 
 import argparse
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -178,7 +179,7 @@ def _as_json(drawer: Drawer) -> dict[str, Any]:
 
 def _record(settings: Settings, drawer: Drawer) -> str:
     """Write down where each file went; returns where that is."""
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(time.time(), UTC)
     path = settings.paths.logs_dir / "imports" / f"{now:%Y%m%dT%H%M%S%fZ}.csv"
     write_atomically(path, as_csv(drawer))
     return str(path)

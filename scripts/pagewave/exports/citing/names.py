@@ -1,6 +1,7 @@
 """Names and addresses that several descriptions of a data package share."""
 
 import datetime
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def published_on(citation: Citation, summary: Mapping[str, Any]) -> str:
         return citation.date.isoformat()
     times = [each["last_read_at"] for each in summary["readings"]]
     found = max(filter(None, [*times, summary["last_corrected_at"]]), default=None)
-    return found[:10] if found else datetime.date.today().isoformat()
+    return found[:10] if found else datetime.date.fromtimestamp(time.time()).isoformat()
 
 
 def license_address(license: str) -> str:
