@@ -254,7 +254,9 @@ def show_page(page: Page) -> None:
     shows(page, "#history", "valid, on file")
     assert f"Page {FIRST}." in page.text("#reading .text").replace('\\"', '"')
     assert page.js("document.querySelector('#previous').hasAttribute('href')") is False
-    page.press("ArrowRight", "ArrowRight")
+    page.press("ArrowRight")
+    shows(page, "#where", "Page 2 of 3")
+    page.press("ArrowRight")
     shows(page, "#where", "Page 3 of 3")
     form = "document.forms.find"
     page.js(f"{form}.elements.key.value = {FIRST!r}; {form}.requestSubmit()")

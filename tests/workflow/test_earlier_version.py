@@ -41,7 +41,7 @@ def test_a_dry_run_says_what_is_left_and_changes_nothing(tmp_path: Path) -> None
         # An image takes 1,120 tokens of today's default model, 258 of the one of then.
         assert "lane 1 wave 2: 1 page of 1 book, about 3,138 tokens in" in output
         assert "3 (1 to send, 2 sent earlier)" in output
-        assert "Ohio/Ash" not in output
+        assert "Ohio/Ash" not in library.run("-n")
         status = said(library, "status.py")
         assert (status["pages"], status["pages_left"], status["outcome"]) == (3, 3, None)
         [batch] = status["batches"]

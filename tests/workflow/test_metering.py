@@ -102,7 +102,7 @@ def test_so_do_summary_and_monitor(gemini: tuple[Library, str]) -> None:
         session = head_of(library, Command()).session
     with contextlib.closing(session.ledger):
         cost = tables.of_cost(session.ledger)[0].rows[-1]
-        assert cost == ("all", None, None, None, None, READINGS, 3000, 1500, 300, 2700, 0.0336)
+        assert cost[0] == "all" and cost[-6:] == (READINGS, 3000, 1500, 300, 2700, 0.0336)
         book = tables.of_books(session)[0].rows[0]
         assert book[7:11] == (READINGS, 3000, 3000, 0.0336)
         history = page_history(
