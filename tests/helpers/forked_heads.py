@@ -43,6 +43,8 @@ REPO = Path(__file__).parents[2]
 POSSIBLE = sys.platform == "linux"
 MOST_BYTES = 1_000_000
 """Of a message: an environment and a command line."""
+SET_BY_IMPORTS: dict[str, str] = {}
+"""What libraries put into the environment as they are imported, in the process that forks."""
 
 
 class ForkedHead:
@@ -161,7 +163,7 @@ def become(cwd: str, environment: Mapping[str, str], output: int) -> None:
         os.dup2(output, number)
     os.close(output)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(SET_BY_IMPORTS | dict(environment))
     time.tzset()
     first = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     # An installed package's folder stands in the path once, as `site` sees to it.
@@ -170,6 +172,7 @@ def become(cwd: str, environment: Mapping[str, str], output: int) -> None:
 
 def load() -> None:
     """Import what heads need, and look for Snakemake's plugins among all packages."""
+    before = dict(os.environ)
     sys.path.insert(0, str(REPO / "scripts"))
     for module in (*IMPORTS, *OWN):
         importlib.import_module(module)
@@ -177,6 +180,7 @@ def load() -> None:
     for kind in PLUGINS:
         registry = importlib.import_module(f"snakemake_interface_{kind}_plugins.registry")
         getattr(registry, f"{kind.title()}PluginRegistry")()
+    SET_BY_IMPORTS.update(os.environ.items() - before.items())
 
 
 def suit(arguments: Sequence[str]) -> None:
