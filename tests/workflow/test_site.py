@@ -1,10 +1,12 @@
 """The reading room as rules: when it is made, with the real command."""
 
 import json
+import logging
 from pathlib import Path
 
 from helpers.library import Library
 from pagewave.exports.site.room import value_of
+from pagewave.workflow import terminal
 
 INDEX = "results/site/{}/index.html"
 ELM, OAK = "Ohio/Elm/1850", "Ohio/Oak/1851"
@@ -69,3 +71,10 @@ def test_a_book_that_cannot_be_finished_is_shown_as_such(tmp_path: Path) -> None
         assert found["Oak"]["finished"] and not found["Elm"]["finished"]
         assert (found["Elm"]["read"], found["Elm"]["pages"]) == (1, 3)
         assert not (tmp_path / INDEX.format(ELM)).exists()
+
+
+def test_that_the_shelf_is_there_before_its_job_is_no_warning() -> None:
+    what = "output files of rule site were not present when the DAG was created"
+    said = f"Warning: the following {what}:\n{{'results/site/index.html'}}"
+    record = logging.LogRecord("snakemake", logging.WARNING, "", 0, said, None, None)
+    assert not terminal.JobLines().filter(record)
