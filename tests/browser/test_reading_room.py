@@ -5,11 +5,11 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers.axe import complaints
 from helpers.browser import Page, browser
 from helpers.embedded_process import wait_for
 from helpers.letters import enclosure, letter
@@ -21,7 +21,6 @@ SCHOOL = """Elm & "Oak" <img src=x onerror=alert(1)>"""
 FEW = enclosure(what="A seal", pieces=None, sent=None, marks=[], givers=[])
 """An enclosure of which little is known: few columns, so that it stands in a table."""
 BOOK = f"Ohio/{SCHOOL}/1850"
-AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 FIRST_PAGE_BYTES = 300_000
 
 
@@ -102,18 +101,6 @@ def look_for(page: Page, query: str) -> str:
     )
     wait_for(lambda: page.text("#found-title"))
     return page.text("#found-title")
-
-
-def complaints(page: Page) -> list[str]:
-    """What axe finds wrong by WCAG 2.2 AA, and its own best practices where they are serious."""
-    page.js(AXE + ";0")
-    found = page.js("axe.run({preload: false}).then(r => r.violations)")
-    tags = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
-    return [
-        f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:3]]}"
-        for each in found
-        if tags & set(each["tags"]) or each["impact"] in ("serious", "critical")
-    ]
 
 
 def test_every_page_of_every_book_opens_from_disk_and_what_was_read_does_no_harm(
