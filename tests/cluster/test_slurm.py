@@ -4,6 +4,7 @@ The cluster (one_node.py) is up for all tests of this file. Jobs of Slurm take s
 start, so runs are shared between assertions.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -97,9 +98,28 @@ def processes_of(job: str) -> list[int]:
 
 
 def freeze(job: str) -> None:
-    """Lets a running Slurm job stand still; its time goes on."""
-    for process in processes_of(job):
-        os.kill(process, signal.SIGSTOP)
+    """Lets a running Slurm job stand still; its time goes on.
+
+    The list may fail for a moment, and lack what has only just begun: it is asked again until all
+    that it names stands still. Then nobody is left who could begin something more.
+    """
+
+    def stands_still() -> bool:
+        processes = processes_of(job)
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+        return any(map(is_script, processes)) and processes == processes_of(job)
+
+    wait_for(stands_still)
+
+
+def is_script(process: int) -> bool:
+    """Whether a process is the script of its Slurm job, which ends last."""
+    try:
+        return b"slurm_script" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def keys(book: str, *numbers: int) -> Counter[str]:
