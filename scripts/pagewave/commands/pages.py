@@ -103,9 +103,10 @@ def _list(options: argparse.Namespace) -> int:
     dataset = scan(place.settings)
     workspace = open_workspace(place.settings, dataset, ledger)
     pages = {page.key: page for page in dataset.pages}
-    refuse_unknown(selection_of(options), ledger, place.settings.paths)
+    selection = selection_of(options, dataset.levels)
+    refuse_unknown(selection, ledger, place.settings.paths)
     origins = pages_on_file(ledger)
-    refuse_others("page", selection_of(options).keys, [origin.key for origin in origins])
+    refuse_others("page", selection.keys, [origin.key for origin in origins])
     _refuse_unknown_origins(workspace, origins, options)
     corrected = workspace.corrections.corrected(list(dataset.pages))
     behind = None
@@ -169,7 +170,7 @@ def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Names
     version = _version(options)
     names = (origin.prompt_version, origin.prompt.removesuffix(".jinja"))
     return (
-        origin.key in selection_of(options)
+        origin.key in selection_of(options, workspace.dataset.levels)
         and (not options.outdated or is_outdated(workspace, origin))
         and (not version or version in names)
         and options.model in (None, origin.model)
