@@ -301,10 +301,10 @@ class Site:
         for asset in _assets():
             _put(self.folder / ROOM / asset.name, asset.read_bytes())
 
-    def _html(self, name: str, to_room: str, **values: object) -> bytes:
+    def _html(self, template: str, to_room: str, **values: object) -> bytes:
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         environment.filters["quote"] = quote
-        text = (files(__package__) / name).read_text(encoding="utf-8")
+        text = (files(__package__) / template).read_text(encoding="utf-8")
         page = environment.from_string(text).render(
             room=f"{to_room}{ROOM}",
             top=to_room,
