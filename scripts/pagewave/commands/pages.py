@@ -24,7 +24,13 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.selection import add_selection, refuse_others, refuse_unknown, selection_of
+from pagewave.commands.selection import (
+    add_selection,
+    as_typed,
+    refuse_others,
+    refuse_unknown,
+    selection_of,
+)
 from pagewave.console import printer, table
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
@@ -191,12 +197,10 @@ def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Name
     listing += ["--other-picture"] if options.other_picture else []
     if options.older_than is not None:
         listing += ["--older-than", str(moment(options.older_than))]
-    for name in ("prompt_version", "model", "served", "engine", "year_start", "year_end"):
+    for name in ("prompt_version", "model", "served", "engine"):
         if (value := getattr(options, name)) is not None:
             listing += [f"--{name.replace('_', '-')}", str(value)]
-    for name in ("states", "schools"):
-        if values := getattr(options, name):
-            listing += [f"--{name}", *values]
+    listing += as_typed(options)
     return command_to_read_again(workspace, known, listing)
 
 

@@ -147,6 +147,18 @@ def selects_any(options: argparse.Namespace) -> bool:
     return any(given) or (options.year_start, options.year_end) != (None, None)
 
 
+def as_typed(options: argparse.Namespace) -> list[str]:
+    """The options that select, as they are typed again."""
+    typed = [part for level, name in options.level for part in ("--level", f"{level}={name}")]
+    for option in ("year_start", "year_end"):
+        if (year := getattr(options, option)) is not None:
+            typed += [f"--{option.replace('_', '-')}", str(year)]
+    for option in ("states", "schools"):
+        if names := getattr(options, option):
+            typed += [f"--{option}", *names]
+    return typed
+
+
 def selection_of(options: argparse.Namespace, levels: Levels) -> Selection:
     """What the options select; names count as the same however their accents are stored.
 
