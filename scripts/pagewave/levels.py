@@ -27,14 +27,15 @@ TAKEN = frozenset(
         *("read_by", "batch_id", "run", "lane", "wave", "engine", "error", "fingerprint"),
         *("finish_reason", "usd", "attempt", "attempts", "read", "flagged", "stand", "levels"),
         # Columns of tables of failures and of drawers.
-        *("record_key", "attempt_number", "counted", "created_at", "cleared_at", "first_page"),
+        *("record_key", "attempt_number", "counted", "created_at", "cleared_at", "model_name"),
+        *("error_message", "generation_config"),
         # What log rows say (tracking/rows.py).
         *("batch_display_name", "model_stage", "service_tier", "image_sha256", "error_type"),
         *("error_traceback", "raw_response_text", "raw_response_json", "prompt_name"),
         *("prompt_template", "prompt_version", "prompt_sha256", "previous_context"),
         # What SQL and Snakemake's wildcards have words of their own for.
         *("rowid", "append", "clear", "copy", "count", "extend", "fromdict", "get", "index"),
-        *("insert", "items", "keys", "pop", "remove", "reverse", "sort", "values"),
+        *("insert", "items", "keys", "pop", "remove", "reverse", "sort", "update", "values"),
     ]
 )
 """Names that no level may have."""

@@ -14,28 +14,23 @@ from pagewave.commands.selection import Selection
 from pagewave.config.service import Execution
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, LoggedFailure
+from pagewave.levels import Levels
 from pagewave.pages.places import nfc
 from pagewave.wording import moment
 
 ERROR_TYPE = "error_type"
 """By this, or by the folders of a level, failures can be grouped."""
 
-_BEFORE, _AFTER = (
-    ("id", "record_key"),
-    (
-        *("page", "batch_id", "attempt_number"),
-        *(
-            "error_type",
-            "error_message",
-            "error_traceback",
-            "raw_response_text",
-            "raw_response_json",
-        ),
-        *("model_name", "prompt_name", "prompt_template", "generation_config", "created_at"),
-        *("engine", "counted", "cleared_at", "previous_context"),
-    ),
+_MORE = (
+    *("batch_id", "attempt_number", "error_type", "error_message", "error_traceback"),
+    *("raw_response_text", "raw_response_json", "model_name", "prompt_name", "prompt_template"),
+    *("generation_config", "created_at", "engine", "counted", "cleared_at", "previous_context"),
 )
-"""Columns: those of the view `failure_logs`, what more is known, and between them the levels."""
+
+
+def columns_of(levels: Levels) -> tuple[str, ...]:
+    """Columns: those of the view `failure_logs`, the parts of the key, and what more is known."""
+    return ("id", "record_key", *levels.names, "page", *_MORE)
 
 
 @dataclass(frozen=True)
@@ -154,8 +149,7 @@ def export_csv(ledger: Ledger, selection: Selection, file: Path, limit: int | No
     failures = _selected(ledger, selection)
     failures = failures[-limit:] if limit else failures
     text = io.StringIO(newline="")
-    columns = (*_BEFORE, *selection.levels.names, *_AFTER)
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, columns_of(selection.levels), lineterminator="\n")
     writer.writeheader()
     rows = (_full(ledger, failure) | selection.levels.parts(failure.key) for failure in failures)
     writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in rows)

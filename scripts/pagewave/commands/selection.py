@@ -149,7 +149,8 @@ def selects_any(options: argparse.Namespace) -> bool:
 
 def as_typed(options: argparse.Namespace) -> list[str]:
     """The options that select, as they are typed again."""
-    typed = [part for level, name in options.level for part in ("--level", f"{level}={name}")]
+    typed = [part for key in getattr(options, "keys", []) for part in ("--page", key)]
+    typed += [part for level, name in options.level for part in ("--level", f"{level}={name}")]
     for option in ("year_start", "year_end"):
         if (year := getattr(options, option)) is not None:
             typed += [f"--{option.replace('_', '-')}", str(year)]
