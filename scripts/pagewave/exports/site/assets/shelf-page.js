@@ -74,7 +74,7 @@ function showShelf(shelf) {
     el(
       "section",
       { "aria-labelledby": `group-${number}` },
-      el("h2", { id: `group-${number}` }, state),
+      el("h2", { id: `group-${number}` }, first),
       el("ul", { className: "books" }, ofGroup.map(card)),
     ),
   );
