@@ -40,8 +40,8 @@ TAKEN = frozenset(
 )
 """Names that no level may have."""
 
-OWN_NAMES = frozenset({"reading-room", "index.html", "notes"})
-"""What lies beside the books where these have one level alone."""
+OWN_NAMES = frozenset({"reading-room", "index.html", "notes", "pages", "books", "codebook"})
+"""What lies beside the books, or beside files of them, where these have one level alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Levels:
         if len(folders) != len(self.names):
             return f"has {len(folders)} of {len(self.names)} levels: expected {self.form}"
         if len(folders) == 1 and folders[0] in OWN_NAMES:
-            return f"is called {folders[0]!r}, as a folder of pagewave's own is; rename it"
+            return f"is called {folders[0]!r}, as files of pagewave's own are; rename it"
         for name, folder in zip(self.names, folders, strict=True):
             if name == YEAR and not is_year(folder):
                 return f"{folder} is no year; expected a number such as 1852"

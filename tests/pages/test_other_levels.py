@@ -56,9 +56,7 @@ def test_filters_name_folders_of_any_level_and_years_where_they_are() -> None:
     assert keys(DATED, target_years={"start": 1855}) == ["C:Ann:1860:b:1", "C:Bo:1860:c:1"]
     with pytest.raises(DataError, match=r"filters\.levels\.author: no folder 'An'; did you mean"):
         keys(DATED, levels={"author": ["An"]})
-    with pytest.raises(
-        DataError, match=r"out 3 scans .*levels\.author: Bo; target_years: any"
-    ):
+    with pytest.raises(DataError, match=r"out 3 scans .*levels\.author: Bo; target_years: any"):
         keys(DATED, levels={"author": ["Bo"]}, target_years={"end": 1850})
 
 
@@ -68,7 +66,7 @@ def test_names_of_boxes_and_years_are_checked_as_such() -> None:
     with pytest.raises(DataError, match="folder 07: write the year as 7"):
         keys(["year"])
     add("notes/1.jpg")
-    with pytest.raises(DataError, match="'notes', as a folder of pagewave's own is"):
+    with pytest.raises(DataError, match="'notes', as files of pagewave's own are"):
         keys(["box"])
 
 

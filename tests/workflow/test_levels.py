@@ -50,6 +50,7 @@ def test_a_run_and_all_commands_go_by_the_levels(
         shown = library.run("-n")
         assert f"2 books: {first}, {second}" in shown
         assert f"page 2 of {first}" in library.run("-n", "--verbose")
+        assert second not in library.run("-n", f"results/exports/text/{first}.txt")
         library.run(code=1)
 
         # What failed, and its way back
