@@ -26,6 +26,7 @@ from pagewave.config.settings import load_settings
 from pagewave.ledger import Ledger
 from pagewave.levels import Levels
 from pagewave.pages.dataset import scan
+from pagewave.tracking.rows import braintrust_row
 
 ONE = (["box"], ["Box 1", "Box 2"])
 FIVE = (
@@ -199,4 +200,10 @@ def looked_at(library: Library, levels: Sequence[str], places: Sequence[str]) ->
     assert ["/".join(row.folders) for row in rows] == list(places)
     assert [row.stand for row in rows] == ["dd", "d"]
     assert ledger.identity.levels() == Levels(tuple(levels))
+    for row in ledger.outbox.waiting(10):
+        told = braintrust_row(row, ledger.identity.levels())["metadata"]
+        place = [str(told[name]) for name in (*levels, "page")]
+        assert ":".join(place) == row.key
+        assert list(told)[: len(place)] == [*levels, "page"]
+    assert ledger.outbox.waiting(1)
     ledger.close()
