@@ -54,8 +54,8 @@ def make_books(folder: Path, page_count: int, book_count: int, model: type[PageM
     pages = pages_of_sample()
     books = []
     for year in range(1800, 1800 + book_count):
-        place = ("Ohio", "Elm", year)
-        book = Book(*place, tuple(Page(*place, n + 1, Path("x")) for n in range(page_count)))
+        place = ("Ohio", "Elm", str(year))
+        book = Book(place, tuple(Page(place, n + 1, Path("x")) for n in range(page_count)))
         read = [
             {
                 "number": page.number,

@@ -168,11 +168,11 @@ def main() -> None:
         model = load_prompt(ROOT / "prompts", "page_ocr", "v1.1.jinja").page_model
         words, books = Words(1), []
         for first in range(0, total, 300):
-            place = ("Ohio", "Elm", 1800 + first // 300)
+            place = ("Ohio", "Elm", str(1800 + first // 300))
             numbers = range(1, min(300, total - first) + 1)
             scans = [folder / f"scans/{n}.jpg" for n in numbers]
             book = Book(
-                *place, tuple(Page(*place, n, s) for n, s in zip(numbers, scans, strict=True))
+                place, tuple(Page(place, n, s) for n, s in zip(numbers, scans, strict=True))
             )
             put_book(folder / "books", book, words)
             books.append(book)

@@ -12,14 +12,14 @@ rule provenance:
     input:
         pages_of_book,
     output:
-        temp(f"{WAVES}/{{run}}/jobs/facts/{{state}}/{{school}}/{{year}}.json"),
+        temp(f"{WAVES}/{{run}}/jobs/facts/{TREE}.json"),
     retries: 0
     localrule: True
     threads: 0
     message:
-        "what is known of the pages of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        f"what is known of the pages of {NAMED}"
     run:
-        snake.job(RUN.write_facts, wildcards.state, wildcards.school, wildcards.year, output[0])
+        snake.job(RUN.write_facts, book_id(wildcards), output[0])
 
 
 rule book:
@@ -27,14 +27,14 @@ rule book:
         needs_of_book,
     output:
         # `update`: the old files stay until the new ones are there.
-        book=update(f"{BOOKS}/{{state}}/{{school}}/{{year}}/book.json"),
-        text=update(f"{BOOKS}/{{state}}/{{school}}/{{year}}/text.txt"),
+        book=update(f"{BOOKS}/{TREE}/book.json"),
+        text=update(f"{BOOKS}/{TREE}/text.txt"),
     # As for pages: all that are ready start at once.
     threads: threads_of_book
     resources:
         mem_mb=lambda wildcards, attempt: 800 * attempt,
         runtime=lambda wildcards, attempt: 5 * attempt,
     message:
-        "book {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        f"book {NAMED}"
     run:
-        snake.job(RUN.write_book, wildcards.state, wildcards.school, wildcards.year)
+        snake.job(RUN.write_book, book_id(wildcards))

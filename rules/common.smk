@@ -23,11 +23,14 @@ IMAGES = str(RUN.settings.paths.prepared_dir)
 BOOKS = str(RUN.settings.paths.books_dir)
 WAVES = str(RUN.settings.paths.logs_dir / "waves")
 
+# Where a book lies in each of them, and what messages call it: paths.levels says how many folders.
+LEVELS = RUN.dataset.levels
+TREE = LEVELS.pattern
+NAMED = LEVELS.in_messages
+
 
 wildcard_constraints:
-    state="[^/]+",
-    school="[^/]+",
-    year=r"\d+",
+    **LEVELS.constraints,
     page=r"\d+",
     run="[^/]+",
     lane=r"\d+",
@@ -36,7 +39,7 @@ wildcard_constraints:
 
 
 def the_page(wildcards):
-    return PLAN.page(wildcards.state, wildcards.school, wildcards.year, wildcards.page)
+    return PLAN.page(book_id(wildcards), wildcards.page)
 
 
 def pages_that_may_die(wildcards):
@@ -44,7 +47,7 @@ def pages_that_may_die(wildcards):
 
 
 def book_id(wildcards):
-    return f"{wildcards.state}/{wildcards.school}/{wildcards.year}"
+    return "/".join(getattr(wildcards, level) for level in LEVELS.names)
 
 
 def pages_of_book(wildcards):
@@ -132,7 +135,7 @@ def waves_left(wildcards):
 # For messages. As parameters they would be asked for each job several times, shown or not.
 snake.use_in_messages(
     workflow,
-    pagewave_why_again=lambda *names: PLAN.why_again(PLAN.page(*names)),
+    pagewave_why_again=lambda *names: PLAN.why_again(PLAN.page("/".join(names[:-1]), names[-1])),
     pagewave_preview=lambda lane, wave: f": {PLAN.forecast.wave(int(lane), int(wave))}",
 )
 

@@ -16,7 +16,7 @@ for form in RUN.exports.forms:
             book_to_export if form.is_per_book else needs_of_exports,
         output:
             # `update`: the old files stay until the new ones are there.
-            [update(file) for file in form.outputs()],
+            [update(file) for file in form.outputs(TREE)],
         threads: threads_of_book if form.is_per_book else 1
         resources:
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
@@ -24,12 +24,7 @@ for form in RUN.exports.forms:
         params:
             form=form.name,
         message:
-            f"export {form.name}: "
-            + (
-                "{wildcards.state}/{wildcards.school}/{wildcards.year}"
-                if form.is_per_book
-                else "all books"
-            )
+            f"export {form.name}: " + (NAMED if form.is_per_book else "all books")
         run:
             snake.job(
                 RUN.write_export, params.form, book_id(wildcards) if len(wildcards) else None

@@ -13,14 +13,14 @@ rule images:
     input:
         needs_of_preparation,
     output:
-        f"{IMAGES}/{{state}}/{{school}}/{{year}}/prepared.json",
+        f"{IMAGES}/{TREE}/prepared.json",
     # First the images that the longest lane waits for.
     priority: waves_of_book
     retries: 0
     localrule: True
     threads: 1
     message:
-        "images of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        f"images of {NAMED}"
     run:
         snake.job(RUN.prepare_book, book_id(wildcards))
 

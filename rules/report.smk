@@ -46,8 +46,9 @@ def files_of_book(book):
     # The report puts paths into a script as they are: a tag could be made of two folders' names.
     if "<" in book.id or not makes_report(workflow) or not all(map(os.path.exists, files)):
         return files[:1]
-    labels = {"school": book.school, "year": str(book.year)}
+    first, *others = book.folders
+    labels = dict(zip(LEVELS.names[1:], others))
     return [
-        in_report(file, "book.rst", "Books", book.state, labels | {"what": what})
+        in_report(file, "book.rst", "Books", first, labels | {"what": what})
         for file, what in zip(files, ("with provenance", "text"))
     ]

@@ -12,7 +12,7 @@ rule scans:
     input:
         objects_to_fetch,
     output:
-        update(f"{FETCHED}/{{state}}/{{school}}/{{year}}/fetched.json"),
+        update(f"{FETCHED}/{TREE}/fetched.json"),
     # First the scans that the longest lane waits for.
     priority: waves_of_book
     retries: 0
@@ -22,6 +22,6 @@ rule scans:
     resources:
         fetches=1,
     message:
-        "scans of {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        f"scans of {NAMED}"
     run:
         snake.job(RUN.fetch_scans, book_id(wildcards), input)

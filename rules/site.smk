@@ -15,13 +15,13 @@ rule:
         book_to_export,
     output:
         # `update`: the old files stay until the new ones are there.
-        [update(file) for file in RUN.site.book_files()],
+        [update(file) for file in RUN.site.book_files(TREE)],
     resources:
         site_books=1,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     message:
-        "reading room: {wildcards.state}/{wildcards.school}/{wildcards.year}"
+        f"reading room: {NAMED}"
     run:
         snake.job(RUN.write_site, book_id(wildcards))
 

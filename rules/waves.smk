@@ -15,7 +15,7 @@ rule page:
         wave=wave_of_page,
     output:
         # `update`: a page that dies when it is read again keeps the answer it had.
-        update(f"{PAGES}/{{state}}/{{school}}/{{year}}/{{page}}.json"),
+        update(f"{PAGES}/{TREE}/{{page}}.json"),
     # A cluster's profile may have failed jobs repeated; these have their own ways.
     retries: 0
     localrule: True
@@ -23,8 +23,7 @@ rule page:
     # all of them again for every two that it starts.
     threads: 0
     message:
-        "page {wildcards.page} of {wildcards.state}/{wildcards.school}/{wildcards.year}"
-        "{pagewave_why_again:{wildcards.state}/{wildcards.school}/{wildcards.year}/{wildcards.page}}"
+        f"page {{wildcards.page}} of {NAMED}{{pagewave_why_again:{NAMED}/{{wildcards.page}}}}"
     run:
         snake.job(RUN.write_page, the_page(wildcards))
 

@@ -226,9 +226,7 @@ def test_odd_names_lead_nowhere(tmp_path: Path) -> None:
     for book in dataset.books:
         (page,) = book.pages
         page_file = workspace.page_file(page)
-        assert page_file.resolve() == (
-            settings.paths.output_dir / book.state / book.school / "1850" / "1.json"
-        )
+        assert page_file.resolve() == (settings.paths.output_dir / book.id / "1.json")
         for file in workspace.book_files(book):
             assert file.resolve().is_relative_to(settings.paths.books_dir)
 

@@ -54,8 +54,8 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         scored = score("p", truth, text, read["courses"])
         return Reading(read, text, score=scored, seconds=1.0, transport=EVIL, served=EVIL)
 
-    page = Page(f"O{EVIL}", "S", 1850, 1, image)
-    context = Context(None, Page(EVIL, "S", 1850, 0, image))
+    page = Page((f"O{EVIL}", "S", "1850"), 1, image)
+    context = Context(None, Page((EVIL, "S", "1850"), 0, image))
     pairs = [
         Pair(page, context, truth, reading(f"false {EVIL}"), reading(EVIL)),
         Pair(page, context, None, Reading({"courses": [course(EVIL)]}), reading(EVIL)),

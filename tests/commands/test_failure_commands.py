@@ -44,20 +44,20 @@ def operator(
 # Options
 
 OPTIONS = {
-    ANALYZE: "--summary --by-error-type --by-state --by-school --page --export-csv --states "
-    "--schools --year-start --year-end --limit --ledger",
-    CLEAR: "--all --states --schools --year-start --year-end --page --dry-run --ledger",
+    ANALYZE: "--summary --by-error-type --by-state --by-school --by-level --page --export-csv "
+    "--level --states --schools --year-start --year-end --limit --ledger",
+    CLEAR: "--all --level --states --schools --year-start --year-end --page --dry-run --ledger",
     "nuke_database.py": "--dry-run --confirm --recreate-tables --force --ledger",
     "batches.py": "--all --live --cancel --reconcile --limit --ledger",
     "rebuild_ledger.py": "--dry-run --files-only",
     "status.py": "--watch --runs --run --batch --page --ledger",
-    "flags.py": "--page --states --schools --year-start --year-end --ledger",
+    "flags.py": "--page --level --states --schools --year-start --year-end --ledger",
     "deliver_logs.py": "--status --parked --ledger",
     "plan.py": "--waves --page --probe --yes",
     "monitor.py": "--port",
     "try_prompt.py": "--page --template --truth",
     "compare_prompts.py": "--a --b --page --sample --seed --truth --html --yes",
-    "pages.py": "--page --outdated --prompt-version --model --engine --older-than --states "
+    "pages.py": "--page --level --outdated --prompt-version --model --engine --older-than --states "
     "--schools --year-start --year-end --limit --csv --print0 --behind-corrections --served "
     "--other-picture",
     "models.py": "--markdown --fill-served --ledger",

@@ -224,10 +224,10 @@ def test_books_tell_how_each_page_stands_and_what_needs_a_person(monitor: Monito
         told = next(messages)
     assert told["books_anew"]
     assert [
-        (b["state"], b["school"], b["year"], b["pages"], b["stand"]) for b in told["books"]
+        (b["folders"], b["name"], b["beside"], b["pages"], b["stand"]) for b in told["books"]
     ] == [
-        ("Ohio", "Ash Grove", 1852, [1, 2], "dw"),
-        ("Vermont", "Linden", 1866, [1], "x"),
+        (["Ohio", "Ash Grove", "1852"], "Ash Grove", ["Ohio", "1852"], [1, 2], "dw"),
+        (["Vermont", "Linden", "1866"], "Linden", ["Vermont", "1866"], [1], "x"),
     ]
     broken, failed = told["needs"]
     assert "broke off" in broken["text"] and "snakemake" in broken["command"]

@@ -25,6 +25,7 @@ from pagewave.config.citation import Citation, Creator
 from pagewave.exports.citing.archive import MANIFEST, manifest
 from pagewave.exports.citing.check import check
 from pagewave.exports.citing.datasheet import citation_file
+from pagewave.levels import DEFAULT
 from pagewave.prompts.registry import load_prompt
 
 ROOT = Path(__file__).parents[2]
@@ -313,7 +314,7 @@ def test_citation_cff_names_those_who_are_to_be_named(folder: Path) -> None:
     }
     numbers = json.loads((folder / "summary.json").read_bytes())
     by_address = Citation(creators=[Creator(name="A")], license="https://example.org/terms")
-    text = citation_file(by_address, numbers)
+    text = citation_file(by_address, numbers, DEFAULT)
     assert text and "license-url: https://example.org/terms" in text
 
 

@@ -193,8 +193,7 @@ class Letters:
 
 
 def _book(name: str, pages: Sequence[object]) -> Book:
-    state, school, year = name.split("/")
+    folders = tuple(name.split("/"))
     scan = Path("/home/anna/scans/1.jpg")
     numbers = range(1, len(pages) + 1)
-    place = (state, school, int(year))
-    return Book(*place, tuple(Page(*place, number, scan) for number in numbers))
+    return Book(folders, tuple(Page(folders, number, scan) for number in numbers))

@@ -180,7 +180,7 @@ class Player:
         for book in head.session.dataset.books:
             if all(Path(file).exists() for file in head.plan.pages_of_book(book.id)):
                 try:
-                    head.write_book(book.state, book.school, str(book.year))
+                    head.write_book(book.id)
                 except PagewaveError:
                     if head._started:
                         raise

@@ -60,7 +60,7 @@ def test_pages_come_by_state_school_year_and_number() -> None:
         "Ohio:B:1852:10",
     ]
     page = dataset.page("Ohio:B:1852:10")
-    assert page == Page("Ohio", "B", 1852, 10, Path("images/Ohio/B/1852/10.jpg"))
+    assert page == Page(("Ohio", "B", "1852"), 10, Path("images/Ohio/B/1852/10.jpg"))
     assert (page.book_id, page.name, page.stem) == ("Ohio/B/1852", "Ohio/B/1852/10", "10")
     assert dataset.book("Ohio/B/1852").pages[-1] is page
     assert dataset.ignored == ()
@@ -83,7 +83,7 @@ def test_a_gap_starts_a_new_chain() -> None:
 
 
 def test_an_empty_book_has_one_empty_chain() -> None:
-    assert Book("a", "b", 1, ()).chains == ((),)
+    assert Book(("a", "b", "1"), ()).chains == ((),)
 
 
 def test_images_without_labels_are_no_pages() -> None:
@@ -171,7 +171,7 @@ def test_accents_match_however_they_are_written() -> None:
     assert composed != decomposed
     add(f"{decomposed}/Collège/1852", 1)
     (page,) = scan(settings(target_states=[composed])).pages
-    assert page.state == decomposed
+    assert page.folders[0] == decomposed
     assert page.scan.exists()
 
 

@@ -13,7 +13,7 @@ from pagewave.pages.drawer.placing import carry_out, moves
 from pagewave.pages.drawer.roman import from_roman, to_roman
 from pagewave.pages.drawer.tables import as_csv, from_csv
 
-AS_NAMED = Given()
+AS_NAMED: Given = {}
 
 
 def page(first: int, last: int | None = None) -> dict[str, int]:
@@ -104,10 +104,12 @@ def test_folders_and_names_together_tell_the_book(tmp_path: Path) -> None:
         "Unsorted/Oak/1851": {"Oak 1851 p.2.jpg": (2, 2)},
         "Unsorted/my box/0": {"1.png": (1, 1)},
     }
-    given = look_into(tmp_path / "my box" / "Elm 1850", Given("Iowa", "Oak College", 1860))
+    given = look_into(
+        tmp_path / "my box" / "Elm 1850", {"state": "Iowa", "school": "Oak College", "year": "1860"}
+    )
     assert list(numbers(given)) == ["Iowa/Oak College/1860"]
     with pytest.raises(DataError, match="choose another name"):
-        look_into(tmp_path, Given(school="a/b"))
+        look_into(tmp_path, {"school": "a/b"})
 
 
 def test_roman_pages_come_first_and_gaps_are_told(tmp_path: Path) -> None:

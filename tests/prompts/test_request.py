@@ -315,7 +315,7 @@ def test_canonical_json() -> None:
 
 
 def test_a_request_is_built_from_page_prompt_and_image(folder: Path) -> None:
-    page = Page("Ohio", "Ashgrove College", 1852, 14, Path("images/14.png"))
+    page = Page(("Ohio", "Ashgrove College", "1852"), 14, Path("images/14.png"))
     facts = ImageFacts(IMAGE_SHA256, 1100, 1720, "image/png", 1, 0)
     settings = make_settings(folder)
     request = build_request(page, PROMPT, "some words", settings, page.scan, facts)

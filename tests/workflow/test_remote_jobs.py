@@ -108,7 +108,7 @@ def test_a_broken_scan_fails_its_own_page_alone(
 
 def test_a_job_takes_books_until_it_has_enough_pages() -> None:
     def book(number: int, pages: int) -> Book:
-        return Book("Ohio", "A", number, (None,) * pages)  # type: ignore[arg-type]
+        return Book(("Ohio", "A", str(number)), (None,) * pages)  # type: ignore[arg-type]
 
     small, large = PAGES_A_JOB // 2, PAGES_A_JOB
     books = [book(1, large), book(2, small), book(3, small), book(4, small)]

@@ -20,7 +20,7 @@ from pagewave.commands.command import (
     run_command,
 )
 from pagewave.commands.failures import (
-    GROUPINGS,
+    ERROR_TYPE,
     Group,
     Summary,
     export_csv,
@@ -29,7 +29,7 @@ from pagewave.commands.failures import (
     summarize,
 )
 from pagewave.commands.folders import typed_path
-from pagewave.commands.selection import add_selection, refuse_unknown, selection_of
+from pagewave.commands.selection import add_selection, known_level, refuse_unknown, selection_of
 from pagewave.console import printable, printer, table
 from pagewave.ledger import Ledger, StepCost
 from pagewave.wording import command_to_clear, count, dollars
@@ -57,11 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--summary", action="store_true", help="totals, kinds and dead letters (the default)"
     )
-    for by in GROUPINGS:
-        words = by.replace("_", " ")
-        parser.add_argument(
-            f"--by-{by.replace('_', '-')}", action="store_true", help=f"failures by {words}"
-        )
+    for words in ("error type", "state", "school"):
+        name = f"--by-{words.replace(' ', '-')}"
+        parser.add_argument(name, action="store_true", help=f"failures by {words}")
+    what = "failures by the folders of a level, such as box (paths.levels); may be repeated"
+    parser.add_argument("--by-level", action="append", default=[], metavar="LEVEL", help=what)
     add_page_option(parser, "--record-key", help="all that is known of one page's")
     parser.add_argument(
         "--export-csv", type=typed_path, metavar="FILE", help="write them to a file"
@@ -80,9 +80,16 @@ def _parser() -> argparse.ArgumentParser:
 def _analyze(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
-    limits, selection, limit = place.settings.execution, selection_of(options), options.limit
+    levels, limits, limit = place.settings.paths.tree, place.settings.execution, options.limit
+    selection = selection_of(options, levels)
     refuse_unknown(selection, ledger, place.settings.paths)
-    chosen = [by for by in GROUPINGS if getattr(options, f"by_{by}")]
+    chosen = [ERROR_TYPE] if options.by_error_type else []
+    chosen += [
+        known_level(level, levels, f"--by-{level}")
+        for level in ("state", "school")
+        if getattr(options, f"by_{level}")
+    ]
+    chosen += [known_level(level, levels, "--by-level") for level in options.by_level]
     report: dict[str, Any] = {}
     if options.summary or not (chosen or options.page or options.export_csv):
         report["summary"] = summarize(ledger, limits, selection)

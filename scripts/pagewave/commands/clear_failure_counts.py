@@ -15,7 +15,7 @@ from pagewave.commands.command import (
     run_command,
 )
 from pagewave.commands.failures import clearable
-from pagewave.commands.selection import EVERYTHING, add_selection, refuse_unknown, selection_of
+from pagewave.commands.selection import add_selection, refuse_unknown, selection_of, selects_any
 from pagewave.ledger import Ledger
 from pagewave.wording import count
 
@@ -35,11 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="only say what would be cleared")
     add_ledger_option(parser)
     options = parser.parse_args(arguments)
-    chosen = selection_of(options) != EVERYTHING
-    if chosen == options.all:
+    if selects_any(options) == options.all:
         parser.error(
-            "say which pages: --all, or some of --page, --states, --schools, --year-start and "
-            "--year-end"
+            "say which pages: --all, or some of --page, --level, --states, --schools, --year-start "
+            "and --year-end"
         )
     return run_command(lambda: _clear(options))
 
@@ -48,8 +47,9 @@ def _clear(options: argparse.Namespace) -> int:
     place = find_place(options)
     path = require_ledger(place.ledger)
     ledger = Ledger.peek(path) if options.dry_run else Ledger.open(path)
-    refuse_unknown(selection_of(options), ledger, place.settings.paths)
-    rows = clearable(ledger, selection_of(options))
+    selection = selection_of(options, place.settings.paths.tree)
+    refuse_unknown(selection, ledger, place.settings.paths)
+    rows = clearable(ledger, selection)
     if not options.dry_run:
         ledger.failures.clear(key for key, _, _ in rows)
     ledger.close()

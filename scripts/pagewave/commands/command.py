@@ -15,9 +15,12 @@ import yaml
 from pagewave import command_line
 from pagewave.commands.folders import typed_path
 from pagewave.commands.selection import nearest
+from pagewave.config.data import Paths
 from pagewave.config.settings import Settings, load_settings
 from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.retries import Stopped
+from pagewave.ledger.identity import levels_of, refuse_other_levels
+from pagewave.levels import DEFAULT
 from pagewave.own_files import DEFAULT_CONFIG
 
 INTERRUPTED = 130
@@ -128,13 +131,20 @@ def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place
     _remember(options, ledger)
     is_given = options.configfile or options.config or options.section
     if not is_given and (ledger or not (needs_config or DEFAULT_CONFIG.exists())):
-        here = Path()
-        settings = Settings.model_validate(
-            {"paths": {"label_source_dir": here, "image_source_dir": here}}
-        )
+        settings = _defaults(ledger)
     else:
         settings = load_settings(_config_of(options), Path.cwd())
-    return Place(settings, ledger or settings.paths.ledger)
+    place = Place(settings, ledger or settings.paths.ledger)
+    refuse_other_levels(levels_of(place.ledger), settings.paths.tree)
+    return place
+
+
+def _defaults(ledger: Path | None) -> Settings:
+    """Settings where no configuration is: what a ledger knows itself, its levels, is as there."""
+    given = {"label_source_dir": Path(), "image_source_dir": Path()}
+    paths = Paths.model_validate(given)
+    known = levels_of(ledger or paths.ledger) or DEFAULT
+    return Settings.model_validate({"paths": given | {"levels": list(known.names)}})
 
 
 def _remember(options: argparse.Namespace, ledger: Path | None) -> None:

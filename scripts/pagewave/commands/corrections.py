@@ -25,7 +25,8 @@ from pagewave.errors import DataError
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import take_lock
 from pagewave.pages.corrections import Correction, Kind
-from pagewave.pages.dataset import Page, nfc, scan
+from pagewave.pages.dataset import Page, scan
+from pagewave.pages.places import nfc
 from pagewave.wording import count
 from pagewave.workspace import Workspace, open_workspace
 
@@ -78,7 +79,7 @@ def _carry_out(options: argparse.Namespace) -> int:
         with take_lock(place.state_dir, COMMAND), _opened(place, writes=True) as workspace:
             return _discard(workspace, options)
     with _opened(place) as workspace:
-        return _list(workspace, selection_of(options), options.json)
+        return _list(workspace, selection_of(options, workspace.dataset.levels), options.json)
 
 
 @contextmanager
@@ -200,7 +201,7 @@ def _discard(workspace: Workspace, options: argparse.Namespace) -> int:
     if options.discard:
         chosen = [_one(workspace, key) for key in options.discard]
     else:
-        chosen = _changed(workspace, selection_of(options))
+        chosen = _changed(workspace, selection_of(options, workspace.dataset.levels))
     if not options.json:
         for changed in chosen:
             _print(workspace, changed)

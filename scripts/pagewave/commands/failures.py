@@ -3,7 +3,7 @@
 import csv
 import difflib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,24 +14,23 @@ from pagewave.commands.selection import Selection
 from pagewave.config.service import Execution
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, LoggedFailure
-from pagewave.pages.dataset import nfc, split_key
+from pagewave.levels import Levels
+from pagewave.pages.places import nfc
 from pagewave.wording import moment
 
-GROUPINGS: Mapping[str, Callable[[LoggedFailure], str]] = {
-    "error_type": lambda failure: failure.error_type,
-    "state": lambda failure: split_key(failure.key).state,
-    # Schools of two states may have the same name.
-    "school": lambda failure: "/".join(split_key(failure.key)[:2]),
-}
-"""By what failures can be grouped."""
+ERROR_TYPE = "error_type"
+"""By this, or by the folders of a level, failures can be grouped."""
 
-CSV_COLUMNS = (
-    *("id", "record_key", "state", "school", "year", "page", "batch_id", "attempt_number"),
-    *("error_type", "error_message", "error_traceback", "raw_response_text", "raw_response_json"),
-    *("model_name", "prompt_name", "prompt_template", "generation_config", "created_at"),
-    *("engine", "counted", "cleared_at", "previous_context"),
+_MORE = (
+    *("batch_id", "attempt_number", "error_type", "error_message", "error_traceback"),
+    *("raw_response_text", "raw_response_json", "model_name", "prompt_name", "prompt_template"),
+    *("generation_config", "created_at", "engine", "counted", "cleared_at", "previous_context"),
 )
-"""Those of the view `failure_logs`, the parts of the key, and what more is known."""
+
+
+def columns_of(levels: Levels) -> tuple[str, ...]:
+    """Columns: those of the view `failure_logs`, the parts of the key, and what more is known."""
+    return ("id", "record_key", *levels.names, "page", *_MORE)
 
 
 @dataclass(frozen=True)
@@ -81,17 +80,22 @@ def summarize(ledger: Ledger, limits: Execution, selection: Selection) -> Summar
         pages=len(pages),
         pages_read_since=len(pages & ledger.answers.keys()),
         dead_letters=dead_letters(ledger, limits, selection),
-        by_error_type=group(ledger, limits, selection, "error_type"),
+        by_error_type=group(ledger, limits, selection, ERROR_TYPE),
     )
 
 
 def group(ledger: Ledger, limits: Execution, selection: Selection, by: str) -> list[Group]:
-    """Failures grouped by one of GROUPINGS, the largest group first."""
+    """Failures grouped by their type or by the folders of a level, the largest group first."""
     failures = _selected(ledger, selection)
     dead = _dead(ledger, limits, failures)
     groups: dict[str, list[LoggedFailure]] = {}
+    levels = selection.levels
     for failure in failures:
-        groups.setdefault(GROUPINGS[by](failure), []).append(failure)
+        name = failure.error_type
+        if by != ERROR_TYPE:
+            # Schools of two states may have the same name.
+            name = "/".join(levels.folders(failure.key)[: levels.names.index(by) + 1])
+        groups.setdefault(name, []).append(failure)
     found = [
         Group(
             name=name,
@@ -145,9 +149,9 @@ def export_csv(ledger: Ledger, selection: Selection, file: Path, limit: int | No
     failures = _selected(ledger, selection)
     failures = failures[-limit:] if limit else failures
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns_of(selection.levels), lineterminator="\n")
     writer.writeheader()
-    rows = (_full(ledger, failure) | split_key(failure.key)._asdict() for failure in failures)
+    rows = (_full(ledger, failure) | selection.levels.parts(failure.key) for failure in failures)
     writer.writerows({name: harmless(cell) for name, cell in row.items()} for row in rows)
     write_atomically(file, text.getvalue())
     return len(failures)

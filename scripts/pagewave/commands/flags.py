@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(options: argparse.Namespace) -> int:
     place = find_place(options)
     ledger = Ledger.peek(require_ledger(place.ledger))
-    selection = selection_of(options)
+    selection = selection_of(options, place.settings.paths.tree)
     refuse_unknown(selection, ledger, place.settings.paths)
     refuse_others("page", selection.keys, ledger.runs.known_keys())
     found = ledger.answers.flagged_pages() + ledger.pictures.doubted()

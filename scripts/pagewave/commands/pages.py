@@ -24,7 +24,13 @@ from pagewave.commands.command import (
     require_ledger,
     run_command,
 )
-from pagewave.commands.selection import add_selection, refuse_others, refuse_unknown, selection_of
+from pagewave.commands.selection import (
+    add_selection,
+    as_typed,
+    refuse_others,
+    refuse_unknown,
+    selection_of,
+)
 from pagewave.console import printer, table
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Page, scan
@@ -103,9 +109,10 @@ def _list(options: argparse.Namespace) -> int:
     dataset = scan(place.settings)
     workspace = open_workspace(place.settings, dataset, ledger)
     pages = {page.key: page for page in dataset.pages}
-    refuse_unknown(selection_of(options), ledger, place.settings.paths)
+    selection = selection_of(options, dataset.levels)
+    refuse_unknown(selection, ledger, place.settings.paths)
     origins = pages_on_file(ledger)
-    refuse_others("page", selection_of(options).keys, [origin.key for origin in origins])
+    refuse_others("page", selection.keys, [origin.key for origin in origins])
     _refuse_unknown_origins(workspace, origins, options)
     corrected = workspace.corrections.corrected(list(dataset.pages))
     behind = None
@@ -169,7 +176,7 @@ def _is_wanted(workspace: Workspace, origin: PageOrigin, options: argparse.Names
     version = _version(options)
     names = (origin.prompt_version, origin.prompt.removesuffix(".jinja"))
     return (
-        origin.key in selection_of(options)
+        origin.key in selection_of(options, workspace.dataset.levels)
         and (not options.outdated or is_outdated(workspace, origin))
         and (not version or version in names)
         and options.model in (None, origin.model)
@@ -190,12 +197,10 @@ def _command(workspace: Workspace, known: Sequence[Page], options: argparse.Name
     listing += ["--other-picture"] if options.other_picture else []
     if options.older_than is not None:
         listing += ["--older-than", str(moment(options.older_than))]
-    for name in ("prompt_version", "model", "served", "engine", "year_start", "year_end"):
+    for name in ("prompt_version", "model", "served", "engine"):
         if (value := getattr(options, name)) is not None:
             listing += [f"--{name.replace('_', '-')}", str(value)]
-    for name in ("states", "schools"):
-        if values := getattr(options, name):
-            listing += [f"--{name}", *values]
+    listing += as_typed(options)
     return command_to_read_again(workspace, known, listing)
 
 

@@ -83,5 +83,5 @@ def _table(scores: list[PageScore]) -> Table:
 
 def _short(name: str) -> str:
     """`Ashgrove College 1852, 3` for `Massachusetts/Ashgrove College/1852/3`."""
-    *_, school, year, page = ("", "", *name.split("/"))
-    return f"{school} {year}, {page}"
+    *folders, page = name.split("/")
+    return f"{' '.join(folders[-2:])}, {page}"

@@ -2,36 +2,41 @@
 
 import argparse
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pagewave.config.data import Paths
 from pagewave.errors import DataError, UnknownName
 from pagewave.ledger import Ledger
-from pagewave.pages.dataset import Dataset, Page, nfc, split_key
+from pagewave.levels import DEFAULT, YEAR, Levels
+from pagewave.pages.dataset import Dataset, Page
+from pagewave.pages.places import nfc
 from pagewave.wording import few
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Pages by key, state, school and year; what is empty or None does not select."""
+    """Pages by key, names of folders by level, and years; what is empty or None does not select."""
 
     keys: frozenset[str] = frozenset()
-    states: frozenset[str] = frozenset()
-    schools: frozenset[str] = frozenset()
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     year_start: int | None = None
     year_end: int | None = None
+    levels: Levels = DEFAULT
 
     def __contains__(self, key: object) -> bool:
         """Does it select the page with this key?"""
-        parts = split_key(str(key))
+        if self.keys and nfc(str(key)) not in self.keys:
+            return False
+        if not (self.names or self.year_start is not None or self.year_end is not None):
+            return True
+        parts = self.levels.parts(str(key))
         return (
-            (not self.keys or nfc(str(key)) in self.keys)
-            and (not self.states or nfc(parts.state) in self.states)
-            and (not self.schools or nfc(parts.school) in self.schools)
-            and (self.year_start is None or parts.year >= self.year_start)
-            and (self.year_end is None or parts.year <= self.year_end)
+            all(nfc(str(parts[level])) in names for level, names in self.names.items())
+            and (self.year_start is None or int(parts[YEAR]) >= self.year_start)
+            and (self.year_end is None or int(parts[YEAR]) <= self.year_end)
         )
 
 
@@ -42,19 +47,20 @@ def refuse_unknown(selection: Selection, ledger: Ledger, paths: Paths) -> None:
     """Make sure that what is selected exists: in the ledger, or among labels and scans.
 
     Raises:
-        UnknownName: a state or school does not, or the years end before they start.
+        UnknownName: a folder does not, or the years end before they start.
     """
-    if selection == EVERYTHING:
-        return
     start, end = selection.year_start, selection.year_end
     if start is not None and end is not None and start > end:
         raise UnknownName(f"--year-start {start} comes after --year-end {end}; swap them.")
-    known = [split_key(key) for key in ledger.runs.known_keys()]
+    if not selection.names:
+        return
+    known = [selection.levels.parts(key) for key in ledger.runs.known_keys()]
     trees = (paths.label_source_dir, paths.image_source_dir)
-    states = {key.state for key in known} | _folders(trees, "*")
-    schools = {key.school for key in known} | _folders(trees, "*/*")
-    refuse_others("state", selection.states, states)
-    refuse_others("school", selection.schools, schools)
+    for depth, level in enumerate(selection.levels.names):
+        if level in selection.names:
+            there = _folders(trees, "/".join(["*"] * (depth + 1)))
+            names = {str(parts[level]) for parts in known} | there
+            refuse_others(level, selection.names[level], names)
 
 
 def _folders(trees: Iterable[Path], pattern: str) -> set[str]:
@@ -89,7 +95,8 @@ def nearest(name: str, known: Iterable[str], most: int = 10) -> str:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """`--states`, `--schools`, `--year-start`, `--year-end`."""
+    """`--level`; and `--states`, `--schools`, `--year-start`, `--year-end`."""
+    add_level_option(parser, "only pages in this folder, such as box=3 (paths.levels)")
     parser.add_argument(
         "--states", nargs="+", default=[], metavar="STATE", help="only pages of these states"
     )
@@ -104,12 +111,74 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def selection_of(options: argparse.Namespace) -> Selection:
-    """What the options select; names count as the same however their accents are stored."""
+def add_level_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--level LEVEL=NAME`, which may be repeated."""
+    parser.add_argument(
+        "--level",
+        type=_level_and_name,
+        action="append",
+        default=[],
+        metavar="LEVEL=NAME",
+        help=f"{what}; may be repeated",
+    )
+
+
+def _level_and_name(text: str) -> tuple[str, str]:
+    level, separator, name = text.partition("=")
+    if not (separator and level and name):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected LEVEL=NAME, such as box=3")
+    return level, name
+
+
+def known_level(level: str, levels: Levels, option: str = "--level") -> str:
+    """A level that an option names; raises UnknownName where there is none of this name."""
+    if level not in levels.names:
+        has = ", ".join(levels.names)
+        raise UnknownName(
+            f"{option}: there is no level {level}. paths.levels has {has}: "
+            f"write --level {levels.names[-1]}=NAME."
+        )
+    return level
+
+
+def selects_any(options: argparse.Namespace) -> bool:
+    """Do the options select at all?"""
+    given = (getattr(options, "keys", []), options.level, options.states, options.schools)
+    return any(given) or (options.year_start, options.year_end) != (None, None)
+
+
+def as_typed(options: argparse.Namespace) -> list[str]:
+    """The options that select, as they are typed again."""
+    typed = [part for key in getattr(options, "keys", []) for part in ("--page", key)]
+    typed += [part for level, name in options.level for part in ("--level", f"{level}={name}")]
+    for option in ("year_start", "year_end"):
+        if (year := getattr(options, option)) is not None:
+            typed += [f"--{option.replace('_', '-')}", str(year)]
+    for option in ("states", "schools"):
+        if names := getattr(options, option):
+            typed += [f"--{option}", *names]
+    return typed
+
+
+def selection_of(options: argparse.Namespace, levels: Levels) -> Selection:
+    """What the options select; names count as the same however their accents are stored.
+
+    Raises:
+        UnknownName: they name a level that is not there.
+    """
+    names: dict[str, set[str]] = defaultdict(set)
+    for level, name in options.level:
+        names[known_level(level, levels)].add(nfc(name))
+    for option, level in (("states", "state"), ("schools", "school")):
+        if given := getattr(options, option):
+            names[known_level(level, levels, f"--{option}")].update(map(nfc, given))
+    for option in ("year_start", "year_end"):
+        if getattr(options, option) is not None:
+            known_level(YEAR, levels, f"--{option.replace('_', '-')}")
     return Selection(
         keys=frozenset(map(nfc, getattr(options, "keys", []))),
-        states=frozenset(map(nfc, options.states)),
-        schools=frozenset(map(nfc, options.schools)),
+        names={level: frozenset(found) for level, found in names.items()},
         year_start=options.year_start,
         year_end=options.year_end,
+        levels=levels,
     )

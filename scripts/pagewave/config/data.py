@@ -6,12 +6,14 @@ A test keeps them in step with `config/README.md`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pagewave.config.types import ConfigPath, Float, Int, Section
+from pagewave.config.types import ConfigPath, Float, Int, LevelNames, Names, Section
+from pagewave.levels import DEFAULT, YEAR, Levels
 
 
 class Paths(Section):
@@ -24,6 +26,11 @@ class Paths(Section):
     image_source_dir: ConfigPath = Field(
         description="Scans, {state}/{school}/{year}/{page}.jpg or in another format; a PDF or TIFF "
         "may hold several pages. They are never changed."
+    )
+    levels: LevelNames = Field(
+        default=list(DEFAULT.names),
+        description="What the folders of labels and scans are called in which a book lies, the "
+        "outermost first: one to five names, such as [archive, box, folder].",
     )
     output_dir: ConfigPath = Field(
         default=Path("results/pages"), description="What was read, one JSON file a page."
@@ -66,11 +73,25 @@ class Paths(Section):
         return self.state_dir / "ledger.sqlite"
 
     @property
+    def tree(self) -> Levels:
+        """The levels of the trees."""
+        return Levels(tuple(self.levels))
+
+    @classmethod
+    def folders(cls) -> list[str]:
+        """The names of the keys that hold a folder."""
+        return [name for name in cls.model_fields if name != "levels"]
+
+    @property
     def is_state_dir_shared(self) -> bool:
         """Does the state folder hold other folders of ours, or all of them?"""
         state = self.state_dir.resolve()
-        folders = [getattr(self, name) for name in type(self).model_fields if name != "state_dir"]
+        folders = [getattr(self, name) for name in self.folders() if name != "state_dir"]
         return any(folder.resolve().is_relative_to(state) for folder in [Path(), *folders])
+
+
+STATE = "state"
+"""The level of `filters.target_states`."""
 
 
 class TargetYears(Section):
@@ -104,6 +125,51 @@ class Filters(Section):
     target_years: TargetYears | None = Field(
         default=None, description="Inclusive range of years; null: all of them."
     )
+    levels: Annotated[
+        dict[str, Names], BeforeValidator(lambda value: {} if value is None else value)
+    ] = Field(
+        default={},
+        description="Names of folders by level, such as {box: [1, 2]}; a level that is not named: "
+        "all of them.",
+    )
+
+    @property
+    def by_level(self) -> dict[str, list[str]]:
+        """Which folders are read, by level; levels that leave none out are not named."""
+        found = {STATE: self.target_states, **self.levels}
+        return {level: names for level, names in found.items() if names}
+
+    def key_of(self, level: str) -> str:
+        """The key that says which folders of a level are read."""
+        return f"filters.levels.{level}" if level in self.levels else f"filters.target_{level}s"
+
+    def told(self, levels: Levels) -> list[str]:
+        """What they let pass, in words."""
+        told = [
+            f"{self.key_of(level).removeprefix('filters.')}: "
+            f"{', '.join(self.by_level.get(level, ())) or 'all'}"
+            for level in levels.names
+            if level == STATE or level in self.by_level
+        ]
+        if YEAR in levels.names:
+            years = self.target_years or TargetYears()
+            start, end = ("any" if year is None else year for year in (years.start, years.end))
+            told.append(f"target_years: {start} to {end}")
+        return told
+
+    def problems(self, levels: Levels) -> Iterator[str]:
+        """What can't be with these levels, in words."""
+        has = f"paths.levels has {', '.join(levels.names)}"
+        instead = f"write filters.levels: {{{levels.names[-1]}: [...]}}"
+        if self.target_states and STATE not in levels.names:
+            yield f"filters.target_states: {has}, and no {STATE}; {instead}"
+        if self.target_states and STATE in self.levels:
+            yield "filters.target_states: filters.levels names states too; keep one of them"
+        if self.target_years and YEAR not in levels.names:
+            yield f"filters.target_years: {has}, and no {YEAR}; {instead}"
+        for level in self.levels:
+            if level not in levels.names:
+                yield f"filters.levels.{level}: {has}, and no {level}"
 
 
 class Fetch(Section):

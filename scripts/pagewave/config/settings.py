@@ -141,7 +141,8 @@ def load_settings(config: object, folder: Path) -> Settings:
 
 def problems_together(settings: Settings) -> list[str]:
     """What is wrong with values that are right one by one: a line each."""
-    return [*_price_problems(settings), *refused_settings(settings)]
+    of_filters = settings.filters.problems(settings.paths.tree)
+    return [*of_filters, *_price_problems(settings), *refused_settings(settings)]
 
 
 def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -260,7 +261,8 @@ def _road_problems(settings: Settings) -> list[str]:
 def _checkable_paths(given: object, wrong: Collection[str | int]) -> dict[str, Path]:
     """The paths that were given or have a default, but those named in `wrong`."""
     values = given if isinstance(given, Mapping) else {}
-    paths = {name: values.get(name, field.default) for name, field in Paths.model_fields.items()}
+    fields = Paths.model_fields
+    paths = {name: values.get(name, fields[name].default) for name in Paths.folders()}
     return {
         name: Path(value).expanduser()
         for name, value in paths.items()

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from pagewave.levels import problem_of_names
+
 PATH_VARIABLE = re.compile(r"<[a-z][a-z0-9_]*>")
 """What Snakemake replaces in the names of files (PATHVAR_REGEX of its pathvars.py, 9.27.1)."""
 
@@ -99,6 +101,19 @@ def _bucket_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _level_names(value: list[str]) -> list[str]:
+    if reason := problem_of_names(value):
+        raise ValueError(reason)
+    return value
+
+
+def _names(value: object) -> object:
+    # Boxes and years are numbered: YAML reads their names as numbers.
+    if not isinstance(value, list):
+        return value
+    return [str(n) if isinstance(n, int) and not isinstance(n, bool) else n for n in value]
+
+
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool)]
 ConfigPath = Annotated[Path, BeforeValidator(_no_empty_path), AfterValidator(_plain_path)]
@@ -106,6 +121,12 @@ ModelName = Annotated[str, AfterValidator(_model_name)]
 DisplayPrefix = Annotated[str, AfterValidator(_display_prefix)]
 BucketAddress = Annotated[str, AfterValidator(_bucket_address)]
 FileName = Annotated[str, AfterValidator(_file_name)]
+LevelNames = Annotated[list[str], AfterValidator(_level_names)]
+Names = Annotated[
+    list[str],
+    BeforeValidator(_names),
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "integer"]}}),
+]
 
 
 def _off(value: object) -> object:

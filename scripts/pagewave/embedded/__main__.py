@@ -105,6 +105,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--seed", "of the order of result lines; default 0", type=int, default=0, metavar="N")
     what = "folder of images, by which a single call is told which page it shows; repeatable"
     add("--pages", what, type=Path, action="append", default=[], metavar="DIR")
+    what = "how many folders deep a book lies in it; default 3"
+    add("--levels", what, type=int, default=3, metavar="N")
     add("--fault", "repeatable; see below", action="append", default=[], metavar="SPEC")
     what = "variable that holds the token"
     add("--token-env", what, default="PAGEWAVE_EMBEDDED_TOKEN", metavar="NAME")
@@ -189,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         faults.Faults(arguments.fault),
         make_reader(arguments.reader),
         pace,
-        PageNames(arguments.pages),
+        PageNames(arguments.pages, arguments.levels),
     )
     app = build_app(jobs, token, lambda scope: server.cut(scope))
     config = uvicorn.Config(

@@ -101,6 +101,7 @@ def start_server(settings: "Settings") -> EmbeddedServer:
     paths = settings.paths
     for folder in (paths.image_source_dir, paths.prepared_dir, paths.state_dir / HALVES_FOLDER):
         arguments += ["--pages", str(folder)]
+    arguments += ["--levels", str(len(paths.tree))]
     for fault in embedded.faults:
         arguments += ["--fault", fault]
     return EmbeddedServer(server_dir(settings), arguments)

@@ -52,9 +52,7 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
         )
         texts.append(f"[page {page.number}]\n{answer.text()}\n")
     content = {
-        "state": book.state,
-        "school": book.school,
-        "year": book.year,
+        **workspace.dataset.levels.values(book.folders),
         "page_count": len(pages),
         "read_by": _read_by(facts[page.key] for page in book.pages),
         "missing": missing,

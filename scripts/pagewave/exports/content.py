@@ -19,6 +19,7 @@ from pagewave.errors import DataError
 from pagewave.exports.divided_words import Joiner
 from pagewave.exports.rows import Cell, Row, RowMaker, codebook, link_to
 from pagewave.exports.schema import Schema, Table, schema_of
+from pagewave.levels import DEFAULT, Levels
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book as BookOfPages
 from pagewave.pages.dataset import BookPlace
@@ -75,10 +76,30 @@ class Page:
 
 @dataclass(frozen=True)
 class Book(BookPlace):
-    """A book and its pages in order; `is_finished`: its file is there."""
+    """A book and its pages in order; `is_finished`: its file is there.
+
+    What its folders say has their levels' names: `book.state`, `book.year`; all are in `place`.
+    """
 
     pages: tuple[Page, ...]
     is_finished: bool = True
+    levels: Levels = DEFAULT
+
+    @cached_property
+    def place(self) -> dict[str, str | int]:
+        """Its folders by level, a year as a number."""
+        return self.levels.values(self.folders)
+
+    @property
+    def names(self) -> list[str]:
+        """Its folders for people, the nearest name first, the year last."""
+        return self.levels.spoken(self.folders)
+
+    def __getattr__(self, name: str) -> Any:
+        """The folder of a level."""
+        if name in type(self).__dataclass_fields__ or name not in self.levels.names:
+            raise AttributeError(f"a book has no {name}; its levels are {self.levels.form}")
+        return self.place[name]
 
     @cached_property
     def joiner(self) -> Joiner:
@@ -99,6 +120,7 @@ class Books:
         model: what a page's answer looks like.
         citation: how they are to be cited, and where their reading room is.
         prices: are pages to tell what they cost?
+        levels: what the folders are called in which books lie.
 
     Attributes:
         notes: what `tell` was told.
@@ -113,11 +135,13 @@ class Books:
         citation: Citation | None = None,
         *,
         prices: bool = False,
+        levels: Levels = DEFAULT,
     ) -> None:
         self._prices = prices
         self._folder = folder
         self._books = books
         self.model = model
+        self.levels = levels
         self.citation = citation or Citation()
         self.notes: list[str] = []
         self.page_count = 0
@@ -126,7 +150,7 @@ class Books:
     @property
     def schema(self) -> Schema:
         """The tables that the page model makes."""
-        return schema_of(self.model)
+        return schema_of(self.model, self.levels)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -190,7 +214,7 @@ class Books:
             }
         except FileNotFoundError:
             pages = tuple(Page(p.key, p.number, missing=NOT_FINISHED) for p in book.pages)
-            return Book(book.state, book.school, book.year, pages, is_finished=False)
+            return Book(book.folders, pages, is_finished=False, levels=self.levels)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             why = problem_of(error) if isinstance(error, ValueError) else str(error)
             again = command_line.snakemake("-f", str(path))
@@ -202,7 +226,7 @@ class Books:
             read.get(p.key) or Page(p.key, p.number, missing=lost.get(p.key, NOT_FINISHED))
             for p in book.pages
         )
-        return Book(book.state, book.school, book.year, pages)
+        return Book(book.folders, pages, levels=self.levels)
 
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
@@ -242,7 +266,7 @@ class Books:
         link = link_to(book.id, page.number, self.citation.url) if is_shown else None
         flags = "; ".join(page.flags) or None
         return maker.rows(
-            place=(page.key, book.state, book.school, book.year, page.number),
+            place=(page.key, *book.place.values(), page.number),
             missing=page.missing,
             reading=(page.corrected, flags, page.model_served, link),
             texts=(page.text or None, book.joined(page) or None) if answer else (),

@@ -45,7 +45,7 @@ class Form:
     ) -> None:
         self.exporter = exporter
         self.folder = paths.exports_dir / exporter.name
-        self._model = model
+        self._schema = schema_of(model, paths.tree)
         self._citation = citation
 
     @property
@@ -58,21 +58,22 @@ class Form:
         """Does a job write one book?"""
         return self.exporter.per == "book"
 
-    def outputs(self, book_id: str = "{state}/{school}/{year}") -> list[str]:
-        """Its files, as a rule has them: of all books, or of one."""
+    def outputs(self, book_id: str) -> list[str]:
+        """Its files: of all books, or of one; as a rule has them, where `book_id` is a pattern."""
         if self.is_per_book:
             return [f"{self.folder}/{book_id}{suffix}" for suffix in self.exporter.suffixes]
-        names = self.exporter.files(schema_of(self._model).tables)
+        names = self.exporter.files(self._schema.tables)
         return [f"{self.folder}/{name}" for name in names]
 
     def record(self, book: Book | None) -> Path:
         """Where it is noted what its files are made of."""
-        first = Path(self.outputs(book.id)[0]) if book else self.folder
-        return first.parent / f".{book.year}.pagewave.json" if book else first / ".pagewave.json"
+        if book is None:
+            return self.folder / ".pagewave.json"
+        return Path(self.outputs(book.id)[0]).with_name(f".{book.folders[-1]}.pagewave.json")
 
     def made_of(self, books: Sequence[Book]) -> str:
         """A hash of what decides about its files, but for the books' contents."""
-        given = [self._program, repr(schema_of(self._model)), self._citation.model_dump_json()]
+        given = [self._program, repr(self._schema), self._citation.model_dump_json()]
         given += [book.id for book in books]
         return hashlib.sha256("\n".join(given).encode()).hexdigest()
 
@@ -127,7 +128,13 @@ class Exports:
         """
         form = next(form for form in self.forms if form.name == name)
         book = self._dataset.book(book_id) if book_id else None
-        books = Books(self._paths.books_dir, self._books(book), self._model, self._citation)
+        books = Books(
+            self._paths.books_dir,
+            self._books(book),
+            self._model,
+            self._citation,
+            levels=self._dataset.levels,
+        )
         files = [Path(file) for file in _outputs(form, book)]
         record = form.record(book)
         with one_at_a_time(record):  # of another command too
@@ -156,7 +163,7 @@ class Exports:
 
 
 def _outputs(form: Form, book: Book | None) -> list[str]:
-    return form.outputs(book.id) if book else form.outputs()
+    return form.outputs(book.id if book else "")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class RowMaker:
         """All rows of one page.
 
         Args:
-            place: key, state, school, year, page.
+            place: key, the folder of each level, page.
             missing: why it was not read.
             reading: corrected, flags, model_served, link.
             texts: its text as printed, and with divided words joined.

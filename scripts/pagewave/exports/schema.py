@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from pagewave.levels import DEFAULT, YEAR, Levels
 from pagewave.page_model import PageModel
 
 PAGES = "pages"
@@ -64,14 +65,14 @@ class Schema:
     tables: tuple[Table, ...]
     printed: tuple[str, ...] = ()
 
+    @property
+    def levels(self) -> Levels:
+        """What the folders of its books are called: the columns between key and page."""
+        names = [column.name for column in self.tables[0].columns]
+        return Levels(tuple(names[names.index("key") + 1 : names.index("page")]))
 
-_PLACE = (
-    Column("key", Kind.TEXT, "The page's key, state:school:year:page; joins the tables."),
-    Column("state", Kind.TEXT, "The book's first folder."),
-    Column("school", Kind.TEXT, "The book's second folder."),
-    Column("year", Kind.INTEGER, "The book's third folder."),
-    Column("page", Kind.INTEGER, "The page's number in its book, by its scan."),
-)
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _READING = (
     Column("corrected", Kind.BOOLEAN, "Did a person change what was read?"),
     Column("flags", Kind.TEXT, "What makes the answer doubtful, joined by '; '; empty: nothing."),
@@ -102,17 +103,30 @@ CODEBOOK_TABLE = Table(
 )
 
 
+def _place(levels: Levels) -> tuple[Column, ...]:
+    """The columns that say which page a row is of."""
+    folders = (
+        Column(name, Kind.INTEGER if name == YEAR else Kind.TEXT, f"The book's {ordinal} folder.")
+        for name, ordinal in zip(levels.names, _ORDINALS, strict=False)
+    )
+    return (
+        Column("key", Kind.TEXT, f"The page's key, {levels.key_form}; joins the tables."),
+        *folders,
+        Column("page", Kind.INTEGER, "The page's number in its book, by its scan."),
+    )
+
+
 @cache
-def schema_of(model: type[PageModel]) -> Schema:
-    """The tables of a page model."""
+def schema_of(model: type[PageModel], levels: Levels = DEFAULT) -> Schema:
+    """The tables of a page model, over books that lie in such folders."""
     fields = list(_fields(model))
     printed = next(
         (f for f in fields if f.path[-1] in PRINTED and not f.items and f.kind != Kind.JSON), None
     )
-    place: tuple[Column, ...] = _PLACE
+    place = _place(levels)
     if printed:
         number = Column("printed_page", printed.kind, printed.meaning, ".".join(printed.path))
-        place = (*_PLACE, number)
+        place = (*place, number)
     names = {CODEBOOK}
     pages = Table(
         _free(PAGES, names),

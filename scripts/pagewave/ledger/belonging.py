@@ -13,17 +13,20 @@ from pagewave.atomic import write_atomically
 from pagewave.command_line import script
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
+from pagewave.levels import Levels
 
 MARK = ".pagewave.json"
 SHOWN = 3
 
 
-def refuse_foreign(ledger: Ledger, output_dir: Path, requests_dir: Path) -> None:
+def refuse_foreign(ledger: Ledger, output_dir: Path, requests_dir: Path, levels: Levels) -> None:
     """Make sure that this ledger is the folder's, and complete; only looks.
 
     Raises:
-        LedgerError: the folder is another ledger's, or the ledger lacks what was sent from here.
+        LedgerError: the folder is another ledger's, the ledger lacks what was sent from here, or
+            its pages lie in folders of other levels.
     """
+    ledger.identity.refuse_others(levels)
     rebuild = command_to_rebuild()
     if unknown := _unknown_requests(ledger, requests_dir):
         named = ", ".join(unknown[:SHOWN]) + (" …" if len(unknown) > SHOWN else "")

@@ -278,6 +278,18 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def glance(path: Path, sql: str) -> list[sqlite3.Row]:
+    """The rows of a query over a ledger's file as it is; none where that can't be asked.
+
+    It is neither checked nor migrated: who opens it says what is wrong with it.
+    """
+    with suppress(sqlite3.Error, LedgerError):
+        if path.is_file():
+            with closing(_connect(f"file:{_quoted(path)}?mode=ro", path)) as connection:
+                return connection.execute(sql).fetchall()
+    return []
+
+
 def _connect(address: str, path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         address,

@@ -1,4 +1,5 @@
-"""Which ledger this is, and with which key each batch was sent: as a keyed hash, never the key.
+"""Which ledger this is, of which levels its pages' keys are, and with which key each batch was
+sent: as a keyed hash, never the key.
 
 Batches are shown to the project of the key that made them. Whether a key is another one than before
 is told by an HMAC with a salt of the ledger's own, so that no hash fits in another ledger.
@@ -6,12 +7,40 @@ is told by an HMAC with a salt of the ledger's own, so that no hash fits in anot
 
 import hmac
 import secrets
+from collections.abc import Sequence
+from pathlib import Path
 
-from pagewave.ledger.connection import Shelf
+from pagewave.errors import LedgerError
+from pagewave.ledger.connection import Shelf, glance
+from pagewave.levels import DEFAULT, Levels
+
+OF_LEVELS = "SELECT name FROM level ORDER BY place"
+
+
+def levels_of(path: Path) -> Levels | None:
+    """What the keys of a ledger's file are made of, without opening it as a ledger; None where it
+    is not there, holds nothing yet, or can't be read: who opens it says why."""
+    return _levels(glance(path, OF_LEVELS))
+
+
+def refuse_other_levels(known: Levels | None, levels: Levels) -> None:
+    """Make sure that a ledger's levels, if it has any yet, are these; raises LedgerError."""
+    if known in (None, levels):
+        return
+    raise LedgerError(
+        f"What was read so far lies in {known.form}, and paths.levels says {levels.form}: pages of "
+        f"both can't be told apart. Nothing was sent. Put back paths.levels: "
+        f"[{', '.join(known.names)}], or begin anew, with other folders for paths.state_dir, "
+        "output_dir, books_dir, exports_dir, site_dir, prepared_dir and corrections_dir."
+    )
+
+
+def _levels(rows: Sequence[Sequence[object]]) -> Levels | None:
+    return Levels(tuple(str(row[0]) for row in rows)) if rows else None
 
 
 class Identity(Shelf):
-    """The ledger's own name and salt, and the hashes of keys."""
+    """The ledger's own name and salt, its levels, and the hashes of keys."""
 
     def id(self) -> str:
         """The ledger's name, made at random when it is first asked for; copies share it."""
@@ -21,6 +50,29 @@ class Identity(Shelf):
         """The same, for who only looks; None where it was never asked for."""
         rows = self._connection.query("SELECT id FROM identity")
         return str(rows[0][0]) if rows else None
+
+    def levels(self) -> Levels:
+        """What its keys are made of; those of the default where nothing was read yet."""
+        return self.known_levels() or DEFAULT
+
+    def known_levels(self) -> Levels | None:
+        """The same; None where nothing was read yet."""
+        return _levels(self._connection.query(OF_LEVELS))
+
+    def note_levels(self, levels: Levels) -> None:
+        """Write down of which levels all keys are from now on.
+
+        Raises:
+            LedgerError: they are of other ones already.
+        """
+        self.refuse_others(levels)
+        with self._connection.transaction() as db:
+            names = enumerate(levels.names)
+            db.executemany("INSERT OR REPLACE INTO level VALUES (?, ?)", list(names))
+
+    def refuse_others(self, levels: Levels) -> None:
+        """Make sure that its keys are of these levels, if there are any; raises LedgerError."""
+        refuse_other_levels(self.known_levels(), levels)
 
     def forget(self, before: float) -> None:
         """What was sent before (Unix seconds), and is unknown here, was given up on purpose."""

@@ -420,6 +420,17 @@ CREATE TABLE batch_progress (
 );
 """
 
+# What the folders of books are called, the outermost first: all keys are made of these. Without a
+# row nothing was read yet; what was read before they could be chosen lies in the first three.
+LEVELS = """
+CREATE TABLE level (
+    place INTEGER PRIMARY KEY,
+    name TEXT NOT NULL
+);
+INSERT INTO level SELECT column1, column2 FROM (VALUES (0, 'state'), (1, 'school'), (2, 'year'))
+    WHERE EXISTS (SELECT 1 FROM run);
+"""
+
 # A purpose more: calls by the tier `flex` that tell how long they take.
 PROBES = """
 ALTER TABLE run RENAME COLUMN purpose TO former_purpose;
@@ -464,7 +475,7 @@ CREATE TABLE picture (
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
     *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES, CLOSED_ROADS),
-    *(WHO_SERVED_CALLS, PICTURES),
+    *(WHO_SERVED_CALLS, PICTURES, LEVELS),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

@@ -1,8 +1,8 @@
 """The data set: which pages there are to read, in which books, with which images.
 
-The label tree is the allow-list: a page exists when `{state}/{school}/{year}/{page}.json` does. Its
-scan lies at the same place of the image tree; which file it is, `scan_names` tells. With
-`labels: all` the image tree itself says which pages there are.
+The label tree is the allow-list: a page exists when `{state}/{school}/{year}/{page}.json` does, or
+with other `paths.levels` the like. Its scan lies at the same place of the image tree; which file it
+is, `scan_names` tells. With `labels: all` the image tree itself says which pages there are.
 
 Links are followed, also out of the trees: what belongs to a tree is its owner's choice. Names can't
 lead anywhere, as each is one entry of a folder, and none of an answer's words becomes a path.
@@ -13,24 +13,20 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
-from pagewave.config.data import Filters, Paths, TargetYears
+from pagewave.config.data import Filters, Paths
 from pagewave.config.settings import Settings
-from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
+from pagewave.levels import DEFAULT, YEAR, Levels
+from pagewave.pages.places import LABEL, elsewhere, nfc, unfit_place, unknown_names
 from pagewave.pages.remote_scans import LIST, RemoteScan, read_list
 from pagewave.pages.scan_names import HOW_TO_NAME, IMAGE_SUFFIXES, ScanFolder, is_number, split_name
-from pagewave.wording import few
-
-LABEL = ".json"
-"""The suffix of a label, in small or capital letters."""
+from pagewave.wording import count, few
 
 LISTED = 20
 """How many of many things an error names."""
@@ -38,15 +34,14 @@ LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page to read. `stem` is its file name without suffix: `007` is page number 7.
+    """A page to read, in the folders of its book. `stem` is its file name without suffix: `007` is
+    page number 7.
 
     `scan` is the file that it is in, as it was delivered, and `leaf` which page of that file it is,
     from 1; 0 where the file is this page alone. `remote`: where that file is fetched from.
     """
 
-    state: str
-    school: str
-    year: int
+    folders: tuple[str, ...]
     number: int
     scan: Path
     stem: str = ""
@@ -60,12 +55,12 @@ class Page:
     @property
     def key(self) -> str:
         """`state:school:year:page`, which joins an answer to its page."""
-        return f"{self.state}:{self.school}:{self.year}:{self.number}"
+        return _key(self.folders, self.number)
 
     @property
     def book_id(self) -> str:
         """`state/school/year`."""
-        return BookPlace(self.state, self.school, self.year).id
+        return "/".join(self.folders)
 
     @property
     def name(self) -> str:
@@ -78,34 +73,20 @@ class Page:
         return self.remote is not None and not self.scan.exists()
 
 
-class KeyParts(NamedTuple):
-    """What a key is made of."""
-
-    state: str
-    school: str
-    year: int
-    page: int
-
-
-def split_key(key: str) -> KeyParts:
-    """The parts of a key of ours; of several colons in front, the first ends the state's name."""
-    state, _, rest = key.partition(":")
-    school, year, page = rest.rsplit(":", 2)
-    return KeyParts(state, school, int(year), int(page))
+def _key(folders: tuple[str, ...], number: int) -> str:
+    return ":".join((*folders, str(number)))
 
 
 @dataclass(frozen=True)
 class BookPlace:
-    """Which book it is: the folders in which its files lie in every tree."""
+    """Which book it is: the folders in which its files lie in every tree, one a level."""
 
-    state: str
-    school: str
-    year: int
+    folders: tuple[str, ...]
 
     @property
     def id(self) -> str:
         """`state/school/year`."""
-        return f"{self.state}/{self.school}/{self.year}"
+        return "/".join(self.folders)
 
 
 @dataclass(frozen=True)
@@ -129,15 +110,16 @@ class Book(BookPlace):
 
 @dataclass(frozen=True)
 class Dataset:
-    """All books that pass the filters, by state, school and year.
+    """All books that pass the filters, by the names of their folders.
 
-    `ignored`: what lies in the label tree (or with `labels: all` in that of images) and is no label
-    (or scan), such as notes and folders that are no years, as paths; what the filters leave out is
-    not among them.
+    `levels`: what these are called. `ignored`: what lies in the label tree (or with `labels: all`
+    in that of images) and is no label (or scan), such as notes and folders that are no years, as
+    paths; what the filters leave out is not among them.
     """
 
     books: tuple[Book, ...]
     ignored: tuple[Path, ...] = ()
+    levels: Levels = DEFAULT
 
     @property
     def pages(self) -> Iterator[Page]:
@@ -165,7 +147,7 @@ class Dataset:
 
     def previous(self, page: Page) -> Page | None:
         """The page before it in its chain; None at a chain's start."""
-        return self._by_key.get(f"{page.state}:{page.school}:{page.year}:{page.number - 1}")
+        return self._by_key.get(_key(page.folders, page.number - 1))
 
     @cached_property
     def _by_key(self) -> dict[str, Page]:
@@ -178,11 +160,11 @@ class Dataset:
 
 @dataclass
 class _Findings:
-    """What one walk over the tree found."""
+    """What one walk over the tree found; `names`: of all folders that it came by, by level."""
 
     books: list[Book] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)
+    names: dict[str, set[str]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -191,7 +173,7 @@ def scan(settings: Settings) -> Dataset:
     """Walk over the label tree; raises DataError with all names and scans that are wrong."""
     labels = settings.paths.label_source_dir
     found = _walk(settings.paths, settings.filters)
-    problems = _unknown_states(settings.filters, found.states) + found.problems
+    problems = unknown_names(settings.filters, found.names) + found.problems
     problems += _clashes(page for book in found.books for page in book.pages)
     if problems:
         what = "scans" if settings.filters.labels == "all" else "labels"
@@ -205,32 +187,43 @@ def scan(settings: Settings) -> Dataset:
         )
     if not found.books:
         raise DataError(_why_empty(settings.filters, found, settings.paths))
-    return Dataset(tuple(found.books), tuple(found.ignored))
+    return Dataset(tuple(found.books), tuple(found.ignored), settings.paths.tree)
 
 
 def _walk(paths: Paths, filters: Filters) -> _Findings:
     """Collects the books that pass the filters; never looks into folders that don't."""
     found = _Findings()
-    tree = paths.label_source_dir
-    wanted_states = {nfc(name) for name in filters.target_states}
-    for state in _folders(tree, found):
-        found.states.append(state.name)
-        if wanted_states and nfc(state.name) not in wanted_states:
-            continue
-        for school in _folders(Path(state), found):
-            for year in _folders(Path(school), found):
-                place = Path(state.name, school.name, year.name)
-                if not is_number(year.name):
-                    found.ignored.append(Path(year))
-                elif _in_years(int(year.name), filters):
-                    _add_book(place, year, paths, filters, found)
+    wanted = {level: {nfc(name) for name in names} for level, names in filters.by_level.items()}
+
+    def go(folder: Path, place: tuple[str, ...], levels: tuple[str, ...]) -> None:
+        level, *inner = levels
+        for entry in _folders(folder, found):
+            if level == YEAR and not is_number(entry.name):
+                found.ignored.append(Path(entry))
+                continue
+            found.names.setdefault(level, set()).add(entry.name)
+            if level in wanted and nfc(entry.name) not in wanted[level]:
+                continue
+            if level == YEAR and not _in_years(int(entry.name), filters):
+                continue
+            if inner:
+                go(Path(entry), (*place, entry.name), tuple(inner))
+            else:
+                _add_book((*place, entry.name), entry, paths, filters, found)
+
+    go(paths.label_source_dir, (), paths.tree.names)
     return found
 
 
 def _add_book(
-    place: Path, folder: os.DirEntry[str], paths: Paths, filters: Filters, found: _Findings
+    folders: tuple[str, ...],
+    folder: os.DirEntry[str],
+    paths: Paths,
+    filters: Filters,
+    found: _Findings,
 ) -> None:
-    """Adds the book in a year's folder of the tree, if it has pages."""
+    """Adds the book in a folder of the innermost level, if it has pages."""
+    place = Path(*folders)
     images = paths.image_source_dir / place
     names = _file_names(images)
     remote = read_list(images).pages if LIST in names else {}
@@ -240,22 +233,21 @@ def _add_book(
         found.ignored += [Path(e) for e in _entries(Path(folder)) if not scans.is_used(e.name)]
     else:
         stems = _label_stems(folder, found)
-    if stems and (problem := _unfit_place(place)):
+    if stems and (problem := unfit_place(folders, paths.tree)):
         found.problems.append(problem)
     elif stems:
-        found.books.append(_book(place, stems, scans, found))
+        found.books.append(_book(folders, stems, scans, found))
     found.problems += scans.problems
 
 
-def _book(place: Path, stems: list[str], scans: ScanFolder, found: _Findings) -> Book:
-    state, school, year = place.parts
+def _book(folders: tuple[str, ...], stems: list[str], scans: ScanFolder, found: _Findings) -> Book:
     pages = []
     for stem in stems:
         if source := scans.source(stem):
-            pages.append(Page(state, school, int(year), int(stem), source.path, stem, *source[1:]))
+            pages.append(Page(folders, int(stem), source.path, stem, *source[1:]))
         else:
             found.missing.append(f"{scans.folder / stem}{scans.why_missing(stem)}")
-    return Book(state, school, int(year), tuple(sorted(pages, key=lambda p: (p.number, p.stem))))
+    return Book(folders, tuple(sorted(pages, key=lambda p: (p.number, p.stem))))
 
 
 def _folders(folder: Path, found: _Findings) -> list[os.DirEntry[str]]:
@@ -270,7 +262,7 @@ def _folders(folder: Path, found: _Findings) -> list[os.DirEntry[str]]:
 
 
 def _label_stems(folder: os.DirEntry[str], found: _Findings) -> list[str]:
-    """Stems of the labels in a year's folder; anything else goes to `found.ignored`."""
+    """Stems of the labels in a book's folder; anything else goes to `found.ignored`."""
     stems = []
     for entry in _entries(Path(folder)):
         stem, suffix = split_name(entry.name)
@@ -310,18 +302,6 @@ def _leads_to(entry: os.DirEntry[str], is_kind: Callable[[], bool]) -> bool:
         raise DataError(f"{entry.path} cannot be read: {error.strerror}.") from None
 
 
-def _unfit_place(place: Path) -> str | None:
-    *names, year = place.parts
-    for name in names:
-        if reason := unfit_for_snakemake(name):
-            # Invisible characters are shown as escapes.
-            shown = repr(name) if name.isprintable() else ascii(name)
-            return f"folder {shown} {reason}; rename it"
-    if str(int(year)) != year:
-        return f"folder {place}: write the year as {int(year)}"
-    return None
-
-
 def _clashes(pages: Iterable[Page]) -> list[str]:
     """Pages with the same key: `1` and `01`, or school `c` of state `a:b` and `b:c` of `a`."""
     seen: dict[str, Page] = {}
@@ -335,33 +315,21 @@ def _clashes(pages: Iterable[Page]) -> list[str]:
     return problems
 
 
-def _unknown_states(filters: Filters, states: list[str]) -> list[str]:
-    known = {nfc(name): name for name in states}
-    lower = {name.casefold(): name for name in known}
-    problems = []
-    for name in filters.target_states:
-        if nfc(name) in known:
-            continue
-        near = difflib.get_close_matches(nfc(name).casefold(), lower, n=1)
-        hint = f"did you mean {lower[near[0]]!r}?" if near else f"there are {_few(states)}"
-        problems.append(f"filters.target_states: no folder {name!r}; {hint}")
-    return problems
-
-
 def _why_empty(filters: Filters, found: _Findings, paths: Paths) -> str:
-    labels = paths.label_source_dir
+    labels, levels = paths.label_source_dir, paths.tree
     what, file = ("scan", "jpg") if filters.labels == "all" else ("label", "json")
-    message = (
-        f"There is no page to read: no {{state}}/{{school}}/{{year}}/{{page}}.{file} in {labels}"
-    )
+    message = f"There is no page to read: no {levels.pattern}/{{page}}.{file} in {labels}"
     everything = _walk(paths, Filters(labels=filters.labels))
     if left_out := sum(len(book.pages) for book in everything.books):
-        states = ", ".join(filters.target_states) or "all"
-        years = filters.target_years or TargetYears()
-        start, end = ("any" if year is None else year for year in (years.start, years.end))
         message += (
             f" passes the filters, which leave out {left_out} {what}s "
-            f"(target_states: {states}; target_years: {start} to {end})"
+            f"({'; '.join(filters.told(levels))})"
+        )
+    elif deep := elsewhere(labels, filters.labels, levels):
+        folders = "no folder" if deep[1] == 0 else f"{count(deep[1], 'folder')} deep"
+        message += (
+            f". {deep[0]} is {folders}, and paths.levels wants {levels.form}: "
+            f"{count(len(levels), 'folder')}. Move it, or name other levels"
         )
     if found.ignored:
         message += f". What is there but is no {what}: {_few([str(p) for p in found.ignored])}"
@@ -383,8 +351,3 @@ def _in_years(year: int, filters: Filters) -> bool:
     if years is None:
         return True
     return (years.start is None or year >= years.start) and (years.end is None or year <= years.end)
-
-
-def nfc(name: str) -> str:
-    """macOS stores é as two characters, a keyboard types one: compare both as one."""
-    return unicodedata.normalize("NFC", name)

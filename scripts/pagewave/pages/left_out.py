@@ -4,29 +4,33 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from pagewave.levels import Levels
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, split_name
 from pagewave.wording import count, few
 
 SHOWN_NAMES = 5
 SHOWN_IMAGES = 2
-DEPTH = 4
-"""Parts of a page's path below its tree: state, school, year and the file."""
 
 
-def not_read(ignored: Sequence[Path], tree: Path) -> list[str]:
+def not_read(ignored: Sequence[Path], tree: Path, levels: Levels) -> list[str]:
     """A line for each reason why something is no page, with what to do.
 
     Args:
         ignored: what was found in the tree and names no page (`Dataset.ignored`).
         tree: the folder of labels, or with `labels: all` that of scans.
+        levels: what its folders are called.
     """
+    deep: list[Path] = []
     nameless: list[Path] = []
     elsewhere: list[Path] = []
     others: list[Path] = []
     for path in ignored:
-        if path.name.startswith(".") or split_name(path.name)[1] not in IMAGE_SUFFIXES:
+        parts = path.relative_to(tree).parts
+        if len(parts) == len(levels) + 1 and not path.name.startswith(".") and path.is_dir():
+            deep.append(path)
+        elif path.name.startswith(".") or split_name(path.name)[1] not in IMAGE_SUFFIXES:
             others.append(path)
-        elif len(path.relative_to(tree).parts) == DEPTH:
+        elif len(parts) == len(levels) + 1:
             nameless.append(path)
         else:
             elsewhere.append(path)
@@ -38,8 +42,13 @@ def not_read(ignored: Sequence[Path], tree: Path) -> list[str]:
         )
     if elsewhere:
         lines.append(
-            f"{_images(elsewhere)}, not in a book's folder. Move each to "
-            f"{tree}/{{state}}/{{school}}/{{year}}"
+            f"{_images(elsewhere)}, not in a book's folder. Move each to {tree}/{levels.pattern}"
+        )
+    if deep:
+        lie = "lies" if len(deep) == 1 else "lie"
+        lines.append(
+            f"{count(len(deep), 'folder')} ({few(list(map(str, deep)), SHOWN_IMAGES)}) {lie} in a "
+            f"book's, and books have none: paths.levels wants {levels.form}"
         )
     if others:
         are = "are no labels" if len(others) > 1 else "is no label"

@@ -224,7 +224,11 @@ class Forecast:
                 ],
             ),
             budgets=budgets(workspace.ledger, settings, None),
-            not_read=not_read(workspace.dataset.ignored, settings.paths.label_source_dir),
+            not_read=not_read(
+                workspace.dataset.ignored,
+                settings.paths.label_source_dir,
+                workspace.dataset.levels,
+            ),
         )
         return self._with_roads(whole, lefts, batches)
 

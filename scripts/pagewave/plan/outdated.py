@@ -8,7 +8,7 @@ from pagewave.config.models import is_other_model
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, UsedTemplate
-from pagewave.pages.dataset import Page, split_key
+from pagewave.pages.dataset import Page
 from pagewave.pages.pictures_before import was_another_picture
 from pagewave.plan.estimates import estimator
 from pagewave.plan.forecast import WaveForecast, expected_tokens, forecast_of
@@ -59,6 +59,7 @@ class PageOrigin:
 
 def pages_on_file(ledger: Ledger) -> list[PageOrigin]:
     """The origin of every page file that was written from the ledger, book by book, by number."""
+    levels = ledger.identity.levels()
     found = [
         PageOrigin(
             key=row["key"],
@@ -79,7 +80,7 @@ def pages_on_file(ledger: Ledger) -> list[PageOrigin]:
         )
         for row in ledger.files.provenance()
     ]
-    return sorted(found, key=lambda origin: split_key(origin.key))
+    return sorted(found, key=lambda origin: levels.order(origin.key))
 
 
 def _served_by(engine: str, asked: str, served: str | None) -> str | None:

@@ -77,8 +77,9 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
         for path in workspace.book_files(book)
     }
     exports_dir = Path(_normal(workspace.settings.paths.exports_dir))
-    of_books = {target: book_id for target in targets if (book_id := _book_in(exports_dir, target))}
-    book_targets |= {t: id_ for t, id_ in of_books.items() if id_ in set(book_targets.values())}
+    ids = set(book_targets.values())
+    of_books = {target: _book_in(exports_dir, target, ids) for target in targets}
+    book_targets |= {target: book_id for target, book_id in of_books.items() if book_id}
     books = {book_targets[target] for target in targets if target in book_targets}
     manifests = {
         os.path.normpath(workspace.images.manifest_file(book.id))
@@ -164,13 +165,15 @@ def _add_runs(
     found.chains[:] = [chain for chain in found.chains if chain]
 
 
-def _book_in(exports_dir: Path, target: str) -> str | None:
+def _book_in(exports_dir: Path, target: str, ids: Collection[str]) -> str | None:
     """The book of a target such as `results/exports/text/Ohio/Elm/1850.txt`, of what is by book."""
     path = Path(target)
-    parts = path.relative_to(exports_dir).parts if path.is_relative_to(exports_dir) else ()
-    if len(parts) != 4:  # the form, then the book's three
+    if not path.is_relative_to(exports_dir):
         return None
-    return "/".join([*parts[1:3], parts[3].partition(".")[0]])
+    name = "/".join(path.relative_to(exports_dir).parts[1:])  # without the form
+    ends = [at for at, sign in enumerate(name) if sign == "." and "/" not in name[at:]]
+    # Names may hold dots: of a book and one that begins as it does, the longer is meant.
+    return next((name[:end] for end in reversed(ends) if name[:end] in ids), None)
 
 
 def _normal(name: str | Path) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pagewave.atomic import partial_of
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError, PagewaveError, ServiceError, UnknownName
+from pagewave.levels import YEAR, Levels
 from pagewave.pages.remote_scans import BUCKETS, RemoteBook, RemoteScan
 from pagewave.pages.scan_names import OF_MANY_PAGES, ScanFolder, is_number
 from pagewave.remote.fetch import require_plugins
@@ -81,7 +82,9 @@ def copy_for_bucket(file: str, copy: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def books_in(address: str, objects: list[Object]) -> tuple[dict[str, RemoteBook], list[str]]:
+def books_in(
+    address: str, objects: list[Object], levels: Levels
+) -> tuple[dict[str, RemoteBook], list[str]]:
     """The lists of the books that objects make, by their places, and what is no scan, in words.
 
     Raises:
@@ -91,10 +94,10 @@ def books_in(address: str, objects: list[Object]) -> tuple[dict[str, RemoteBook]
     ignored = []
     for each in objects:
         *place, file = each.name.split("/")
-        if len(place) == 3 and all(map(_is_fit, [*place, file])) and is_number(place[2]):
+        if all(map(_is_fit, [*place, file])) and _is_place(place, levels):
             folders["/".join(place)][file] = each
         elif file:
-            ignored.append(f"{each.url} is no {{state}}/{{school}}/{{year}}/{{page}}")
+            ignored.append(f"{each.url} is no {levels.pattern}/{{page}}")
     books, problems = {}, []
     for place_id, files in sorted(folders.items()):
         scans = ScanFolder(Path(f"{address.rstrip('/')}/{place_id}"), files.keys())
@@ -115,6 +118,13 @@ def books_in(address: str, objects: list[Object]) -> tuple[dict[str, RemoteBook]
     if problems:
         raise DataError("\n".join([f"{address} can't be used:", *(f"  {p}" for p in problems)]))
     return books, ignored
+
+
+def _is_place(place: list[str], levels: Levels) -> bool:
+    if len(place) != len(levels):
+        return False
+    named = zip(levels.names, place, strict=True)
+    return all(is_number(folder) for level, folder in named if level == YEAR)
 
 
 def _can_be_one(name: str) -> bool:

@@ -14,7 +14,8 @@ from pagewave.atomic import write_atomically
 from pagewave.config.settings import Settings
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError, UnknownName
-from pagewave.pages.dataset import LABEL
+from pagewave.levels import DEFAULT, Levels
+from pagewave.pages.places import LABEL
 from pagewave.pages.remote_scans import LIST, RemoteBook, read_list
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, is_number, split_name
 from pagewave.wording import count, few
@@ -31,21 +32,22 @@ class Written:
     notes: tuple[str, ...] = ()
 
 
-def book_place(text: str, year: bool = True) -> str:
-    """`STATE/SCHOOL/YEAR`, or without a year, if that can be a place in the trees.
+def book_place(text: str, levels: Levels, year: bool = True) -> str:
+    """`STATE/SCHOOL/YEAR`, or without a year at the end, if that can be a place in the trees.
 
     Raises:
         UnknownName: it can't; says why.
     """
-    form = "STATE/SCHOOL/YEAR" if year else "STATE/SCHOOL"
+    form = "/".join(levels.names if year else levels.names[:-1]).upper()
+    example = ", such as Ohio/Ashgrove College/1852" if levels == DEFAULT else ""
     parts = text.strip("/").split("/")
     if len(parts) != form.count("/") + 1 or not all(part.strip() for part in parts):
-        raise UnknownName(f"--book {text}: expected {form}, such as Ohio/Ashgrove College/1852.")
+        raise UnknownName(f"--book {text}: expected {form}{example}.")
     for part in parts:
         if reason := "begins with a dot" if part[0] == "." else unfit_for_snakemake(part):
             raise UnknownName(f"--book {text}: {part!r} {reason}; choose another name.")
-    if year and not (is_number(parts[2]) and str(int(parts[2])) == parts[2]):
-        raise UnknownName(f"--book {text}: {parts[2]} is no year; expected a number such as 1852.")
+    if year and (reason := levels.unfit(parts)):
+        raise UnknownName(f"--book {text}: {reason}.")
     return "/".join(parts)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import ValidationError
 
 from pagewave.errors import DataError
+from pagewave.levels import DEFAULT, Levels
 from pagewave.pages.remote_scans import WEB, RemoteBook, RemoteScan, is_in_bucket
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, split_name
 from pagewave.remote.presentation import Canvas, Collection, Manifest, read, years_in
@@ -45,7 +46,8 @@ class Found:
 class Library:
     """Manifests at addresses or in files, asked for politely and each once."""
 
-    def __init__(self, web: Web, longest_side: int | None) -> None:
+    def __init__(self, web: Web, longest_side: int | None, levels: Levels = DEFAULT) -> None:
+        self._levels = levels
         self._web = web
         self._longest_side = longest_side
 
@@ -83,7 +85,7 @@ class Library:
         """The books of a manifest or a collection, one after another.
 
         Args:
-            place: `STATE/SCHOOL/YEAR` for one manifest; `STATE/SCHOOL`: years are derived.
+            place: the book's folders for one manifest; without a year at the end it is derived.
 
         Raises:
             DataError: the source itself can't be used.
@@ -92,10 +94,13 @@ class Library:
         if isinstance(opened, Manifest):
             yield self._book(source, opened, place)
             return
-        if place.count("/") == 2:
+        if not self._lacks_year(place):
+            hint = "Name each with its own --book."
+            if self._lacks_year(place.rpartition("/")[0]):
+                hint = f"Name --book {place.rpartition('/')[0]} to have their years derived."
             raise DataError(
                 f"{source}: it is a collection of {len(opened.manifests)} manifests, and a book is "
-                f"one of them. Name --book {place.rpartition('/')[0]} to have their years derived."
+                f"one of them. {hint}"
             )
         taken: dict[str, str] = {}
         for address, label in self._manifests(source, opened, 0, {source}):
@@ -130,8 +135,11 @@ class Library:
             if isinstance(inner, Collection):
                 yield from self._manifests(there, inner, depth + 1, seen)
 
+    def _lacks_year(self, place: str) -> bool:
+        return self._levels.lacks_year(place.count("/") + 1)
+
     def _book(self, source: str, manifest: Manifest, place: str) -> Found:
-        if place.count("/") == 1:
+        if self._lacks_year(place):
             years = years_in(manifest.date) or years_in(manifest.label)
             if len(years) != 1:
                 said = f"names the years {', '.join(map(str, years))}" if years else "names no year"

@@ -91,7 +91,7 @@ class Delivery:
     def _made_ready(self, row: LogRow) -> _Ready | None:
         """The row as it is sent; one that can't be made is parked, and holds up no other."""
         try:
-            made = cleaned(braintrust_row(row))
+            made = cleaned(braintrust_row(row, self._ledger.identity.levels()))
             json.dumps(made, allow_nan=False)
             return _Ready(row.id, made)
         except Exception as error:

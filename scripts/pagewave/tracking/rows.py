@@ -11,7 +11,7 @@ from typing import Any
 
 from pagewave.answers.result_line import finish_reason_of, text_of
 from pagewave.ledger import LogRow
-from pagewave.pages.dataset import split_key
+from pagewave.levels import DEFAULT, Levels
 from pagewave.prompts.numbered import sent_prompt
 from pagewave.prompts.registry import TEMPLATE_SUFFIX, render_again
 
@@ -30,8 +30,11 @@ def row_id(display_name: str, key: str) -> uuid.UUID:
     return uuid.uuid5(IDS, f"{display_name}\n{key}")
 
 
-def braintrust_row(row: LogRow) -> Row:
+def braintrust_row(row: LogRow, levels: Levels = DEFAULT) -> Row:
     """The span of an attempt, with times of its batch; plain JSON values only.
+
+    Args:
+        levels: of which keys are made.
 
     Raises:
         Exception: what the ledger holds of it can't be understood.
@@ -56,19 +59,19 @@ def braintrust_row(row: LogRow) -> Row:
         "output": None if row.page is None else json.loads(row.page),
         "expected": None if row.corrected is None else json.loads(row.corrected),
         "error": f"{row.error_type}: {row.error_message}" if failed else None,
-        "metadata": _metadata(row, failed),
+        "metadata": _metadata(row, failed, levels),
         "metrics": _metrics(row, answered_at, failed),
         "context": NOWHERE,
     }
 
 
-def _metadata(row: LogRow, failed: bool) -> Row:
+def _metadata(row: LogRow, failed: bool, levels: Levels) -> Row:
     texts = [text for text in map(text_of, row.lines) if text]
     lines = [line.decode("utf-8", "backslashreplace") for line in row.lines]
     raw_text = row.raw_text if failed else None
     raw_json = row.raw_json if failed else None
     return {
-        **split_key(row.key)._asdict(),
+        **levels.parts(row.key),
         "batch_id": row.batch_name or row.display_name,
         "batch_display_name": row.display_name,
         "run": row.run_id,

@@ -60,10 +60,11 @@ def _halves(workspace: Workspace, request: Request) -> list[Request]:
         raise DataError(f"{request.image}: {ChangedMeanwhile()}")
     images, ending = cut(request.image, ENDS_AT, BEGINS_AT)
     folder = workspace.settings.paths.state_dir / FOLDER
+    book_id = workspace.dataset.page(request.key).book_id
     halves = []
     for half, image in zip(HALVES, images, strict=True):
         # Where an image of the page itself would be, in that folder.
-        path = folder.joinpath(*line_key(request.key, half).split(":"))
+        path = folder / book_id / line_key(request.key, half).rpartition(":")[2]
         path = path.with_name(path.name + ending)
         write_atomically(path, image)
         halves.append(

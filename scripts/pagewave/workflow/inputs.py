@@ -138,6 +138,7 @@ class Plan:
             self.workspace.ledger,
             paths.output_dir,
             paths.state_dir / REQUESTS,
+            paths.tree,
         )
 
     @property
@@ -158,13 +159,13 @@ class Plan:
 
     # What each job needs
 
-    def page(self, state: str, school: str, year: str, stem: str) -> Page:
+    def page(self, book_id: str, stem: str) -> Page:
         """The page that a job's wildcards name."""
-        return self._pages[state, school, year, stem]
+        return self._pages[book_id, stem]
 
     @cached_property
-    def _pages(self) -> dict[tuple[str, str, str, str], Page]:
-        return {(p.state, p.school, str(p.year), p.stem): p for p in self.workspace.dataset.pages}
+    def _pages(self) -> dict[tuple[str, str], Page]:
+        return {(page.book_id, page.stem): page for page in self.workspace.dataset.pages}
 
     def page_file(self, page: Page) -> str:
         """Path of a page's answer."""

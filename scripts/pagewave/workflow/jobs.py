@@ -22,7 +22,7 @@ from pagewave.exports.site.site import Site
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.log import log
-from pagewave.pages.dataset import Book, Page
+from pagewave.pages.dataset import Page
 from pagewave.pages.json_files import written_file
 from pagewave.pages.prepare import prepare_book
 from pagewave.redaction import hide_keys
@@ -143,10 +143,10 @@ class Jobs(ABC):
                 ledger.files.mark_written(page.key, attempt_id)
         crash.point("page-marked")
 
-    def write_book(self, state: str, school: str, year: str) -> None:
+    def write_book(self, book_id: str) -> None:
         """Write a book's files from its pages."""
         with self._while_ledger_works():
-            book = self._book(state, school, year)
+            book = self.session.dataset.book(book_id)
             take_in_book(self.session, book)
             copies = copies_of_edited(self.session, book)
             try:
@@ -161,10 +161,10 @@ class Jobs(ABC):
                 }
             )
 
-    def write_facts(self, state: str, school: str, year: str, file: str) -> None:
+    def write_facts(self, book_id: str, file: str) -> None:
         """Hand over what the ledger knows of a book's pages to the job that writes its files."""
         with self._while_ledger_works():
-            book = self._book(state, school, year)
+            book = self.session.dataset.book(book_id)
             take_in_book(self.session, book)
             for path, copy in copies_of_edited(self.session, book).items():
                 log.warning("%s was changed by hand, and is made anew; kept as %s", path, copy)
@@ -184,9 +184,6 @@ class Jobs(ABC):
         """Write a book of the reading room, or its shelf; needs as little as an export does."""
         with self._noting_trouble():
             self.site.write_book(book_id) if book_id else self.site.write()
-
-    def _book(self, state: str, school: str, year: str) -> Book:
-        return self.session.dataset.book(f"{state}/{school}/{year}")
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:

@@ -39,8 +39,9 @@ def notices(workspace: Workspace, wanted: Wanted, *, with_not_read: bool) -> lis
         for reason, number in Counter(wanted.reasons.values()).items()
     ]
     if with_not_read:
-        tree = workspace.settings.paths.label_source_dir
-        lines += [f"not read: {line}" for line in not_read(workspace.dataset.ignored, tree)]
+        tree, dataset = workspace.settings.paths.label_source_dir, workspace.dataset
+        left = not_read(dataset.ignored, tree, dataset.levels)
+        lines += [f"not read: {line}" for line in left]
     if wanted.blocked:
         lines.append(_dead_letters(workspace, wanted))
     lines += edited_prompts(workspace.ledger, workspace.settings)

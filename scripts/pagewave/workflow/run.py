@@ -193,6 +193,7 @@ class Run(Jobs):
             take_in(self.session)
         except Stopped:
             raise RunStopped("stopped before the first job. The same command goes on.") from None
+        self.session.ledger.identity.note_levels(self.session.dataset.levels)
         self.session.ledger.runs.start(
             self.plan.id,
             self.settings.engine,

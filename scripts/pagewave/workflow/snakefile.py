@@ -15,9 +15,11 @@ from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError, PagewaveError, exit_on_error
 from pagewave.exports.registry import find_exporters
 from pagewave.ledger import RunOutcome
+from pagewave.ledger.identity import levels_of, refuse_other_levels
 from pagewave.ledger.lock import RUN, LockedError, holder
 from pagewave.log import log_to_terminal
 from pagewave.pages.dataset import scan
+from pagewave.prompts.for_embedded import embedded_notices
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
@@ -70,6 +72,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         of_command = internals.config_of_command(workflow)
         settings = load_settings(config or of_command, Path.cwd())
         typed.remember_command(workflow, config or of_command, settings.paths.ledger, root)
+        refuse_other_levels(levels_of(settings.paths.ledger), settings.paths.tree)
         dataset = scan(settings)
         prompt = load_prompt(
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
@@ -86,7 +89,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         is_part = internals.is_job_process(workflow)
         if not is_part:
             os.environ.pop(RUN_VARIABLE, None)  # of a run that carries out this very command
-        for warning in [*_of_version(), *settings.warnings]:
+        of_reader = [] if is_part else embedded_notices(settings, prompt)
+        for warning in [*_of_version(), *settings.warnings, *of_reader]:
             print(f"pagewave: {warning}", file=sys.stderr)
         run = Run(
             settings,

@@ -9,7 +9,6 @@ from pagewave.commands.failures import dead_letters
 from pagewave.commands.selection import EVERYTHING
 from pagewave.config.service import Execution
 from pagewave.ledger import Ledger
-from pagewave.pages.dataset import split_key
 from pagewave.wording import command_to_clear
 
 MOST_FAILURES = 200
@@ -32,7 +31,7 @@ def failure_list(
 
     Args:
         config: the arguments that name the configuration in a command, if any.
-        book: part of `state/school/year`.
+        book: part of `state/school/year`, or of what the levels are.
         text: part of the message, or of what the model wrote.
         cleared: also failures that were forgiven, as by a later good answer.
     """
@@ -43,7 +42,8 @@ def failure_list(
         keys = ledger.failures.keys(cleared)
         kinds = ledger.failures.kinds(cleared)
         letters = dead_letters(ledger, execution, EVERYTHING)
-    books = sorted({"/".join(map(str, split_key(key)[:3])) for key in keys})
+        levels = ledger.identity.levels()
+    books = sorted({"/".join(levels.folders(key)) for key in keys})
     return {
         "kinds": kinds,
         "books": books[:MOST_BOOKS],

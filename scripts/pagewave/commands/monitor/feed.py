@@ -30,7 +30,7 @@ class Feed:
         self._run_id: str | None = ""  # of no run
         self._latest_wave = 0
         self._batches: dict[int, BatchHistory] = {}
-        self._books: dict[tuple[str, str, int], BookRow] | None = None
+        self._books: dict[tuple[str, ...], BookRow] | None = None
 
     def message(self, picture: Picture) -> dict[str, Any]:
         """What is new in a picture, as JSON values; times are Unix seconds.
@@ -47,7 +47,7 @@ class Feed:
         batches = [b for b in picture.batches[-MOST_BATCHES:] if self._batches.get(b.id) != b]
         self._latest_wave = waves[-1].id if waves else self._latest_wave
         self._batches |= {batch.id: batch for batch in batches}
-        shelf = {(book.state, book.school, book.year): book for book in picture.books}
+        shelf = {book.folders: book for book in picture.books}
         told = self._books or {}
         books_anew = self._books is None or not told.keys() <= shelf.keys()
         told = {} if books_anew else told

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pagewave.command_line import script, snakemake
 from pagewave.config.settings import Settings
 from pagewave.ledger import Ledger
-from pagewave.pages.dataset import Dataset, split_key
+from pagewave.pages.dataset import Dataset
 from pagewave.waves.status import RunStatus
 from pagewave.wording import command_to_clear, count
 
@@ -17,11 +17,14 @@ what failed once and is asked again is waiting."""
 
 
 class BookRow(NamedTuple):
-    """A book: the numbers of its pages, and of each one letter that says how it stands."""
+    """A book: the numbers of its pages, and of each one letter that says how it stands.
 
-    state: str
-    school: str
-    year: int
+    `name` is the folder that tells most, `beside` are the others.
+    """
+
+    folders: tuple[str, ...]
+    name: str
+    beside: tuple[str, ...]
     pages: tuple[int, ...]
     stand: str
 
@@ -46,14 +49,14 @@ def books(
     Args:
         engine: whose failures count.
     """
-    numbers: dict[tuple[str, str, int], set[int]] = defaultdict(set)
+    levels = dataset.levels
+    numbers: dict[tuple[str, ...], set[int]] = defaultdict(set)
     for page in dataset.pages:
-        numbers[page.state, page.school, page.year].add(page.number)
+        numbers[page.folders].add(page.number)
     planned = [page.key for page in ledger.runs.pages(run_id)] if run_id else []
     read = ledger.overview.read()
     for key in {*planned, *read}:
-        *book, number = split_key(key)
-        numbers[tuple(book)].add(number)  # type: ignore[index]
+        numbers[levels.folders(key)].add(int(key.rpartition(":")[2]))
     limits = settings.execution
     stand = dict.fromkeys(read - ledger.runs.rebuilds().keys(), DONE)
     stand |= dict.fromkeys(stand.keys() & ledger.overview.in_doubt(), FLAGGED)
@@ -61,8 +64,16 @@ def books(
     stand |= dict.fromkeys(dead, FAILED)
     stand |= dict.fromkeys(ledger.overview.in_flight(), IN_FLIGHT)
     return tuple(
-        BookRow(*book, tuple(of_book), _letters(":".join(map(str, book)), of_book, stand))
-        for book, found in sorted(numbers.items())
+        BookRow(
+            book,
+            levels.heading(book),
+            tuple(levels.beside(book)),
+            tuple(of_book),
+            _letters(":".join(book), of_book, stand),
+        )
+        for book, found in sorted(
+            numbers.items(), key=lambda found: tuple(levels.values(found[0]).values())
+        )
         for of_book in [sorted(found)]
     )
 

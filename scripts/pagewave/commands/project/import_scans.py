@@ -20,10 +20,12 @@ from pagewave.atomic import write_atomically
 from pagewave.command_line import snakemake
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
 from pagewave.commands.folders import typed_path
+from pagewave.commands.selection import add_level_option, known_level
 from pagewave.config.settings import Settings
 from pagewave.console import printable, printer, table
 from pagewave.errors import DataError
-from pagewave.pages.drawer.books import NO_STATE, NO_YEAR, Drawer, FoundBook, Given, look_into
+from pagewave.levels import DEFAULT, YEAR, Levels
+from pagewave.pages.drawer.books import NO_NAME, NO_YEAR, Drawer, FoundBook, look_into
 from pagewave.pages.drawer.placing import Move, carry_out, moves
 from pagewave.pages.drawer.tables import as_csv, from_csv
 from pagewave.wording import count
@@ -31,6 +33,7 @@ from pagewave.wording import count
 EXAMPLES = """examples:
   %(prog)s ~/scans/drawer                       shows the table, then asks
   %(prog)s ~/scans/drawer --state Ohio --year 1859
+  %(prog)s ~/scans/drawer --level archive="City archive"     where paths.levels has an archive
   %(prog)s ~/scans/drawer --yes --copy          without asking; copies in place of links
   %(prog)s ~/scans/drawer -n --table found.csv  to be corrected in a spreadsheet, and then
   %(prog)s found.csv"""
@@ -48,8 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__, EXAMPLES)
     what = "the scans, and all folders in it; or a table that --table wrote"
     parser.add_argument("folder", type=typed_path, metavar="FOLDER", help=what)
+    what = "a folder of all books in it, whatever names tell, such as box=3 (paths.levels)"
+    add_level_option(parser, what)
     for name, kind in (("state", str), ("school", str), ("year", int)):
-        what = f"the {name} of all books in it, whatever names tell"
+        what = f"the {name} of all books in it: --level {name}={name.upper()}"
         parser.add_argument(f"--{name}", type=kind, metavar=name.upper(), help=what)
     what = "copy the files; else links lead to where they are, and they have to stay there"
     parser.add_argument("--copy", action="store_true", help=what)
@@ -92,15 +97,25 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _found(options: argparse.Namespace, settings: Settings) -> Drawer:
-    given = Given(options.state, options.school, options.year)
+    levels = settings.paths.tree
+    given = _given(options, levels)
     if options.folder.is_dir():
         _refuse_nested(options.folder, settings)
-        return look_into(options.folder, given)
+        return look_into(options.folder, given, levels)
     if options.folder.suffix.lower() != ".csv" or not options.folder.is_file():
         raise DataError(f"{options.folder} is no folder. Name the one that the scans are in.")
-    if given != Given():
-        raise DataError("A table says itself which books they are: leave out --state and the like.")
-    return from_csv(options.folder)
+    if given:
+        raise DataError("A table says itself which books they are: leave out --level and the like.")
+    return from_csv(options.folder, levels)
+
+
+def _given(options: argparse.Namespace, levels: Levels) -> dict[str, str]:
+    """What a person says of all books, by level; raises UnknownName."""
+    given = {known_level(level, levels): name for level, name in options.level}
+    for level in DEFAULT.names:
+        if (name := getattr(options, level)) is not None:
+            given[known_level(level, levels, f"--{level}")] = str(name)
+    return given
 
 
 def _refuse_nested(folder: Path, settings: Settings) -> None:
@@ -130,11 +145,12 @@ def _show(drawer: Drawer) -> None:
         console.print(made)
     if len(drawer.books) > SHOWN:
         console.print(f"and {len(drawer.books) - SHOWN} more books; --json shows all.")
-    hints = []
-    if any(book.place.state == NO_STATE for book in drawer.books):
-        hints.append(f"--state NAME in place of {NO_STATE}")
-    if any(book.place.year == NO_YEAR for book in drawer.books):
-        hints.append(f"--year YEAR in place of {NO_YEAR}")
+    unclear = {why for book in drawer.books for why in book.unclear}
+    hints = [
+        f"{_option(level)} in place of {NO_YEAR if level == YEAR else NO_NAME}"
+        for level in drawer.levels.names
+        if f"no {level}" in unclear
+    ]
     if hints:
         console.print(f"What no name tells, you can say: {', '.join(hints)}.")
     reasons: dict[str, list[str]] = defaultdict(list)
@@ -147,6 +163,12 @@ def _show(drawer: Drawer) -> None:
         some = ", ".join(names[:SHOWN_FILES])
         more = f" and {len(names) - SHOWN_FILES} more" if len(names) > SHOWN_FILES else ""
         print(printable(f"  {some}{more}: {why}"))
+
+
+def _option(level: str) -> str:
+    """How a person says a level."""
+    name = "YEAR" if level == YEAR else "NAME"
+    return f"--{level} {name}" if level in DEFAULT.names else f"--level {level}={name}"
 
 
 def _row(book: FoundBook) -> Sequence[object]:

@@ -14,10 +14,12 @@ from pagewave.atomic import write_atomically
 from pagewave.command_line import pagewave
 from pagewave.commands.command import plain_parser, run_command
 from pagewave.errors import DataError
+from pagewave.levels import DEFAULT, Levels, problem_of_names
 from pagewave.own_files import DEFAULT_CONFIG, PROFILES, ROOT
 
 EXAMPLES = """examples:
   %(prog)s my-books
+  %(prog)s letters --levels archive box folder     where they are not catalogs of schools
   %(prog)s try-it --sample     with three invented catalogs, read on this machine without a key"""
 
 SNAKEFILE = '''"""Reads the books of this folder with pagewave; rules of your own may follow."""
@@ -52,9 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="is made where it is not there")
     what = "who reads: Google's Gemini, or a reader on this machine (gemini)"
     parser.add_argument("--engine", choices=("gemini", "embedded"), default="gemini", help=what)
+    what = "what the folders are called in which a book lies, the outermost first, such as box, or "
+    what += "archive box folder (state school year)"
+    parser.add_argument(
+        "--levels", nargs="+", default=list(DEFAULT.names), metavar="LEVEL", help=what
+    )
     what = "take pagewave's sample along, 18 pages of three books"
     parser.add_argument("--sample", action="store_true", help=what)
     options = parser.parse_args(arguments)
+    if reason := problem_of_names(options.levels):
+        parser.error(f"--levels: {reason}")
+    if options.sample and tuple(options.levels) != DEFAULT.names:
+        parser.error("--sample comes as state/school/year: leave out --levels")
     return run_command(lambda: _init(options))
 
 
@@ -97,7 +108,9 @@ def _config(options: argparse.Namespace) -> str:
         return _read(ROOT / DEFAULT_CONFIG)
     template = _read(Path(__file__).with_name("config.yaml.jinja"))
     environment = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
-    return environment.from_string(template).render(engine=options.engine)
+    return environment.from_string(template).render(
+        engine=options.engine, levels=Levels(tuple(options.levels))
+    )
 
 
 def _say_next(options: argparse.Namespace) -> None:

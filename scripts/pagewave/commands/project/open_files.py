@@ -53,8 +53,7 @@ def _open(options: argparse.Namespace) -> int:
 def _of_page(options: argparse.Namespace) -> list[Path]:
     settings = find_place(options, needs_config=True).settings
     page = page_named(scan(settings), options.page)
-    read = settings.paths.output_dir / page.state / page.school / str(page.year)
-    file = read / f"{page.stem}.json"
+    file = settings.paths.output_dir / f"{page.name}.json"
     return [page.scan, file] if file.exists() else [page.scan]
 
 

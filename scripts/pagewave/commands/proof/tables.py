@@ -84,8 +84,9 @@ class Tables:
         return self._books([]).tables
 
     def _books(self, books: Sequence[Any]) -> Books:
-        paths = self._workspace.settings.paths
-        return Books(paths.books_dir, books, self._model, self._workspace.settings.citation)
+        settings, levels = self._workspace.settings, self._workspace.dataset.levels
+        folder = settings.paths.books_dir
+        return Books(folder, books, self._model, settings.citation, levels=levels)
 
     def _file(self, form: str, table: Table) -> Path:
         name = f"{table.name}.csv" if form == "csv" else "books.sqlite"

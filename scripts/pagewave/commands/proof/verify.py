@@ -123,7 +123,7 @@ def _chosen(workspace: Workspace, options: argparse.Namespace) -> list[Page]:
     """The pages that are named, or all that have a file."""
     if options.key:
         return [page_named(workspace.dataset, key) for key in options.key]
-    selection = selection_of(options)
+    selection = selection_of(options, workspace.dataset.levels)
     refuse_unknown(selection, workspace.ledger, workspace.settings.paths)
     chosen = [page for page in workspace.dataset.pages if page.key in selection]
     found = [page for page in chosen if workspace.page_file(page).exists()]

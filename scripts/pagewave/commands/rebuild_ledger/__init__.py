@@ -52,7 +52,9 @@ def _carry_out(options: argparse.Namespace) -> int:
         path = _copy(place, Path(scratch)) if options.dry_run else place.ledger
         ledger = Ledger.open(path)
         ledger.check()
-        session = open_session(place.settings, scan(place.settings), ledger)
+        dataset = scan(place.settings)
+        ledger.identity.note_levels(dataset.levels)
+        session = open_session(place.settings, dataset, ledger)
         with nullcontext() if options.files_only else serving(session):
             found = rebuild(session, ask_service=not options.files_only)
         if not (options.dry_run or found.unclear or found.unseen):

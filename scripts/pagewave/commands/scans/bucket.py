@@ -38,18 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     settings = find_place(options, needs_config=True).settings
-    books, ignored = books_in(options.source, list_objects(options.source))
+    levels = settings.paths.tree
+    books, ignored = books_in(options.source, list_objects(options.source), levels)
     if not books:
         first = f", such as {ignored[0]}" if ignored else ""
         raise DataError(
-            f"{options.source}: there is no scan under it: expected {{state}}/{{school}}/{{year}}/"
-            f"{{page}}.jpg{first}."
+            f"{options.source}: there is no scan under it: expected {levels.pattern}/{{page}}.jpg"
+            f"{first}."
         )
     told: list[dict[str, Any]] = []
     for book_id, book in books.items():
         entry: dict[str, Any] = {"book": book_id, "pages": len(book.pages), "why_not": ""}
         try:
-            book_place(book_id)
+            book_place(book_id, levels)
             if not options.dry_run:
                 written = write_list(settings, book_id, book)
                 entry |= {"labels_written": written.labels, "was_there": written.was_there}

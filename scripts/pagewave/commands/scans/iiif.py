@@ -43,16 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    place = book_place(options.book, year=options.book.strip("/").count("/") != 1)
     settings = find_place(options, needs_config=True).settings
+    levels = settings.paths.tree
+    parts = options.book.strip("/").count("/") + 1
+    place = book_place(options.book, levels, year=not levels.lacks_year(parts))
     web = Web(settings.fetch, threading.Event())
-    library = Library(web, settings.images.longest_side)
+    library = Library(web, settings.images.longest_side, levels)
     told: list[dict[str, Any]] = []
     for found in library.books(options.source, place):
         written, why_not = None, found.why_not
         if found.book and not options.dry_run:
             try:
-                written = write_list(settings, book_place(found.book_id), found.book)
+                written = write_list(settings, book_place(found.book_id, levels), found.book)
             except DataError as error:
                 why_not = str(error)
         told.append(_as_json(found, written, why_not))
@@ -70,7 +72,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _tell(found: Found, written: Written | None, why_not: str, settings: Settings) -> None:
     if why_not:
-        again = script("iiif", found.source, "--book", "STATE/SCHOOL/YEAR")
+        again = script("iiif", found.source, "--book", settings.paths.tree.form.upper())
         print(clean(f"{found.source} ({found.label}): not taken: {why_not}"), file=sys.stderr)
         if not found.book_id:
             print(f"  To say where it goes: {again}", file=sys.stderr)

@@ -18,7 +18,6 @@ from pagewave.commands.trials.comparison import Pair, Reading
 from pagewave.commands.trials.sides import Side
 from pagewave.config.keys import KEY_VARIABLES, Secrets, load_secrets
 from pagewave.embedded.process import python_path
-from pagewave.pages.dataset import split_key
 from pagewave.redaction import hide_keys
 from pagewave.tracking.cleaning import cleaned
 
@@ -107,7 +106,7 @@ def _case(pair: Pair, reading: Reading, side: Side) -> Json:
         "output": reading.page,
         "scores": dict(zip(SCORES, values, strict=True)),
         "metadata": {
-            **split_key(pair.page.key)._asdict(),
+            **side.settings.paths.tree.parts(pair.page.key),
             "page_id": pair.page.key,
             "prompt_name": side.prompt.name,
             "prompt_version": side.prompt.version,

@@ -42,6 +42,7 @@ def read(session: Session, sides: Sequence[Side], run_id: str) -> None:
     """
     recover(session)
     models = dict.fromkeys(side.settings.model.name for side in sides)
+    session.ledger.identity.note_levels(session.dataset.levels)
     session.ledger.runs.start(
         run_id, session.engine, " and ".join(models), [], [], purpose="comparison"
     )

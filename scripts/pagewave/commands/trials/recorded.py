@@ -82,6 +82,7 @@ def trial_run(
     outcome = RunOutcome.FAILED
     with contextlib.closing(ledger):
         check_prices(ledger, settings)
+        ledger.identity.note_levels(settings.paths.tree)
         for each in (ledger, session.ledger):
             each.runs.start(run_id, session.engine, settings.model.name, [], [], purpose=purpose)
         try:

@@ -11,6 +11,7 @@ from itertools import count
 
 from pagewave.embedded.server import tokens
 from pagewave.embedded.server.faults import LOOSE, Fault
+from pagewave.embedded.server.made_up import fitted
 from pagewave.embedded.server.model_rules import refused, resolution_of
 from pagewave.embedded.server.wire import INTERNAL, INVALID_ARGUMENT, Json, dumps, pick
 
@@ -120,6 +121,8 @@ def respond(
         text = "" if blocked or recited else read(key, image, prompt, reading)
         text = _misread(text, faults, key, prompt) if text else ""
         text = _with_numbers(text) if text and NUMBERED in prompt else text
+        schema = pick(pick(request, "generationConfig"), "responseSchema")
+        text = fitted(text, schema) if text else ""
         text, reason = _damage(text, faults) if text else ("", "STOP")
     except Exception as error:
         raise Refused(INTERNAL, f"the reader failed: {type(error).__name__}: {error}") from error

@@ -10,7 +10,7 @@ from pagewave.embedded.server.wire import dumps
 from pagewave.halves import UPPER, split_line_key
 
 # The shape of a record key, so that prose such as "Page numbers." in a prompt is not taken for one.
-_READ_PAGE = re.compile(r"Page ([^\n]*?:\d+:\d+)\.(?!\d)")
+_READ_PAGE = re.compile(r"Page ([^\n]*?:\d+)\.(?!\d)")
 
 
 def read(key: str, prompt: str, reading: int) -> str:

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 from pagewave.errors import DataError
 from pagewave.exports.citing.archive import MANIFEST, Package, hashes_in, manifest, opened
 from pagewave.exports.citing.metadata import DESCRIPTION as CRATE
-from pagewave.exports.citing.records import PAGES, Record, page_name
+from pagewave.exports.citing.records import PAGES, Record, book_of, page_name
 from pagewave.exports.citing.summary import FILE as SUMMARY
 from pagewave.exports.citing.summary import Summary
 from pagewave.exports.citing.tables import DESCRIPTION as TABLES
@@ -29,6 +29,7 @@ from pagewave.exports.divided_words import Joiner
 from pagewave.exports.forms.csv_files import csv_cell
 from pagewave.exports.rows import RowMaker, link_to
 from pagewave.exports.schema import Table
+from pagewave.levels import Levels
 from pagewave.wording import count
 
 SHOWN = 80
@@ -85,8 +86,7 @@ class _Check:
     def carry_out(self) -> Checked:
         self._check_bytes()
         self._check_crate()
-        summary = Summary()
-        if self._check_tables(summary):
+        if summary := self._check_tables():
             said = self._json(SUMMARY)
             if said is not None and said != summary.as_json():
                 self._add(SUMMARY, "its numbers are not those of the pages")
@@ -146,8 +146,8 @@ class _Check:
 
     # Tables
 
-    def _check_tables(self, summary: Summary) -> bool:
-        """False where it can't be told what the tables are."""
+    def _check_tables(self) -> Summary | None:
+        """The numbers of the pages; None where it can't be told what the tables are."""
         about = self._json(TABLES)
         try:
             schema, files = schema_in(about)
@@ -158,14 +158,16 @@ class _Check:
             room = about.get("readingRoom")
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             self._add(TABLES, f"does not describe the tables that there are ({error!r})")
-            return False
+            return None
         except (DataError, csv.Error) as error:
             self._add(TABLES, f"one of its tables {error}")
-            return False
-        maker = RowMaker(schema, lambda _: None)
+            return None
+        maker, summary = RowMaker(schema, lambda _: None), Summary(schema.levels)
         names = sorted(name for name in self._package.names if name.startswith(f"{PAGES}/"))
         for _, of_book in groupby(names, key=lambda name: name.rpartition("/")[0]):
-            records = [(name, record) for name in of_book if (record := self._record(name))]
+            records = [
+                (name, record) for name in of_book if (record := self._record(name, schema.levels))
+            ]
             joiner = Joiner(record["text"] for _, record in records)
             for name, record in records:
                 try:
@@ -180,12 +182,12 @@ class _Check:
             for key in table.rows:
                 self._add(table.file, "has rows of it, and there is no such page", key)
         self._found.pages = len(names)
-        return True
+        return summary
 
-    def _record(self, name: str) -> Record | None:
+    def _record(self, name: str, levels: Levels) -> Record | None:
         record = self._json(name)
         try:
-            if record is None or page_name(record) == name:
+            if record is None or page_name(record, levels) == name:
                 if record and record["key"] in self._keys:
                     self._found.records[record["key"]] = record
                 return record if record and isinstance(record["text"], str) else None
@@ -232,10 +234,11 @@ def _expected(
     maker: RowMaker, record: Record, joiner: Joiner, room: str | None
 ) -> dict[str, list[Cells]]:
     """The rows of a page by table, as a table has them."""
-    book_id = f"{record['state']}/{record['school']}/{record['year']}"
+    levels = maker.schema.levels
+    book_id = book_of(record, levels)
     is_finished = record["missing"] != NOT_FINISHED
     link = link_to(book_id, record["page"], room) if is_finished else None
-    place = [record[name] for name in ("key", "state", "school", "year", "page")]
+    place = [record[name] for name in ("key", *levels.names, "page")]
     flags = "; ".join(record["flags"]) or None
     text = record["text"]
     found: dict[str, list[Cells]] = {table.name: [] for table in maker.schema.tables}
@@ -265,7 +268,7 @@ def _is_file(entity: Mapping[str, Any]) -> bool:
 def _page_of(file: str) -> str | None:
     """The key of the page that a file is of."""
     parts = file.removesuffix(".json").split("/")
-    return ":".join(parts[1:]) if len(parts) == 5 and parts[0] == PAGES else None
+    return ":".join(parts[1:]) if len(parts) > 2 and parts[0] == PAGES else None
 
 
 def _shown(value: str) -> str:

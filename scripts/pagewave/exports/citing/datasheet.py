@@ -22,6 +22,7 @@ from pagewave.exports.citing.names import (
 )
 from pagewave.exports.citing.summary import READER
 from pagewave.exports.schema import Table
+from pagewave.levels import Levels
 from pagewave.wording import count
 
 SHEET = "datasheet.md"
@@ -29,7 +30,11 @@ CITATION = "CITATION.cff"
 
 
 def datasheet(
-    citation: Citation, summary: Mapping[str, Any], tables: Sequence[Table], notes: Sequence[str]
+    citation: Citation,
+    summary: Mapping[str, Any],
+    tables: Sequence[Table],
+    notes: Sequence[str],
+    levels: Levels,
 ) -> str:
     """What a package holds, how it was read, what is missing, its limits, and how it is checked.
 
@@ -38,10 +43,10 @@ def datasheet(
     """
     return "\n\n".join(
         [
-            f"# {_plain(title_of(citation, summary))}",
+            f"# {_plain(title_of(citation, summary, levels))}",
             _plain(description_of(citation, summary)),
-            _cited(citation, summary),
-            _holds(summary, tables),
+            _cited(citation, summary, levels),
+            _holds(summary, tables, levels),
             _how_read(summary),
             _missing(summary),
             _doubts(summary),
@@ -51,7 +56,7 @@ def datasheet(
     ).replace("\n\n\n", "\n\n")
 
 
-def citation_file(citation: Citation, summary: Mapping[str, Any]) -> str | None:
+def citation_file(citation: Citation, summary: Mapping[str, Any], levels: Levels) -> str | None:
     """What CITATION.cff holds; None without creators, whom it must name."""
     if not citation.creators:
         return None
@@ -59,7 +64,7 @@ def citation_file(citation: Citation, summary: Mapping[str, Any]) -> str | None:
         "cff-version": "1.2.0",
         "message": "If you use these data, please cite them as below.",
         "type": "dataset",
-        "title": title_of(citation, summary),
+        "title": title_of(citation, summary, levels),
         "abstract": description_of(citation, summary),
         "authors": [_author(creator) for creator in citation.creators],
         "date-released": published_on(citation, summary),
@@ -91,12 +96,12 @@ def _author(creator: Creator) -> dict[str, str]:
     return author
 
 
-def _cited(citation: Citation, summary: Mapping[str, Any]) -> str:
+def _cited(citation: Citation, summary: Mapping[str, Any], levels: Levels) -> str:
     lines = ["## Citation", ""]
     names = "; ".join(_plain(creator.name) for creator in citation.creators)
     year = published_on(citation, summary)[:4]
     named = f"{names} " if names else ""
-    lines.append(f"{named}({year}): {_plain(title_of(citation, summary))}.")
+    lines.append(f"{named}({year}): {_plain(title_of(citation, summary, levels))}.")
     if citation.publisher:
         lines[-1] += f" {_plain(citation.publisher)}."
     if citation.doi:
@@ -106,7 +111,7 @@ def _cited(citation: Citation, summary: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", said])
 
 
-def _holds(summary: Mapping[str, Any], tables: Sequence[Table]) -> str:
+def _holds(summary: Mapping[str, Any], tables: Sequence[Table], levels: Levels) -> str:
     lines = [
         "## What it holds",
         "",
@@ -119,7 +124,7 @@ def _holds(summary: Mapping[str, Any], tables: Sequence[Table]) -> str:
     lines += [f"| `tables/{table.name}.csv` | {_cell(table.meaning)} |" for table in tables]
     lines += [
         "| `tables/codebook.csv` | What each column of the tables is. |",
-        "| `pages/{state}/{school}/{year}/{page}.json` | A page: what it says (`answer`, as "
+        f"| `pages/{levels.pattern}/{{page}}.json` | A page: what it says (`answer`, as "
         "corrected), and how that came about (`provenance`, `correction`). |",
         "| `page.schema.json` | What an `answer` looks like, as JSON schema. |",
         "| `summary.json` | The numbers on this page. |",

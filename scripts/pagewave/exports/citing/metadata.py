@@ -22,6 +22,7 @@ from pagewave.exports.citing.names import (
     title_of,
 )
 from pagewave.exports.citing.records import PAGES, book_folder
+from pagewave.levels import Levels
 from pagewave.wording import count
 
 DESCRIPTION = "ro-crate-metadata.json"
@@ -58,12 +59,14 @@ def metadata(
     summary: Mapping[str, Any],
     files: Mapping[str, tuple[str, int]],
     meanings: Mapping[str, str],
+    levels: Levels,
 ) -> dict[str, Any]:
     """The RO-Crate of a data package.
 
     Args:
         files: hash and size of each file that is in it by now, by name.
         meanings: what is in each of those that are to be described.
+        levels: what the folders of its books are called.
     """
     has_workflow = SNAKEFILE in files
     profiles = [each for each in _PROFILES if summary["readings"] or each is not _PROVENANCE]
@@ -71,14 +74,14 @@ def metadata(
     described = [_file(name, meaning, files[name]) for name, meaning in meanings.items()]
     # What it holds has no hash yet.
     described.append(_file(MANIFEST, "The hash of each other file, for sha256sum --check.", None))
-    books = [_book(book_id, pages) for book_id, pages in summary["pages_by_book"].items()]
+    books = [_book(name, pages, levels) for name, pages in summary["pages_by_book"].items()]
     tools, actions = _readings(summary, books)
     results = [each for each in described if each["@id"].startswith("tables/")] + books
     run = _run(summary, results, tools, has_workflow)
     root = {
         "@id": "./",
         "@type": "Dataset",
-        "name": title_of(citation, summary),
+        "name": title_of(citation, summary, levels),
         "description": description_of(citation, summary),
         "datePublished": published_on(citation, summary),
         "license": {"@id": license_address(citation.license) if citation.license else "#licence"},
@@ -146,12 +149,11 @@ def _file(name: str, meaning: str, known: tuple[str, int] | None) -> Entity:
     return entity
 
 
-def _book(book_id: str, pages: int) -> Entity:
-    state, school, year = book_id.split("/")
+def _book(book_id: str, pages: int, levels: Levels) -> Entity:
     return {
         "@id": f"{quote(book_folder(book_id))}/",
         "@type": "Dataset",
-        "name": f"{school}, {state}, {year}",
+        "name": ", ".join(levels.spoken(book_id.split("/"))),
         "description": f"A JSON file for each of {count(pages, 'page')}: what it says, as "
         "corrected, and how that came about.",
     }

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from pagewave.config.citation import Citation, Creator
+from pagewave.levels import Levels
 from pagewave.wording import count
 
 NO_LICENSE = "No licence was named: ask those who made the data before you use it."
 
 
-def title_of(citation: Citation, summary: Mapping[str, Any]) -> str:
+def title_of(citation: Citation, summary: Mapping[str, Any], levels: Levels) -> str:
     """The title that was given, or one that follows from the books."""
     if citation.title:
         return citation.title
     books = list(summary["pages_by_book"])
     if len(books) == 1:
-        state, school, year = books[0].split("/")
-        return f"{school}, {state}, {year}: text read from page images"
+        names = ", ".join(levels.spoken(books[0].split("/")))
+        return f"{names}: text read from page images"
     return f"{count(len(books), 'book')}: text read from page images"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pagewave.exports.content import Book, Page
+from pagewave.levels import Levels
 
 PAGES = "pages"
 """The folder of all page files."""
@@ -21,9 +22,7 @@ def record_of(book: Book, page: Page) -> Record:
     """What is told of a page; `answer` is None, and `text` empty, where it was not read."""
     return {
         "key": page.key,
-        "state": book.state,
-        "school": book.school,
-        "year": book.year,
+        **book.place,
         "page": page.number,
         "missing": page.missing,
         "flags": list(page.flags),
@@ -41,10 +40,14 @@ def book_folder(book_id: str) -> str:
     return f"{PAGES}/{book_id}"
 
 
-def page_name(record: Record) -> str:
+def book_of(record: Record, levels: Levels) -> str:
+    """The id of a page's book."""
+    return "/".join(str(record[level]) for level in levels.names)
+
+
+def page_name(record: Record, levels: Levels) -> str:
     """Where a page's file is."""
-    book = f"{record['state']}/{record['school']}/{record['year']}"
-    return f"{book_folder(book)}/{record['page']}.json"
+    return f"{book_folder(book_of(record, levels))}/{record['page']}.json"
 
 
 def as_text(record: Record) -> str:

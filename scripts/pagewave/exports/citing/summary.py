@@ -5,8 +5,9 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from pagewave.exports.citing.records import Record
+from pagewave.exports.citing.records import Record, book_of
 from pagewave.exports.content import COSTS
+from pagewave.levels import Levels
 
 FILE = "summary.json"
 READER = "embedded reader"
@@ -16,7 +17,8 @@ READER = "embedded reader"
 class Summary:
     """Counts pages, one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
         self._books: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
         self._flags: Counter[str] = Counter()
@@ -29,7 +31,7 @@ class Summary:
 
     def add(self, record: Record) -> None:
         """Count a page."""
-        self._books[f"{record['state']}/{record['school']}/{record['year']}"] += 1
+        self._books[book_of(record, self._levels)] += 1
         if record["answer"] is None:
             self._missing[record["missing"]] += 1
             return

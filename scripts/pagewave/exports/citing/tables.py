@@ -36,11 +36,11 @@ def datapackage(
     Args:
         files: hash and size of each file by name.
     """
+    title = title_of(citation, summary, schema.levels)
     about: dict[str, Any] = {
         "profile": "data-package",
-        "name": re.sub(r"[^a-z0-9]+", "-", title_of(citation, summary).lower()).strip("-")[:60]
-        or "books",
-        "title": title_of(citation, summary),
+        "name": re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "books",
+        "title": title,
         "description": citation.description,
         "id": doi_address(citation.doi) if citation.doi else None,
         "version": citation.version,

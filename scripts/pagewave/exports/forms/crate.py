@@ -40,27 +40,28 @@ class Crate(Exporter):
 
 
 def _write(books: Books, archive: Archive, file: Path) -> None:
-    summary = Summary()
+    summary = Summary(books.levels)
     for book in books:
         for page in book.pages:
             record = record_of(book, page)
             summary.add(record)
-            archive.add(page_name(record), as_text(record))
+            archive.add(page_name(record, books.levels), as_text(record))
     _add_tables(archive, books, file)
     _add_workflow(archive, books)
     numbers, citation = summary.as_json(), books.citation
     archive.add(SUMMARY, _json(numbers))
     archive.add(PAGE_SCHEMA, _json(books.model.model_json_schema()))
     archive.add(TABLES, _json(datapackage(books.schema, citation, numbers, archive.files)))
-    archive.add(SHEET, datasheet(citation, numbers, books.tables, books.notes))
-    if cited := citation_file(citation, numbers):
+    archive.add(SHEET, datasheet(citation, numbers, books.tables, books.notes, books.levels))
+    if cited := citation_file(citation, numbers, books.levels):
         archive.add(CITATION, cited)
     else:
         books.tell("it names nobody who made it, and has no CITATION.cff: citation.creators.")
     if not citation.license:
         books.tell("it names no licence, so that nobody may use it: citation.license.")
     meanings = _meanings(archive, books)
-    archive.add(CRATE, _json(metadata(citation, numbers, archive.files, meanings)))
+    about = metadata(citation, numbers, archive.files, meanings, books.levels)
+    archive.add(CRATE, _json(about))
     archive.add_manifest()
 
 

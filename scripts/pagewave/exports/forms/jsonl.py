@@ -56,9 +56,7 @@ def _line(book: Book) -> dict[str, object]:
         start = end + len(BETWEEN)
     return {
         "id": book.id,
-        "state": book.state,
-        "school": book.school,
-        "year": book.year,
+        **book.place,
         "text": BETWEEN.join(texts),
         "pages": pages,
     }

@@ -24,7 +24,7 @@ class Markdown(Exporter):
     def write(self, books: Books, files: Sequence[Path]) -> None:
         """Write one book."""
         [book] = books
-        parts = [f"# {_escaped(book.school)}, {_escaped(book.state)}, {book.year}\n"]
+        parts = [f"# {', '.join(map(_escaped, book.names))}\n"]
         for page in book.pages:
             parts.append(f"## Page {page.number}\n")
             if page.answer is None:

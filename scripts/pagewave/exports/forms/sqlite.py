@@ -22,8 +22,8 @@ _TYPES = {
     Kind.DATE: "TEXT",
     Kind.JSON: "TEXT",
 }
-_OURS = ("key", "state", "school", "missing", "flags", "model_served", "link")
-"""Texts that nobody looks for in pages."""
+_OURS = ("key", "missing", "flags", "model_served", "link")
+"""Texts that nobody looks for in pages; nor are names of folders."""
 
 
 class Sqlite(Exporter):
@@ -48,16 +48,16 @@ class Sqlite(Exporter):
             for table in books.tables:
                 name = _named(table.name)
                 database.execute(f"CREATE INDEX {_named(f'{table.name}_key')} ON {name} (key)")
-                _index_words(database, table)
+                _index_words(database, table, {*_OURS, *books.levels.names})
             database.execute("COMMIT")
             database.execute("PRAGMA optimize")
 
 
-def _index_words(database: sqlite3.Connection, table: Table) -> None:
+def _index_words(database: sqlite3.Connection, table: Table, not_words: set[str]) -> None:
     words = [
         _named(column.name)
         for column in table.columns
-        if column.kind in (Kind.TEXT, Kind.JSON) and column.name not in _OURS
+        if column.kind in (Kind.TEXT, Kind.JSON) and column.name not in not_words
     ]
     if not words:
         return

@@ -35,7 +35,6 @@ ROOM = "reading-room"
 RECORD = ".pagewave.json"
 _BYTES_A_PIXEL = 0.075
 """Of both pictures and the data of a page, for each pixel of a square of `site.longest_side`."""
-_BOOK_TO_ROOM = "../../../"
 
 
 class Record(BaseModel):
@@ -90,8 +89,8 @@ class Site:
             "lower, or site.enabled to false."
         ]
 
-    def book_files(self, book_id: str = "{state}/{school}/{year}") -> list[str]:
-        """The files that stand for a book, its page and its record, as a rule has them."""
+    def book_files(self, book_id: str) -> list[str]:
+        """The files that stand for a book, its page and its record; a rule has a pattern of it."""
         return [f"{self.folder}/{book_id}/{name}" for name in ("index.html", RECORD)]
 
     def shelf_files(self) -> list[str]:
@@ -127,7 +126,7 @@ class Site:
 
     @cached_property
     def _schema(self) -> str:
-        return repr(schema_of(self._model))
+        return repr(schema_of(self._model, self._dataset.levels))
 
     # Books
 
@@ -156,7 +155,13 @@ class Site:
         self, book: Book, folder: Path, pictures: dict[str, Picture]
     ) -> tuple[dict[str, Any], set[Path]]:
         """All files of a book but pictures and record; what the shelf says, and what is named."""
-        books = Books(self._paths.books_dir, [book], self._model, prices=self._options.prices)
+        books = Books(
+            self._paths.books_dir,
+            [book],
+            self._model,
+            prices=self._options.prices,
+            levels=self._dataset.levels,
+        )
         [read] = books
         shown = Shown(books, read)
         stems = {page.number: page.stem for page in book.pages}
@@ -184,12 +189,13 @@ class Site:
         content = script(
             "book",
             {
-                **{"state": book.state, "school": book.school, "year": book.year},
+                **self._place(book),
                 **{"site": self._options.title, "pages": listed, "tables": shown.schema()},
                 "search": _hash(index),
             },
         )
-        html = self._html("book.html.jinja", _BOOK_TO_ROOM, book=book, data=_hash(content))
+        to_room = "../" * len(book.folders)
+        html = self._html("book.html.jinja", to_room, **self._place(book), data=_hash(content))
         contents = {"search.js": index, "book.js": content, "index.html": html}
         for name, what in contents.items():
             # The page is written even where it is the same: its date says that it is up to date.
@@ -237,8 +243,7 @@ class Site:
         books = []
         for book, record in self._on_shelf():
             known = record.shelf if record else self._unfinished(book)
-            place = {"state": book.state, "school": book.school, "year": book.year}
-            books.append({**place, **known, "finished": record is not None})
+            books.append({**self._place(book), **known, "finished": record is not None})
         content = script(
             "shelf",
             {"title": self._options.title, "books": books, "search": search, "whole": whole},
@@ -248,6 +253,12 @@ class Site:
         file = self.folder / "index.html"
         if whole or not file.exists():
             write_atomically(file, html)
+
+    def _place(self, book: Book) -> dict[str, Any]:
+        """What a book is called: by its folders, by the one that tells most, and by the others."""
+        levels = self._dataset.levels
+        name, beside = levels.heading(book.folders), levels.beside(book.folders)
+        return {"folders": book.folders, "name": name, "beside": beside}
 
     def _on_shelf(self) -> Iterable[tuple[Book, Record | None]]:
         for book in self._dataset.books:
@@ -263,7 +274,10 @@ class Site:
     def _tell_of_others(self) -> None:
         """Name books of an earlier configuration: they are on no shelf, but would be published."""
         ours = {book.id for book in self._dataset.books}
-        there = (file.parent for file in self.folder.glob(f"*/*/*/{RECORD}"))
+        there = (
+            file.parent for file in self.folder.glob(f"{'*/' * len(self._dataset.levels)}{RECORD}")
+        )
+        ours.add(ROOM)
         others = [
             name for path in there if (name := str(path.relative_to(self.folder))) not in ours
         ]
@@ -287,10 +301,10 @@ class Site:
         for asset in _assets():
             _put(self.folder / ROOM / asset.name, asset.read_bytes())
 
-    def _html(self, name: str, to_room: str, **values: object) -> bytes:
+    def _html(self, template: str, to_room: str, **values: object) -> bytes:
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         environment.filters["quote"] = quote
-        text = (files(__package__) / name).read_text(encoding="utf-8")
+        text = (files(__package__) / template).read_text(encoding="utf-8")
         page = environment.from_string(text).render(
             room=f"{to_room}{ROOM}",
             top=to_room,

@@ -92,9 +92,7 @@ def of_books(workspace: Workspace) -> list[Table]:
         prices = [cost.usd for cost in costs if cost.usd is not None]
         rows.append(
             (
-                book.state,
-                book.school,
-                str(book.year),
+                *book.folders,
                 len(keys),
                 len(keys & on_file),
                 len(keys & dead),
@@ -106,7 +104,8 @@ def of_books(workspace: Workspace) -> list[Table]:
                 str(workspace.book_files(book)[0]),
             )
         )
-    columns = ["state", "school", "year", "pages", "read", "dead letters", "flagged", "attempts"]
+    columns = [*workspace.dataset.levels.names]
+    columns += ["pages", "read", "dead letters", "flagged", "attempts"]
     columns += ["tokens in", "tokens out", "USD", "file"]
     return [Table("Books", columns, rows, "Attempts, tokens and USD are those of all runs.")]
 

@@ -1,9 +1,9 @@
-"""The books of a drawer: folders and names together tell state, school and year of each."""
+"""The books of a drawer: folders and names together tell where each goes, level by level."""
 
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from PIL import Image
 
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
+from pagewave.levels import DEFAULT, YEAR, Levels, is_year
 from pagewave.pages import scan_files
 from pagewave.pages.drawer.names import Name, read_folder, read_name
 from pagewave.pages.drawer.numbering import LeftOut, Placed, Scan, numbered
 from pagewave.pages.scan_names import IMAGE_SUFFIXES, OF_MANY_PAGES, split_name
 
-NO_STATE = "Unsorted"
-NO_YEAR = 0
-"""What a book has whose names tell none."""
+NO_NAME = "Unsorted"
+NO_YEAR = "0"
+"""What a book has at a level of which no name tells."""
 
 OTHER_IMAGES = frozenset(
     [
@@ -42,23 +43,16 @@ BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini", ".ds_store"})
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a book goes: `state/school/year`."""
+    """Where a book goes: a folder a level."""
 
-    state: str
-    school: str
-    year: int
+    folders: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.state}/{self.school}/{self.year}"
+        return "/".join(self.folders)
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a person says of all books; None: as the names tell."""
-
-    state: str | None = None
-    school: str | None = None
-    year: int | None = None
+Given = Mapping[str, str]
+"""What a person says of all books, by level; the rest is as the names tell."""
 
 
 @dataclass(frozen=True)
@@ -83,33 +77,38 @@ class Drawer:
     folder: Path
     books: tuple[FoundBook, ...]
     left_out: tuple[LeftOut, ...]
+    levels: Levels = DEFAULT
 
 
-def look_into(folder: Path, given: Given = Given()) -> Drawer:
+def look_into(folder: Path, given: Given | None = None, levels: Levels = DEFAULT) -> Drawer:
     """Find the books of a folder and of all folders in it; opens files, and writes nothing.
+
+    Args:
+        levels: what the folders are called to which its books go.
 
     Raises:
         DataError: the folder can't be read, or a name that is given can't be one.
     """
-    _refuse_unfit(given)
+    given = given or {}
+    _refuse_unfit(given, levels)
     folder = folder.resolve()
     left: list[LeftOut] = []
     scans = [found for path in _files(folder) if (found := _scan(path, left))]
     by_place: dict[Place, list[Scan]] = defaultdict(list)
     remarks: dict[Place, list[str]] = {}
     for scan in _without_strays(scans, left):
-        place, unclear = _place(folder, scan.path, scan.name, given)
+        place, unclear = _place(folder, scan.path, scan.name, given, levels)
         by_place[place].append(scan)
         remarks.setdefault(place, unclear)
     books = []
     for place, scans in sorted(by_place.items()):
-        for own, part in _series(place, scans):
+        for own, part in _series(place, scans, levels):
             result = numbered(part)
             left += result.left_out
             if result.placed:
                 told = (*remarks[place], *_spans(part), *result.unclear)
                 books.append(FoundBook(own, result.placed, result.order, told))
-    return Drawer(folder, tuple(books), tuple(sorted(left, key=lambda one: one.path)))
+    return Drawer(folder, tuple(books), tuple(sorted(left, key=lambda one: one.path)), levels)
 
 
 def _without_strays(scans: Sequence[Scan], left: list[LeftOut]) -> Iterator[Scan]:
@@ -125,8 +124,13 @@ def _without_strays(scans: Sequence[Scan], left: list[LeftOut]) -> Iterator[Scan
             yield replace(scan, name=replace(scan.name, words=""))
 
 
-def _refuse_unfit(given: Given) -> None:
-    for name in filter(None, (given.state, given.school)):
+def _refuse_unfit(given: Given, levels: Levels) -> None:
+    for level, name in given.items():
+        if level not in levels.names:
+            has = ", ".join(levels.names)
+            raise DataError(f"There is no level {level}: paths.levels has {has}.")
+        if level == YEAR and not is_year(name):
+            raise DataError(f"{name!r} is no year; expected a number such as 1852.")
         if why := unfit_for_snakemake(name) or ("holds a stroke" if "/" in name else None):
             raise DataError(f"{name!r} {why}; choose another name.")
 
@@ -190,26 +194,40 @@ def _leaves(path: Path, suffix: str) -> int:
         raise DataError(f"can't be opened: no image is in it ({type(error).__name__})") from None
 
 
-def _place(drawer: Path, path: Path, name: Name, given: Given) -> tuple[Place, list[str]]:
-    """Where its book goes, and what of that is nobody's word."""
-    folders = [read_folder(part) for part in path.relative_to(drawer).parts[:-1]]
+def _place(
+    drawer: Path, path: Path, name: Name, given: Given, levels: Levels
+) -> tuple[Place, list[str]]:
+    """Where its book goes, and what of that is nobody's word.
+
+    Names of folders fill the levels from the innermost; what is too much is part of its name.
+    """
+    parts = path.relative_to(drawer).parts[:-1]
+    folders = [read_folder(part) for part in parts]
     words = [folder.words for folder in folders if folder.words]
-    years = [folder.year for folder in folders if folder.year is not None]
-    unclear = []
-    school = given.school or (", ".join(words[1:]) or words[0] if words else name.words)
-    if not school:
-        school = read_folder(drawer.name).words or "Scans"
-    if (state := given.state) is None:
-        state = words[0] if len(words) > 1 else NO_STATE
-        if state == NO_STATE:
-            unclear.append("no state")
-    year = given.year if given.year is not None else name.year
-    if year is None:
-        year = years[-1] if years else read_folder(drawer.name).year
-    if year is None:
-        year = NO_YEAR
+    of_file, of_drawer = name.words, read_folder(drawer.name).words
+    if YEAR not in levels.names:  # then a year is part of a name
+        told = zip(parts, folders, strict=True)
+        words = [part for part, folder in told if folder.words or folder.year is not None]
+        of_file = " ".join(filter(None, (of_file, str(name.year) if name.year else "")))
+        of_drawer = drawer.name
+    words = words or [of_file or of_drawer or "Scans"]
+    named = [level for level in levels.names if level != YEAR]
+    inner = len(named) - 1
+    if len(words) > inner:
+        words = [*words[:inner], ", ".join(words[inner:])]
+    words = [NO_NAME] * (len(named) - len(words)) + words
+    found = dict(zip(named, words, strict=False)) | {YEAR: _year(drawer, folders, name), **given}
+    unclear = [f"no {level}" for level in named if found[level] == NO_NAME]
+    if YEAR in levels.names and found[YEAR] == NO_YEAR:
         unclear.append("no year")
-    return Place(_fit(state), _fit(school), year), unclear
+    return Place(tuple(_fit(found[level]) for level in levels.names)), unclear
+
+
+def _year(drawer: Path, folders: Sequence[Name], name: Name) -> str:
+    """The year that names tell, the file's own first."""
+    of_folders = [folder.year for folder in folders if folder.year is not None]
+    found = [name.year, *of_folders[::-1], read_folder(drawer.name).year]
+    return str(next((year for year in found if year is not None), NO_YEAR))
 
 
 def _fit(name: str) -> str:
@@ -218,7 +236,9 @@ def _fit(name: str) -> str:
     return kept.strip().lstrip(".") or "Scans"
 
 
-def _series(place: Place, scans: Sequence[Scan]) -> Iterator[tuple[Place, list[Scan]]]:
+def _series(
+    place: Place, scans: Sequence[Scan], levels: Levels
+) -> Iterator[tuple[Place, list[Scan]]]:
     """The files of a book, or of several that came to one place: a camera's beside a scanner's.
 
     They are one book where no two of them are the same page.
@@ -226,19 +246,21 @@ def _series(place: Place, scans: Sequence[Scan]) -> Iterator[tuple[Place, list[S
     series: dict[tuple[str, ...], list[Scan]] = defaultdict(list)
     for scan in scans:
         series[_kind(scan)].append(scan)
-    if len(series) == 1 or _go_together(list(series.values())):
+    if len(series) == 1 or levels.names == (YEAR,) or _go_together(list(series.values())):
         yield place, list(scans)
         return
     differs = [len(set(parts)) > 1 for parts in zip(*series, strict=True)]
+    at = levels.innermost
+    book = place.folders[at]
     used: set[str] = set()
     for kind, part in series.items():
         own = [word for word, is_own in zip(kind, differs, strict=True) if is_own and word]
-        added = " ".join(word for word in own if word not in place.school.split())
-        name = school = _fit(f"{place.school} {added}")
-        while school in used:
-            school = f"{name} {len(used) + 1}"
-        used.add(school)
-        yield replace(place, school=school), part
+        added = " ".join(word for word in own if word not in book.split())
+        name = named = _fit(f"{book} {added}")
+        while named in used:
+            named = f"{name} {len(used) + 1}"
+        used.add(named)
+        yield Place((*place.folders[:at], named, *place.folders[at + 1 :])), part
 
 
 def _kind(scan: Scan) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def moves(drawer: Drawer, scans: Path) -> list[Move]:
             "Nothing was taken in, as it would be mixed with other scans:\n"
             + "\n".join(taken[:LISTED])
             + more
-            + "\nName another book with --state, --school or --year, or move those away."
+            + "\nName another book with --level, or move those away."
         )
     return found
 

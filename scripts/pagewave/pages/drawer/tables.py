@@ -13,31 +13,39 @@ from pathlib import Path
 from pagewave.characters import harmless
 from pagewave.config.types import unfit_for_snakemake
 from pagewave.errors import DataError
+from pagewave.levels import DEFAULT, YEAR, Levels
 from pagewave.pages.drawer.books import Drawer, FoundBook, Place, opened
 from pagewave.pages.drawer.numbering import LeftOut, Placed, apart
 
-COLUMNS = ("file", "state", "school", "year", "first page", "last page", "not read")
 LISTED = 10
 LAST_YEAR = 9999
+
+
+def columns_of(levels: Levels) -> tuple[str, ...]:
+    """The columns of a table."""
+    return ("file", *levels.names, "first page", "last page", "not read")
 
 
 def as_csv(drawer: Drawer) -> str:
     """Every file of the drawer: where it goes, or why it does not."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows.writerow(columns_of(drawer.levels))
     for book in drawer.books:
-        place = book.place
+        where = tuple(map(harmless, book.place.folders))
         for one in book.placed:
-            where = (harmless(place.state), harmless(place.school), place.year)
             rows.writerow((harmless(str(one.scan.path)), *where, one.first, one.last, ""))
     for left in drawer.left_out:
-        rows.writerow((harmless(str(left.path)), "", "", "", "", "", harmless(left.why)))
+        nowhere = [""] * (len(drawer.levels) + 2)
+        rows.writerow((harmless(str(left.path)), *nowhere, harmless(left.why)))
     return text.getvalue()
 
 
-def from_csv(table: Path) -> Drawer:
+def from_csv(table: Path, levels: Levels = DEFAULT) -> Drawer:
     """The drawer that a table describes; what has no page in it is left out.
+
+    Args:
+        levels: what the folders are called to which its books go.
 
     Raises:
         DataError: it can't be read, or rows of it are wrong; names them.
@@ -45,13 +53,13 @@ def from_csv(table: Path) -> Drawer:
     by_place: dict[Place, list[Placed]] = defaultdict(list)
     left: list[LeftOut] = []
     problems: list[str] = []
-    for number, row in _rows(table):
+    for number, row in _rows(table, levels):
         path = table.parent / row["file"]
         if not row["first page"]:
             left.append(LeftOut(path, row["not read"] or "the table tells no page of it"))
             continue
         try:
-            place, placed = _row(path, row)
+            place, placed = _row(path, row, levels)
         except DataError as error:
             problems.append(f"  row {number}, {path.name}: {error}")
         else:
@@ -66,10 +74,10 @@ def from_csv(table: Path) -> Drawer:
         raise DataError(
             f"{table} can't be taken in as it is:\n" + "\n".join(problems[:LISTED]) + more
         )
-    return Drawer(table.parent, tuple(books), tuple(left))
+    return Drawer(table.parent, tuple(books), tuple(left), levels)
 
 
-def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _rows(table: Path, levels: Levels) -> Iterator[tuple[int, Mapping[str, str]]]:
     try:
         text = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -77,12 +85,13 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     head = text.partition("\n")[0]
     divider = ";" if head.count(";") > head.count(",") else ","
     rows = csv.DictReader(io.StringIO(text), delimiter=divider)
-    if missing := [name for name in COLUMNS if name not in (rows.fieldnames or ())]:
+    columns = columns_of(levels)
+    if missing := [name for name in columns if name not in (rows.fieldnames or ())]:
         raise DataError(
             f"{table} has no column {', '.join(missing)}. Begin with a table that --table wrote."
         )
     for row in rows:
-        yield rows.line_num, {name: _plain(row[name] or "") for name in COLUMNS}
+        yield rows.line_num, {name: _plain(row[name] or "") for name in columns}
 
 
 def _plain(cell: str) -> str:
@@ -91,15 +100,18 @@ def _plain(cell: str) -> str:
     return text[1:] if text[:1] == "'" and harmless(text[1:]) == text else text
 
 
-def _row(path: Path, row: Mapping[str, str]) -> tuple[Place, Placed]:
+def _row(path: Path, row: Mapping[str, str], levels: Levels) -> tuple[Place, Placed]:
+    folders = {level: row[level] for level in levels.names}
     try:
-        year, first = int(row["year"]), int(row["first page"])
+        year, first = int(folders.get(YEAR, 0)), int(row["first page"])
         last = int(row["last page"] or first)
     except ValueError:
         raise DataError("year and pages are whole numbers") from None
     if not (0 <= year <= LAST_YEAR and 0 <= first <= last):
         raise DataError("the year is 0 to 9999, and the first page not behind the last")
-    for name in (row["state"], row["school"]):
+    if YEAR in folders:
+        folders[YEAR] = str(year)
+    for name in folders.values():
         why = unfit_for_snakemake(name) or (
             "can't be a folder's name" if not name or "/" in name or name[0] == "." else None
         )
@@ -108,4 +120,4 @@ def _row(path: Path, row: Mapping[str, str]) -> tuple[Place, Placed]:
     scan = opened(path)
     if scan.leaves != last - first + 1:
         raise DataError(f"it holds {scan.leaves} pages, and the table says {last - first + 1}")
-    return Place(row["state"], row["school"], year), Placed(scan, first, last)
+    return Place(tuple(folders.values())), Placed(scan, first, last)

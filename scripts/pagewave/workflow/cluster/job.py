@@ -91,10 +91,10 @@ class RemoteJob:
         books = [self.workspace.dataset.book(book_id) for book_id in ids]
         make_and_report(self.workspace.images, books, Path(report), threading.Event())
 
-    def write_book(self, state: str, school: str, year: str) -> None:
+    def write_book(self, book_id: str) -> None:
         """Write a book's files from its pages and from what the head handed over."""
         announced(self._run)
-        book = self.workspace.dataset.book(f"{state}/{school}/{year}")
+        book = self.workspace.dataset.book(book_id)
         write_book(self.workspace, book, read_facts(facts_file(self._run, book)))
 
     def write_export(self, form: str, book_id: str | None) -> None:

@@ -59,7 +59,7 @@ function showPlace(key) {
   byId("where").replaceChildren(
     found ? `Page ${pages[found.place]}` : key,
     found ? el("span", { class: "quiet" }, ` of ${pages.at(-1)}`) : "");
-  byId("of-book").textContent = found ? `${found.book.school}, ${found.book.state}, ${found.book.year}` : "";
+  byId("of-book").textContent = found ? [found.book.name, ...found.book.beside].join(", ") : "";
   for (const [id, other] of [["previous", pages[found?.place - 1]], ["next", pages[found?.place + 1]]]) {
     if (other === undefined) byId(id).removeAttribute("href");
     else byId(id).href = `#page=${encodeURIComponent(`${key.slice(0, at)}:${other}`)}`;

@@ -30,8 +30,8 @@ byId("shows").append(...CHOICES.map((letter) =>
   el("button", { type: "button", "data-letter": letter, "aria-pressed": String(letter === ""), on: { click: () => choose(letter) } },
     letter ? el("i", { class: STANDS[letter][0] }) : null, el("span"))));
 
-const keyOf = (book, page) => `${book.state}:${book.school}:${book.year}:${page}`;
-const nameOf = (book) => `${book.state}/${book.school}/${book.year}`;
+const keyOf = (book, page) => [...book.folders, page].join(":");
+const nameOf = (book) => book.folders.join("/");
 const linkTo = (book, page) => `#page=${encodeURIComponent(keyOf(book, page))}`;
 
 /** The book of a page and the page's place in it; null where it is of no book that is known. */
@@ -66,8 +66,8 @@ function makeRow(name, book) {
   const tally = el("p", { class: "tally" });
   const node = el("li", { class: "book", "data-book": name },
     el("div", { class: "name" },
-      el("a", { href: linkTo(book, book.pages[0]) }, book.school),
-      el("span", { class: "quiet" }, `${book.state} · ${book.year}`)),
+      el("a", { href: linkTo(book, book.pages[0]) }, book.name),
+      el("span", { class: "quiet" }, book.beside.join(" · "))),
     strip, tally);
   const row = { book, node, strip, tally, isFilled: false };
   showTally(row);
@@ -132,9 +132,10 @@ function move(event) {
 /** What needs a person comes first: books with pages that failed, then those with flagged ones. */
 function order() {
   const rank = ({ book }) => (book.stand.includes("x") ? 0 : book.stand.includes("f") ? 1 : 2);
-  const by = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-  const sorted = [...rows.values()].sort((a, b) => rank(a) - rank(b) || by(a.book.state, b.book.state)
-    || by(a.book.school, b.book.school) || a.book.year - b.book.year);
+  const isNumber = (text) => /^\d+$/.test(text);
+  const two = (a, b) => (isNumber(a) && isNumber(b) ? a - b : a < b ? -1 : a > b ? 1 : 0);
+  const by = (a, b) => a.map((folder, level) => two(folder, b[level])).find(Boolean) ?? 0;
+  const sorted = [...rows.values()].sort((a, b) => rank(a) - rank(b) || by(a.book.folders, b.book.folders));
   const shelf = byId("shelf");
   if (sorted.some((row, place) => shelf.children[place] !== row.node)) shelf.append(...sorted.map((row) => row.node));
   const empty = sorted.filter((row, place) => !row.isFilled && place >= AT_ONCE);

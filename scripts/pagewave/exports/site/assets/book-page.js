@@ -84,7 +84,7 @@ async function showPage() {
     el("span", { className: "quiet" }, ` of ${numbers.at(-1)}`),
     entry.label ? el("span", { className: "quiet" }, ` · printed ${entry.label}`) : "",
   );
-  document.title = `Page ${number} · ${book.school}, ${book.state}, ${book.year} · ${book.site}`;
+  document.title = `Page ${number} · ${[book.name, ...book.beside].join(", ")} · ${book.site}`;
   for (const [id, other] of [
     ["previous", numbers[place - 1]],
     ["next", numbers[place + 1]],

@@ -12,8 +12,12 @@ let turn = 0;
 
 const address = (id, page, q) => `${up}${folderOf(id)}/index.html${page ? hashOf({ page, q }) : ""}`;
 
+const idOf = (book) => book.folders.join("/");
+
 function card(book) {
-  const id = `${book.state}/${book.school}/${book.year}`;
+  const id = idOf(book);
+  // Under the heading of its first folder that is not said again.
+  const beside = !named && book.beside[0] === book.folders[0] ? book.beside.slice(1) : book.beside;
   const notes = [];
   const unread = book.pages - book.read;
   if (book.flagged) notes.push(el("li", { className: "flag" }, `${book.flagged} in doubt`));
@@ -28,10 +32,10 @@ function card(book) {
         width: book.cover[1],
         height: book.cover[2],
       })
-    : el("span", { className: "no-cover", "aria-hidden": "true" }, book.school);
+    : el("span", { className: "no-cover", "aria-hidden": "true" }, book.name);
   const name = book.finished
-    ? el("a", { href: address(id) }, book.school)
-    : el("span", {}, book.school);
+    ? el("a", { href: address(id) }, book.name)
+    : el("span", {}, book.name);
   return el(
     "li",
     { className: book.finished ? "book" : "book unfinished" },
@@ -40,15 +44,15 @@ function card(book) {
       "div",
       { className: "facts" },
       el("h3", {}, name),
-      named ? el("p", { className: "quiet" }, `${book.state} · ${book.year}`) : null,
-      el("p", { className: "quiet" }, named ? count(book.pages, "page") : `${book.year} · ${count(book.pages, "page")}`),
+      named && beside.length ? el("p", { className: "quiet" }, beside.join(" · ")) : null,
+      el("p", { className: "quiet" }, [...(named ? [] : beside), count(book.pages, "page")].join(" · ")),
       book.finished
         ? null
         : [
             el("progress", {
               value: book.read,
               max: book.pages,
-              "aria-label": `${book.school} ${book.year}: pages read`,
+              "aria-label": `${[book.name, ...beside].join(" ")}: pages read`,
             }),
             el("p", { className: "quiet small" }, `${book.read} of ${book.pages} pages so far`),
           ],
@@ -59,19 +63,19 @@ function card(book) {
 
 function showShelf(shelf) {
   books = shelf.books;
-  const states = new Map();
-  for (const book of books) states.set(book.state, [...(states.get(book.state) ?? []), book]);
-  if (books.length < FEW_BOOKS * states.size) {
-    states.clear(); // a heading over each book or two would be more than they are
-    states.set("Books", books);
+  const groups = new Map(); // by the outermost folder
+  for (const book of books) groups.set(book.folders[0], [...(groups.get(book.folders[0]) ?? []), book]);
+  if (books.length < FEW_BOOKS * groups.size) {
+    groups.clear(); // a heading over each book or two would be more than they are
+    groups.set("Books", books);
     named = true;
   }
-  const sections = [...states].map(([state, ofState], number) =>
+  const sections = [...groups].map(([first, ofGroup], number) =>
     el(
       "section",
-      { "aria-labelledby": `state-${number}` },
-      el("h2", { id: `state-${number}` }, state),
-      el("ul", { className: "books" }, ofState.map(card)),
+      { "aria-labelledby": `group-${number}` },
+      el("h2", { id: `group-${number}` }, first),
+      el("ul", { className: "books" }, ofGroup.map(card)),
     ),
   );
   byId("shelf").replaceChildren(...sections);
@@ -139,7 +143,7 @@ async function showMore() {
   const items = some.map((hit) => {
     const id = finder.books[hit.book];
     const page = finder.numbers[hit.book][hit.place];
-    const [state, school, year] = id.split("/");
+    const { name, beside } = books.find((book) => idOf(book) === id) ?? { name: id, beside: [] };
     const item = el(
       "li",
       {},
@@ -150,8 +154,8 @@ async function showMore() {
         el(
           "p",
           { className: "place" },
-          el("a", { href: address(id, page, query) }, `${school}, ${year}, page ${page}`),
-          el("span", { className: "quiet" }, ` ${state}`),
+          el("a", { href: address(id, page, query) }, [name, ...beside.slice(1), `page ${page}`].join(", ")),
+          el("span", { className: "quiet" }, ` ${beside[0] ?? ""}`),
         ),
         el("p", { className: "snippet" }),
       ),
