@@ -30,6 +30,7 @@ function showRail() {
     if (entry.flags) marks.push(["flag", "in doubt"]);
     if (entry.corrected) marks.push(["corrected", "corrected"]);
     if (entry.missing) marks.push(["missing", "not read"]);
+    if (entry.waiting) marks.push(["waiting", "not read yet"]);
     const picture = entry.image
       ? el("img", {
           src: `images/${entry.image[0]}-small.webp`,
@@ -97,7 +98,7 @@ async function showPage() {
   showScan(entry);
   let content;
   try {
-    content = await load(pageFile(entry));
+    content = entry.waiting ? { waiting: true } : await load(pageFile(entry));
   } catch (problem) {
     content = { missing: problem.message };
   }
@@ -105,7 +106,7 @@ async function showPage() {
   showText(content);
   document.body.dataset.shown = number;
   const after = book.pages[place + 1];
-  if (after) {
+  if (after && !after.waiting) {
     load(pageFile(after)).catch(() => {});
     if (after.image) new Image().src = pictureOf(after.image);
   }
@@ -115,7 +116,8 @@ function showScan(entry) {
   const alt = `Scan of page ${entry.n}`;
   if (!entry.image) {
     showForZoom(null);
-    byId("scan").replaceChildren(el("p", { className: "quiet" }, "There is no picture of this page."));
+    const why = entry.waiting ? "Its picture comes with its text." : "There is no picture of this page.";
+    byId("scan").replaceChildren(el("p", { className: "quiet" }, why));
   } else {
     const [, width, height] = entry.image;
     const src = pictureOf(entry.image);
@@ -127,7 +129,9 @@ function showScan(entry) {
 
 function showText(content) {
   const notes = [];
-  if (content.missing !== undefined) {
+  if (content.waiting) {
+    notes.push(note("waiting", "Not read yet", ["This book is being read."]));
+  } else if (content.missing !== undefined) {
     notes.push(note("missing", "Not read", [content.missing]));
   } else {
     for (const [, meaning] of content.flags) notes.push(note("flag", "In doubt", [meaning]));
@@ -135,7 +139,7 @@ function showText(content) {
   }
   byId("notes").replaceChildren(...notes);
   const text = content.text ?? "";
-  const parts = text.trim() ? markedLines(text, words) : [el("span", { className: "quiet" }, content.missing === undefined ? "No words on this page." : "No text.")];
+  const parts = text.trim() ? markedLines(text, words) : [el("span", { className: "quiet" }, hasAnswer(content) ? "No words on this page." : "No text.")];
   byId("text").replaceChildren(...parts);
   const marks = new Set(content.changed ?? []);
   const lists = content.lists ?? [];
@@ -149,6 +153,8 @@ function showText(content) {
   showFacts(content, marks);
   document.querySelector(".reading").scrollTop = 0;
 }
+
+const hasAnswer = (content) => content.missing === undefined && !content.waiting;
 
 function note(kind, name, children) {
   return el("p", { className: `note ${kind}` }, el("strong", {}, `${name}. `), ...children);

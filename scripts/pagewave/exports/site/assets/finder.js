@@ -88,7 +88,7 @@ class Finder {
     const found = [];
     for (const part of text.split(";")) {
       const colon = part.indexOf(":");
-      let place = this.bases[parseInt(part.slice(0, colon), 36)];
+      let place = this.bases[Number(part.slice(0, colon))];
       for (const each of part.slice(colon + 1).split(",")) {
         const star = each.indexOf("*");
         place += parseInt(star < 0 ? each : each.slice(0, star), 36);
@@ -108,6 +108,17 @@ class Finder {
     }
     return [low, page - this.bases[low]];
   }
+}
+
+/** For each word of a shard its books and pages: the index has them by book, in three lines each. */
+function piecesOf(text, words) {
+  const found = new Map(words.map((word) => [word, []]));
+  const lines = text.split("\n");
+  for (let line = 0; line < lines.length; line += 3) {
+    const pages = lines[line + 2].split(" ");
+    lines[line + 1].split(" ").forEach((word, place) => found.get(word).push(`${lines[line]}:${pages[place]}`));
+  }
+  return words.map((word) => found.get(word).join(";"));
 }
 
 /** A bit for each letter that a word holds: words that are alike differ in few. */
