@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from helpers.letters import Letters
 from pagewave.config.settings import changed
+from pagewave.exports.site.made import RECORD, SO_FAR
 from pagewave.exports.site.room import value_of
 from pagewave.exports.site.site import Site
 from pagewave.pages.dataset import Dataset
@@ -73,11 +74,13 @@ def is_whole(room: ReadingRoom, book_id: str) -> bool:
     if not (folder / "index.html").exists():
         return False
     for entry in room.value(f"{book_id}/book.js")["pages"]:
+        if entry.get("waiting"):
+            continue
         content = room.value(f"{book_id}/pages/{entry['n']}.js")
         for image in (entry.get("image"), content["image"]):
             if image and not all(
                 (folder / f"images/{image[0]}{kind}.webp").exists() for kind in ("", "-small")
             ):
                 return False
-    json.loads((folder / ".pagewave.json").read_bytes())
-    return True
+    records = [file for name in (RECORD, SO_FAR) if (file := folder / name).exists()]
+    return all(json.loads(file.read_bytes()) for file in records)
