@@ -49,9 +49,8 @@ def test_the_joint_index_says_of_each_word_which_pages_have_it() -> None:
     for words, text in shards:
         lines = text.split("\n")
         for book, of_book, pages in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
-            for word, places in zip(of_book.split(" "), pages.split(" "), strict=True):
-                assert word in words
-                at = 0
+            for word_place, places in zip(of_book.split(" "), pages.split(" "), strict=True):
+                word, at = words[int(word_place)], 0
                 for place in places.split(","):
                     distance, _, times = place.partition("*")
                     at += int(distance, 36)

@@ -112,11 +112,10 @@ class PictureMaker:
 
     def _make(self, page: Page, folder: Path, name: str) -> tuple[int, int]:
         side = self.options.longest_side
-        image = scan_files.load(page.scan, max(page.leaf, 1), self.pdf_dpi, side)
+        image = scan_files.load_to_look_at(page.scan, max(page.leaf, 1), self.pdf_dpi, side)
         # Half the time of Lanczos, and print stays as sharp.
-        image.thumbnail((side, side), Image.Resampling.HAMMING)
-        small = image.copy()
-        small.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        image = _within(image, side, Image.Resampling.HAMMING)
+        small = _within(image, SMALL_SIDE, Image.Resampling.LANCZOS)
         write_atomically(folder / f"{name}-small.webp", _webp(small, SMALL_QUALITY))
         write_atomically(folder / f"{name}.webp", _webp(image, self.options.quality))
         return image.size
@@ -132,6 +131,15 @@ def _noted(file: Path) -> Mapping[str, Picture]:
 def files_of(folder: Path, picture: Picture) -> list[Path]:
     """Both files of a picture."""
     return [folder / f"{picture.name}-small.webp", folder / f"{picture.name}.webp"]
+
+
+def _within(image: Image.Image, side: int, how: Image.Resampling) -> Image.Image:
+    """An image with no side longer than this. (`thumbnail` needs a copy of the whole before it.)"""
+    share = side / max(image.size)
+    if share >= 1:
+        return image
+    width, height = (max(1, round(length * share)) for length in image.size)
+    return image.resize((width, height), how, reducing_gap=2.0)
 
 
 def _webp(image: Image.Image, quality: int) -> bytes:

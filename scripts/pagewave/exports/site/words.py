@@ -94,8 +94,9 @@ def joint_index(books: Iterable[dict[str, Any]]) -> Iterator[tuple[list[str], st
 
     Yields:
         Sorted words, and where they are: for each book that has any of them three lines, its place
-        on the shelf, those words, and their pages as the book's index has them. They are merged
-        where they are read, word by word: here that would take most of the time.
+        on the shelf, which of these words (their places, with blanks between), and their pages as
+        the book's index has them. They are put together word by word where they are read: here that
+        would take most of the time.
     """
     parts = [(book["words"].split(" "), book["pages"].split(" ")) for book in books]
     words = sorted({word for of_book, _ in parts for word in of_book} - {""})
@@ -109,10 +110,11 @@ def _shards(
 ) -> Iterator[tuple[list[str], str]]:
     """A piece of these words, halved where it is too large."""
     lines: list[str] = []
+    place_of = {word: str(place) for place, word in enumerate(words)}.__getitem__
     for place, (of_book, pages) in enumerate(parts if words else ()):
         here = slice(bisect_left(of_book, words[0]), bisect_right(of_book, words[-1]))
         if found := of_book[here]:
-            lines += (str(place), " ".join(found), " ".join(pages[here]))
+            lines += (str(place), " ".join(map(place_of, found)), " ".join(pages[here]))
     text = "\n".join(lines)
     if len(text) > _SHARD_CHARACTERS and len(words) > 1:
         yield from _shards(parts, words[: len(words) // 2])

@@ -110,15 +110,15 @@ class Finder {
   }
 }
 
-/** For each word of a shard its books and pages: the index has them by book, in three lines each. */
-function piecesOf(text, words) {
-  const found = new Map(words.map((word) => [word, []]));
+/** For each of a shard's words its books and pages: the index has them by book, in three lines each. */
+function piecesOf(text, count) {
+  const found = Array.from({ length: count }, () => []);
   const lines = text.split("\n");
   for (let line = 0; line < lines.length; line += 3) {
     const pages = lines[line + 2].split(" ");
-    lines[line + 1].split(" ").forEach((word, place) => found.get(word).push(`${lines[line]}:${pages[place]}`));
+    lines[line + 1].split(" ").forEach((word, place) => found[word].push(`${lines[line]}:${pages[place]}`));
   }
-  return words.map((word) => found.get(word).join(";"));
+  return found.map((ofWord) => ofWord.join(";"));
 }
 
 /** A bit for each letter that a word holds: words that are alike differ in few. */

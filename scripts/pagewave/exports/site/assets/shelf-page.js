@@ -98,7 +98,7 @@ async function theFinder() {
     let pieces = null;
     const ofShard = words.split(" ");
     const read = async () => {
-      pieces ??= load(`${room}/search/${name}.js`).then((text) => piecesOf(text, ofShard));
+      pieces ??= load(`${room}/search/${name}.js`).then((text) => piecesOf(text, ofShard.length));
       return pieces;
     };
     return { words: ofShard, load: read };
