@@ -6,6 +6,7 @@ from typing import Any
 
 from pagewave.atomic import write_atomically
 from pagewave.config.settings import Settings
+from pagewave.exports import page_view
 from pagewave.exports.content import Books
 from pagewave.exports.site.images import PictureMaker, files_of
 from pagewave.exports.site.made import (
@@ -116,7 +117,8 @@ class BookWriter:
             },
         )
         title, data = self._settings.site.title, short_hash(content)
-        page_of_book = html("book.html.jinja", _TO_TOP, title, book=book, data=data)
+        view = page_view.markup(zoom=True)
+        page_of_book = html("book.html.jinja", _TO_TOP, title, book=book, data=data, view=view)
         files = {"search.js": index, "book.js": content, "index.html": page_of_book}
         for name, what in files.items():
             put(folder / name, what)

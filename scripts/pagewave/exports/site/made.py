@@ -16,6 +16,7 @@ import jinja2
 from pydantic import BaseModel, ValidationError
 
 from pagewave.atomic import write_atomically
+from pagewave.exports import page_view
 
 ROOM = "reading-room"
 """The folder of the site that holds all that is of no book."""
@@ -79,7 +80,7 @@ def assets() -> dict[str, bytes]:
     """The scripts, styles and fonts of all pages, by name."""
     folder = files(__package__) / "assets"
     found = sorted(folder.iterdir(), key=lambda file: file.name)
-    return {file.name: file.read_bytes() for file in found}
+    return {**page_view.assets(), **{file.name: file.read_bytes() for file in found}}
 
 
 @cache
@@ -89,6 +90,6 @@ def program() -> str:
     hashed = hashlib.sha256()
     for file in sorted(ours, key=lambda file: file.name):
         hashed.update(file.read_bytes())
-    for content in assets().values():
+    for content in (page_view.markup(zoom=True).encode(), *assets().values()):
         hashed.update(content)
     return hashed.hexdigest()
