@@ -212,6 +212,11 @@ def test_the_keyboard_alone_is_enough(page: Page, room: ReadingRoom) -> None:
     shown(page, 3)
     page.press("ArrowLeft")
     shown(page, 2)
+    press = "new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true})"
+    page.js(f"for (const _ of '12') document.body.dispatchEvent({press})")  # in one moment
+    shown(page, 4)
+    page.js("location.hash = '#page=2'")
+    shown(page, 2)
     # Every control is reached, and shows that it is.
     reached = set()
     for _ in range(40):
