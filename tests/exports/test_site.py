@@ -364,9 +364,10 @@ def test_above_a_size_none_is_made_and_it_is_said(tmp_path: Path) -> None:
 
 def test_all_that_is_shipped_is_named_with_its_licence() -> None:
     root = Path(__file__).parents[2]
-    assets = root / "scripts/pagewave/exports/site/assets"
+    exports = root / "scripts/pagewave/exports"
+    assets = exports / "site/assets"
     told = (root / "THIRD_PARTY.md").read_text(encoding="utf-8")
-    for file in assets.iterdir():
+    for file in [*assets.iterdir(), *(exports / "page_view/assets").iterdir()]:
         is_ours = file.suffix in (".css", ".svg", ".txt") or not re.search(
             r"[.]min|woff", file.name
         )

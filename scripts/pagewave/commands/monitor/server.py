@@ -43,6 +43,7 @@ ASSET_TYPES = {
     "html": "text/html",
     "js": "text/javascript",
     "svg": "image/svg+xml",
+    "woff2": "font/woff2",
 }
 
 
