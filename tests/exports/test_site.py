@@ -16,6 +16,8 @@ from helpers.reading_room import ReadingRoom, draw_scan, is_whole
 from pagewave import crash_points as crash
 from pagewave.config.settings import changed
 from pagewave.errors import PagewaveError
+from pagewave.exports.site import made as site_made
+from pagewave.exports.site import shelf as shelf_module
 from pagewave.exports.site.words import book_index, fold, joint_index, ranges, words_of
 from pagewave.pages.dataset import Dataset
 
@@ -343,6 +345,25 @@ def test_it_is_made_anew_when_it_would_be_another(tmp_path: Path) -> None:
     assert made.site().outdated() == {made.site().shelf_file}
     (made.folder / BOOK / "index.html").unlink()
     assert made.site().outdated() == {made.site().shelf_file, made.site().book_file(BOOK)}
+
+
+def test_pages_keep_the_scripts_they_were_made_with_until_all_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = room(tmp_path)
+    made.make()
+    loads = re.compile(rb"reading-room/(assets-[0-9a-f]+)/")
+    [earlier] = set(loads.findall((made.folder / BOOK / "index.html").read_bytes()))
+    # Another version of them; there is but one here.
+    monkeypatch.setattr(site_made, "assets_folder", lambda: "assets-0123")
+    monkeypatch.setattr(shelf_module, "assets_folder", lambda: "assets-0123")
+    made.site().write_so_far()
+    assert b"assets-0123" in (made.folder / "index.html").read_bytes()
+    assert (made.folder / "reading-room" / earlier.decode() / "room.js").exists()
+    made.make()
+    assert set(loads.findall((made.folder / BOOK / "index.html").read_bytes())) == {b"assets-0123"}
+    folders = {path.name for path in (made.folder / "reading-room").glob("assets-*")}
+    assert folders == {"assets-0123"}
 
 
 def test_books_that_are_no_more_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

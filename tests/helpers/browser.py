@@ -22,7 +22,6 @@ from websockets.sync.client import ClientConnection, connect
 from helpers.embedded_process import NEVER_SECONDS, wait_for
 from helpers.strict import INSTALL
 
-
 LEFT = "Inspected target navigated or closed"
 """Chromium's answer where the page that was asked is no more."""
 

@@ -5,6 +5,7 @@ written last of all, says of what a book or the shelf was made, and what the she
 """
 
 import hashlib
+import shutil
 from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
@@ -21,6 +22,7 @@ from pagewave.exports import page_view
 ROOM = "reading-room"
 """The folder of the site that holds all that is of no book."""
 RECORD = ".pagewave.json"
+_ASSETS = "assets-"
 SO_FAR = ".so-far.json"
 """The record of a book that is not finished."""
 
@@ -69,8 +71,9 @@ def html(template: str, to_top: str, title: str, **values: object) -> bytes:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["quote"] = quote
     text = (files(__package__) / template).read_text(encoding="utf-8")
+    room = f"{to_top}{ROOM}"
     page = environment.from_string(text).render(
-        room=f"{to_top}{ROOM}", top=to_top, title=title, version=program()[:8], **values
+        room=room, assets=f"{room}/{assets_folder()}", top=to_top, title=title, **values
     )
     return f"{page}\n".encode()
 
@@ -81,6 +84,23 @@ def assets() -> dict[str, bytes]:
     folder = files(__package__) / "assets"
     found = sorted(folder.iterdir(), key=lambda file: file.name)
     return {**page_view.assets(), **{file.name: file.read_bytes() for file in found}}
+
+
+@cache
+def assets_folder() -> str:
+    """The folder of the room that they are in: another one for others, so that pages which were
+    made before, and are made anew one after another, keep theirs."""
+    hashed = hashlib.sha256()
+    for name, content in assets().items():
+        hashed.update(name.encode() + content)
+    return f"{_ASSETS}{hashed.hexdigest()[:8]}"
+
+
+def remove_other_assets(room: Path) -> None:
+    """Remove those of earlier versions, which no page loads any more."""
+    for folder in room.glob(f"{_ASSETS}*"):
+        if folder.name != assets_folder():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache

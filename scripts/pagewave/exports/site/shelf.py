@@ -15,10 +15,12 @@ from pagewave.exports.site.made import (
     ROOM,
     SO_FAR,
     assets,
+    assets_folder,
     html,
     put,
     read_record,
     remove_all_but,
+    remove_other_assets,
     short_hash,
 )
 from pagewave.exports.site.room import script, value_of
@@ -44,7 +46,7 @@ class Shelf:
         """Write what all pages load, where it is not there."""
         with one_at_a_time(self._lock):
             for name, content in assets().items():
-                put(self._room / name, content)
+                put(self._room / assets_folder() / name, content)
 
     def put(self, book: Book) -> None:
         """Put a book that is done onto the shelf, and how far the unfinished ones are."""
@@ -88,7 +90,6 @@ class Shelf:
             put(self._room / "search.js", search)
             self._write(facts, short_hash(search), whole=True)
             remove_all_but(self._room / "search", named)
-        self._tell_of_others()
 
     def _write(
         self, facts: Sequence[Mapping[str, Any]], search: str, *, whole: bool = False
@@ -131,8 +132,9 @@ class Shelf:
         there = {file.stem for file in folder.iterdir()} if folder.is_dir() else set()
         return sum(page.stem in there for page in book.pages)
 
-    def _tell_of_others(self) -> None:
-        """Name books of an earlier configuration: they are on no shelf, but would be published."""
+    def tidy(self) -> None:
+        """Remove what only pages of an earlier version load, once all are made anew; name books of
+        an earlier configuration, which are on no shelf, but would be published."""
         ours = {book.id for book in self._books}
         records = (file for name in (RECORD, SO_FAR) for file in self._site.glob(f"*/*/*/{name}"))
         there = {file.parent.relative_to(self._site).as_posix() for file in records}
@@ -145,3 +147,5 @@ class Shelf:
                 few(sorted(others), 3),
                 self._site,
             )
+        else:
+            remove_other_assets(self._room)

@@ -140,6 +140,7 @@ class Site:
             PagewaveError: the disk is full.
         """
         self.write_so_far()
+        self._shelf.tidy()
         record = Record(made_of=self._made_of(self._dataset.books))
         write_atomically(Path(self.shelf_file), record.model_dump_json())
 
