@@ -1,13 +1,11 @@
 """The reading room's files: what they say and what they keep to themselves, made once and whole."""
 
 import errno
-import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -112,10 +110,7 @@ def test_flags_corrections_and_missing_pages_are_marked(tmp_path: Path) -> None:
     elm, oak = made.value("reading-room/shelf.js")["books"]
     assert (elm["pages"], elm["read"], elm["flagged"], elm["corrected"]) == (3, 2, 2, 1)
     assert elm["finished"] and not oak["finished"] and oak["read"] == 0
-    # Its pages come one by one.
-    file = made.settings.paths.output_dir / OTHER / "1.json"
-    file.parent.mkdir(parents=True)
-    file.write_text("{}")
+    made.begin(OTHER, [letter()])
     made.site().write_book(BOOK)
     oak = made.value("reading-room/shelf.js")["books"][1]
     assert oak["read"] == 1 and not oak["opens"]
@@ -143,13 +138,10 @@ def test_a_book_that_is_done_changes_its_own_line_of_the_shelf(tmp_path: Path) -
 
 def test_an_unfinished_book_opens_with_what_is_read_and_says_what_is_not(tmp_path: Path) -> None:
     made = ReadingRoom(tmp_path, {BOOK: [letter()], OTHER: None})
-    pages = tuple(replace(made.dataset.book(OTHER).pages[0], number=n, stem="") for n in (1, 2, 3))
-    oak = replace(made.dataset.book(OTHER), pages=pages)
-    made.dataset = Dataset((made.dataset.book(BOOK), oak))
+    made.begin(OTHER, [None] * 3)
     made.make()
     assert not made.value("reading-room/shelf.js")["books"][1]["opens"]
-    read_page(made, OTHER, 1, letter(words="Oakwood", page_number="v"))
-    read_page(made, OTHER, 2, {"no": "letter"})
+    made.begin(OTHER, [letter(words="Oakwood", page_number="v"), {"no": "letter"}, None])
     made.site().write_so_far()
     first, second, third = made.value(f"{OTHER}/book.js")["pages"]
     assert first["label"] == "v" and first["image"] and first["hash"]
@@ -172,7 +164,7 @@ def test_an_unfinished_book_opens_with_what_is_read_and_says_what_is_not(tmp_pat
     before = made.files()
     made.site().write_so_far()
     assert {name for name, at in made.files().items() if before.get(name) != at} == set()
-    read_page(made, OTHER, 3, letter(words="Third"))
+    made.begin(OTHER, [letter(words="Oakwood", page_number="v"), {"no": "letter"}, letter()])
     made.site().write_so_far()
     written = {name for name, at in made.files().items() if before.get(name) != at}
     assert f"{OTHER}/pages/3.js" in written and f"{OTHER}/pages/1.js" not in written
@@ -188,13 +180,6 @@ def test_an_unfinished_book_opens_with_what_is_read_and_says_what_is_not(tmp_pat
     before = made.files()
     made.site().write_so_far()
     assert not [n for n, at in made.files().items() if OTHER in n and before.get(n) != at]
-
-
-def read_page(made: ReadingRoom, book: str, number: int, answer: dict[str, Any]) -> None:
-    """Write a page's file as a run does."""
-    file = made.settings.paths.output_dir / book / f"{number}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(answer))
 
 
 def test_only_what_may_be_told_is_told(tmp_path: Path) -> None:
@@ -300,7 +285,7 @@ def test_a_kill_at_any_file_leaves_whole_books_and_the_same_command_finishes(
             return kills
         raise AssertionError("it never ends")
 
-    read_page(made, OTHER, 1, letter(words="Oakwood"))
+    made.begin(OTHER, [letter(words="Oakwood")])
     assert kill_all_the_way(lambda: made.site().write_so_far()) > 4
     wanted = {name for name in made.files() if ".partial" not in name}
     assert is_whole(made, OTHER)

@@ -50,6 +50,21 @@ class ReadingRoom(Letters):
         site.write()
         return site
 
+    def begin(self, book_id: str, answers: Sequence[dict[str, Any] | None]) -> None:
+        """Let a book be read as far as this: None where a page is not read yet."""
+        book = self.dataset.book(book_id)
+        numbers = range(1, len(answers) + 1)
+        pages = tuple(replace(book.pages[0], number=n, stem=str(n)) for n in numbers)
+        others = [
+            each if each is not book else replace(book, pages=pages) for each in self.dataset.books
+        ]
+        self.dataset = Dataset(tuple(others))
+        for page, answer in zip(pages, answers, strict=True):
+            if answer is not None:
+                file = self.settings.paths.output_dir / f"{page.name}.json"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(answer))
+
     def value(self, file: str) -> Any:
         """What a file of data in the reading room hands over."""
         return value_of((self.folder / file).read_bytes())
