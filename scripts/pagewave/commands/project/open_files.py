@@ -4,6 +4,7 @@ Without --page the tables and texts of all books, where `exports` makes them; el
 the pages. --now is for reading while a run goes on: it writes nothing that a run would miss."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def _room(options: argparse.Namespace) -> Path:
     if not site.is_made:
         why = site.notices or ["site.enabled is false, so there is no reading room"]
         raise DataError(why[0])
+    print("What was read since is put into the reading room …", file=sys.stderr)
     site.write_so_far()
     return site.index
 

@@ -65,7 +65,7 @@ class BookWriter:
             if (folder / RECORD).exists():
                 return
             files = (pages / f"{page.stem}.json" for page in book.pages)
-            read = [(file.name, file.stat().st_mtime_ns) for file in files if file.exists()]
+            read = [(file.name, at) for file in files if (at := _written_at(file))]
             made_of = hashlib.sha256(f"{made_of} {read}".encode()).hexdigest()
             earlier = read_record(folder / SO_FAR)
             if not read or (earlier and earlier.made_of == made_of):
@@ -125,3 +125,11 @@ class BookWriter:
         remove_all_but(folder / "images", named)
         remove_all_but(folder / "pages", named)
         return on_shelf(read, pictures) | {"numbers": ranges([*stems])}
+
+
+def _written_at(file: Path) -> int:
+    """In nanoseconds; 0 where there is no such file, or none any more: a run may be writing it."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
