@@ -4,7 +4,7 @@ Both need no ledger, key or network, as exports don't, and go by their manner: t
 their own in this file, so that where nothing else is to be done no run is begun for them.
 
 REQUIRED: files of books, scans
-OUTPUTS:  results/site; named are the files that are written last
+OUTPUTS:  results/site; named are the records that are written last (`.pagewave.json`)
 """
 
 
@@ -15,7 +15,7 @@ rule:
         book_to_export,
     output:
         # `update`: the old files stay until the new ones are there.
-        [update(file) for file in RUN.site.book_files(TREE)],
+        update(RUN.site.book_file(TREE)),
     resources:
         site_books=1,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
@@ -32,11 +32,11 @@ rule:
     input:
         needs_of_site,
     output:
-        [update(file) for file in RUN.site.shelf_files()],
+        update(RUN.site.shelf_file),
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
     message:
-        f"reading room: shelf and search ({RUN.site.size})"
+        "reading room: shelf and search"
     run:
         snake.job(RUN.write_site)

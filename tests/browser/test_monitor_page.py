@@ -23,6 +23,9 @@ from pagewave.plan.schedule import plan
 EVIL = """<img src=x onerror="document.title='harm'"><script src=x>"""
 BOOKS = {f"Ohio/{EVIL}/1852": 3, "Vermont/Linden/1866": 2}
 FIRST, DEAD = f"Ohio:{EVIL}:1852:1", f"Ohio:{EVIL}:1852:2"
+TWO_PRESSES = """for (const _ of "12") document.body.dispatchEvent(
+    new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true, cancelable: true}))"""
+"""Faster than the browser says that the address has changed."""
 HELD = "batch-hold:match=wave2-,times=1,seconds=60"
 
 
@@ -256,7 +259,9 @@ def show_page(page: Page) -> None:
     assert page.js("document.querySelector('#previous').hasAttribute('href')") is False
     page.press("ArrowRight")
     shows(page, "#where", "Page 2 of 3")
-    page.press("ArrowRight")
+    page.press("ArrowLeft")
+    shows(page, "#where", "Page 1 of 3")
+    page.js(TWO_PRESSES)
     shows(page, "#where", "Page 3 of 3")
     form = "document.forms.find"
     page.js(f"{form}.elements.key.value = {FIRST!r}; {form}.requestSubmit()")

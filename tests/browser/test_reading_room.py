@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,6 +173,27 @@ def test_the_search_finds_words_as_old_prints_have_them(page: Page, room: Readin
     wait_for(lambda: page.js("document.querySelectorAll('#pages li:not([hidden])').length") == 5)
 
 
+def test_a_book_that_is_being_read_opens_as_far_as_it_is(page: Page, tmp_path: Path) -> None:
+    made = ReadingRoom(tmp_path, {BOOK: [letter(words="Latin")], "Maine/Fir/1852": None})
+    made.begin("Maine/Fir/1852", [letter(words="Geometry of firs"), None, None])
+    made.make()
+    for width, dark in ((1280, False), (390, True)):
+        page.look(width=width, dark=dark)
+        page.open(shelf(made))
+        wait_for(lambda: page.text("#summary"))
+        assert "1 of 3 pages so far" in page.text(".unfinished")
+        assert complaints(page) == []
+        assert look_for(page, "firs") == "1 page with “firs”"
+        page.js("document.querySelector('#hits a').click()")
+        wait_for(lambda: page.js("document.body?.dataset.shown") == "1")
+        assert "Geometry of firs" in page.text("#text")
+        page.js("location.hash = '#page=2'")
+        shown(page, 2)
+        assert "Not read yet." in page.text("#notes") and page.text("#text") == "No text."
+        assert page.js("document.querySelectorAll('.dot.waiting').length") == 2
+        assert complaints(page) == []
+
+
 def test_a_deep_link_finds_its_page_and_its_words(page: Page, room: ReadingRoom) -> None:
     page.open(book(room, "#page=5&q=geometry"))
     shown(page, 5)
@@ -211,6 +233,11 @@ def test_the_keyboard_alone_is_enough(page: Page, room: ReadingRoom) -> None:
     page.press("ArrowRight")
     shown(page, 3)
     page.press("ArrowLeft")
+    shown(page, 2)
+    press = "new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true})"
+    page.js(f"for (const _ of '12') document.body.dispatchEvent({press})")  # in one moment
+    shown(page, 4)
+    page.js("location.hash = '#page=2'")
     shown(page, 2)
     # Every control is reached, and shows that it is.
     reached = set()

@@ -284,7 +284,8 @@ def test_the_history_of_a_page(monitor: MonitorProcess) -> None:
     # It is of no page model that is here: it is shown as it came.
     assert good["on_file"] is False
     reading = monitor.ask("/page", key=ASH[0])["reading"]
-    assert reading == {"corrected": False, "doubts": [], "raw": '{"x": 1}'}
+    content = {"corrected": False, "flags": []}
+    assert reading == {"content": content, "tables": [], "raw": '{"x": 1}'}
     assert page["reading"] is None
     nothing = monitor.ask("/page", key="Ohio:nobody:1852:1")
     assert nothing["attempts"] == []

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,8 +12,12 @@ import pytest
 from helpers.letters import SECRETS, enclosure, letter
 from helpers.reading_room import ReadingRoom, draw_scan, is_whole
 from pagewave import crash_points as crash
+from pagewave.config.settings import changed
 from pagewave.errors import PagewaveError
+from pagewave.exports.site import made as site_made
+from pagewave.exports.site import shelf as shelf_module
 from pagewave.exports.site.words import book_index, fold, joint_index, ranges, words_of
+from pagewave.pages.dataset import Dataset
 
 BOOK, OTHER = "Ohio/Elm/1850", "Ohio/Oak/1851"
 
@@ -41,15 +46,15 @@ def test_the_joint_index_says_of_each_word_which_pages_have_it() -> None:
     books = [["one two", "", "two two three"], ["three"], [" ".join(f"w{n}" for n in range(900))]]
     found: dict[str, list[tuple[int, int, int]]] = {}
     shards = list(joint_index(book_index(pages) for pages in books))
-    for words, pages in shards:
-        for word, text in zip(words, pages.split(" "), strict=True):
-            for part in text.split(";"):
-                book, _, places = part.partition(":")
-                at = 0
+    for words, text in shards:
+        lines = text.split("\n")
+        for book, of_book, pages in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+            for word_place, places in zip(of_book.split(" "), pages.split(" "), strict=True):
+                word, at = words[int(word_place)], 0
                 for place in places.split(","):
                     distance, _, times = place.partition("*")
                     at += int(distance, 36)
-                    found.setdefault(word, []).append((int(book, 36), at, int(times or 1)))
+                    found.setdefault(word, []).append((int(book), at, int(times or 1)))
     assert {word: found[word] for word in ("one", "two", "three")} == {
         "one": [(0, 0, 1)],
         "two": [(0, 0, 1), (0, 2, 2)],
@@ -60,6 +65,10 @@ def test_the_joint_index_says_of_each_word_which_pages_have_it() -> None:
     books[1] = ["three w4500"]
     again = list(joint_index(book_index(pages) for pages in books))
     assert len([shard for shard in again if shard not in shards]) == 1
+    # Words that are on very many pages come in smaller pieces.
+    many = ["a" * 30 + " b" * 5] * 20_000
+    sizes = [len(text) for _, text in joint_index(book_index(many) for _ in range(5))]
+    assert len(sizes) == 2 and list(joint_index([book_index([""])])) == []
 
 
 def test_ranges_of_page_numbers() -> None:
@@ -101,12 +110,76 @@ def test_flags_corrections_and_missing_pages_are_marked(tmp_path: Path) -> None:
     elm, oak = made.value("reading-room/shelf.js")["books"]
     assert (elm["pages"], elm["read"], elm["flagged"], elm["corrected"]) == (3, 2, 2, 1)
     assert elm["finished"] and not oak["finished"] and oak["read"] == 0
-    # Its pages come one by one.
-    file = made.settings.paths.output_dir / OTHER / "1.json"
-    file.parent.mkdir(parents=True)
-    file.write_text("{}")
+    made.begin(OTHER, [letter()])
     made.site().write_book(BOOK)
-    assert made.value("reading-room/shelf.js")["books"][1]["read"] == 1
+    oak = made.value("reading-room/shelf.js")["books"][1]
+    assert oak["read"] == 1 and not oak["opens"]
+
+
+def test_a_book_that_is_done_changes_its_own_line_of_the_shelf(tmp_path: Path) -> None:
+    made = ReadingRoom(tmp_path, {BOOK: [letter()], OTHER: [letter()], "Ohio/Ash/1852": None})
+    made.make()
+    record = Path(made.site().book_file(OTHER))
+    record.write_text("what only the rule of the shelf reads")
+    made.put(BOOK, [letter(words="else")])
+    made.site().write_book(BOOK)
+    told = made.value("reading-room/shelf.js")
+    assert [book["finished"] for book in told["books"]] == [True, True, False]
+    assert not told["whole"] and told["search"]
+    # It is looked up anew where it is of other books.
+    made.dataset = Dataset(made.dataset.books[:2])
+    made.site().write_book(BOOK)
+    finished = [book["finished"] for book in made.value("reading-room/shelf.js")["books"]]
+    assert finished == [True, False]
+
+
+# Books that are not finished
+
+
+def test_an_unfinished_book_opens_with_what_is_read_and_says_what_is_not(tmp_path: Path) -> None:
+    made = ReadingRoom(tmp_path, {BOOK: [letter()], OTHER: None})
+    made.begin(OTHER, [None] * 3)
+    made.make()
+    assert not made.value("reading-room/shelf.js")["books"][1]["opens"]
+    made.begin(OTHER, [letter(words="Oakwood", page_number="v"), {"no": "letter"}, None])
+    made.site().write_so_far()
+    first, second, third = made.value(f"{OTHER}/book.js")["pages"]
+    assert first["label"] == "v" and first["image"] and first["hash"]
+    assert second["missing"] and third == {"n": 3, "waiting": True}
+    assert made.value(f"{OTHER}/pages/1.js")["text"] == "Oakwood"
+    assert made.value(f"{OTHER}/pages/2.js")["missing"] == "its file can't be read"
+    known = made.value("reading-room/shelf.js")
+    oak_on_shelf = known["books"][1]
+    assert (oak_on_shelf["opens"], oak_on_shelf["finished"], oak_on_shelf["read"]) == (
+        True,
+        False,
+        2,
+    )
+    assert known["whole"] and "oakwood" in " ".join(
+        words for _, words in made.value("reading-room/search.js")["shards"]
+    ).split(" ")
+    # No file of a rule is there that its own job did not write.
+    assert not Path(made.site().book_file(OTHER)).exists()
+    # The next time only what came since is written; a book that stands still not at all.
+    before = made.files()
+    made.site().write_so_far()
+    assert {name for name, at in made.files().items() if before.get(name) != at} == set()
+    made.begin(OTHER, [letter(words="Oakwood", page_number="v"), {"no": "letter"}, letter()])
+    made.site().write_so_far()
+    written = {name for name, at in made.files().items() if before.get(name) != at}
+    assert f"{OTHER}/pages/3.js" in written and f"{OTHER}/pages/1.js" not in written
+    assert not [name for name in written if "images" in name]  # the scan is that of page 1
+    # It is finished: the same pictures, and its record in place of the one so far.
+    made.put(OTHER, [letter(words="Oakwood"), letter(), None])
+    made.make()
+    assert not (made.folder / OTHER / ".so-far.json").exists()
+    assert made.value("reading-room/shelf.js")["books"][1]["finished"]
+    assert made.value(f"{OTHER}/pages/3.js")["missing"]
+    # Read again, it stays as it was until it is finished again.
+    (made.settings.paths.books_dir / OTHER / "book.json").unlink()
+    before = made.files()
+    made.site().write_so_far()
+    assert not [n for n, at in made.files().items() if OTHER in n and before.get(n) != at]
 
 
 def test_only_what_may_be_told_is_told(tmp_path: Path) -> None:
@@ -128,7 +201,9 @@ def test_only_what_may_be_told_is_told(tmp_path: Path) -> None:
     assert about[:2] == [["Model asked", "gemini-x"], ["Model that answered", "gemini-x-001"]]
     assert about[2] == ["Prompt", "letters v1"]
     assert "Price in USD" not in dict(about)
-    made.make(prices=True)
+    made.settings = changed(made.settings, {"citation.costs": True})
+    assert made.site().outdated() == {made.site().book_file(BOOK), made.site().shelf_file}
+    made.make()
     assert ["Price in USD", "0.123"] in made.value(f"{BOOK}/pages/1.js")["about"]
 
 
@@ -185,7 +260,6 @@ def test_a_kill_at_any_file_leaves_whole_books_and_the_same_command_finishes(
 ) -> None:
     made = room(tmp_path)
     made.make()
-    wanted = {name for name in made.files() if ".partial" not in name}
     made.put(BOOK, [letter(words="New words here"), letter(place="Rome"), None])
     draw_scan(made.scan("Ohio:Elm:1850:1"), "another leaf")
 
@@ -196,20 +270,28 @@ def test_a_kill_at_any_file_leaves_whole_books_and_the_same_command_finishes(
         raise Killed
 
     monkeypatch.setattr(crash, "die", die)  # else it ends this process
-    kills = 0
-    for _ in range(50):
-        # Each goes one file further than the one before.
-        crash.arm("file-half-written:1" if kills % 2 else "file-half-written:2")
-        try:
-            made.make()
-        except Killed:
-            kills += 1
-            assert is_whole(made, BOOK)
-            continue
-        break
-    crash.arm(None)
+
+    def kill_all_the_way(make: Callable[[], object]) -> int:
+        """How often it was killed: each time one file further."""
+        for kills in range(99):
+            crash.arm(f"file-half-written:{kills + 1}")
+            try:
+                make()
+            except Killed:
+                assert is_whole(made, BOOK)
+                assert is_whole(made, OTHER) or not (made.folder / OTHER / "index.html").exists()
+                continue
+            crash.arm(None)
+            return kills
+        raise AssertionError("it never ends")
+
+    made.begin(OTHER, [letter(words="Oakwood")])
+    assert kill_all_the_way(lambda: made.site().write_so_far()) > 4
+    wanted = {name for name in made.files() if ".partial" not in name}
+    assert is_whole(made, OTHER)
+    kills = kill_all_the_way(made.make)
     made.make()
-    assert kills > 5 and "new" in made.value(f"{BOOK}/search.js")["words"].split(" ")
+    assert kills > 4 and "new" in made.value(f"{BOOK}/search.js")["words"].split(" ")
     names = {name for name in made.files() if "/images/" not in name and "/search/" not in name}
     assert names == {n for n in wanted if "/images/" not in n and "/search/" not in n}
 
@@ -240,8 +322,33 @@ def test_it_is_made_anew_when_it_would_be_another(tmp_path: Path) -> None:
     made.make()
     assert made.site().outdated() == set()
     names = {str(Path(file).relative_to(made.folder)) for file in made.site(title="X").outdated()}
-    assert names == {f"{BOOK}/index.html", "index.html"}
-    assert made.site(enabled=False).outdated() == set()
+    assert names == {f"{BOOK}/.pagewave.json", "reading-room/.pagewave.json"}
+    assert made.site(enabled=False).outdated() == set() and not made.site(enabled=False).is_due
+    assert not made.site(title="X").is_due or made.site(title="X").outdated()
+    # What a reader opens is gone: its record says no more that it is there.
+    (made.folder / "index.html").unlink()
+    assert made.site().outdated() == {made.site().shelf_file}
+    (made.folder / BOOK / "index.html").unlink()
+    assert made.site().outdated() == {made.site().shelf_file, made.site().book_file(BOOK)}
+
+
+def test_pages_keep_the_scripts_they_were_made_with_until_all_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = room(tmp_path)
+    made.make()
+    loads = re.compile(rb"reading-room/(assets-[0-9a-f]+)/")
+    [earlier] = set(loads.findall((made.folder / BOOK / "index.html").read_bytes()))
+    # Another version of them; there is but one here.
+    monkeypatch.setattr(site_made, "assets_folder", lambda: "assets-0123")
+    monkeypatch.setattr(shelf_module, "assets_folder", lambda: "assets-0123")
+    made.site().write_so_far()
+    assert b"assets-0123" in (made.folder / "index.html").read_bytes()
+    assert (made.folder / "reading-room" / earlier.decode() / "room.js").exists()
+    made.make()
+    assert set(loads.findall((made.folder / BOOK / "index.html").read_bytes())) == {b"assets-0123"}
+    folders = {path.name for path in (made.folder / "reading-room").glob("assets-*")}
+    assert folders == {"assets-0123"}
 
 
 def test_books_that_are_no_more_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -263,9 +370,10 @@ def test_above_a_size_none_is_made_and_it_is_said(tmp_path: Path) -> None:
 
 def test_all_that_is_shipped_is_named_with_its_licence() -> None:
     root = Path(__file__).parents[2]
-    assets = root / "scripts/pagewave/exports/site/assets"
+    exports = root / "scripts/pagewave/exports"
+    assets = exports / "site/assets"
     told = (root / "THIRD_PARTY.md").read_text(encoding="utf-8")
-    for file in assets.iterdir():
+    for file in [*assets.iterdir(), *(exports / "page_view/assets").iterdir()]:
         is_ours = file.suffix in (".css", ".svg", ".txt") or not re.search(
             r"[.]min|woff", file.name
         )

@@ -22,6 +22,9 @@ from websockets.sync.client import ClientConnection, connect
 from helpers.embedded_process import NEVER_SECONDS, wait_for
 from helpers.strict import INSTALL
 
+LEFT = "Inspected target navigated or closed"
+"""Chromium's answer where the page that was asked is no more."""
+
 
 def chromium() -> str:
     """The program; without it the test is skipped."""
@@ -87,6 +90,8 @@ class Page:
         while True:
             reply = json.loads(self._devtools.recv(NEVER_SECONDS))
             if reply.get("id") == number:
+                if LEFT in reply.get("error", {}).get("message", ""):
+                    return {"result": {}}
                 assert "error" not in reply, (method, reply["error"])
                 return reply["result"]
             self._note(reply.get("method"), reply.get("params"))
@@ -109,7 +114,8 @@ class Page:
         wait_for(lambda: self.js("document.readyState") == "complete")
 
     def js(self, expression: str) -> Any:
-        """The value of an expression in the page; a promise is waited for."""
+        """The value of an expression in the page; a promise is waited for. None where the page is
+        left meanwhile, as by a link that was clicked."""
         result = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )

@@ -15,8 +15,9 @@ from pagewave.command_names import COMMANDS, OF_SCRIPTS
 
 
 def main_of(script: str) -> Callable[[list[str]], int]:
-    """The `main` of the command that a file in scripts/ stands for."""
-    name = COMMANDS[OF_SCRIPTS[script.removesuffix(".py")]]
+    """The `main` of the command that a file in scripts/ stands for, or of one by its own name."""
+    stem = script.removesuffix(".py")
+    name = COMMANDS[OF_SCRIPTS.get(stem, stem)]
     module = importlib.import_module(f"pagewave.commands.{name}")
     main: Callable[[list[str]], int] = module.main
     return main

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from helpers.letters import Letters
 from pagewave.config.settings import changed
+from pagewave.exports.site.made import RECORD, SO_FAR
 from pagewave.exports.site.room import value_of
 from pagewave.exports.site.site import Site
 from pagewave.pages.dataset import Dataset
@@ -49,6 +50,21 @@ class ReadingRoom(Letters):
         site.write()
         return site
 
+    def begin(self, book_id: str, answers: Sequence[dict[str, Any] | None]) -> None:
+        """Let a book be read as far as this: None where a page is not read yet."""
+        book = self.dataset.book(book_id)
+        numbers = range(1, len(answers) + 1)
+        pages = tuple(replace(book.pages[0], number=n, stem=str(n)) for n in numbers)
+        others = [
+            each if each is not book else replace(book, pages=pages) for each in self.dataset.books
+        ]
+        self.dataset = Dataset(tuple(others))
+        for page, answer in zip(pages, answers, strict=True):
+            if answer is not None:
+                file = self.settings.paths.output_dir / f"{page.name}.json"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(answer))
+
     def value(self, file: str) -> Any:
         """What a file of data in the reading room hands over."""
         return value_of((self.folder / file).read_bytes())
@@ -73,11 +89,13 @@ def is_whole(room: ReadingRoom, book_id: str) -> bool:
     if not (folder / "index.html").exists():
         return False
     for entry in room.value(f"{book_id}/book.js")["pages"]:
+        if entry.get("waiting"):
+            continue
         content = room.value(f"{book_id}/pages/{entry['n']}.js")
         for image in (entry.get("image"), content["image"]):
             if image and not all(
                 (folder / f"images/{image[0]}{kind}.webp").exists() for kind in ("", "-small")
             ):
                 return False
-    json.loads((folder / ".pagewave.json").read_bytes())
-    return True
+    records = [file for name in (RECORD, SO_FAR) if (file := folder / name).exists()]
+    return all(json.loads(file.read_bytes()) for file in records)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import ExifTags, Image, ImageChops, ImageStat, TiffImagePlugin
 from pypdfium2 import raw
 
 from helpers.scan_files import PAGE_SIZE, are_alike, encrypt, page_of, save
@@ -185,6 +185,34 @@ def test_text_on_a_scan_counts_only_if_it_is_to_be_seen(
 def test_large_jpegs_are_decoded_small_but_never_too_small(tmp_path: Path) -> None:
     path = save(tmp_path / "1.jpg", [page_of(1, (1200, 2000))])
     assert load(path, longest_side=600).size == (600, 1000)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_to_be_looked_at_a_plain_jpeg_is_decoded_at_eighths(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "1.jpg"
+    page_of(1, (1200, 2000)).convert(mode).save(path)
+    seen = scans.load_to_look_at(path, 1, DPI, 1200)
+    assert (seen.size, seen.mode) == ((750, 1250), mode)
+    whole = load(path).resize(seen.size, Image.Resampling.BOX)
+    assert max(ImageStat.Stat(ImageChops.difference(seen, whole)).mean) < 3
+    assert scans.load_to_look_at(path, 1, DPI, 2000).size == (1200, 2000)
+
+
+def test_to_be_looked_at_anything_else_is_decoded_as_ever(tmp_path: Path) -> None:
+    page, exif = page_of(1, (1200, 2000)), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    page.save(tmp_path / "turned.jpg", exif=exif)
+    page.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    page.save(tmp_path / "oblong.jpg", dpi=(300, 600))
+    page.save(tmp_path / "1.png")
+    whole = save(tmp_path / "whole.jpg", [page]).read_bytes()
+    for path in set(tmp_path.iterdir()) - {tmp_path / "whole.jpg"}:
+        expected = load(path, longest_side=900)
+        assert scans.load_to_look_at(path, 1, DPI, 900).tobytes() == expected.tobytes()
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="cut"):
+        scans.load_to_look_at(cut, 1, DPI, 900)
 
 
 # What is broken

@@ -98,7 +98,12 @@ def test_what_a_bucket_does_not_give_is_told_in_words(
         assert f"lost/{BOOK}/2.jpg" in library.run(code=1)
         assert not library.inferences()
         bucket.put(f"lost/{BOOK}/2.jpg", picture(3))
-        assert "with another image 2" in printed(library, "bucket", "s3://archive/lost", code=1)
+        # A book that can't be taken keeps none of the others from being listed.
+        bucket.put("lost/Ohio/<books>/1850/1.jpg", picture(1))
+        bucket.put("lost/Ohio/Zed/1850/1.jpg", picture(1))
+        said = printed(library, "bucket", "s3://archive/lost", code=1)
+        assert "with another image 2" in said and "<books>" in said, said
+        assert "Ohio/Zed/1850: 1 page of s3://archive/lost" in said
 
 
 def test_a_plugin_that_is_not_installed_is_named_with_what_installs_it() -> None:

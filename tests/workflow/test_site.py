@@ -1,12 +1,12 @@
 """The reading room as rules: when it is made, with the real command."""
 
 import json
-import logging
 from pathlib import Path
 
+from helpers.command_calls import said
+from helpers.embedded_process import wait_for
 from helpers.library import Library
 from pagewave.exports.site.room import value_of
-from pagewave.workflow import terminal
 
 INDEX = "results/site/{}/index.html"
 ELM, OAK = "Ohio/Elm/1850", "Ohio/Oak/1851"
@@ -28,10 +28,12 @@ def test_it_is_made_by_book_as_books_are_done_and_costs_no_run(tmp_path: Path) -
     with Library(tmp_path, {ELM: 2, OAK: 1}, site={"enabled": True}) as library:
         output = library.run("-n")
         assert jobs(output) == {"site_book": 2, "site": 1}
-        assert "reading room: shelf and search (3 pages, about 1 MB)" in output
-        library.run()
+        assert output.count("Reading room: 3 pages, about 1 MB.") == 1
+        assert "shelf and search" not in output  # no line for a single job
+        assert "not present when" not in library.run()
         assert {book["finished"] for book in shelf(tmp_path).values()} == {True}
         assert "Nothing to be done" in library.run()
+        assert "Reading room:" not in library.run("-n")
 
         # A page is corrected: its book is made again, and no other.
         file = library.page_file("Ohio:Elm:1850:1")
@@ -70,11 +72,27 @@ def test_a_book_that_cannot_be_finished_is_shown_as_such(tmp_path: Path) -> None
         found = shelf(tmp_path)
         assert found["Oak"]["finished"] and not found["Elm"]["finished"]
         assert (found["Elm"]["read"], found["Elm"]["pages"]) == (1, 3)
-        assert not (tmp_path / INDEX.format(ELM)).exists()
+        pages = value_of((tmp_path / "results/site" / ELM / "book.js").read_bytes())["pages"]
+        assert [page.get("waiting", False) for page in pages] == [False, True, True]
 
 
-def test_that_the_shelf_is_there_before_its_job_is_no_warning() -> None:
-    what = "output files of rule site were not present when the DAG was created"
-    said = f"Warning: the following {what}:\n{{'results/site/index.html'}}"
-    record = logging.LogRecord("snakemake", logging.WARNING, "", 0, said, None, None)
-    assert not terminal.JobLines().filter(record)
+def test_the_room_is_read_while_a_run_goes_on(tmp_path: Path) -> None:
+    held = {"faults": ["batch-hold:match=wave2-,times=1,seconds=600"]}
+    with Library(tmp_path, {ELM: 2, OAK: 1}, embedded=held, site={"enabled": True}) as library:
+        head = library.start()
+        head.wait_for_create(library, 2)
+        wait_for(lambda: library.page_file("Ohio:Elm:1850:1").exists())
+        # By itself the shelf has the books that are done; by the command the others as well.
+        index = tmp_path / "results/site/index.html"
+        wait_for(lambda: index.exists() and shelf(tmp_path)["Oak"]["finished"])
+        assert not shelf(tmp_path)["Elm"]["opens"]
+        assert said(library, "open", "--now", "--print") == ["results/site/index.html"]
+        elm = shelf(tmp_path)["Elm"]
+        assert (elm["opens"], elm["finished"], elm["read"]) == (True, False, 1)
+        head.kill()
+        library.configure(embedded={"faults": []})
+        said(library, "batches.py", "--cancel", "all")
+        output = library.run("site")
+        assert "not present when" not in output
+        assert {book["finished"] for book in shelf(tmp_path).values()} == {True}
+        assert "Nothing to be done" in library.run()

@@ -89,5 +89,7 @@ class Citation(Section):
         "tables begin with it; null: with `site`.",
     )
     costs: bool = Field(
-        default=False, description="true: tokens and prices are told in the data package."
+        default=False,
+        description="true: tokens and prices are told in the data package, prices in the reading "
+        "room too.",
     )

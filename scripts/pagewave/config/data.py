@@ -256,6 +256,3 @@ class Site(Section):
         description="A reading room that is expected to be larger is not made; a dry run says how "
         "large it will be. null: no limit.",
     )
-    prices: bool = Field(
-        default=False, description="true: it tells of each page what reading it cost."
-    )

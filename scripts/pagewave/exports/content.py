@@ -23,12 +23,13 @@ from pagewave.levels import DEFAULT, Levels
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book as BookOfPages
 from pagewave.pages.dataset import BookPlace
-from pagewave.pages.json_files import problem_of
+from pagewave.pages.dataset import Page as PageOfBook
+from pagewave.pages.json_files import json_text, problem_of
 
 __all__ = ["PUBLISHED", "Book", "Books", "Cell", "Page", "Row"]
 
 COSTS = ("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens", "usd")
-"""Told where `citation.costs` says so, and nowhere else."""
+"""Told where `citation.costs` says so, and nowhere else: in data package and reading room."""
 PUBLISHED = {
     "page": (
         *("key", "number", "page", "corrected", "provenance"),
@@ -44,9 +45,8 @@ PUBLISHED = {
 }
 """The fields of book.json that exports may tell; of a reason only its beginning goes on."""
 
-PRICE = "usd"
-"""The field of PUBLISHED that is told only where prices are asked for."""
 NOT_FINISHED = "its book is not finished"
+NOT_READ_YET = "not read yet"
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Page:
     changed: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     correction: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is it of a book that is being read, and not read yet?"""
+        return self.missing == NOT_READ_YET
 
     @property
     def text(self) -> str:
@@ -118,9 +123,9 @@ class Books:
         folder: where book files are.
         books: which books there are.
         model: what a page's answer looks like.
-        citation: how they are to be cited, and where their reading room is.
-        prices: are pages to tell what they cost?
         levels: what the folders are called in which books lie.
+        citation: how they are to be cited, where their reading room is, and whether costs are told.
+        pages: where page files are; given, what is read of unfinished books is told as well.
 
     Attributes:
         notes: what `tell` was told.
@@ -134,11 +139,11 @@ class Books:
         model: type[PageModel],
         citation: Citation | None = None,
         *,
-        prices: bool = False,
         levels: Levels = DEFAULT,
+        pages: Path | None = None,
     ) -> None:
-        self._prices = prices
         self._folder = folder
+        self._page_files = pages
         self._books = books
         self.model = model
         self.levels = levels
@@ -213,7 +218,7 @@ class Books:
                 for each in _published(content, "missing", "missing")
             }
         except FileNotFoundError:
-            pages = tuple(Page(p.key, p.number, missing=NOT_FINISHED) for p in book.pages)
+            pages = tuple(self._page_so_far(page) for page in book.pages)
             return Book(book.folders, pages, is_finished=False, levels=self.levels)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             why = problem_of(error) if isinstance(error, ValueError) else str(error)
@@ -228,11 +233,23 @@ class Books:
         )
         return Book(book.folders, pages, levels=self.levels)
 
+    def _page_so_far(self, page: PageOfBook) -> Page:
+        """A page of a book that has no file: what its own file says is all that is known."""
+        if self._page_files is None:
+            return Page(page.key, page.number, missing=NOT_FINISHED)
+        file = self._page_files / f"{page.name}.json"
+        try:
+            answer = self.model.model_validate_json(json_text(file.read_bytes()))
+        except FileNotFoundError:
+            return Page(page.key, page.number, missing=NOT_READ_YET)
+        except (OSError, ValueError):
+            return Page(page.key, page.number, missing="its file can't be read")
+        return Page(page.key, page.number, answer)
+
     def _page(self, told: Mapping[str, Any]) -> Page:
         [known] = _published({"": [told["provenance"] or {}]}, "", "provenance")
         flags = [flag.get("guard") or flag["what"] for flag in _published(known, "flags", "flag")]
-        told_costs = COSTS if self.citation.costs else (PRICE,) if self._prices else ()
-        hidden = ("flags", *(name for name in COSTS if name not in told_costs))
+        hidden = ("flags", *(() if self.citation.costs else COSTS))
         asked, served = known.get("model"), known.get("model_served")
         if known.get("engine") != "gemini":
             # The local reader has no model, and its server gives back the name it is asked for.

@@ -62,6 +62,9 @@ NOT_ALL_OF_IT = Doubt(CUT, "the last scans of a progressive JPEG are missing: it
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises for images that it can't decode."""
 
+JPEG_COLOURS = {"YCbCr": "RGB", "Gray": "GRAY"}
+"""Of JPEG files that every program shows alike, and what they are decoded to."""
+
 _DECODABLE: set[tuple[object, ...]] = set()
 """Kinds of TIFF pages of which this process has decoded one."""
 
@@ -157,6 +160,33 @@ def load(path: Path, number: int, pdf_dpi: int, longest_side: int | None) -> Ima
             if (bare := png.pixels_alone(file)) is None:
                 raise
             return _picture(bare, longest_side)
+
+
+def load_to_look_at(path: Path, number: int, pdf_dpi: int, longest_side: int) -> Image.Image:
+    """As `load`, for pictures that are not sent: a plain JPEG is decoded at as few eighths of its
+    size as suffice, in half of the time; those pixels are not to the bit the same."""
+    return _at_eighths(path, longest_side) or load(path, number, pdf_dpi, longest_side)
+
+
+def _at_eighths(path: Path, longest_side: int) -> Image.Image | None:
+    """A JPEG of colours or greys that is upright, and larger than asked for; None for any other."""
+    import simplejpeg
+
+    data = path.read_bytes()
+    if data[:2] != b"\xff\xd8":
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            is_plain = _orientation(image) == UPRIGHT and _oblong(image) == 1
+        if not is_plain or colours not in JPEG_COLOURS or max(height, width) <= longest_side:
+            return None
+        share = longest_side / max(height, width)
+        sides = {"min_height": int(height * share), "min_width": int(width * share)}
+        pixels = simplejpeg.decode_jpeg(data, JPEG_COLOURS[colours], **sides)
+    except (*_BROKEN, Image.DecompressionBombError):  # `load` says what is wrong, or does better
+        return None
+    return Image.fromarray(pixels.squeeze())
 
 
 def is_pdf(path: Path) -> bool:

@@ -207,7 +207,7 @@ class Plan:
 
     def needs_of_site(self) -> list[str]:
         """What the shelf of the reading room is made of: its books, as exports are of books."""
-        return self._needs_of_all(lambda book: self._site.book_files(book.id))
+        return self._needs_of_all(lambda book: [self._site.book_file(book.id)])
 
     def _needs_of_all(self, files_of: Callable[[Book], list[str]]) -> list[str]:
         if not self._head_id:

@@ -9,8 +9,6 @@ the place of one that a person chose. A filter leaves all others in peace.
 import logging
 import re
 
-WAS_NOT_THERE = "were not present when the DAG was created"
-"""In Snakemake's warning about outputs that have come before their job began."""
 NO_BACKUP = "no backup found."
 """Ends Snakemake's warning that a failed job with an `update` output had no earlier one."""
 JOB_FAILED = "Exiting because a job execution failed"

@@ -129,8 +129,7 @@ def before_dag(workflow: Any) -> None:
     """Refuse what our rules can't do; and have a dry run show waves, not each of its jobs."""
     exit_on_error(lambda: guarantees.refuse_options(workflow))
     if internals.is_dry_run(workflow) and not internals.is_verbose(workflow):
-        # One job tells how large the reading room will be.
-        terminal.hide_look(set(internals.own_names(workflow)) - {"site"})
+        terminal.hide_look(set(internals.own_names(workflow)))
 
 
 def job(call: Callable[..., None], *arguments: Any) -> None:
@@ -275,6 +274,8 @@ def show_forecast(run: Run) -> None:
         is_free = forecast.engine == "embedded"
         printer().print(waves_view(waves, is_free_here=is_free), view(forecast))
         printer().print(roads_view(forecast))
+        if run.site.is_due:
+            print(f"Reading room: {run.site.size}.")
 
 
 def _end_without_hook(run: Run, is_dry: bool, folder: Path) -> None:

@@ -28,9 +28,7 @@ class JobLines(logging.Filter):
         # A page that dies is told of when its wave ends, and again when the run does. Snakemake
         # says it twice more, and that there is no earlier answer to put back.
         is_death = IS_DEAD in text or text.endswith(sayings.NO_BACKUP)
-        # The shelf of the reading room is there before its own job: each book writes it, too.
-        is_shelf = sayings.WAS_NOT_THERE in text
-        return not (is_death or is_shelf or sayings.failed_rule(record) == self.page_rule)
+        return not (is_death or sayings.failed_rule(record) == self.page_rule)
 
 
 class LookLines(logging.Filter):

@@ -6,9 +6,9 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 
+import jinja2
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +25,7 @@ from pagewave.commands.monitor.past_runs import batch_opened, run_list, run_open
 from pagewave.commands.monitor.reading import Reading
 from pagewave.commands.monitor.watching import Watcher
 from pagewave.errors import DataError, LedgerError
+from pagewave.exports import page_view
 from pagewave.ledger.lock import holder
 from pagewave.loopback import ADDRESS
 
@@ -42,6 +43,7 @@ ASSET_TYPES = {
     "html": "text/html",
     "js": "text/javascript",
     "svg": "image/svg+xml",
+    "woff2": "font/woff2",
 }
 
 
@@ -61,7 +63,7 @@ class Monitor:
         """The application, with its guard."""
         folder = files(__package__) / "assets"
         routes = [
-            Route("/", _asset(folder / "page.html")),
+            Route("/", _asset(_page(), "html")),
             Route("/events", self.events),
             Route("/failures", self.failures),
             Route("/keys", self.keys),
@@ -71,7 +73,9 @@ class Monitor:
             Route("/page", self.page),
             Route("/image", self.image),
         ]
-        routes += [Route(f"/{file.name}", _asset(file)) for file in folder.iterdir()]
+        ours = {file.name: file.read_bytes() for file in folder.iterdir()}
+        for name, content in {**page_view.assets(), **ours}.items():
+            routes.append(Route(f"/{name}", _asset(content, name.rpartition(".")[2])))
         errors = {DataError: _explained(404), LedgerError: _explained(503)}
         # Outermost, so that even an error passes through it.
         return Guard(Starlette(routes=routes, exception_handlers=errors), token, port)
@@ -163,12 +167,17 @@ class Monitor:
         return FileResponse(path, media_type=facts.mime_type)
 
 
-def _asset(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
+def _page() -> bytes:
+    text = (files(__package__) / "page.html.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(text).render(view=page_view.markup(zoom=False)).encode()
+
+
+def _asset(content: bytes, suffix: str) -> Callable[[Request], Awaitable[Response]]:
     """The call that answers with a file of the page, as it is."""
-    content, kind = file.read_bytes(), ASSET_TYPES[file.name.rpartition(".")[2]]
 
     async def answer(_: Request) -> Response:
-        return Response(content, media_type=kind)
+        return Response(content, media_type=ASSET_TYPES[suffix])
 
     return answer
 

@@ -1,9 +1,10 @@
 """Open what was read in the programs of this computer: a page beside its scan, or the results.
 
 Without --page the tables and texts of all books, where `exports` makes them; else the books, else
-the pages."""
+the pages. --now is for reading while a run goes on: it writes nothing that a run would miss."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from pagewave.commands.command import (
 from pagewave.commands.selection import page_named
 from pagewave.console import printable
 from pagewave.errors import DataError
+from pagewave.exports.site.site import Site
 from pagewave.pages.dataset import scan
+from pagewave.workspace import chosen_prompt
 
 EXAMPLES = """examples:
   %(prog)s                                                   the results
+  %(prog)s --now                                             the reading room, as far as it is read
   %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3'    a page, and its scan
   %(prog)s --print --page 'Ohio:Merrivale Female Seminary:1859:3'"""
 
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, open, say what; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
     add_page_option(parser, help="this page: its scan, and what was read of it")
+    what = "the reading room, with all that is read by now of books that are not finished"
+    parser.add_argument("--now", action="store_true", help=what)
     what = "only say where they are, as on a machine without a screen"
     parser.add_argument("--print", action="store_true", dest="only_print", help=what)
     options = parser.parse_args(arguments)
@@ -38,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
-    found = _of_page(options) if options.page else [_results(options)]
+    if options.now:
+        found = [_room(options)]
+    else:
+        found = _of_page(options) if options.page else [_results(options)]
     if options.json:
         print_json([str(path) for path in found])
         return 0
@@ -55,6 +64,17 @@ def _of_page(options: argparse.Namespace) -> list[Path]:
     page = page_named(scan(settings), options.page)
     file = settings.paths.output_dir / f"{page.name}.json"
     return [page.scan, file] if file.exists() else [page.scan]
+
+
+def _room(options: argparse.Namespace) -> Path:
+    settings = find_place(options, needs_config=True).settings
+    site = Site(settings, scan(settings), chosen_prompt(settings).page_model)
+    if not site.is_made:
+        why = site.notices or ["site.enabled is false, so there is no reading room"]
+        raise DataError(why[0])
+    print("What was read since is put into the reading room …", file=sys.stderr)
+    site.write_so_far()
+    return site.index
 
 
 def _results(options: argparse.Namespace) -> Path:

@@ -5,25 +5,23 @@ that is there is overwritten.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
-from typing import Any
 
 from pagewave.characters import clean
-from pagewave.command_line import snakemake
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
+from pagewave.commands.scans.listing import (
+    LISTED,
+    Listed,
+    exit_code,
+    list_book,
+    tell_what_next,
+)
 from pagewave.errors import DataError
 from pagewave.remote.buckets import books_in, list_objects
-from pagewave.remote.lists import book_place, write_list
-from pagewave.wording import count
 
 EXAMPLES = """examples:
   %(prog)s s3://archive/scans              {state}/{school}/{year}/{page}.jpg under scans/
   %(prog)s gs://archive/scans --dry-run"""
-
-NOT_ALL = 1
-"""Exit code where not every book was listed."""
-LISTED = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,40 +44,22 @@ def _list(options: argparse.Namespace) -> int:
             f"{options.source}: there is no scan under it: expected {levels.pattern}/{{page}}.jpg"
             f"{first}."
         )
-    told: list[dict[str, Any]] = []
-    for book_id, book in books.items():
-        entry: dict[str, Any] = {"book": book_id, "pages": len(book.pages), "why_not": ""}
-        try:
-            book_place(book_id, levels)
-            if not options.dry_run:
-                written = write_list(settings, book_id, book)
-                entry |= {"labels_written": written.labels, "was_there": written.was_there}
-                entry |= {"notes": list(written.notes)}
-        except DataError as error:
-            entry["why_not"] = str(error)
-        told.append(entry)
+    listed = [
+        list_book(settings, book_id, book, dry_run=options.dry_run)
+        for book_id, book in books.items()
+    ]
     if options.json:
-        print_json({"books": told, "ignored": ignored})
+        print_json({"books": [each.as_json() for each in listed], "ignored": ignored})
     else:
-        _tell(told, ignored, options)
-    return NOT_ALL if any(entry["why_not"] for entry in told) else 0
+        _tell(listed, ignored, options)
+    return exit_code(listed)
 
 
-def _tell(told: Sequence[dict[str, Any]], ignored: Sequence[str], options: Any) -> None:
-    for entry in told:
-        if entry["why_not"]:
-            print(clean(f"{entry['book']}: not taken: {entry['why_not']}"), file=sys.stderr)
-            continue
-        print(clean(f"{entry['book']}: {count(entry['pages'], 'page')} of {options.source}"))
-        if entry.get("was_there"):
-            print("  its list is there already, and says the same: nothing was written")
-        elif not options.dry_run:
-            print(f"  {count(entry['labels_written'], 'label')} written, and the list of its scans")
-        for note in entry.get("notes", ()):
-            print(clean(f"  {note}"))
+def _tell(listed: Sequence[Listed], ignored: Sequence[str], options: argparse.Namespace) -> None:
+    for each in listed:
+        each.tell(options.source)
     for line in ignored[:LISTED]:
         print(clean(f"not taken: {line}"))
     if len(ignored) > LISTED:
         print(f"and {len(ignored) - LISTED} more objects that are no scans")
-    if not options.dry_run:
-        print(f"\nWhat reading takes: {snakemake('-n', profile=False)}\nTo read: {snakemake()}")
+    tell_what_next(listed, dry_run=options.dry_run)

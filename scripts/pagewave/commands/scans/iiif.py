@@ -7,27 +7,20 @@ import argparse
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
 
-from pagewave.characters import clean
-from pagewave.command_line import script, snakemake
+from pagewave.command_line import script
 from pagewave.commands.command import command_parser, find_place, print_json, run_command
-from pagewave.config.settings import Settings
+from pagewave.commands.scans.listing import Listed, exit_code, list_book, tell_what_next
 from pagewave.errors import DataError
-from pagewave.remote.lists import Written, book_place, write_list
+from pagewave.levels import Levels
+from pagewave.remote.lists import book_place
 from pagewave.remote.manifests import Found, Library
 from pagewave.remote.web import Web
-from pagewave.wording import count
 
 EXAMPLES = """examples:
   %(prog)s https://example.org/iiif/catalog/manifest.json --book "Ohio/Ashgrove College/1852"
   %(prog)s collection.json --book "Ohio/Ashgrove College"     years from the manifests
   %(prog)s collection.json --book "Ohio/Ashgrove College" --dry-run"""
-
-NOT_ALL = 1
-"""Exit code where not every manifest became a book."""
-LISTED = 20
-"""Remarks on pages that are told of a book; JSON has all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,58 +42,27 @@ def _list(options: argparse.Namespace) -> int:
     place = book_place(options.book, levels, year=not levels.lacks_year(parts))
     web = Web(settings.fetch, threading.Event())
     library = Library(web, settings.images.longest_side, levels)
-    told: list[dict[str, Any]] = []
+    told: list[tuple[Found, Listed]] = []
     for found in library.books(options.source, place):
-        written, why_not = None, found.why_not
-        if found.book and not options.dry_run:
-            try:
-                written = write_list(settings, book_place(found.book_id, levels), found.book)
-            except DataError as error:
-                why_not = str(error)
-        told.append(_as_json(found, written, why_not))
+        given = (found.book_id, found.book, found.why_not, found.notes)
+        listed = list_book(settings, *given, dry_run=options.dry_run)
+        told.append((found, listed))
         if not options.json:
-            _tell(found, written, why_not, settings)
+            _tell(found, listed, levels)
+    all_listed = [listed for _, listed in told]
     if options.json:
-        print_json(told)
-    elif not options.dry_run and any(not each["why_not"] for each in told):
-        print(f"\nWhat reading takes: {snakemake('-n', profile=False)}\nTo read: {snakemake()}")
-    refused = [each for each in told if each["why_not"]]
-    if refused and len(told) == 1:
-        raise DataError(f"{options.source}: {refused[0]['why_not']}")
-    return NOT_ALL if refused else 0
+        print_json(
+            [{"source": f.source, "title": f.label, **listed.as_json()} for f, listed in told]
+        )
+    else:
+        tell_what_next(all_listed, dry_run=options.dry_run)
+    if len(told) == 1 and (why_not := all_listed[0].why_not):
+        raise DataError(f"{options.source}: {why_not}")
+    return exit_code(all_listed)
 
 
-def _tell(found: Found, written: Written | None, why_not: str, settings: Settings) -> None:
-    if why_not:
-        again = script("iiif", found.source, "--book", settings.paths.tree.form.upper())
-        print(clean(f"{found.source} ({found.label}): not taken: {why_not}"), file=sys.stderr)
-        if not found.book_id:
-            print(f"  To say where it goes: {again}", file=sys.stderr)
-        return
-    pages = count(len(found.book.pages if found.book else ()), "page")
-    print(clean(f"{found.book_id}: {pages} of {found.source} ({found.label})"))
-    if found.book and found.book.rights:
-        print(clean(f"  rights: {found.book.rights}"))
-    if written and written.was_there:
-        print("  its list is there already, and says the same: nothing was written")
-    elif written:
-        where = settings.paths.image_source_dir / found.book_id
-        print(f"  {count(written.labels, 'label')} written, and the list of its scans in {where}")
-    notes = [*found.notes, *(written.notes if written else ())]
-    for note in notes[:LISTED]:
-        print(clean(f"  {note}"))
-    if len(notes) > LISTED:
-        print(f"  and {len(notes) - LISTED} more remarks")
-
-
-def _as_json(found: Found, written: Written | None, why_not: str) -> dict[str, Any]:
-    return {
-        "source": found.source,
-        "title": found.label,
-        "book": found.book_id,
-        "pages": len(found.book.pages) if found.book else 0,
-        "labels_written": written.labels if written else 0,
-        "was_there": bool(written and written.was_there),
-        "notes": [*found.notes, *(written.notes if written else ())],
-        "why_not": why_not,
-    }
+def _tell(found: Found, listed: Listed, levels: Levels) -> None:
+    listed.tell(f"{found.source} ({found.label})")
+    if listed.why_not and not found.book_id:
+        again = script("iiif", found.source, "--book", levels.form.upper())
+        print(f"  To say where it goes: {again}", file=sys.stderr)

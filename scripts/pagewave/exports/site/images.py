@@ -6,12 +6,12 @@ since saves looking into them.
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel, ValidationError
 
 from pagewave.atomic import write_atomically
 from pagewave.config.data import Site
@@ -19,8 +19,10 @@ from pagewave.errors import DataError
 from pagewave.ledger import KnownImage
 from pagewave.log import log
 from pagewave.pages import image_files, scan_files
-from pagewave.pages.dataset import Book, Page
+from pagewave.pages.dataset import Page
 
+NOTED = ".pictures.json"
+"""Says which pictures of a book there are, and of which scans."""
 SMALL_SIDE = 360
 SMALL_QUALITY = 55
 _METHOD = 2
@@ -38,6 +40,10 @@ class Picture(BaseModel):
     scan_modified_ns: int
 
 
+class _Noted(RootModel[dict[str, Picture]]):
+    pass
+
+
 @dataclass(frozen=True)
 class PictureMaker:
     """Makes the pictures of books as the configuration wants them."""
@@ -45,33 +51,29 @@ class PictureMaker:
     options: Site
     pdf_dpi: int
 
-    def make(
-        self, book: Book, folder: Path, known: Mapping[str, Picture]
-    ) -> tuple[dict[str, Picture], list[str]]:
-        """The pictures of a book's pages in a folder, by page stem; made where they are not there.
+    def make(self, pages: Iterable[Page], folder: Path) -> dict[str, Picture]:
+        """The pictures of pages of one book, by page stem; made where they are not there.
 
-        A scan that can't be shown leaves its page without one.
+        A scan that can't be shown leaves its page without one. Beside the pictures it is noted of
+        which scans they are.
 
         Args:
-            known: the pictures that the book's record names.
-
-        Returns:
-            The pictures, and why pages have none.
+            folder: that of the book in the reading room; pictures are in its folder `images`.
 
         Raises:
             PagewaveError: the disk is full.
         """
-        found: dict[str, Picture] = {}
+        known, found = _noted(folder / NOTED), dict[str, Picture]()
         scans: dict[Path, KnownImage] = {}
-        problems = []
-        for page in book.pages:
+        for page in pages:
             try:
-                found[page.stem] = self._picture(page, folder, known.get(page.stem), scans)
+                picture = self._picture(page, folder / "images", known.get(page.stem), scans)
+                found[page.stem] = picture
             except (DataError, OSError) as error:
-                problems.append(f"{page.key}: {error}")
-        for problem in problems:
-            log.warning("reading room: no picture of %s", problem)
-        return found, problems
+                log.warning("reading room: no picture of %s: %s", page.key, error)
+        if found != known:
+            write_atomically(folder / NOTED, _Noted(found).model_dump_json())
+        return found
 
     def _picture(
         self, page: Page, folder: Path, known: Picture | None, scans: dict[Path, KnownImage]
@@ -110,19 +112,34 @@ class PictureMaker:
 
     def _make(self, page: Page, folder: Path, name: str) -> tuple[int, int]:
         side = self.options.longest_side
-        image = scan_files.load(page.scan, max(page.leaf, 1), self.pdf_dpi, side)
+        image = scan_files.load_to_look_at(page.scan, max(page.leaf, 1), self.pdf_dpi, side)
         # Half the time of Lanczos, and print stays as sharp.
-        image.thumbnail((side, side), Image.Resampling.HAMMING)
-        small = image.copy()
-        small.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        image = _within(image, side, Image.Resampling.HAMMING)
+        small = _within(image, SMALL_SIDE, Image.Resampling.LANCZOS)
         write_atomically(folder / f"{name}-small.webp", _webp(small, SMALL_QUALITY))
         write_atomically(folder / f"{name}.webp", _webp(image, self.options.quality))
         return image.size
 
 
+def _noted(file: Path) -> Mapping[str, Picture]:
+    try:
+        return _Noted.model_validate_json(file.read_bytes()).root
+    except (OSError, ValidationError):
+        return {}
+
+
 def files_of(folder: Path, picture: Picture) -> list[Path]:
     """Both files of a picture."""
     return [folder / f"{picture.name}-small.webp", folder / f"{picture.name}.webp"]
+
+
+def _within(image: Image.Image, side: int, how: Image.Resampling) -> Image.Image:
+    """An image with no side longer than this. (`thumbnail` needs a copy of the whole before it.)"""
+    share = side / max(image.size)
+    if share >= 1:
+        return image
+    width, height = (max(1, round(length * share)) for length in image.size)
+    return image.resize((width, height), how, reducing_gap=2.0)
 
 
 def _webp(image: Image.Image, quality: int) -> bytes:

@@ -5,8 +5,10 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -91,29 +93,34 @@ def joint_index(books: Iterable[dict[str, Any]]) -> Iterator[tuple[list[str], st
         books: the index of each, in the order of the shelf.
 
     Yields:
-        Sorted words, and for each of them, with blanks between, its books (their place on the
-        shelf in base 36, `:`, the pages) with semicolons between.
+        Sorted words, and where they are: for each book that has any of them three lines, its place
+        on the shelf, which of these words (their places, with blanks between), and their pages as
+        the book's index has them. They are put together word by word where they are read: here that
+        would take most of the time.
     """
-    found: dict[str, list[str]] = {}
-    for place, book in enumerate(books):
-        number = _base36(place)
-        pairs = zip(book["words"].split(" "), book["pages"].split(" "), strict=True)
-        for word, pages in pairs:
-            if word:
-                found.setdefault(word, []).append(f"{number}:{pages}")
-    words: list[str] = []
-    pages_of: list[str] = []
-    size = 0
-    for word in sorted(found):
-        is_border = crc32(word.encode()) % _SHARD_WORDS == 0
-        if words and (is_border or size > _SHARD_CHARACTERS):
-            yield words, " ".join(pages_of)
-            words, pages_of, size = [], [], 0
-        words.append(word)
-        pages_of.append(";".join(found[word]))
-        size += len(pages_of[-1])
-    if words:
-        yield words, " ".join(pages_of)
+    parts = [(book["words"].split(" "), book["pages"].split(" ")) for book in books]
+    words = sorted({word for of_book, _ in parts for word in of_book} - {""})
+    borders = [n for n, word in enumerate(words) if n and crc32(word.encode()) % _SHARD_WORDS == 0]
+    for first, end in pairwise([0, *borders, len(words)]):
+        yield from _shards(parts, words[first:end])
+
+
+def _shards(
+    parts: Sequence[tuple[list[str], list[str]]], words: list[str]
+) -> Iterator[tuple[list[str], str]]:
+    """A piece of these words, halved where it is too large."""
+    lines: list[str] = []
+    place_of = {word: str(place) for place, word in enumerate(words)}.__getitem__
+    for place, (of_book, pages) in enumerate(parts if words else ()):
+        here = slice(bisect_left(of_book, words[0]), bisect_right(of_book, words[-1]))
+        if found := of_book[here]:
+            lines += (str(place), " ".join(map(place_of, found)), " ".join(pages[here]))
+    text = "\n".join(lines)
+    if len(text) > _SHARD_CHARACTERS and len(words) > 1:
+        yield from _shards(parts, words[: len(words) // 2])
+        yield from _shards(parts, words[len(words) // 2 :])
+    elif words:
+        yield words, text
 
 
 def ranges(numbers: Sequence[int]) -> str:

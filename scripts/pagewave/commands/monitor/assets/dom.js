@@ -96,6 +96,15 @@ export function showShares(bar, shares) {
   });
 }
 
+/** What stands in an address, as it was before it was put there. */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // somebody typed it
+  }
+}
+
 /** A link to a page. */
 export function pageLink(key) {
   return el("a", { href: `#page=${encodeURIComponent(key)}` }, key);

@@ -1,7 +1,9 @@
 // A page: its scan beside what was read of it, the pages before and after it, and how it was read.
 
-import { ask, byId, copyable, dollars, el, moment, number } from "./dom.js";
+import { ask, byId, copyable, decoded, dollars, el, moment, number } from "./dom.js";
 import { findPage } from "./shelf.js";
+
+/* global showContent, showTurn, turnByKeys -- of page-view.js, which the reading room has too */
 
 const PAUSE_MS = 200;
 const form = byId("find");
@@ -18,10 +20,12 @@ input.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(offerKeys, PAUSE_MS);
 });
-addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || byId("page").hidden) return;
-  const to = { ArrowLeft: "previous", ArrowRight: "next" }[event.key];
-  if (to && !event.target.closest("input, textarea, select, pre, .scroll") && byId(to).hasAttribute("href")) byId(to).click();
+turnByKeys((step) => {
+  if (byId("page").hidden) return null;
+  const key = decoded(location.hash.slice("#page=".length));
+  const found = findPage(key);
+  const other = found?.book.pages[found.place + step];
+  return other === undefined ? null : `#page=${encodeURIComponent(found.key(other))}`;
 });
 
 async function offerKeys() {
@@ -37,12 +41,12 @@ export async function showPage(key) {
   try {
     page = await ask("/page", { key });
   } catch (error) {
-    byId("reading").replaceChildren(el("p", { class: "note" }, error.message));
+    showContent({ missing: error.message }, []);
     return;
   }
   if (mine !== asked) return;
-  byId("scan").replaceChildren(picture(page));
-  byId("reading").replaceChildren(...reading(page.reading, page));
+  byId("scan").replaceChildren(...picture(page));
+  showReading(page);
   const attempts = page.attempts.map((attempt) => entry(attempt, page.image)).reverse();
   const others = page.other_failures.map((failure) =>
     el("article", { class: "attempt bad" }, el("h3", {}, `${moment(failure.created_at)}: was not sent`), ...told(failure)));
@@ -54,72 +58,34 @@ export async function showPage(key) {
 /** Which page of which book it is, and the links to those before and after it. */
 function showPlace(key) {
   const found = findPage(key);
-  const at = key.lastIndexOf(":");
   const pages = found?.book.pages ?? [];
-  byId("where").replaceChildren(
-    found ? `Page ${pages[found.place]}` : key,
-    found ? el("span", { class: "quiet" }, ` of ${pages.at(-1)}`) : "");
+  showTurn(pages[found?.place], pages, (page) => `#page=${encodeURIComponent(found.key(page))}`);
+  if (!found) byId("where").textContent = key;
   byId("of-book").textContent = found ? [found.book.name, ...found.book.beside].join(", ") : "";
-  for (const [id, other] of [["previous", pages[found?.place - 1]], ["next", pages[found?.place + 1]]]) {
-    if (other === undefined) byId(id).removeAttribute("href");
-    else byId(id).href = `#page=${encodeURIComponent(`${key.slice(0, at)}:${other}`)}`;
-  }
 }
 
 function picture({ key, image }) {
-  if (image.problem) return el("p", { class: "note" }, image.problem);
+  if (image.problem) return [el("p", { class: "quiet" }, image.problem)];
   const source = `/image?key=${encodeURIComponent(key)}`;
-  return el("figure", {},
+  return [
     el("a", { href: source, target: "_blank", rel: "noreferrer" },
       el("img", { src: source, alt: `scan of ${key}`, width: image.width, height: image.height })),
-    el("figcaption", {}, `${image.width} × ${image.height} pixels, SHA-256 ${image.sha256.slice(0, 12)}…`));
+    el("p", { class: "quiet" }, `${image.width} × ${image.height} pixels, SHA-256 ${image.sha256.slice(0, 12)}…`),
+  ];
 }
 
-// What was read
-
-function reading(read, { attempts, other_failures: others }) {
-  if (!read) {
+/** What was read, or why nothing was. */
+function showReading({ reading, attempts, other_failures: others }) {
+  if (!reading) {
     const last = [...attempts.flatMap((attempt) => attempt.failures), ...others].at(-1);
-    return [last
-      ? el("p", { class: "remark bad" }, el("strong", {}, "Not read. "), `${last.error_type}: ${last.message}`)
-      : el("p", { class: "remark" }, "Not read yet.")];
+    showContent(last ? { missing: `${last.error_type}: ${last.message}` } : { waiting: true }, []);
+    return;
   }
-  const remarks = read.doubts.map((doubt) => el("p", { class: "remark flag" }, el("strong", {}, "In doubt. "), doubt));
-  if (read.corrected) remarks.push(el("p", { class: "remark corrected" }, "A person corrected what was read."));
-  if (read.raw !== undefined) {
-    return [...remarks, el("p", { class: "remark" }, "Read with another page model, so shown as it came."), el("pre", { tabindex: 0 }, pretty(read.raw))];
+  const { content, tables, raw } = reading;
+  showContent(raw === undefined ? content : { ...content, text: pretty(raw) }, tables);
+  if (raw !== undefined) {
+    byId("notes").append(el("p", { class: "note" }, "Read with another page model, so shown as it came."));
   }
-  const words = read.text.trim();
-  return [
-    ...remarks,
-    el("h3", {}, "Text"),
-    el("div", { class: "text" }, words ? read.text : el("span", { class: "quiet" }, "No words on this page.")),
-    ...read.lists.flatMap(list),
-    ...fields(read.fields),
-  ];
-}
-
-const title = (name) => {
-  const words = name.replaceAll("_", " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-};
-
-/** A list of the page as a table of the columns that hold anything. */
-function list({ name, meaning, columns, rows }) {
-  return [
-    el("h3", { title: meaning }, title(name), el("span", { class: "quiet" }, ` ${number(rows.length)}`)),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title(name) },
-      el("table", {},
-        el("thead", {}, el("tr", {}, ...columns.map((column) => el("th", { scope: "col" }, title(column))))),
-        el("tbody", {}, ...rows.map((row) =>
-          el("tr", {}, ...row.map((cell, place) => el("td", { "data-label": title(columns[place]) }, cell))))))),
-  ];
-}
-
-function fields(pairs) {
-  if (!pairs.length) return [];
-  return [el("details", {}, el("summary", {}, "About this page"),
-    el("dl", {}, ...pairs.flatMap(([name, words]) => [el("dt", {}, title(name)), el("dd", {}, words)])))];
 }
 
 // How it was read

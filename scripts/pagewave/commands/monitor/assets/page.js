@@ -1,6 +1,6 @@
 // The page: listens to the server, keeps what it was told, and shows the part that is asked for.
 
-import { byId, number, setText } from "./dom.js";
+import { byId, decoded, number, setText } from "./dom.js";
 import { showFailures } from "./failures.js";
 import { showPage } from "./history.js";
 import { figuresOf, showRun } from "./run.js";
@@ -55,14 +55,6 @@ function showConnection(is, text) {
 function route() {
   const [view, id] = location.hash.slice(1).split("=", 2);
   return { view: VIEWS.includes(view) ? view : "books", id: decoded(id ?? "") };
-}
-
-function decoded(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // somebody typed it
-  }
 }
 
 function show(drawn = false) {

@@ -88,7 +88,7 @@ class Finder {
     const found = [];
     for (const part of text.split(";")) {
       const colon = part.indexOf(":");
-      let place = this.bases[parseInt(part.slice(0, colon), 36)];
+      let place = this.bases[Number(part.slice(0, colon))];
       for (const each of part.slice(colon + 1).split(",")) {
         const star = each.indexOf("*");
         place += parseInt(star < 0 ? each : each.slice(0, star), 36);
@@ -108,6 +108,17 @@ class Finder {
     }
     return [low, page - this.bases[low]];
   }
+}
+
+/** For each of a shard's words its books and pages: the index has them by book, in three lines each. */
+function piecesOf(text, count) {
+  const found = Array.from({ length: count }, () => []);
+  const lines = text.split("\n");
+  for (let line = 0; line < lines.length; line += 3) {
+    const pages = lines[line + 2].split(" ");
+    lines[line + 1].split(" ").forEach((word, place) => found[word].push(`${lines[line]}:${pages[place]}`));
+  }
+  return found.map((ofWord) => ofWord.join(";"));
 }
 
 /** A bit for each letter that a word holds: words that are alike differ in few. */

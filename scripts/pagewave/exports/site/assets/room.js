@@ -1,5 +1,5 @@
 "use strict";
-// What both pages of the reading room need: data that scripts bring, elements, folded words.
+// What both pages of the reading room need: data that scripts bring, folded words.
 
 /** Called by each file of data, with its value; `load` hands it on. */
 function readingRoom(name, value) {
@@ -31,19 +31,6 @@ function load(url) {
   }
   return loaded.get(url);
 }
-
-/** A new element; texts among its children stay texts. */
-function el(tag, props = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name in made) made[name] = value;
-    else made.setAttribute(name, value);
-  }
-  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-const byId = (id) => document.getElementById(id);
 
 const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 

@@ -33,12 +33,12 @@ function card(book) {
         height: book.cover[2],
       })
     : el("span", { className: "no-cover", "aria-hidden": "true" }, book.name);
-  const name = book.finished
+  const name = book.opens
     ? el("a", { href: address(id) }, book.name)
     : el("span", {}, book.name);
   return el(
     "li",
-    { className: book.finished ? "book" : "book unfinished" },
+    { className: `book${book.finished ? "" : " unfinished"}${book.opens ? "" : " closed"}` },
     el("div", { className: "cover" }, cover),
     el(
       "div",
@@ -100,11 +100,12 @@ async function theFinder() {
   const numbers = index.books.map(([, ranges]) => numbersOf(ranges));
   const shards = index.shards.map(([name, words]) => {
     let pieces = null;
+    const ofShard = words.split(" ");
     const read = async () => {
-      pieces ??= load(`${room}/search/${name}.js`).then((text) => text.split(" "));
+      pieces ??= load(`${room}/search/${name}.js`).then((text) => piecesOf(text, ofShard.length));
       return pieces;
     };
-    return { words: words.split(" "), load: read };
+    return { words: ofShard, load: read };
   });
   finder = new Finder(shards, numbers.map((each) => each.length));
   finder.books = index.books.map(([id]) => id);

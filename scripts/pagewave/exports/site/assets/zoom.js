@@ -12,12 +12,12 @@ function showForZoom(picture) {
 /** The viewer over the picture. */
 async function openZoom() {
   if (zoom.viewer || !zoom.picture) return zoom.viewer;
-  const { room, version } = document.body.dataset;
+  const { assets } = document.body.dataset;
   if (!document.querySelector("style")) {
     // OpenSeadragon adds a style of its own where it finds none; the policy allows an empty one alone.
     document.head.append(el("style", { "data-openseadragon-mobile-css": "true" }));
   }
-  await load(`${room}/openseadragon.min.js?${version}`);
+  await load(`${assets}/openseadragon.min.js`);
   if (zoom.viewer || !zoom.picture) return zoom.viewer;
   const place = byId("viewer");
   place.hidden = false;
