@@ -20,6 +20,7 @@ import yaml
 
 from helpers.drawers import write
 from helpers.embedded_process import SCRIPTS
+from helpers.forked_heads import POSSIBLE
 from helpers.library import REPO
 from helpers.pasting import Block, PastingShell, blocks
 
@@ -28,6 +29,9 @@ PAGES = (
     *sorted(str(path.relative_to(REPO)) for path in REPO.glob("docs/*.md")),
     *sorted(str(path.relative_to(REPO)) for path in REPO.glob("prompts/*/README.md")),
 )
+
+JOURNEY = "docs/drawer.md"
+"""All of its commands follow one another."""
 
 MARKED = {
     "installs from the network; CI begins with README's, tests/test_install.py tries a wheel": (
@@ -100,8 +104,12 @@ def unread(shell: PastingShell, tmp_path_factory: pytest.TempPathFactory) -> Pat
     (old / ".env").write_text("GEMINI_API_KEY=key-of-the-old-one")
     sources = {f"{kind}_source_dir": f"resources/sample/{kind}s" for kind in ("label", "image")}
     (old / "config.yaml").write_text(yaml.safe_dump({"paths": sources}))
-    for number in range(1, 5):
-        write(folder / f"home/scans/drawer/Elm Academy 1850 p.{number}.jpg")
+    for name in (
+        "catalog 1859 p.1",
+        "catalog 1859 p.2",
+        *(f"Elm Academy 1861/IMG_{n}" for n in "123"),
+    ):
+        write(folder / f"home/scans/drawer/{name}.jpg")
     return project
 
 
@@ -164,8 +172,10 @@ def typed(command: str, project: Path) -> str:
 def all_blocks() -> list[Block]:
     """The blocks of all pages, without what was pasted before and what nothing in them rests on."""
     seen: set[str] = set()
-    found = []
-    for block in (block for name in PAGES for block in blocks(REPO / name, name)):
+    journey = [command for block in blocks(REPO / JOURNEY, JOURNEY) for command in block.commands]
+    found = [Block(JOURNEY, 1, tuple(journey))]
+    pages = (name for name in PAGES if name != JOURNEY)
+    for block in (block for name in pages for block in blocks(REPO / name, name)):
         alone = len(block.commands) == 1
         new = [c for c in block.commands if not ((alone or LOOKS.match(c)) and bare(c) in seen)]
         seen.update(map(bare, block.commands))
@@ -180,6 +190,7 @@ def bare(command: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not POSSIBLE, reason="heads are forked on Linux only")
 @pytest.mark.parametrize("name", [name for name in PAGES if name in {b.file for b in all_blocks()}])
 def test_what_a_page_says_can_be_pasted(
     name: str,

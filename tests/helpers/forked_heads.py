@@ -1,10 +1,10 @@
 """Snakemake heads without their two seconds of imports: forked from a process that has done them.
 
 `ForkedHead` takes the place of a `subprocess.Popen` of `python -m snakemake …`, or of `pagewave …`.
-What is forked is a process of its own, in a session of its own, with the given folder, environment, output and default
-signals; from there on the real command runs, as `python -m` would run it. The package is loaded
-beforehand too, for heads of this project's own Snakefile; with another one a head finds nothing of
-it, and imports what that Snakefile says.
+What is forked is a process of its own, in a session of its own, with the given folder, environment,
+output and default signals; from there on the real command runs, as `python -m` would run it. The
+package is loaded beforehand too, for heads of this project's own Snakefile; with another one a head
+finds nothing of it, and imports what that Snakefile says.
 
 The process that forks (this file, run as a program) has one thread and no state but its imports. It
 leaves heads that ended to be asked for, so that no process id comes to mean somebody else. Linux
