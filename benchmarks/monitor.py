@@ -1,4 +1,4 @@
-"""What scripts/monitor.py costs with a large ledger: server time of an update, and first paint.
+"""What `pagewave monitor` costs with a large ledger: server time of an update, and first paint.
 
 Makes a ledger of made-up pages with answers as long as real ones, in which a run goes on: some
 pages are flagged, some failed for good, some are at the service. Prints the seconds of the first

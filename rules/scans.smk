@@ -3,7 +3,7 @@
 Those of the web the job asks for itself, as docs/remote_scans.md explains; those in buckets
 Snakemake's storage plugins bring. What is fetched is never asked for again.
 
-REQUIRED: a list in the book's folder of scans, which scripts/iiif.py or scripts/bucket.py wrote
+REQUIRED: a list in the book's folder of scans, which `pagewave iiif` or `pagewave bucket` wrote
 OUTPUTS:  the scans, and one record of where they came from
 """
 

@@ -8,6 +8,7 @@ A test holds the page against the commands.
 
 import argparse
 import importlib
+import re
 from collections.abc import Iterator
 
 from pagewave.command_names import COMMANDS, GROUPS, OF_SCRIPTS
@@ -53,9 +54,13 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     examples = (parser.epilog or "").partition("\n")[2]
     if examples:
         yield ""
-        yield from (
-            f"  {line}".replace("%(prog)s", f"pagewave {name}") for line in examples.splitlines()
-        )
+        yield from (_example(line, name) for line in examples.splitlines())
+
+
+def _example(line: str, name: str) -> str:
+    """An example of `--help`, to be pasted: what explains it is a comment for the shell."""
+    commented = re.sub(r"(?<=\S)(\s{2,})(?=\S)", r"\1# ", line, count=1)
+    return f"  {commented}".replace("%(prog)s", f"pagewave {name}")
 
 
 def _is_told_once(action: argparse.Action) -> bool:

@@ -80,7 +80,7 @@ def test_without_the_token_nothing_is_served(monitor: MonitorProcess, path: str)
     for headers in ({}, wrong, other):
         reply = monitor.request(path, **headers)
         assert reply.status_code == 401
-        assert "scripts/monitor.py" in reply.text
+        assert "pagewave monitor" in reply.text
         assert_strict(reply.headers)
     assert monitor.request(f"{path}{'&' if '?' in path else '?'}token=é").status_code == 401
 

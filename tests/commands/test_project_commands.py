@@ -1,6 +1,7 @@
 """`pagewave` as a whole: projects, folders below them, what Tab completes, what the docs say."""
 
 import json
+import re
 import shlex
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from pagewave.commands.__main__ import main
 from pagewave.commands.folders import go_to_project, typed_path
 from pagewave.commands.project import doctor
 from pagewave.commands.project.run import snakemake_options
+from pagewave.config.keys import KEY_VARIABLES
 from pagewave.config.settings import load_settings
 from pagewave.own_files import PROFILES, SNAKEFILE
 from pagewave.pages.dataset import scan
@@ -92,6 +94,25 @@ def test_a_new_project_is_whole_and_nothing_in_it_is_written_over(
     assert "Left as they are: Snakefile, .gitignore, .env" in capsys.readouterr().out
     after = {path: path.read_bytes() for path in before}
     assert {path for path in before if before[path] != after[path]} == {project / ".env"}
+
+
+def test_who_has_no_key_is_told_files_that_are_there(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    for name in KEY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    capsys.readouterr()
+    said = ""
+    for command, code in (("doctor", 1), ("logs", 2)):
+        assert main([command]) == code
+        said += "".join(capsys.readouterr())
+    (project / ".env").write_bytes(b"\xff")
+    assert main(["doctor"]) == 1
+    said += "".join(capsys.readouterr())
+    assert "cannot be read" in said
+    files = set(re.findall(r"\.env(?:\.\w+)?", said))
+    assert files and all((project / file).exists() for file in files)
 
 
 def test_commands_find_the_project_from_below_and_files_from_where_one_is(

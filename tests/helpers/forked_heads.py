@@ -1,10 +1,10 @@
 """Snakemake heads without their two seconds of imports: forked from a process that has done them.
 
-`ForkedHead` takes the place of a `subprocess.Popen` of `python -m snakemake …`. What is forked is a
-process of its own, in a session of its own, with the given folder, environment, output and default
-signals; from there on the real command runs, as `python -m` would run it. The package is loaded
-beforehand too, for heads of this project's own Snakefile; with another one a head finds nothing of
-it, and imports what that Snakefile says.
+`ForkedHead` takes the place of a `subprocess.Popen` of `python -m snakemake …`, or of `pagewave …`.
+What is forked is a process of its own, in a session of its own, with the given folder, environment,
+output and default signals; from there on the real command runs, as `python -m` would run it. The
+package is loaded beforehand too, for heads of this project's own Snakefile; with another one a head
+finds nothing of it, and imports what that Snakefile says.
 
 The process that forks (this file, run as a program) has one thread and no state but its imports. It
 leaves heads that ended to be asked for, so that no process id comes to mean somebody else. Linux
@@ -47,19 +47,34 @@ SET_BY_IMPORTS: dict[str, str] = {}
 """What libraries put into the environment as they are imported, in the process that forks."""
 
 
+PROGRAMS = {"snakemake": "snakemake", "pagewave": "pagewave.commands"}
+"""What can be started, each with the module that it runs."""
+
+
 class ForkedHead:
-    """A running `snakemake ARGUMENTS`, with what of `subprocess.Popen` tests use."""
+    """A running `snakemake ARGUMENTS`, with what of `subprocess.Popen` tests use.
+
+    `output` is where it prints; three files are its standard input, output and errors. `own`: its
+    Snakefile, whatever it is called, loads this project's package.
+    """
 
     cpu_seconds_of_all = 0.0
     """Of all that ended in this process's name: the kernel counts them as children of another."""
 
     def __init__(
-        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], output: int
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        *output: int,
+        program: str = "snakemake",
+        own: bool = False,
     ) -> None:
         self.returncode: int | None = None
         self._lock = threading.Lock()
         order = {"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}
-        self.pid: int = _forker().ask(order, output)["pid"]
+        order |= {"program": program, "own": own or str(REPO / "Snakefile") in arguments}
+        self.pid: int = _forker().ask(order, *output)["pid"]
         self._handle = os.pidfd_open(self.pid)
         weakref.finalize(self, os.close, self._handle)
 
@@ -134,10 +149,10 @@ def _forker() -> Forker:
 # In the process that forks
 
 
-def serve(orders: socket.socket) -> Sequence[str] | None:
-    """Fork what is ordered; in a new head returns its arguments, else None at the end of all."""
+def serve(orders: socket.socket) -> Mapping[str, Any] | None:
+    """Fork what is ordered; in a new head returns its order, else None at the end of all."""
     while True:
-        data, files, _, _ = socket.recv_fds(orders, MOST_BYTES, 1)
+        data, files, _, _ = socket.recv_fds(orders, MOST_BYTES, 3)
         if not data:
             return None
         message = json.loads(data)
@@ -146,22 +161,24 @@ def serve(orders: socket.socket) -> Sequence[str] | None:
             code, seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
             answer = {"code": code, "cpu_seconds": seconds}
         elif pid := os.fork():
-            os.close(files[0])
+            for file in files:
+                os.close(file)
             answer = {"pid": pid}
         else:
             orders.close()
-            become(message["cwd"], message["environment"], files[0])
-            return list(message["arguments"])
+            become(message["cwd"], message["environment"], files)
+            return dict(message)
         orders.send(json.dumps(answer).encode())
 
 
-def become(cwd: str, environment: Mapping[str, str], output: int) -> None:
+def become(cwd: str, environment: Mapping[str, str], files: Sequence[int]) -> None:
     """Be what `python -m snakemake` is when it begins."""
     os.setsid()
     os.chdir(cwd)
-    for number in (1, 2):
-        os.dup2(output, number)
-    os.close(output)
+    for number, file in zip((1, 2) if len(files) == 1 else (0, 1, 2), files * 2, strict=False):
+        os.dup2(file, number)
+    for file in files:
+        os.close(file)
     os.environ.clear()
     os.environ.update(SET_BY_IMPORTS | dict(environment))
     time.tzset()
@@ -183,9 +200,9 @@ def load() -> None:
     SET_BY_IMPORTS.update(os.environ.items() - before.items())
 
 
-def suit(arguments: Sequence[str]) -> None:
+def suit(own: bool) -> None:
     """Let the package be as if it were loaded now; for another Snakefile it isn't loaded."""
-    if str(REPO / "Snakefile") in arguments:
+    if own:
         crash_points = sys.modules["pagewave.crash_points"]
         crash_points.arm(os.environ.get(crash_points.VARIABLE))
         return
@@ -193,13 +210,28 @@ def suit(arguments: Sequence[str]) -> None:
         del sys.modules[name]
 
 
+def run(program: str, arguments: Sequence[str]) -> None:
+    """Be this program from here on."""
+    sys.argv[:] = [program, *arguments]
+    runpy.run_module(PROGRAMS[program], run_name="__main__", alter_sys=True)
+
+
+def instead(_: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """What `pagewave run` calls to become `python -P -m snakemake`: that is imported already."""
+    assert words[1:4] == ["-P", "-m", "snakemake"]
+    os.environ.clear()
+    os.environ.update(environment)
+    run("snakemake", words[4:])
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as listening:
         load()
         assert len([*Path("/proc/self/task").iterdir()]) == 1  # threads would be lost in heads
         gc.freeze()  # heads share these pages of memory as long as nobody touches them
-        given = serve(listening)
-    if given is not None:
-        suit(given)
-        sys.argv[:] = ["snakemake", *given]
-        runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+        order = serve(listening)
+    if order is not None:
+        suit(order["own"])
+        os.execve = instead
+        run(order["program"], order["arguments"])

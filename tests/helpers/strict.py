@@ -96,7 +96,7 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what takes the CPU."""
+    """Say what takes the CPU, and how many commands of the docs were pasted."""
     told = {
         report.nodeid: dict(report.user_properties)
         for reports in terminalreporter.stats.values()
@@ -105,6 +105,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     }
     if not told:
         return
+    if pasted := [properties["pasted"] for properties in told.values() if "pasted" in properties]:
+        ran, marked = map(sum, zip(*pasted, strict=True))
+        terminalreporter.section(f"{ran} commands of the docs pasted, {marked} marked as not to be")
     taken = {test: properties["cpu_seconds"] for test, properties in told.items()}
     fixtures = sum(properties["fixtures_cpu_seconds"] for properties in told.values())
     terminalreporter.section(

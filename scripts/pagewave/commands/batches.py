@@ -44,7 +44,7 @@ EXAMPLES = """examples:
   %(prog)s --cancel batches/abc   or a display name, or `all`
   %(prog)s --reconcile            look for batches that a crash left without a name"""
 
-COMMAND = "batches.py"
+COMMAND = "pagewave batches"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,7 +36,7 @@ EXAMPLES = """examples:
   %(prog)s --discard 'Ohio:Merrivale Female Seminary:1859:3'   shows it and asks first
   %(prog)s --discard-all --states Ohio --yes                   does not ask"""
 
-COMMAND = "corrections.py"
+COMMAND = "pagewave corrections"
 NOT_CONFIRMED = 1
 """Exit code when the question was not answered with yes."""
 SHOWN_FIELDS = 3

@@ -55,7 +55,7 @@ def _status(place: Place, options: argparse.Namespace) -> int:
 def _deliver(place: Place, options: argparse.Namespace) -> int:
     secrets = load_secrets(Path.cwd())
     if reason := why_off(secrets):
-        raise ConfigError(f"{reason}. Set it in the environment or in .env (see .env.example).")
+        raise ConfigError(f"{reason}. Set it in the environment or in .env.")
     ledger = Ledger.open(require_ledger(place.ledger))
     if options.parked:
         ledger.outbox.retry_parked()

@@ -152,7 +152,7 @@ def _json(model: ModelFacts, listed: set[str] | None) -> dict[str, Any]:
 def _fill(options: argparse.Namespace) -> int:
     place = find_place(options)
     require_ledger(place.ledger)
-    with take_lock(place.state_dir, "models.py"):
+    with take_lock(place.state_dir, "pagewave models"):
         ledger = Ledger.open(place.ledger)
         found: Counter[tuple[str, str]] = Counter()
         looked_at, ready = 0, list[Filled]()

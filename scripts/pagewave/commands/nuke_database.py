@@ -71,7 +71,7 @@ def _nuke(options: argparse.Namespace) -> int:
     require_ledger(place.ledger)
     if options.dry_run:
         return _carry_out(place, options)
-    with take_lock(place.state_dir, "nuke_database.py"):
+    with take_lock(place.state_dir, "pagewave nuke-database"):
         return _carry_out(place, options)
 
 

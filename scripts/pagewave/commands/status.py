@@ -261,4 +261,4 @@ def _dead_letters(status: RunStatus) -> Text:
     shown = "\n".join(f"  {key}" for key in status.dead_letters[:SHOWN_LANES])
     more = len(status.dead_letters) - SHOWN_LANES
     tail = f"\n  and {more} more" if more > 0 else ""
-    return Text(f"Dead letters (analyze_failures.py says why):\n{shown}{tail}")
+    return Text(f"Dead letters (pagewave failures says why):\n{shown}{tail}")

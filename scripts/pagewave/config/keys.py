@@ -40,7 +40,7 @@ def load_secrets(folder: Path) -> Secrets:
         stored = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{file} cannot be read: {error}. Compare it with .env.example."
+            f"{file} cannot be read: {error}. It is a text in UTF-8 with lines such as NAME=value."
         ) from None
 
     for source in (os.environ, stored):

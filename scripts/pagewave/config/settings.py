@@ -176,7 +176,8 @@ def require_key(settings: Settings, secrets: Secrets) -> str:
     if secrets.gemini_api_key is None:
         raise ConfigError(
             "engine: gemini needs a key, and GEMINI_API_KEY is set neither in the environment nor "
-            "in .env. Copy .env.example to .env and enter your key, or set engine: embedded."
+            "in .env. Write it into .env, as a line GEMINI_API_KEY=your-key, or set engine: "
+            "embedded."
         )
     return secrets.gemini_api_key.get_secret_value()
 

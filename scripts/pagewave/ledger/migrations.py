@@ -401,8 +401,8 @@ ALTER TABLE batch ADD COLUMN transport TEXT NOT NULL DEFAULT 'batch';
 
 # Which model answered, as the response says: another one may, at its own price, once the one that
 # was asked for has ended (`batch.model`). NULL: not said. Times are Unix seconds. Answers that were
-# read before have none until `models.py --fill-served` reads them from `response`. And of a record
-# what a retry changed, in words; NULL: nothing, or it was asked before that was kept.
+# read before have none until `pagewave models --fill-served` reads them from `response`. And of a
+# record what a retry changed, in words; NULL: nothing, or it was asked before that was kept.
 WHO_SERVED = """
 ALTER TABLE attempt ADD COLUMN model_served TEXT;
 ALTER TABLE attempt ADD COLUMN model_stage TEXT;

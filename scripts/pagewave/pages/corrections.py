@@ -301,7 +301,7 @@ class Corrections:
     def match_ledger(self, pages: Sequence[Page]) -> list[Page]:
         """Let the ledger's copies be those of the files, and the other way round.
 
-        A correction whose file is gone is written again: only `corrections.py` discards one.
+        A correction whose file is gone is written again: only `pagewave corrections` discards one.
         Returns the pages where that was so.
         """
         copies = self._ledger.page_files.corrected()

@@ -16,7 +16,7 @@ from pagewave.prompts.registry import TEMPLATE_SUFFIX, template_sha256
 from pagewave.workspace import Workspace
 
 PASTED_FILES = 3
-"""Up to so many files a command names itself; more come from `pages.py` through a pipe."""
+"""Up to so many files a command names itself; more come from `pagewave pages` through a pipe."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def command_to_read_again(
     """A command for the shell that reads these pages again, and no others.
 
     Args:
-        listing: the arguments with which `pages.py` lists these pages.
+        listing: the arguments with which `pagewave pages` lists these pages.
     """
     if len(pages) <= PASTED_FILES:
         files = [str(workspace.page_file(page)) for page in pages]

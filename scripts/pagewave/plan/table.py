@@ -1,4 +1,4 @@
-"""What a command would read and cost, as a table: for the end of a dry run, and for plan.py."""
+"""What a command would read and cost, as a table: at the end of a dry run, and of `plan`."""
 
 from rich.console import Group
 from rich.table import Table

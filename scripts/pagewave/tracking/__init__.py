@@ -2,7 +2,7 @@
 
     the ledger's outbox -> rows -> cleaning -> service (over Braintrust's client) -> ticked off
 
-`delivery` carries that out, `background` does so beside a run, scripts/deliver_logs.py after one.
+`delivery` carries that out, `background` does so beside a run, `pagewave logs` after one.
 Nothing that reads pages knows of this room. Calls made by hand have rows of the same shape
 (commands/trials/asking).
 """

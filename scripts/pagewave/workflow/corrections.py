@@ -22,7 +22,7 @@ from pagewave.workspace import Workspace
 
 LISTED_KEYS = 5
 BEHIND = "--behind-corrections"
-"""How `pages.py` is told to list pages that know an uncorrected page before them."""
+"""How `pagewave pages` is told to list pages that know an uncorrected page before them."""
 EDITED = ".edited"
 """Ends the name of a copy of a book's file that somebody had changed."""
 

@@ -25,7 +25,7 @@ from pagewave.workspace import IS_DEAD, Workspace
 
 LISTED_KEYS = 5
 LISTING = "--outdated"
-"""How `pages.py` is told to list what was read with another prompt or model."""
+"""How `pagewave pages` is told to list what was read with another prompt or model."""
 
 
 def notices(workspace: Workspace, wanted: Wanted, *, with_not_read: bool) -> list[str]:

@@ -67,7 +67,7 @@ class Guard:
             return PlainTextResponse("Other websites have no business here.\n", 403)
         given = (request.query_params.get(TOKEN), request.cookies.get(self._cookie))
         if not any(map(self._is_token, given)):
-            return PlainTextResponse("Open the address that scripts/monitor.py printed.\n", 401)
+            return PlainTextResponse("Open the address that pagewave monitor printed.\n", 401)
         return None
 
     def _is_token(self, given: str | None) -> bool:

@@ -15,6 +15,7 @@ from pagewave.commands.folders import typed_path
 
 SHELLS = ("bash", "zsh", "fish")
 EXAMPLES = """examples:
+  mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions
   %(prog)s bash > ~/.local/share/bash-completion/completions/pagewave
   %(prog)s zsh > ~/.zfunc/_pagewave          (with ~/.zfunc in fpath, before compinit)
   %(prog)s fish > ~/.config/fish/completions/pagewave.fish"""

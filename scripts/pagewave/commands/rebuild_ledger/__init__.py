@@ -31,7 +31,7 @@ EXAMPLES = """examples:
   %(prog)s                 do it
   %(prog)s --files-only    from books and page files alone, without the service"""
 
-COMMAND = "rebuild_ledger.py"
+COMMAND = "pagewave rebuild-ledger"
 INCOMPLETE = 1
 """Exit code when a batch in flight may hold pages of ours: a run now could pay twice for them."""
 

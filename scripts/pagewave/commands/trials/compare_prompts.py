@@ -68,7 +68,7 @@ EXAMPLES = """examples:
   %(prog)s --a v1.jinja --b model=gemini-3.8-flash,thinking_level=low --sample 20
   %(prog)s --a transport=batch --b transport=flex --sample 20"""
 
-COMMAND = "compare_prompts.py"
+COMMAND = "pagewave prompts compare"
 NOT_ALL = 1
 """Exit code when the question was not answered with yes, or a page could not be read."""
 MOST_CHANGES = 20

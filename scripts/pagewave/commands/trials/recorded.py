@@ -110,7 +110,7 @@ def _open(settings: Settings) -> Ledger:
             f"{path} is gone, and with it what was paid. Bring it back first: "
             f"{command_to_rebuild()}"
         )
-    with take_lock(path.parent, "try_prompt.py"):
+    with take_lock(path.parent, "pagewave prompts try"):
         ledger = Ledger.open(path)
         paths = settings.paths
         keep_private(path.parent, settings.execution.state_access, paths.is_state_dir_shared)

@@ -15,7 +15,7 @@ Cell = str | int | float | None
 SHOWN_FAILURES = 200
 """The newest failures of a run that are listed one by one, and its newest batches."""
 OPENED_RUNS = 20
-"""The newest runs whose batches are listed; scripts/status.py and the monitor open any."""
+"""The newest runs whose batches are listed; `pagewave status` and the monitor open any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ if (location.search) history.replaceState(null, "", `/${location.hash}`);
 function listen() {
   const source = new EventSource("/events");
   source.onopen = () => showConnection("live", "live");
-  source.onerror = () => showConnection("lost", "no connection: has scripts/monitor.py ended?");
+  source.onerror = () => showConnection("lost", "no connection: has pagewave monitor ended?");
   source.onmessage = (event) => take(JSON.parse(event.data));
 }
 
