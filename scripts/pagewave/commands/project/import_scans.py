@@ -33,7 +33,7 @@ from pagewave.wording import count
 EXAMPLES = """examples:
   %(prog)s ~/scans/drawer                       shows the table, then asks
   %(prog)s ~/scans/drawer --state Ohio --year 1859
-  %(prog)s ~/scans/drawer --level archive="City archive"     # where paths.levels has an archive
+  %(prog)s ~/scans/drawer --level archive="City archive"     where paths.levels has an archive
   %(prog)s ~/scans/drawer --yes --copy          without asking; copies in place of links
   %(prog)s ~/scans/drawer -n --table found.csv  to be corrected in a spreadsheet, and then
   %(prog)s found.csv"""

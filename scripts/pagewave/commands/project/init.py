@@ -19,7 +19,7 @@ from pagewave.own_files import DEFAULT_CONFIG, PROFILES, ROOT
 
 EXAMPLES = """examples:
   %(prog)s my-books
-  %(prog)s letters --levels archive box folder     # where they are not catalogs of schools
+  %(prog)s letters --levels archive box folder     where they are not catalogs of schools
   %(prog)s try-it --sample     with three invented catalogs, read on this machine without a key"""
 
 SNAKEFILE = '''"""Reads the books of this folder with pagewave; rules of your own may follow."""
