@@ -1,6 +1,7 @@
 """What all commands share: how they find the ledger, what they print, and how they end."""
 
 import argparse
+import contextlib
 import json
 import os
 import sqlite3
@@ -20,6 +21,8 @@ from pagewave.errors import ConfigError, LedgerError, PagewaveError
 from pagewave.gemini.retries import Stopped
 from pagewave.own_files import DEFAULT_CONFIG
 
+MOST_SECONDS = 86_400
+"""A day: longer nobody waits for a look."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""
 
@@ -110,9 +113,17 @@ def add_page_option(
 
 def positive(text: str) -> int:
     """A whole number above 0, for argparse."""
-    if (number := int(text)) < 1:
-        raise ValueError(f"{number} is not above 0")
-    return number
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A span of time above 0, in seconds, for argparse."""
+    with contextlib.suppress(ValueError):
+        if 0 < (span := float(text)) <= MOST_SECONDS:
+            return span
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds, up to {MOST_SECONDS:,}")
 
 
 def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place:
