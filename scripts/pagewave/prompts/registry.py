@@ -22,6 +22,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
+from pydantic import PydanticUserError
 
 from pagewave.config.reading import PromptChoice
 from pagewave.errors import ConfigError
@@ -207,7 +208,8 @@ def _load_page_model(folder: Path) -> type[PageModel]:
             f"Write it (class Page, derived from {PageModel.__module__}.PageModel), "
             f"or copy that of page_ocr."
         )
-    found = getattr(load_file(path), "Page", None)
+    module = load_file(path)
+    found = getattr(module, "Page", None)
     if not isinstance(found, type) or not issubclass(found, PageModel):
         raise ConfigError(
             f"{path} has no class Page derived from {PageModel.__module__}.PageModel."
@@ -215,7 +217,22 @@ def _load_page_model(folder: Path) -> type[PageModel]:
     if inspect.isabstract(found):
         missing = ", ".join(f"{method}()" for method in sorted(found.__abstractmethods__))
         raise ConfigError(f"{path}: class Page lacks {missing}.")
+    _complete(found, module)
     return found
+
+
+def _complete(page_model: type[PageModel], module: ModuleType) -> None:
+    """Have the names in annotations looked up now.
+
+    Where annotations are evaluated late (from Python 3.14 on all are, before that on demand of the
+    file), pydantic puts off what it does not know, and would tell it in the middle of a run.
+    """
+    try:
+        page_model.model_rebuild(_types_namespace=vars(module))
+    except (NameError, PydanticUserError) as error:
+        raise ConfigError(
+            f"{module.__file__}, class Page: an annotation names no type: {error}"
+        ) from error
 
 
 def load_file(path: Path) -> ModuleType:
