@@ -144,7 +144,7 @@ def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place
             {"paths": {"label_source_dir": here, "image_source_dir": here}}
         )
     else:
-        settings = load_settings(_config_of(options), Path.cwd())
+        settings = load_settings(_config_of(options), Path.cwd(), options.configfile or ())
     return Place(settings, ledger or settings.paths.ledger)
 
 

@@ -68,7 +68,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         # A module without `config:` is given none by Snakemake, not even the command line's.
         of_command = internals.config_of_command(workflow)
-        settings = load_settings(config or of_command, Path.cwd())
+        files = internals.files_of_command(workflow)
+        settings = load_settings(config or of_command, Path.cwd(), files)
         typed.remember_command(workflow, config or of_command, settings.paths.ledger, root)
         dataset = scan(settings)
         prompt = load_prompt(
@@ -86,7 +87,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         is_part = internals.is_job_process(workflow)
         if not is_part:
             os.environ.pop(RUN_VARIABLE, None)  # of a run that carries out this very command
-        for warning in [*_of_version(), *settings.warnings]:
+        for warning in [*_of_version(), *settings.warnings, *prompt.notices]:
             print(f"pagewave: {warning}", file=sys.stderr)
         run = Run(
             settings,
