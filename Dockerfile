@@ -24,4 +24,6 @@ ENV XDG_CACHE_HOME=/tmp/cache
 VOLUME ["/app/results", "/app/corrections", "/app/fetched", "/app/state", "/app/logs"]
 
 USER pagewave
+# Of `pagewave monitor`, to be published to 127.0.0.1 of the host.
+EXPOSE 8750
 ENTRYPOINT ["snakemake", "--profile", "profiles/local"]

@@ -18,6 +18,7 @@ SUMMARY = {
     "run.html": ("Run", None, "what it brought"),
     "waves.svg": ("Run", None, "waves over time"),
     "cost.html": ("Run", None, "cost"),
+    "history.html": ("Run", None, "runs, batches, records, pages"),
     "failures.html": ("Failures", None, "failures and dead letters"),
     "books.html": ("Books", "All books", "table"),
     "books.tsv": ("Books", "All books", "table for programs"),

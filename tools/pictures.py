@@ -1,38 +1,142 @@
-"""Draws the pictures of the reading room in docs/images, of the sample as it was read here.
+"""Draws every picture in docs/images anew: the bundled sample is read, looked at and asked again.
 
-    snakemake --profile profiles/local && python tools/pictures.py
+    python tools/pictures.py                     all of them, into docs/images
+    python tools/pictures.py pages try_prompt    these alone
+    python tools/pictures.py --to /tmp/look      into another folder
 
-It needs Chromium, as the tests of pages do.
+The embedded reader reads the sample, so nothing is paid and no network is needed. It needs
+Chromium and the embedded reader, as tests do, and some minutes.
 """
 
 import argparse
+import io
+import os
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from rich.console import Console
+from rich.text import Text
+
 ROOT = Path(__file__).parents[1]
-PAGE = "Vermont/Linden Grove Academy/1866/index.html#page=3"
-SIZE = (1600, 980)
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+from browser import pictures as of_monitor  # type: ignore[import-not-found]  # noqa: E402
+from helpers.browser import browser  # type: ignore[import-not-found]  # noqa: E402
+from helpers.embedded_process import wait_for  # type: ignore[import-not-found]  # noqa: E402
+
+ROOM_PAGE = "Vermont/Linden Grove Academy/1866/index.html#page=3"
+COMPARED = "logs/pictures/comparison.html"
+NO_CONTEXT = "v1-no-context.jinja"
+TERMINALS = {
+    "try_prompt": (
+        108,
+        "prompts try --page 'Vermont:Linden Grove Academy:1866:4' --template v1.jinja",
+    ),
+    "compare_prompts": (120, f"prompts compare --a {NO_CONTEXT} --b v1.jinja --sample 18"),
+    "pages": (150, "pages --outdated --limit 6"),
+}
+"""Commands whose terminal is a picture, with its columns."""
+PICTURES = (*TERMINALS, "comparison", "reading_room", "monitor")
 
 
 def main() -> None:
-    """Write the picture."""
+    """Draw what is asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--site", type=Path, default=Path("results/site"), help="the reading room")
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help=", ".join(PICTURES))
     parser.add_argument("--to", type=Path, default=ROOT / "docs/images", help="a folder")
     given = parser.parse_args()
-    sys.path.append(str(ROOT / "tests"))
-    from helpers.browser import browser  # type: ignore[import-not-found]
-    from helpers.embedded_process import wait_for  # type: ignore[import-not-found]
+    if unknown := set(given.pictures) - set(PICTURES):
+        parser.error(f"{', '.join(unknown)}: there are {', '.join(PICTURES)}")
+    wanted = set(given.pictures or PICTURES)
+    given.to.mkdir(parents=True, exist_ok=True)
+    if wanted - {"monitor"}:
+        with tempfile.TemporaryDirectory() as name:
+            _of_project(_project(Path(name)), wanted, given.to.resolve())
+    if "monitor" in wanted:
+        of_monitor.draw(given.to)
 
-    name, _, place = PAGE.partition("#")
+
+def _project(folder: Path) -> Path:
+    """A project whose sample was read with the first version of the prompt, not the configured."""
+    project = folder / "sample"
+    _said("init sample --sample", folder)
+    config = project / "config/config.yaml"
+    configured = config.read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "prompts", project / "prompts")
+    prompt = project / "prompts/page_ocr"
+    first = (prompt / "v1.jinja").read_text(encoding="utf-8")
+    without = re.sub(r"{% if previous_context %}.*?{% endif %}\n?", "", first, flags=re.DOTALL)
+    (prompt / NO_CONTEXT).write_text(without, encoding="utf-8")
+    config.write_text(_with_template(configured, "v1.jinja"), encoding="utf-8")
+    _said("run", project)
+    config.write_text(configured, encoding="utf-8")
+    return project
+
+
+def _with_template(config: str, file: str) -> str:
+    changed, found = re.subn(r"template_file: \S+", f"template_file: {file}", config)
+    return changed if found else f"{config}\nprompt:\n  template_file: {file}\n"
+
+
+def _of_project(project: Path, wanted: set[str], folder: Path) -> None:
+    for name, (columns, command) in TERMINALS.items():
+        is_asked = name == "compare_prompts"
+        if name in wanted or (is_asked and "comparison" in wanted):
+            unseen = f" --html {COMPARED} --yes" if is_asked else ""
+            if is_asked:
+                (project / COMPARED).parent.mkdir(parents=True, exist_ok=True)
+            said = _said(command + unseen, project, columns)
+            _draw(f"$ pagewave {command}\n{said}", columns, folder / f"{name}.svg")
+    if "comparison" in wanted:
+        _shoot(project / COMPARED, (1280, 900), folder / "compare_prompts.png")
+    if "reading_room" in wanted:
+        _shoot(project / "results/site", (1600, 980), folder / "reading_room.png")
+
+
+def _said(command: str, folder: Path, columns: int = 120) -> str:
+    """What a command of `pagewave` says at a terminal that is so wide, with its colours."""
+    terminal = {"COLUMNS": str(columns), "TTY_COMPATIBLE": "1", "TERM": "xterm-256color"}
+    environment = os.environ | terminal | {"PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m pagewave.commands {command}"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"pagewave {command}\n{done.stdout}\n{done.stderr}")
+    # As in a project of somebody's: no folder of this machine.
+    return done.stdout.replace(f"{sys.executable} -m pagewave.commands", "pagewave")
+
+
+def _draw(said: str, columns: int, file: Path) -> None:
+    console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True)
+    console.print(Text.from_ansi(said))
+    console.save_svg(str(file), title="pagewave")
+    print(file)
+
+
+def _shoot(shown: Path, size: tuple[int, int], file: Path) -> None:
+    """A file of HTML, or the reading room in a folder, in a window of this size."""
+    is_room = shown.is_dir()
+    name, _, place = ROOM_PAGE.partition("#")
+    address = f"{(shown / name).resolve().as_uri()}#{place}" if is_room else shown.as_uri()
     with browser() as page:
-        page.look(width=SIZE[0], height=SIZE[1])
-        page.open(f"{(given.site / name).resolve().as_uri()}#{place}")
-        wait_for(lambda: page.js("document.body?.dataset.shown"))
+        page.look(width=size[0], height=size[1])
+        page.open(address)
+        if is_room:
+            wait_for(lambda: page.js("document.body?.dataset.shown"))
         images = "[...document.images].every(i => i.complete || i.loading === 'lazy')"
         wait_for(lambda: page.js(f"{images} && document.fonts.status === 'loaded'"))
         page.js("Promise.all([...document.images].slice(0, 9).map(i => i.decode()))")
-        page.screenshot(given.to / "reading_room.png", whole=False)
+        page.screenshot(file, whole=False)
+    print(file)
 
 
 if __name__ == "__main__":

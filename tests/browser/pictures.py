@@ -1,6 +1,6 @@
-"""Makes the pictures of the monitor in docs/images anew: the bundled sample is read, looked at.
+"""Pictures of the monitor, while the bundled sample is read.
 
-    python tests/browser/pictures.py              into docs/images
+    python tools/pictures.py monitor              those in docs/images
     python tests/browser/pictures.py /tmp/look    all views, on a phone and in the dark too
 
 The embedded reader reads the sample's eighteen pages (about a minute), with faults: one page fails
@@ -58,9 +58,8 @@ def go(page: Page, part: str, selector: str) -> None:
     page.js("Promise.all([...document.images].map(image => image.decode().catch(() => 0)))")
 
 
-def main() -> None:
-    """Read the sample, and take the pictures into the folder on the command line."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+def draw(folder: Path, *, all_views: bool = False) -> None:
+    """Read the sample, and take pictures into a folder: those of the docs, or all views."""
     with tempfile.TemporaryDirectory() as name, sample(Path(name)) as library:
         head = library.start()
         # The last wave is at the service, and all before it have come back.
@@ -73,11 +72,11 @@ def main() -> None:
                 "monitor": ("books", "#shelf"),
                 "monitor_page": (f"page={COURSES}", "#reading"),
             }
-            if folder is None:
+            if not all_views:
                 for file, view in views.items():
                     go(page, *view)
                     page.js(AS_IN_THE_PROJECT)
-                    shoot(page, ROOT / f"docs/images/{file}.png", WIDE)
+                    shoot(page, folder / f"{file}.png", WIDE)
             else:
                 look_at_all(page, folder, views)
             assert page.errors == [], page.errors
@@ -101,4 +100,4 @@ def look_at_all(page: Page, folder: Path, views: dict[str, tuple[str, str]]) -> 
 
 
 if __name__ == "__main__":
-    main()
+    draw(Path(sys.argv[1]), all_views=True)

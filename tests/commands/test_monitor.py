@@ -80,7 +80,7 @@ def test_without_the_token_nothing_is_served(monitor: MonitorProcess, path: str)
     for headers in ({}, wrong, other):
         reply = monitor.request(path, **headers)
         assert reply.status_code == 401
-        assert "pagewave monitor" in reply.text
+        assert "the address that the monitor printed" in reply.text
         assert_strict(reply.headers)
     assert monitor.request(f"{path}{'&' if '?' in path else '?'}token=é").status_code == 401
 
@@ -148,6 +148,49 @@ def test_our_own_page_and_a_tunnel_are_let_in(monitor: MonitorProcess) -> None:
         assert monitor.request(path, **headers).status_code == 200
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         assert monitor.request(f"/failures?token={monitor.token}", method).status_code == 405
+
+
+def test_beyond_this_machine_it_answers_to_allowed_names_alone(library: Library) -> None:
+    """As in a container: it listens at all addresses, and a port of the host leads to it."""
+    options = ("--host", "0.0.0.0", "--allowed-hosts", "Books.example.org", "localhost")
+    with MonitorProcess(library.root, *options) as open_monitor:
+        assert open_monitor.base.startswith("http://books.example.org:")
+        assert "plain HTTP" in open_monitor.errors and "127.0.0.1" in open_monitor.errors
+        open_monitor.base = f"http://127.0.0.1:{open_monitor.base.rpartition(':')[2]}"
+        for host in ("books.example.org", "BOOKS.example.org:80", "localhost:9000", "127.0.0.1"):
+            path = f"/failures?token={open_monitor.token}"
+            assert open_monitor.request(path, host=host).status_code == 200
+            assert open_monitor.request("/failures", host=host).status_code == 401
+        for host in ("0.0.0.0", "evil.example", "example.org", "x.books.example.org", "[::1]"):
+            assert open_monitor.request(path, host=host).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "0.0.0.0"], "--allowed-hosts NAME"),
+        (["--host", "0.0.0.0", "--allowed-hosts", "*"], "* is no host's name"),
+        (["--host", "0.0.0.0", "--allowed-hosts", "http://here"], "http://here is no host's name"),
+        (["--host", "books.example"], "books.example is no address, such as"),
+        (["--port", "99999"], "99999 is no port"),
+    ],
+)
+def test_what_it_will_not_listen_to_is_told(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main_of("monitor.py")(options)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_address_of_another_machine_is_one_message(
+    library: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--configfile", "config.yaml", "--host", "192.0.2.1", "--allowed-hosts", "x"]
+    with contextlib.chdir(library.root):
+        assert main_of("monitor.py")([*given, "--port", "0"]) == 1
+    assert "192.0.2.1 is no address of this machine" in capsys.readouterr().err
 
 
 def test_images_are_found_by_key_alone(monitor: MonitorProcess, library: Library) -> None:

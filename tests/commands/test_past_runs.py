@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from helpers.command_calls import main_of
-from pagewave.console import Rows
 from pagewave.ledger import FailureRow, Ledger, MemberOutcome, Outcome, Record
 from pagewave.ledger.answers import Attempt, Flag
 from pagewave.plan.schedule import plan
@@ -120,14 +118,3 @@ def test_what_is_not_there_is_one_message(
 ) -> None:
     assert main_of("status.py")([option, name, "--ledger", str(path)]) == 2
     assert name in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_no_key_is_broken_over_lines(width: int) -> None:
-    rows = [(LONG, 1, "failed", "words " * 30, 0.25), (ELM, 12, "in flight", None, None)]
-    console = Console(width=width, file=io.StringIO())
-    console.print(Rows(["=page", ">attempt", "=outcome", "why", ">USD"], rows))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert LONG in shown and ELM in shown and "in flight" in shown
-    assert max(map(len, shown.splitlines())) <= width
-    assert ("attempt 12" in shown) == (width < 120)  # told line by line

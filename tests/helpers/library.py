@@ -37,8 +37,9 @@ class Library(Lasting):
     are sections of the configuration, laid over the ones that every test shares. `project` is the
     workflow that runs, with which of its profiles, `program` what Python is to run for
     `snakemake`, `environment` what its processes find beside the usual; `before_start` is called in
-    each of its processes before it starts. Heads are forked where nothing of that is in the way
-    (forked_heads.py); tests about the start itself have the marker `real_start`.
+    each of its processes before it starts. `configfile` is what runs and commands are given. Heads
+    are forked where nothing of that is in the way (forked_heads.py); tests about the start itself
+    have the marker `real_start`.
     """
 
     forks = POSSIBLE
@@ -60,6 +61,7 @@ class Library(Lasting):
         }
         self.project = REPO
         self.profile = "local"
+        self.configfile = "config.yaml"
         self.program = PROGRAM
         self.environment: dict[str, str] = {}
         self.before_start: Callable[[], object] | None = None
@@ -117,7 +119,7 @@ class Library(Lasting):
         options += ("--profile", str(profiles / self.profile))
         # Arguments first: a target after --configfile would be taken for a second such file.
         given = ["-s", str(self.project / "Snakefile"), *arguments]
-        given += [*(options if profile else NO_PROFILE), "--configfile", "config.yaml"]
+        given += [*(options if profile else NO_PROFILE), "--configfile", self.configfile]
         environment = _environment(self.root) | self.environment
         is_plain = self.program == PROGRAM and not under and not self.before_start
         # What Python itself reads from its environment it reads as it starts.
@@ -166,7 +168,7 @@ class Library(Lasting):
         self, script: str, *arguments: str, code: int = 0, answer: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Runs an operator's command over the library's configuration; checks its exit code."""
-        given = [] if "--ledger" in arguments else ["--configfile", "config.yaml"]
+        given = [] if "--ledger" in arguments else ["--configfile", self.configfile]
         result = subprocess.run(
             [sys.executable, str(SCRIPTS / script), *given, *arguments],
             cwd=self.root,

@@ -16,16 +16,17 @@ from helpers.lasting import Lasting
 
 
 class MonitorProcess(Lasting):
-    """The monitor over the configuration in `root`, from `with` to its end."""
+    """The monitor over the configuration in `root`, from `with` to its end, with these options."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *options: str) -> None:
         self._root = root
+        self._options = options
 
     def open(self) -> None:
         """Starts it, and waits until it says where it is."""
         command = [sys.executable, str(SCRIPTS / "monitor.py"), "--configfile", "config.yaml"]
         self.process = subprocess.Popen(
-            [*command, "--port", "0", "--json"],
+            [*command, "--port", "0", "--json", *self._options],
             cwd=self._root,
             stdout=subprocess.PIPE,
             stderr=(self._root / "monitor.txt").open("w"),
@@ -39,9 +40,14 @@ class MonitorProcess(Lasting):
             if line == "}\n":
                 break
         else:
-            raise AssertionError((self._root / "monitor.txt").read_text())
+            raise AssertionError(self.errors)
         self.url = str(json.loads(said)["url"])
         self.base, _, self.token = self.url.partition("/?token=")
+
+    @property
+    def errors(self) -> str:
+        """What it printed as errors."""
+        return (self._root / "monitor.txt").read_text()
 
     def close(self) -> None:
         """Kills it, unless it has ended."""
@@ -54,7 +60,7 @@ class MonitorProcess(Lasting):
     def interrupt(self) -> tuple[int, str]:
         """Ctrl-C; the exit code, and what it printed as errors."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(), (self._root / "monitor.txt").read_text()
+        return self.process.wait(), self.errors
 
     def request(self, path: str, method: str = "GET", **headers: str) -> httpx2.Response:
         """A raw call, without the token."""

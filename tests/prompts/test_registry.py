@@ -41,6 +41,14 @@ class Page(PageModel):
 """
 
 
+LATE = "from __future__ import annotations\nfrom pydantic import BaseModel\n" + PAGE_MODULE
+"""Its annotations are evaluated when they are needed, as all are from Python 3.14 on."""
+LINE = """
+class Line(BaseModel):
+    ink: Ink
+"""
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Path:
     """A registry with one prompt, `letters`, of one version."""
@@ -203,6 +211,8 @@ def test_an_expression_that_fails_is_named_with_its_line(registry: Path) -> None
         ("raise SystemError('no')", r"page\.py, line 1: SystemError: no"),
         (PAGE_MODULE.replace("def context", "def contents"), r"class Page lacks context\(\)"),
         (PAGE_MODULE.replace("words: str", "words: no_type"), r"page\.py.*no_type"),
+        (LATE.replace("words: str", "words: no_type"), r"page\.py, class Page: .*no_type"),
+        (LATE.replace("words: str", "words: list[Line]") + LINE, r"page\.py, class Page: .*Ink"),
     ],
 )
 def test_what_is_wrong_with_a_page_module_is_said(

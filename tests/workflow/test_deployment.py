@@ -6,8 +6,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ import yaml
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO
 from helpers.strict import INSTALL
+from pagewave.commands.monitor import PORT
 from pagewave.errors import (
     ConfigError,
     DataError,
@@ -44,20 +46,39 @@ def instructions(name: str) -> list[str]:
     return re.findall(rf"^{name} (.+)$", DOCKERFILE, re.MULTILINE)
 
 
+def is_sent(name: str) -> bool:
+    """Does a builder get this file of the folder? The last line of .dockerignore that fits says."""
+    sent = True
+    for line in (REPO / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            pattern = re.escape(line.lstrip("!")).replace(r"\*\*/", "(.*/)?")
+            fits = re.compile(pattern.replace(r"\*", "[^/]*")).fullmatch
+            above = [name, *map(str, PurePosixPath(name).parents)]
+            sent = line.startswith("!") if any(map(fits, above)) else sent
+    return sent
+
+
+def image_files(context: Path) -> dict[str, Path]:
+    """All files below /app of an image that is built of a folder, and where each comes from."""
+    files = {}
+    for copied in instructions("COPY"):
+        *sources, target = copied.split()
+        for source in sources:
+            place = source if target == "./" else target
+            found = context / source
+            for file in filter(Path.is_file, found.rglob("*") if found.is_dir() else [found]):
+                if is_sent(file.relative_to(context).as_posix()):
+                    files[str(PurePosixPath(place, file.relative_to(found)))] = file
+    return files
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """A folder with what the image holds, and no more: the sample, read by the echo reader."""
     home = tmp_path / "pagewave"
-    home.mkdir()
-    for copied in instructions("COPY"):
-        *sources, target = copied.split()
-        for source in sources:
-            name = home / (target if target != "./" else source)
-            if (REPO / source).is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-                shutil.copytree(REPO / source, name, ignore=ignored)
-            else:
-                shutil.copy(REPO / source, name)
+    for name, source in image_files(REPO).items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, home / name)
     config = home / "config/config.yaml"
     settings = yaml.safe_load(config.read_text(encoding="utf-8"))
     config.write_text(yaml.safe_dump(settings | {"embedded": {"reader": "echo"}}))
@@ -87,6 +108,11 @@ def test_the_crontab_lines_read_the_sample(installed: Path) -> None:
         assert "%" not in line
     assert run_by_cron(cut_short, installed) == 0, (installed / "cron.log").read_text()
     assert len(list((installed / "results/books").rglob("book.json"))) == 3
+    # Snakemake's report takes the texts in `report` and what the summary's rules made.
+    report = cut_short.replace(COMMAND, f"{COMMAND} --report report.html")
+    assert run_by_cron(report, installed) == 0, (installed / "cron.log").read_text()
+    said = (installed / "report.html").read_text(encoding="utf-8")
+    assert "results/books" in said or "book.json" in said
 
     for folder in ("results", "state", "logs"):
         shutil.rmtree(installed / folder)
@@ -150,6 +176,31 @@ def test_the_manuals_have_the_exit_codes() -> None:
     ]
 
 
+def test_the_files_of_the_image_are_those_that_a_run_takes(tmp_path: Path) -> None:
+    """Of a folder that is in use, as it is where no image can be built."""
+    committed = subprocess.run(["git", "ls-files", "-z"], cwd=REPO, stdout=subprocess.PIPE)
+    names = set(filter(None, committed.stdout.decode().split("\0")))
+    assert names, "not a git repository"
+    private = [".env", ".git/config", "state/ledger.sqlite", "data/images/1.jpg", "notes/.env"]
+    litter = ["scripts/pagewave/__pycache__/x.pyc", "scripts/pagewave.egg-info/PKG-INFO"]
+    for name in [*names, *private, *litter]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    files = set(image_files(tmp_path))
+    assert {name for name in private + litter if is_sent(name)} == set()
+    tops = {PurePosixPath(name).parts[0] for name in files}
+    assert not tops & {"docs", "tests", "benchmarks", "tools", "deploy", "results", "state"}
+    # All that is committed of a folder that is taken in, the report's texts and extras among it.
+    assert files == {name for name in names if PurePosixPath(name).parts[0] in tops}
+    wanted = tomllib.loads((REPO / "pyproject.toml").read_text())["tool"]["pagewave"]["workflow"]
+    for name in (
+        *wanted,
+        "report/workflow.rst",
+        "scripts/pagewave/exports/summary/page.html.jinja",
+    ):
+        assert any(file == name or file.startswith(f"{name}/") for file in files), name
+
+
 def test_the_image_has_what_it_needs_and_nothing_else() -> None:
     sources = [s for copied in instructions("COPY") for s in copied.split()[:-1]]
     assert sources and all((REPO / source).exists() for source in sources)
@@ -163,6 +214,9 @@ def test_the_image_has_what_it_needs_and_nothing_else() -> None:
     assert " ".join(yaml.safe_load(entry)) == COMMAND
     (user,) = instructions("USER")
     assert user not in ("root", "0")
+    (port,) = instructions("EXPOSE")
+    assert f"-p 127.0.0.1:{port}:{port}" in DOCS and int(port) == PORT
+    assert "monitor --host 0.0.0.0 --allowed-hosts localhost" in DOCS
     places = {f"/app/{name}" for name in ("results", "corrections", "fetched", "state", "logs")}
     (volumes,) = instructions("VOLUME")
     assert set(yaml.safe_load(volumes)) == places

@@ -109,6 +109,8 @@ def test_a_block_stays_small_and_keys_whole_whatever_the_size(columns: int) -> N
     assert "0.8123 of 5.0000 USD, 0.2000 held" in text
     assert "60 batches, 6000 pages: 1 up to 10 min, 3 to 1 h, 18 to 6 h, 38 older" in text
     assert "310 tries: 300 Truncated, 10 NotJson" in text
+    told = "".join(console.file.getvalue().split())
+    assert "".join(waiting_lines(status_of(60))[2].split()) in told  # with the whole command
 
 
 def test_three_lines_say_what_waits_for_what_and_none_where_all_is_read() -> None:

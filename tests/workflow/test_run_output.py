@@ -141,7 +141,7 @@ def check_summary(library: Library) -> None:
     assert f'<td>all</td>{"<td></td>" * 6}<td class="number">{attempts[0]}<' in cost
     for read in (4, 2):
         assert f'Z</td><td class="number">{read}</td>' in cost
-    assert cost.count("<details><summary>Batches of run") == 2
+    check_history(library, (summary / "history.html").read_text())
     for file in summary.iterdir():
         assert "<img" not in file.read_text() or file.suffix == ".tsv"
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; Sons" in (summary / "books.html").read_text()
@@ -152,6 +152,27 @@ def check_summary(library: Library) -> None:
     assert f"<h2>Run {run}</h2>" in (summary / "run.html").read_text()
 
 
+def check_history(library: Library, history: str) -> None:
+    """Runs lead to batches, batches to records, and records to all attempts at their pages."""
+    places = dict(re.findall(r'<details id="(\w+)"><summary>(.*?)</summary>', history))
+    titles = {title: place for place, title in places.items()}
+    runs = [run for (run,) in library.ledger("SELECT id FROM run")]
+    assert len(runs) == 2
+    for run in runs:
+        title = f"Batches of run {run}"
+        assert f'<a href="#{titles[title]}">{title}</a>' in history
+    for name, number in library.ledger(
+        "SELECT display_name, COUNT(*) FROM batch JOIN record ON batch_id = batch.id GROUP BY 1"
+    ):
+        assert f'<a href="#{titles[name]}">{name}</a>' in history
+        opened = history.partition(f"<summary>{name}</summary>")[2].partition("</details>")[0]
+        assert opened.count("<tr>") == number + 1
+    failed = history.partition(f"<summary>{DEAD}</summary>")[2].partition("</details>")[0]
+    assert f'<a href="#{titles[DEAD]}">{DEAD}</a>' in history
+    outcomes = re.findall(r'<td class="number">(\d)</td><td>(\w+)</td><td>(\w*)', failed)
+    assert outcomes == [*((str(n), "failed", "APIError") for n in (1, 2, 3)), ("1", "read", "")]
+
+
 def check_report(library: Library) -> None:
     """The report holds the summary and every finished book; no name is markup in it."""
     output = report_of(library, "report.zip")
@@ -160,7 +181,15 @@ def check_report(library: Library) -> None:
         names = [Path(name).name for name in report.namelist()]
         page = report.read("report/report.html").decode()
         texts = [report.read(name).decode() for name in report.namelist() if "text.txt" in name]
-    for name in ("run.html", "waves.svg", "books.html", "books.tsv", "failures.html", "cost.html"):
+    for name in (
+        "run.html",
+        "waves.svg",
+        "books.html",
+        "books.tsv",
+        "failures.html",
+        "cost.html",
+        "history.html",
+    ):
         assert names.count(name) == 1
     # The book whose path could become a tag of the report's own page is in its tables alone.
     assert names.count("book.json") == names.count("text.txt") == len(BOOKS) - 1

@@ -154,7 +154,15 @@ def _print_steps(steps: Sequence[StepCost]) -> None:
 
 
 def _print_groups(by: str, groups: Sequence[Group], limit: int | None) -> None:
-    columns = (by, ">failures", ">uncleared", ">pages", ">dead letters", "last", "newest message")
+    columns = (
+        f"={by}",
+        ">failures",
+        ">uncleared",
+        ">pages",
+        ">dead letters",
+        "last",
+        "newest message",
+    )
     rows = [
         (g.name, g.failures, g.uncleared, g.pages, g.dead_letters, g.last, _line(g.example))
         for g in groups[: limit or SHOWN]

@@ -154,7 +154,7 @@ def _reconcile(place: Place, as_json: bool) -> int:
 
 def _print_list(views: Sequence[BatchView], orphans: Sequence[Orphan], everything: bool) -> None:
     console = printer()
-    columns = ("batch", "wave", "status", "state", "age", ">records", ">USD", "model")
+    columns = ("=batch", "wave", "status", "state", "=age", ">records", ">USD", "model")
     rows = [
         (
             view.name or view.display_name,
@@ -178,5 +178,5 @@ def _print_list(views: Sequence[BatchView], orphans: Sequence[Orphan], everythin
     if orphans:
         found = [(o.name, o.display_name, o.state, o.created_at, o.model) for o in orphans]
         title = "At the service, but not in this ledger (rebuild-ledger takes in what is ours)"
-        found_columns = ("batch", "display name", "state", "created", "model")
+        found_columns = ("=batch", "=display name", "state", "=created", "model")
         console.print(table(found_columns, found, title))

@@ -1,6 +1,7 @@
 """What all commands share: how they find the ledger, what they print, and how they end."""
 
 import argparse
+import contextlib
 import json
 import os
 import sqlite3
@@ -23,6 +24,8 @@ from pagewave.ledger.identity import levels_of, refuse_other_levels
 from pagewave.levels import DEFAULT
 from pagewave.own_files import DEFAULT_CONFIG
 
+MOST_SECONDS = 86_400
+"""A day: longer nobody waits for a look."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""
 
@@ -113,9 +116,17 @@ def add_page_option(
 
 def positive(text: str) -> int:
     """A whole number above 0, for argparse."""
-    if (number := int(text)) < 1:
-        raise ValueError(f"{number} is not above 0")
-    return number
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A span of time above 0, in seconds, for argparse."""
+    with contextlib.suppress(ValueError):
+        if 0 < (span := float(text)) <= MOST_SECONDS:
+            return span
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds, up to {MOST_SECONDS:,}")
 
 
 def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place:
@@ -133,7 +144,7 @@ def find_place(options: argparse.Namespace, needs_config: bool = False) -> Place
     if not is_given and (ledger or not (needs_config or DEFAULT_CONFIG.exists())):
         settings = _defaults(ledger)
     else:
-        settings = load_settings(_config_of(options), Path.cwd())
+        settings = load_settings(_config_of(options), Path.cwd(), options.configfile or ())
     place = Place(settings, ledger or settings.paths.ledger)
     refuse_other_levels(levels_of(place.ledger), settings.paths.tree)
     return place

@@ -4,14 +4,14 @@ Also prints the command that reads those pages again, and what that costs. Only 
 time. Pages without a file are not listed: the next run reads them anyway."""
 
 import argparse
+import contextlib
 import csv
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pagewave.characters import harmless
@@ -96,11 +96,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _before(text: str) -> float:
     """A moment in Unix seconds: so long ago, or as said."""
-    if span := re.fullmatch(r"(\d+)([hd])", text):
-        hours = int(span[1]) * (24 if span[2] == "d" else 1)
-        return time.time() - hours * 3600
-    said = datetime.fromisoformat(text)
-    return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+    with contextlib.suppress(ValueError, OverflowError):
+        if span := re.fullmatch(r"(\d+)([hd])", text):
+            size = timedelta(days=1) if span[2] == "d" else timedelta(hours=1)
+            return (datetime.now(UTC) - int(span[1]) * size).timestamp()
+        said = datetime.fromisoformat(text)
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+    raise argparse.ArgumentTypeError(
+        f"{text} is neither a span such as 12h or 30d, nor a time such as 2026-10-07"
+    )
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from pagewave.command_line import option, script
 from pagewave.commands.command import print_json
-from pagewave.console import Rows, printer
+from pagewave.console import printer, table
 from pagewave.errors import UnknownName
 from pagewave.ledger import BatchHistory, Ledger, RunHistory
 from pagewave.wording import dollars, moment
@@ -38,7 +38,7 @@ def show_runs(ledger: Ledger, process: int | None, as_json: bool) -> int:
         rows = [
             (run.id, _what(run), _pages(run), dollars(run.usd), outcomes[run.id]) for run in runs
         ]
-        printer().print(Rows(["=run", "what", ">pages", ">USD", "outcome"], rows))
+        printer().print(table(["=run", "what", ">pages", ">USD", "outcome"], rows))
         print(f"One of them: {script('status', '--run', runs[0].id)}")
     return 0
 
@@ -70,11 +70,11 @@ def show_batches_of(ledger: Ledger, batches: Sequence[BatchHistory], run_id: str
     ]
     if rows:
         columns = ["=batch", ">lane", ">wave", "=state", ">records", ">valid", ">USD"]
-        console.print(Rows(columns, rows, "All its batches"))
+        console.print(table(columns, rows, "All its batches"))
         print(f"One of them: {script('status', *option('--batch', str(rows[-1][0])))}")
     if calls := ledger.overview.calls(run_id):
         asked = [(call.key, call.outcome, _usd(call.usd)) for call in calls]
-        console.print(Rows(["=page", "outcome", ">USD"], asked, "Its calls"))
+        console.print(table(["page", "outcome", ">USD"], asked, "Its calls"))
 
 
 def show_batch(ledger: Ledger, name: str, as_json: bool) -> int:
@@ -98,7 +98,7 @@ def show_batch(ledger: Ledger, name: str, as_json: bool) -> int:
     console.print(f"{batch.display_name}: {batch.state or batch.status}")
     console.print(f"run {batch.run_id}, lane {batch.lane}, wave {batch.wave}")
     rows = [(r.key, r.attempt, r.outcome, r.reason, _usd(r.usd)) for r in records]
-    console.print(Rows(["=page", ">attempt", "=outcome", "why", ">USD"], rows))
+    console.print(table(["page", ">attempt", "=outcome", "why", ">USD"], rows))
     if records:
         print(f"One of them: {script('status', *option('--page', records[0].key))}")
     return 0
@@ -121,7 +121,7 @@ def show_page(ledger: Ledger, key: str, as_json: bool) -> int:
         for a in attempts
     ]
     columns = ["=when", "=run", ">attempt", "=outcome", "why", "=batch", ">USD"]
-    printer().print(Rows(columns, rows, key))
+    printer().print(table(columns, rows, key))
     return 0
 
 

@@ -22,10 +22,11 @@ from pagewave.commands.command import (
     print_json,
     require_ledger,
     run_command,
+    seconds,
 )
 from pagewave.commands.past_runs import show_batch, show_batches_of, show_page, show_runs
 from pagewave.config.settings import Settings
-from pagewave.console import Rows, printer, table
+from pagewave.console import printer, table
 from pagewave.errors import UnknownName
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import holder
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and show the run; returns the exit code."""
     parser = command_parser(__doc__, EXAMPLES)
     parser.add_argument(
-        "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS", help="look again (2)"
+        "--watch", nargs="?", type=seconds, const=2.0, metavar="SECONDS", help="look again (2)"
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--runs", action="store_true", help="list all runs, the newest first")
@@ -218,8 +219,8 @@ def _budget(budget: Budget) -> str:
     )
 
 
-def _batches(status: RunStatus) -> Rows:
-    return Rows(
+def _batches(status: RunStatus) -> Table:
+    return table(
         ["=batch", ">lane", ">wave", "=state", "=age", ">records", ">done"],
         [
             (

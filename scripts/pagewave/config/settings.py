@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from pagewave.config.citation import Citation
 from pagewave.config.data import Fetch, Filters, Images, Paths, Site
+from pagewave.config.elsewhere import with_its_own_paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
 from pagewave.config.models import family_of
@@ -28,6 +29,8 @@ from pagewave.errors import ConfigError
 
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
+
+BY_THE_CLOCK = " docs/deployment.md has what starts a run by the clock (cron, systemd)."
 
 EMBEDDED_PACE = {
     "batch": {
@@ -96,16 +99,19 @@ class Settings(Section):
         return self._warnings
 
 
-def load_settings(config: object, folder: Path) -> Settings:
+def load_settings(config: object, folder: Path, files: Sequence[Path] = ()) -> Settings:
     """Check a configuration, such as Snakemake's `config`; raise ConfigError with all its problems.
 
-    `folder` is where relative paths start: the working directory of the run.
+    `folder` is where relative paths start: the working directory of the run; or the folder of the
+    one file of `files` (those that were named), where its sources lie there and not here.
     """
     if not isinstance(config, Mapping):
         raise ConfigError(
             "The configuration is no mapping of keys to values. See config/README.md."
         )
     given, warnings = _without_foreign_keys(config)
+    given, of_paths = with_its_own_paths(given, files, folder)
+    warnings += of_paths
     if given.get("engine") == "embedded":
         for section, pace in EMBEDDED_PACE.items():
             if isinstance(given.setdefault(section, {}), Mapping):
@@ -197,7 +203,11 @@ def _without_foreign_keys(config: Mapping[Any, Any]) -> tuple[dict[Any, Any], li
     given = {k: _with_nulls(v) for k, v in config.items() if k not in SNAKEMAKE_KEYS}
     prefect = given.pop("prefect", None)
     keys = [f"prefect.{key}" for key in prefect] if isinstance(prefect, Mapping) else ["prefect"]
-    warnings = [f"{key} has no effect: Snakemake runs this workflow, not Prefect." for key in keys]
+    warnings = [
+        f"{key} has no effect: Snakemake runs this workflow, not Prefect."
+        + (BY_THE_CLOCK if key == "prefect.schedule_interval_minutes" else "")
+        for key in keys
+    ]
     sections = {name for name in Settings.model_fields if name != "engine"}
     given = {k: v for k, v in given.items() if not (k in sections and v is None)}
     given.setdefault("paths", {})  # so that each missing path is named

@@ -7,7 +7,6 @@ before; both files name what is missing.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from pagewave.atomic import write_atomically
 from pagewave.characters import clean
@@ -67,13 +66,8 @@ def _read_by(facts: Iterable[PageFacts]) -> dict[str, int]:
     """How many pages each model read, by the name it gave itself, else by the one that was asked;
     the embedded reader has none."""
     told = [known.provenance for known in facts if known.provenance and not known.reason]
-    models = [each.get("model_served") or each["model"] for each in told if _has_model(each)]
-    return dict(sorted(Counter(models).items()))
-
-
-def _has_model(provenance: Mapping[str, Any]) -> bool:
-    is_other = provenance.get("model_served") not in (None, provenance["model"])
-    return provenance["engine"] == "gemini" or is_other
+    models = [each.get("model_served") or each["model"] for each in told]
+    return dict(sorted(Counter(filter(None, models)).items()))
 
 
 def _place(page: Page) -> dict[str, object]:

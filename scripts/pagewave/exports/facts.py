@@ -92,7 +92,19 @@ def _provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
     row["flags"] = [flag._asdict() for flag in ledger.answers.flags(row.pop("attempt_id"))]
     for told_elsewhere in ("key", "written_at", "run_id"):
         del row[told_elsewhere]
+    row |= _models(row)
     row["generation_config"] = json.loads(row["generation_config"])
     row["prompt_version"] = row["prompt_template"].removesuffix(".jinja")
     row["read_at"] = datetime.fromtimestamp(row.pop("created_at"), UTC).isoformat()
     return row
+
+
+def _models(row: dict[str, Any]) -> dict[str, str | None]:
+    """Which model read: the embedded reader has none, and gives back the name that it is asked for.
+
+    That name is a part of the fingerprint: `model_asked` keeps it for `rebuild-ledger`.
+    """
+    if row["engine"] == "gemini":
+        return {}
+    served = None if row["model_served"] == row["model"] else row["model_served"]
+    return {"model": None, "model_served": served, "model_asked": row["model"]}

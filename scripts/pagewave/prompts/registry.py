@@ -22,6 +22,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
+from pydantic import PydanticUserError
 
 from pagewave.config.reading import PromptChoice
 from pagewave.errors import ConfigError
@@ -53,6 +54,8 @@ class Prompt:
     sha256: str
     page_model: type[PageModel]
     template: jinja2.Template = field(repr=False, compare=False)
+    notices: tuple[str, ...] = field(default=(), compare=False)
+    """What a person should know of it."""
 
     @property
     def version(self) -> str:
@@ -112,13 +115,15 @@ def load_prompt(registry_dir: Path, name: str, template_file: str) -> Prompt:
             f"Its versions: {_listed(versions(folder))}."
         )
     source = _read(path)
+    model_file, notices = _page_module(folder)
     return Prompt(
         name=name,
         template_file=template_file,
         source=source,
         sha256=_sha256(source),
-        page_model=_load_page_model(folder),
+        page_model=_load_page_model(model_file),
         template=_compile(path, source),
+        notices=notices,
     )
 
 
@@ -198,16 +203,27 @@ def _refuse_unknown_variables(path: Path, tree: nodes.Template, known: set[str])
         )
 
 
-def _load_page_model(folder: Path) -> type[PageModel]:
-    """Class `Page` of a prompt's page.py."""
-    path = folder / PAGE_MODULE
-    if not path.is_file():
-        raise ConfigError(
-            f"{path} is missing: it says what an answer to this prompt looks like. "
-            f"Write it (class Page, derived from {PageModel.__module__}.PageModel), "
-            f"or copy that of page_ocr."
-        )
-    found = getattr(load_file(path), "Page", None)
+def _page_module(folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """A prompt's page.py, and what to tell of it.
+
+    The Prefect application's prompts have none: what belongs to them is pagewave's own.
+    """
+    path, own = folder / PAGE_MODULE, OWN_PROMPTS / folder.name / PAGE_MODULE
+    if path.is_file():
+        return path, ()
+    if own.is_file():
+        return own, (f"{folder} has no {PAGE_MODULE}: answers have the shape that {own} says.",)
+    raise ConfigError(
+        f"{path} is missing: it says what an answer to this prompt looks like. "
+        f"Write it (class Page, derived from {PageModel.__module__}.PageModel), "
+        f"or copy that of page_ocr."
+    )
+
+
+def _load_page_model(path: Path) -> type[PageModel]:
+    """Class `Page` of a page.py."""
+    module = load_file(path)
+    found = getattr(module, "Page", None)
     if not isinstance(found, type) or not issubclass(found, PageModel):
         raise ConfigError(
             f"{path} has no class Page derived from {PageModel.__module__}.PageModel."
@@ -215,7 +231,22 @@ def _load_page_model(folder: Path) -> type[PageModel]:
     if inspect.isabstract(found):
         missing = ", ".join(f"{method}()" for method in sorted(found.__abstractmethods__))
         raise ConfigError(f"{path}: class Page lacks {missing}.")
+    _complete(found, module)
     return found
+
+
+def _complete(page_model: type[PageModel], module: ModuleType) -> None:
+    """Have the names in annotations looked up now.
+
+    Where annotations are evaluated late (from Python 3.14 on all are, before that on demand of the
+    file), pydantic puts off what it does not know, and would tell it in the middle of a run.
+    """
+    try:
+        page_model.model_rebuild(_types_namespace=vars(module))
+    except (NameError, PydanticUserError) as error:
+        raise ConfigError(
+            f"{module.__file__}, class Page: an annotation names no type: {error}"
+        ) from error
 
 
 def load_file(path: Path) -> ModuleType:

@@ -119,6 +119,16 @@ def config_of_command(workflow: Any) -> dict[str, Any]:
     return dict(workflow.config_settings.overwrite_config)
 
 
+@_uses("workflow.config_settings.configfiles")
+def files_of_command(workflow: Any) -> list[Path]:
+    """The files that `--configfile` names.
+
+    Touches `workflow.config_settings.configfiles` and `workdir_init`. If they are gone: no run
+    begins.
+    """
+    return [Path(workflow.workdir_init, file) for file in workflow.config_settings.configfiles]
+
+
 @_uses("workflow.dryrun")
 def is_dry_run(workflow: Any) -> bool:
     """Does Snakemake only look (`-n`)? Known once it has read the whole Snakefile.

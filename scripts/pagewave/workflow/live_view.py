@@ -63,7 +63,8 @@ def live_view(seen: Seen, now: float) -> RenderableType:
         rows.append(("", _why(seen.newest)))
     for name, text in rows:
         grid.add_row(name, Text(text))
-    lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in waiting_lines(status)]
+    # They end with commands: one that is cut can't be pasted.
+    lines = [Text(line, overflow="fold") for line in waiting_lines(status)]
     return Group(_bar(status), grid, *lines)
 
 

@@ -70,7 +70,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         secrets = load_secrets(Path.cwd())  # first, so that no error of the others shows a key
         # A module without `config:` is given none by Snakemake, not even the command line's.
         of_command = internals.config_of_command(workflow)
-        settings = load_settings(config or of_command, Path.cwd())
+        files = internals.files_of_command(workflow)
+        settings = load_settings(config or of_command, Path.cwd(), files)
         typed.remember_command(workflow, config or of_command, settings.paths.ledger, root)
         refuse_other_levels(levels_of(settings.paths.ledger), settings.paths.tree)
         dataset = scan(settings)
@@ -90,7 +91,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         if not is_part:
             os.environ.pop(RUN_VARIABLE, None)  # of a run that carries out this very command
         of_reader = [] if is_part else embedded_notices(settings, prompt)
-        for warning in [*_of_version(), *settings.warnings, *of_reader]:
+        for warning in [*_of_version(), *settings.warnings, *prompt.notices, *of_reader]:
             print(f"pagewave: {warning}", file=sys.stderr)
         run = Run(
             settings,

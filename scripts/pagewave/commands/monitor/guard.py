@@ -5,6 +5,7 @@ from elsewhere or inside of it, frames, forms; and turning text into HTML altoge
 """
 
 import hmac
+from collections.abc import Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -31,8 +32,9 @@ TOKEN = "token"
 class Guard:
     """Refuses what does not come from our own page in a browser that has the token."""
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, names: Collection[str]) -> None:
         self.app = app
+        self._names = names
         self._token = token.encode()
         # Ports share their cookies: two monitors must not take each other's.
         self._cookie = f"pagewave-monitor-{port}"
@@ -56,8 +58,9 @@ class Guard:
 
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
-        if not is_own_host(host):
-            return PlainTextResponse("This server does not go by that name.\n", 403)
+        if not is_own_host(host, self._names):
+            said = "This monitor does not go by that name: see --allowed-hosts.\n"
+            return PlainTextResponse(said, 403)
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "none")
         foreign = site not in ("none", "same-origin")
@@ -67,7 +70,9 @@ class Guard:
             return PlainTextResponse("Other websites have no business here.\n", 403)
         given = (request.query_params.get(TOKEN), request.cookies.get(self._cookie))
         if not any(map(self._is_token, given)):
-            return PlainTextResponse("Open the address that pagewave monitor printed.\n", 401)
+            return PlainTextResponse(
+                "Open the address that the monitor printed, with its token.\n", 401
+            )
         return None
 
     def _is_token(self, given: str | None) -> bool:

@@ -53,11 +53,12 @@ def _image(pages: KnownPages, key: str) -> dict[str, Any]:
 def _attempt(row: LogRow) -> dict[str, Any]:
     texts = [text for text in map(text_of, row.lines) if text]
     names = (
-        *("run_id", "lane", "wave", "engine", "model", "sent_at", "answered_at", "attempt_number"),
+        *("run_id", "lane", "wave", "engine", "sent_at", "answered_at", "attempt_number"),
         *("fingerprint", "previous_context", "image", "image_sha256", "finish_reason", "usd"),
         *("prompt_tokens", "output_tokens", "thoughts_tokens", "cached_tokens", "batch_id"),
     )
     return {name: getattr(row, name) for name in names} | {
+        "model": row.model if row.engine == "gemini" else None,
         "good": row.page is not None,
         "prompt_version": f"{row.prompt_name}/{row.template_file}",
         "prompt": render_again(row.template, row.previous_context),

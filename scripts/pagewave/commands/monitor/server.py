@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -27,7 +27,7 @@ from pagewave.commands.monitor.watching import Watcher
 from pagewave.errors import DataError, LedgerError
 from pagewave.exports import page_view
 from pagewave.ledger.lock import holder
-from pagewave.loopback import ADDRESS
+from pagewave.loopback import ADDRESS, OWN_NAMES
 
 LOOK_SECONDS = 0.5
 """How long after a look the ledger is asked whether it changed."""
@@ -59,8 +59,8 @@ class Monitor:
         self.is_ending: Callable[[], bool] = lambda: False
         """Says that the server is about to end, which waits for the streams."""
 
-    def app(self, token: str, port: int) -> Guard:
-        """The application, with its guard."""
+    def app(self, token: str, port: int, names: Collection[str]) -> Guard:
+        """The application, with its guard; `names` are those that it answers to."""
         folder = files(__package__) / "assets"
         routes = [
             Route("/", _asset(_page(), "html")),
@@ -78,7 +78,7 @@ class Monitor:
             routes.append(Route(f"/{name}", _asset(content, name.rpartition(".")[2])))
         errors = {DataError: _explained(404), LedgerError: _explained(503)}
         # Outermost, so that even an error passes through it.
-        return Guard(Starlette(routes=routes, exception_handlers=errors), token, port)
+        return Guard(Starlette(routes=routes, exception_handlers=errors), token, port, names)
 
     async def events(self, _: Request) -> Response:
         """How the run stands, and again whenever the ledger changed, until the browser leaves."""
@@ -203,15 +203,32 @@ class Server(uvicorn.Server):
 
 
 def serve(
-    place: Place, config: Sequence[str], bound: socket.socket, ready: Callable[[str], None]
+    place: Place,
+    config: Sequence[str],
+    bound: socket.socket,
+    names: Sequence[str],
+    ready: Callable[[str], None],
 ) -> None:
-    """Serve until a signal ends it; `ready` is told the address, with the token in it."""
+    """Serve until a signal ends it.
+
+    Args:
+        place: where the ledger is.
+        config: arguments that name the configuration.
+        bound: the socket.
+        names: the names that it goes by, beside those of this machine; the first is told.
+        ready: is told the address, with the token in it.
+    """
     token = secrets.token_urlsafe(24)
     port = bound.getsockname()[1]
     monitor = Monitor(place, config)
     options = uvicorn.Config(
-        monitor.app(token, port), http="h11", ws="none", log_level="error", access_log=False
+        monitor.app(token, port, OWN_NAMES.union(names)),
+        http="h11",
+        ws="none",
+        log_level="error",
+        access_log=False,
     )
-    server = Server(options, lambda: ready(f"http://{ADDRESS}:{port}/?{TOKEN}={token}"))
+    name = [*names, ADDRESS][0]
+    server = Server(options, lambda: ready(f"http://{name}:{port}/?{TOKEN}={token}"))
     monitor.is_ending = lambda: server.should_exit
     server.run(sockets=[bound])

@@ -140,9 +140,8 @@ def _agreed(planned: Sequence[Move]) -> bool:
 def _show(drawer: Drawer) -> None:
     console = printer()
     if drawer.books:
-        made = table(("book", ">pages", "found as", "look at"), map(_row, drawer.books[:SHOWN]))
-        made.columns[0].no_wrap = True
-        console.print(made)
+        columns = ("=book", ">pages", "found as", "look at")
+        console.print(table(columns, map(_row, drawer.books[:SHOWN])))
     if len(drawer.books) > SHOWN:
         console.print(f"and {len(drawer.books) - SHOWN} more books; --json shows all.")
     unclear = {why for book in drawer.books for why in book.unclear}

@@ -224,9 +224,12 @@ class Prover:
             yield Link("book", "broken", f"{path} says something else than the page's file")
         elif bool(entry.get("corrected")) != bool(correction):
             yield Link("book", "broken", f"{path} does not tell whether it was corrected")
-        elif attempt and any(
-            known.get(name) != getattr(attempt, name)
-            for name in ("fingerprint", "image_sha256", "prompt_sha256", "model_served")
+        elif attempt and (
+            any(
+                known.get(name) != getattr(attempt, name)
+                for name in ("fingerprint", "image_sha256", "prompt_sha256")
+            )
+            or _model(known.get("model_served"), attempt) != _model(attempt.model_served, attempt)
         ):
             yield Link("book", "broken", f"{path} names another answer than the ledger")
         else:
@@ -264,6 +267,12 @@ class Prover:
             yield Link("crate", "broken", f"{path} says something else than the book")
         else:
             yield Link("crate", "shown", f"{path}: the page, its hashes and all its values")
+
+
+def _model(served: str | None, attempt: LogRow) -> str | None:
+    """The model that served; the embedded reader is none, and gives back the name it is asked for,
+    which books of earlier versions have."""
+    return None if attempt.engine == "embedded" and served == attempt.model else served
 
 
 def _hash_of(file: Path) -> str | None:

@@ -69,12 +69,13 @@ def add_batches_of(
     for name, shared in by_batch.items():
         found = list(shared.values())
         told, at = found[0].provenance, found[0].read_at
+        model = told["model"] or told["model_asked"]
         with ledger.transaction():
-            ledger.runs.add_past(RUN, told["engine"], told["model"], at)
+            ledger.runs.add_past(RUN, told["engine"], model, at)
             batch = ledger.batches.add_intent(
                 display_name=f"{RUN}-{name}",
                 engine=told["engine"],
-                model=told["model"],
+                model=model,
                 prompt_sha256=add_prompt(ledger, settings, found[0]),
                 run_id=RUN,
                 lane=0,

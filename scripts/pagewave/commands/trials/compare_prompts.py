@@ -263,7 +263,7 @@ def _print_courses(console: Console, pairs: Sequence[Pair], summary: Summary) ->
         [key, printable(change.name), change.what, printable(change.details)]
         for key, change in changes[:MOST_CHANGES]
     ]
-    console.print(table(["courses that change", "course", "A to B", "what differs"], rows))
+    console.print(table(["=courses that change", "course", "A to B", "what differs"], rows))
     if left := len(changes) - len(rows):
         console.print(f"And {count(left, 'more course')}: the HTML page and --json have all.")
     console.print(

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import jinja2
 
-FILES = ("run.html", "waves.svg", "books.html", "failures.html", "cost.html", "books.tsv")
+FILES = (
+    *("run.html", "waves.svg", "books.html", "failures.html", "cost.html", "history.html"),
+    "books.tsv",
+)
 """In the order in which they are written."""
 
 

@@ -8,6 +8,7 @@ from pagewave.atomic import write_atomically
 from pagewave.characters import harmless
 from pagewave.errors import PagewaveError
 from pagewave.exports.summary import summary_files, template
+from pagewave.exports.summary.history import of_history
 from pagewave.exports.summary.tables import Cell, Table, of_books, of_cost, of_failures, of_run
 from pagewave.exports.summary.timeline import timeline
 from pagewave.log import log
@@ -32,6 +33,7 @@ def write_summary(workspace: Workspace) -> None:
         "books.html": _page(books),
         "failures.html": _page(of_failures(workspace, status.id)),
         "cost.html": _page(of_cost(workspace.ledger)),
+        "history.html": _page(of_history(workspace.ledger)),
         "books.tsv": _tsv(books[0]),
     }
     try:
@@ -42,7 +44,8 @@ def write_summary(workspace: Workspace) -> None:
 
 
 def _page(tables: Sequence[Table]) -> str:
-    return template("page.html.jinja").render(tables=tables, shown=_shown)
+    places = {table.title: f"t{number}" for number, table in enumerate(tables)}
+    return template("page.html.jinja").render(tables=tables, shown=_shown, places=places)
 
 
 def _shown(cell: Cell) -> str:

@@ -13,20 +13,22 @@ from pagewave.workspace import Workspace
 Cell = str | int | float | None
 
 SHOWN_FAILURES = 200
-"""The newest failures of a run that are listed one by one, and its newest batches."""
-OPENED_RUNS = 20
-"""The newest runs whose batches are listed; `pagewave status` and the monitor open any."""
+"""The newest failures of a run that are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its heading; numbers are shown flush right. `folded`: shown once asked for."""
+    """A table with its heading; numbers are shown flush right.
+
+    `folded`: shown once asked for. `leads`: the column whose cells lead to tables of that title.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
     folded: bool = False
+    leads: int | None = None
 
 
 def of_run(status: RunStatus, served: Sequence[ServedCount] = ()) -> list[Table]:
@@ -142,7 +144,7 @@ def of_failures(workspace: Workspace, run_id: str) -> list[Table]:
 
 
 def of_cost(ledger: Ledger) -> list[Table]:
-    """What each run read and cost, and all of them; then the newest ones, opened."""
+    """What each run read and cost, and all of them."""
     rows = ledger.spending.by_run()
     known = {run.id: run for run in ledger.overview.runs()}
     priced: list[Sequence[Cell]] = [
@@ -164,40 +166,4 @@ def of_cost(ledger: Ledger) -> list[Table]:
     columns = ["run", "purpose", "outcome", "engine", "model", "began", "pages read"]
     columns += ["attempts", "tokens in", "of them cached", "tokens out", "thoughts", "USD"]
     note = "From the usage that the service reports with each answer; failed attempts cost as well."
-    opened = [table for run_id in list(known)[:OPENED_RUNS] for table in _opened(ledger, run_id)]
-    return [Table("Cost", columns, priced, note), *opened]
-
-
-def _opened(ledger: Ledger, run_id: str) -> list[Table]:
-    """A run's batches, and which of their records were not read."""
-    batches = ledger.history.batches(ledger.history.batches_of(run_id))
-    if not batches:
-        return []
-    carried: list[Sequence[Cell]] = [
-        (
-            batch.display_name,
-            batch.lane,
-            batch.wave,
-            batch.state or batch.status,
-            batch.records,
-            batch.valid,
-            "unknown" if batch.unpriced else round(batch.usd, 6),
-        )
-        for batch in batches[-SHOWN_FAILURES:]
-    ]
-    unread: list[Sequence[Cell]] = [
-        (record.key, batch.display_name, record.attempt, record.outcome, record.reason)
-        for batch in batches
-        if batch.valid < batch.records
-        for record in ledger.overview.records(batch.id)
-        if record.outcome != "read"
-    ]
-    columns = ("batch", "lane", "wave", "state", "records", "valid", "USD")
-    why = ("page", "batch", "attempt", "outcome", "why")
-    most = f"The newest {SHOWN_FAILURES} at most."
-    return [
-        Table(f"Batches of run {run_id}", columns, carried, most, folded=True),
-        Table(
-            f"Records of run {run_id} without an answer", why, unread[-SHOWN_FAILURES:], most, True
-        ),
-    ]
+    return [Table("Cost", columns, priced, note)]

@@ -101,7 +101,7 @@ function entry(attempt, image) {
     ["batch", el("a", { href: `#batch=${attempt.batch_id}` }, `lane ${attempt.lane}, wave ${attempt.wave} (${attempt.batch_state ?? attempt.batch_status})`)],
     ["sent", moment(attempt.sent_at)],
     ["answered", moment(attempt.answered_at)],
-    ["asked", `${attempt.prompt_version}, engine ${attempt.engine}, model ${attempt.model}`],
+    ["asked", `${attempt.prompt_version}, engine ${attempt.engine}${attempt.model ? `, model ${attempt.model}` : ""}`],
     ["finish reason", attempt.finish_reason],
     ["cost", tokens],
     ["image", image.sha256 && image.sha256 !== attempt.image_sha256
