@@ -3,7 +3,7 @@
     python tests/mutants/run.py                        every mutant written by hand
     python tests/mutants/run.py --random 200 --seed 7  and 200 that are drawn
     python tests/mutants/run.py --id M1 --id M3        these (and those that begin so) only
-    python tests/mutants/run.py --survivors            of these all but what died in the last run
+    python tests/mutants/run.py --survivors            of these all but what died in earlier runs
     python tests/mutants/run.py --list                 the mutants and their tests; nothing is run
 
 Nothing happens in the work tree: it is copied to memory, several times. First all tests run there
@@ -27,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, zip_longest
@@ -45,7 +45,7 @@ from mutants.choosing import choose
 from mutants.drawing import drawn
 from mutants.figures import Result
 from mutants.mutant import PACKAGE, Mutant, Stale, equivalents, handwritten
-from mutants.processes import TIMED_OUT, Task, load_heavy, work_off
+from mutants.processes import Task, load_heavy, work_off
 
 REPO = Path(__file__).parents[2]
 KEPT = REPO / ".mutants"
@@ -94,7 +94,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
     parser.add_argument("--id", action="append", help="these, and those whose id begins so")
     parser.add_argument(
-        "--survivors", action="store_true", help="what died in the last run is dead"
+        "--survivors", action="store_true", help="what died in earlier runs is dead"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="tests a mutant (default: 10)")
     parser.add_argument("--tests", action="append", help="tests below this folder only (or file)")
@@ -277,7 +277,7 @@ def _run_all(
             mutant = by_id[task.name]
             said = _said(task.output)
             outcome = "survived" if code in (0, 5) else "killed"
-            by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
+            by = said or f"exit code {code}"
             result = Result(
                 mutant.id,
                 mutant.file,
@@ -298,12 +298,14 @@ def _run_all(
 
 
 def _killed_before(touched: touching.Touched) -> dict[str, Result]:
-    """What the last run killed, whatever tests came since; the one that saw it is still here."""
-    last = max(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime, default=None)
-    results = _read(last).values() if last else ()
+    """What earlier runs killed, whatever tests came since; the one that saw it is still here."""
+    logs = sorted(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    results: dict[str, Result] = {}
+    for log in logs:
+        results |= _read(log)
     return {
         result.id: result
-        for result in results
+        for result in results.values()
         if result.outcome == "killed" and ("::" not in result.by or result.by in touched.seconds)
     }
 
@@ -330,11 +332,20 @@ def _task(
         os.utime(file, (later, later))
         return pytest.main([*touching.options(folder), "-x", *tests], plugins=[_Watch(touched)])
 
-    return Task(mutant.id, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
+    return Task(mutant.id, work, _patience(touched, tests), output)
+
+
+def _patience(touched: touching.Touched, tests: Iterable[str]) -> float:
+    """Seconds of the clock after which tests wait in vain: so many that no busy machine makes them.
+
+    A slip that makes a test wait for ever is seen by it; one that makes it work for ever ends by
+    the processor's clock, long before.
+    """
+    return 60 + 8 * sum(touched.wall.get(test, 30.0) for test in tests)
 
 
 class _Watch:
-    """A pytest plugin: says which test saw the slip, and ends one that takes far too long."""
+    """A pytest plugin: says which test saw the slip, and ends one that waits in vain."""
 
     def __init__(self, touched: touching.Touched) -> None:
         self._touched = touched
@@ -342,8 +353,9 @@ class _Watch:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
-        usual = self._touched.wall.get(nodeid, 30.0)
-        faulthandler.dump_traceback_later(30 + 4 * usual, exit=True, file=self._stderr)
+        os.write(self._stderr, f"\n{RUNNING}{nodeid}\n".encode())
+        seconds = _patience(self._touched, [nodeid])
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self._stderr)
 
     def pytest_runtest_logfinish(self) -> None:
         """It is over."""
@@ -355,14 +367,16 @@ class _Watch:
             os.write(self._stderr, f"\n{SEEN_BY}{report.nodeid}\n".encode())
 
 
-SEEN_BY = "seen by: "
+RUNNING, SEEN_BY = "running: ", "seen by: "
 
 
 def _said(output: Path) -> str:
-    """The test that saw the slip, as a mutant's output names it."""
+    """The test that saw the slip, as a mutant's output names it; or that did not come to an end."""
     text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
-    lines = [line for line in text.splitlines() if line.startswith(SEEN_BY)]
-    return lines[0].removeprefix(SEEN_BY) if lines else ""
+    for word, which in ((SEEN_BY, 0), (RUNNING, -1)):
+        if lines := [line for line in text.splitlines() if line.startswith(word)]:
+            return lines[which].removeprefix(word)
+    return ""
 
 
 def _doubtful(
@@ -385,7 +399,7 @@ def _doubtful(
             trees.restore(folder)
             return pytest.main([*touching.options(folder), *tests], plugins=[_Watch(touched)])
 
-        return Task(file, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
+        return Task(file, work, _patience(touched, tests), output)
 
     doubtful = {}
     tasks = [task(file, tests) for file, tests in by_file.items()]
