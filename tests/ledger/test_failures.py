@@ -59,3 +59,16 @@ def test_what_is_left_out_leaves_its_own_batch_alone(ledger: Ledger) -> None:
     assert [record.key for record in ledger.batches.records(batch)] == [SECOND]
     assert [record.key for record in ledger.batches.records(before)] == [FIRST, SECOND]
     assert ledger.failures.counts("embedded").keys() == {FIRST}
+
+
+def test_what_failed_from_a_time_on_is_told_that_moment_included(ledger: Ledger) -> None:
+    for key, error_type in ((FIRST, "Truncated"), (SECOND, "APIError")):
+        ledger.failures.add("embedded", [FailureRow(key, 1, True, error_type, "bad")])
+    first, second = (failure.created_at for failure in ledger.failures.all())
+    newest = ledger.failures.newest("embedded", second)
+    assert newest and newest["key"] == SECOND
+    assert ledger.failures.newest("embedded", second + 1) is None
+    assert ledger.failures.newest("gemini", first) is None
+    assert ledger.failures.since("embedded", first) == {"Truncated": 1, "APIError": 1}
+    assert ledger.failures.since("embedded", second)["APIError"] == 1
+    assert ledger.failures.since("embedded", second + 1) == {}

@@ -59,9 +59,10 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _trees(options.jobs) as trees:
+        below = options.tests or ["tests"]
+        with _trees(options.jobs, below) as trees:
             stale, mutants = _mutants(trees.first, options)
-            touched = _baseline(trees, options.tests or ["tests"], options.without_red)
+            touched = _baseline(trees, below, options.without_red)
             if options.list:
                 _list(trees.first, touched, mutants, options.seconds)
                 return 0
@@ -140,8 +141,9 @@ class _Trees:
 
 
 @contextmanager
-def _trees(how_many: int) -> Iterator[_Trees]:
-    """Copies of the work tree in memory, with what Python compiles of it; removed at the end."""
+def _trees(how_many: int, below: Sequence[str]) -> Iterator[_Trees]:
+    """Copies of the work tree in memory, with what Python compiles of it and of the tests below
+    these folders; removed at the end."""
     load_heavy()
     where = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="pagewave-mutants-", dir=where) as name:
@@ -151,9 +153,10 @@ def _trees(how_many: int) -> Iterator[_Trees]:
             shutil.copy2(REPO / file, first / file)
         compileall.compile_dir(first / "scripts", quiet=1)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = name
+        tests = touching.test_files(first, below)
         collecting = Task(
             "collecting",
-            lambda folder: pytest.main([*touching.options(folder), "--collect-only", "tests"]),
+            lambda folder: pytest.main([*touching.options(folder), "--collect-only", *tests]),
             600.0,
             KEPT / "logs" / "collecting.txt",
         )
@@ -314,15 +317,12 @@ def _task(
     trees: _Trees, mutant: Mutant, tests: list[str], touched: touching.Touched, version: int
 ) -> Task:
     """Run tests over a mutant, in the copy of the tree that is free, until one of them fails."""
-    usual = sum(touched.seconds[test] for test in tests) + sum(touched.shared.values())
     safe = "".join(letter if letter.isalnum() else "-" for letter in mutant.id)
     output = KEPT / "logs" / "mutants" / f"{safe}.txt"
 
     def work(folder: Path) -> int:
         if not tests:
             return 5
-        # Busy loops end by the processor's clock, the others by `_Watch`.
-        resource.setrlimit(resource.RLIMIT_CPU, (most := int(30 + 4 * usual), most))
         trees.restore(folder)
         file = folder / PACKAGE / mutant.file
         source, status = file.read_text(encoding="utf-8"), file.stat()
@@ -354,6 +354,12 @@ class _Watch:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
         os.write(self._stderr, f"\n{RUNNING}{nodeid}\n".encode())
+        # A busy loop ends by the processor's clock, with a signal; another wait by the wall's.
+        known = self._touched
+        usual = known.seconds.get(nodeid, 10.0)
+        usual += sum(known.shared.get(name, 0.0) for name in known.fixtures.get(nodeid, ()))
+        most = int(time.process_time() + 10 + 4 * usual)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         seconds = _patience(self._touched, [nodeid])
         faulthandler.dump_traceback_later(seconds, exit=True, file=self._stderr)
 

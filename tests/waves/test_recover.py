@@ -342,7 +342,9 @@ def test_a_batch_that_turns_up_goes_on_only_where_no_other_took_its_place(
     assert (found.name, found.status) == (late, status)
     cancelled = [event for event in quiet_server.log("cancel") if event["batch"] == late]
     assert bool(cancelled) == (status == "abandoned")
-    quiet_server.request("POST", f"/v1beta/{late}:cancel").raise_for_status()  # others go on with it
+    quiet_server.request(
+        "POST", f"/v1beta/{late}:cancel"
+    ).raise_for_status()  # others go on with it
 
 
 @pytest.mark.parametrize("state", ["going on", "ended"])
