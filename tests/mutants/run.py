@@ -17,6 +17,7 @@ docs/mutants.md` writes down what came of it all.
 import argparse
 import compileall
 import faulthandler
+import hashlib
 import json
 import os
 import re
@@ -254,8 +255,8 @@ def _run_all(
     # Of these tests; what was found out with others is not found out.
     first = trees.first
     state = touching.hash_of(first, *COMMON, "tests/**/test_*.py")
-    below = "-".join(options.tests or []).replace("/", ".")
-    log = KEPT / f"results-{state}-{options.seconds:g}{below}.jsonl"
+    below = hashlib.sha256("\0".join(options.tests or []).encode()).hexdigest()[:8]
+    log = KEPT / f"results-{state}-{options.seconds:g}-{below}.jsonl"
     if options.fresh:
         log.unlink(missing_ok=True)
     done = _read(log)
