@@ -72,3 +72,25 @@ def test_what_failed_from_a_time_on_is_told_that_moment_included(ledger: Ledger)
     assert ledger.failures.since("embedded", first) == {"Truncated": 1, "APIError": 1}
     assert ledger.failures.since("embedded", second)["APIError"] == 1
     assert ledger.failures.since("embedded", second + 1) == {}
+
+
+def test_failures_are_found_newest_first_by_kind_page_and_words(ledger: Ledger) -> None:
+    rows = [
+        FailureRow(FIRST, 1, True, "Truncated", "cut OFF"),
+        FailureRow(SECOND, 1, True, "APIError", "bad", raw_text="what it wrote"),
+        FailureRow(FIRST, 2, True, "APIError", "bad again"),
+    ]
+    ledger.failures.add("embedded", rows)
+
+    def found(error_type: str = "", key: str = "", text: str = "", limit: int = 9) -> list[str]:
+        total, some = ledger.failures.find(error_type, key, text, cleared=False, limit=limit)
+        assert total >= len(some)
+        return [failure.message for failure in some]
+
+    assert found() == ["bad again", "bad", "cut OFF"]
+    assert found(limit=1) == ["bad again"]
+    assert found(error_type="APIError", limit=1) == ["bad again"]
+    assert found(key="1850:1") == ["bad again", "cut OFF"]
+    assert found(text="off") == ["cut OFF"] and found(text="WROTE") == ["bad"]
+    ledger.failures.clear([FIRST])
+    assert found() == ["bad"]

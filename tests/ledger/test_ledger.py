@@ -10,6 +10,7 @@ from pagewave.errors import LedgerError
 from pagewave.ledger import (
     LOST,
     NO_RESULTS,
+    UNKNOWN,
     Attempt,
     FailureRow,
     Ledger,
@@ -275,6 +276,24 @@ def test_a_batch_that_was_collected_is_not_given_up(path: Path) -> None:
     assert (batch.status, batch.state, batch.error) == ("collected", "SUCCEEDED", None)
     assert ledger.answers.stored("f1")
     assert ledger.failures.all() == []
+
+
+def test_only_what_was_given_up_in_doubt_and_not_too_long_ago_is_looked_for(path: Path) -> None:
+    ledger, open_id = ledger_with_batch(path)
+    ids = {}
+    for state in (UNKNOWN, LOST, None):
+        name = f"b {state}"
+        batch = ledger.batches.add_intent(
+            name, "embedded", "m", "p" * 64, "r1", 1, 1, [record(name, name)]
+        )
+        ledger.batches.mark_abandoned(batch.id, "for the test", state)
+        ids[state] = batch.id
+    since = ledger.batches.get(ids[UNKNOWN]).intent_at
+    found = [batch.id for batch in ledger.batches.doubtful("embedded", since)]
+    assert found == [ids[UNKNOWN], ids[LOST]]
+    assert ledger.batches.doubtful("gemini", 0.0) == []
+    assert ledger.batches.doubtful("embedded", since + 3600) == []
+    assert [batch.id for batch in ledger.batches.open("embedded")] == [open_id]
 
 
 def test_what_a_batch_turns_out_not_to_have_read_is_no_attempt(path: Path) -> None:
