@@ -119,9 +119,24 @@ def test_failures_of_a_batch_do_not_use_up_attempts(path: Path) -> None:
 def test_a_good_answer_and_a_forced_rebuild_clear_failures(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
     ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
+    assert ledger.failures.counts("embedded")[KEY].counted == 1
+    batch = ledger.batches.add_intent("b2", "embedded", "m", "p" * 64, "r1", 1, 1, [record()])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
+    assert KEY not in ledger.failures.counts("embedded")
+    ledger.failures.add("embedded", [failure()])
+    assert ledger.failures.counts("embedded")[KEY].counted == 1
     ledger.runs.start("r2", "embedded", "m", [], [KEY])
     assert KEY not in ledger.failures.counts("embedded")
     assert ledger.runs.rebuilds().keys() == {KEY}
+
+
+def test_a_failure_that_comes_later_than_the_answer_is_cleared_and_on_record(path: Path) -> None:
+    ledger, late = ledger_with_batch(path)
+    batch = ledger.batches.add_intent("b2", "embedded", "m", "p" * 64, "r1", 1, 1, [record()])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
+    ledger.answers.commit(late, "EXPIRED", None, [], [failure()])
+    assert KEY not in ledger.failures.counts("embedded")
+    assert [row.key for row in ledger.failures.all()] == [KEY]
 
 
 def test_a_written_page_ends_its_rebuild(path: Path) -> None:

@@ -115,6 +115,16 @@ def test_all_survivors_of_the_first_measurement_are_among_those_written_by_hand(
     assert all(equivalents().values())
 
 
+def test_the_tests_that_a_mutant_names_are_there() -> None:
+    mutants = [mutant for mutant in handwritten(REPO) if isinstance(mutant, Mutant)]
+    named = {test for mutant in mutants for test in mutant.tests}
+    assert len(named) > 100
+    for test in named:
+        file, _, function = test.partition("::")
+        text = (REPO / file).read_text(encoding="utf-8")
+        assert not function or f"def {function}(" in text, test
+
+
 def test_each_slip_that_is_called_equivalent_is_still_one_that_may_be_made() -> None:
     files = {name.partition(":")[0] for name in equivalents()}
     slips = {slip.id for file in files for slip in all_slips(file, source_of(file))}
