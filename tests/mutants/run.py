@@ -30,7 +30,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
@@ -260,8 +260,8 @@ def _run_all(
     if options.fresh:
         log.unlink(missing_ok=True)
     done = _read(log)
+    before = _killed_before(touched)
     if options.survivors:
-        before = _killed_before(touched)
         _note(log, *(result for name, result in before.items() if name not in done))
         done = before | done
     shown = {m.id: m.shown((first / PACKAGE / m.file).read_text("utf-8")) for m in mutants}
@@ -271,7 +271,17 @@ def _run_all(
     # In turns, so that a run which is stopped has tried some of both kinds.
     kinds = [[m for m in left if m.made_by_hand == by_hand] for by_hand in (True, False)]
     left = [m for pair in zip_longest(*kinds) for m in pair if m]
-    tests = {mutant.id: choose(touched, first, mutant, options.seconds) for mutant in left}
+    # What saw a slip once most likely sees it again: so a whole run takes less each time.
+    seen_by = {name: (result.by,) for name, result in before.items()}
+    tests = {
+        mutant.id: choose(
+            touched,
+            first,
+            replace(mutant, tests=(*mutant.tests, *seen_by.get(mutant.id, ()))),
+            options.seconds,
+        )
+        for mutant in left
+    }
     by_id = {mutant.id: mutant for mutant in left}
     versions = count(1)
     tasks = (_task(trees, mutant, tests[mutant.id], touched, next(versions)) for mutant in left)
