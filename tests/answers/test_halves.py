@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from helpers.result_lines import KEY, MODEL, make_line, page, response
-from pagewave.answers.alike import alike, merged, overlap
+from pagewave.answers.alike import alike, doubled, merged, overlap
 from pagewave.answers.halves import JOINED, joined
 from pagewave.answers.result_line import Answer, Failure, page_key_of, parse_line
 from pagewave.halves import LOWER, UPPER, line_key, split_line_key
@@ -232,6 +232,28 @@ def test_halves_that_are_no_page_are_a_failure_that_says_why(
     assert result.usage and result.usage.prompt_tokens == 6000
 
 
+class Listed(Plain):
+    """Whose text is made of its names, and holds none of them as it is."""
+
+    items: list[dict[str, int]] = Field(default=[])
+
+    def text(self) -> str:
+        return "\n".join(f"* {name}" for name in self.names)
+
+
+def test_lines_that_stand_nowhere_as_they_are_can_not_be_left_out() -> None:
+    upper, lower = {"words": "", "names": LINES[:11]}, {"words": "", "names": LINES[9:]}
+    assert read(upper, lower, Listed)["names"] == [*LINES[:11], *LINES[9:]]
+
+
+def test_numbers_that_do_not_count_are_left_as_they_are() -> None:
+    upper = {"words": "", "names": LINES[:2], "items": [{"id": 4}, {"id": 7}]}
+    lower = {"words": "", "names": LINES[2:4], "items": [{"id": 1}]}
+    assert read(upper, lower, Listed)["items"] == [{"id": 4}, {"id": 7}, {"id": 1}]
+    upper["items"] = [{"id": 4}, {"id": 5}]
+    assert read(upper, lower, Listed)["items"] == [{"id": 4}, {"id": 5}, {"id": 6}]
+
+
 def test_words_that_would_be_lost_are_told() -> None:
     class Title(Plain):
         def text(self) -> str:
@@ -286,3 +308,18 @@ def test_one_short_line_proves_no_overlap() -> None:
     assert overlap(["First.", "do."], ["do.", "Last."]) == 0
     assert overlap(["First.", "The middle of it"], ["The middle of it", "Last."]) == 1
     assert merged(["a", "b"], ["b", "c"]) == ["a", "b", "c"]
+
+
+def test_in_two_columns_both_strips_are_found() -> None:
+    upper, lower = [*LEFT[:6], *RIGHT[:6]], [*LEFT[4:], *RIGHT[4:]]
+    assert doubled(upper, lower) == [range(2), range(6, 8)]
+
+
+def test_a_name_that_is_part_of_another_makes_two_items() -> None:
+    first, second = {"name": "Latin"}, {"name": "Latin Prose"}
+    assert merged([first], [second]) == [first, second]
+
+
+def test_an_item_of_which_one_half_lacks_a_list_is_one() -> None:
+    has, lacks = {"name": "Latin", "books": ["Livy"]}, {"name": "Latin", "books": None}
+    assert merged([has], [lacks]) == merged([lacks], [has]) == [has]

@@ -16,6 +16,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import REPO, Library
 from pagewave import command_line
 from pagewave.command_names import COMMANDS
+from pagewave.commands import folders
 from pagewave.commands.__main__ import main
 from pagewave.commands.folders import go_to_project, typed_path
 from pagewave.commands.project import doctor
@@ -25,6 +26,12 @@ from pagewave.config.settings import load_settings
 from pagewave.own_files import PROFILES, SNAKEFILE
 from pagewave.pages.dataset import scan
 from tools import command_docs
+
+
+@pytest.fixture(autouse=True)
+def folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a command was called is a process's own: the next test is another command."""
+    monkeypatch.setattr(folders, "_called_in", [])
 
 
 def test_the_page_of_all_commands_is_what_they_say() -> None:

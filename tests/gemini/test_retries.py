@@ -1,6 +1,7 @@
 """Pauses between tries."""
 
 import threading
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -11,6 +12,8 @@ from pagewave.gemini.retries import (
     NoSuccess,
     PassingTrouble,
     Repeating,
+    is_about_storage,
+    is_refusal,
 )
 
 
@@ -54,3 +57,28 @@ def test_passing_trouble_is_worth_no_line_and_lasting_trouble_is(
         with pytest.raises(NoSuccess):
             repeating.repeat(fail, "looking", tries=tries)
         assert caplog.text.count("looking failed") == lines
+
+
+def said(code: int, message: str = "no") -> SimpleNamespace:
+    """The service's own error."""
+    return SimpleNamespace(
+        code=code, message=message, details={"error": {"message": message}}, response=None
+    )
+
+
+def test_a_no_is_proof_but_where_something_may_have_been_done() -> None:
+    """409 may be of the first try of the same call, 429 follow one that was done."""
+    settled = {code for code in (399, 400, 401, 403, 404, 430, 498, 500) if is_refusal(said(code))}
+    assert settled == {400, 401, 403, 404, 430, 498}
+    assert not [code for code in (408, 409, 425, 429, 499) if is_refusal(said(code))]
+
+
+def test_full_storage_is_told_from_other_refusals() -> None:
+    class Error(SimpleNamespace):
+        def __str__(self) -> str:
+            return str(self.message)
+
+    full, other = "file_storage_bytes: limit 20 GB", "this image can't be read"
+    codes = (400, 403, 404, 429, 500)
+    assert [c for c in codes if is_about_storage(Error(code=c, message=full))] == [400, 403, 429]
+    assert not [c for c in codes if is_about_storage(Error(code=c, message=other))]

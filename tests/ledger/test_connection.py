@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pagewave.ledger import Ledger
+from pagewave.ledger import Ledger, WrittenFile
+from pagewave.ledger.connection import empty
 
 
 @pytest.fixture
@@ -63,3 +65,26 @@ def test_a_closed_ledger_leaves_nothing_beside_its_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite"]
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
         assert db.execute("SELECT id FROM run").fetchall() == [("r1",)]
+
+
+def test_any_thread_may_ask_the_one_connection(writer: Ledger) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(end_wave, writer).result()
+        assert pool.submit(writer.runs.latest_wave).result() == writer.runs.latest_wave() == 1
+
+
+@pytest.mark.parametrize("recreate_tables", [False, True])
+def test_an_emptied_ledger_knows_what_was_written_into_files(
+    tmp_path: Path, writer: Ledger, recreate_tables: bool
+) -> None:
+    """Else nobody could tell any more what a person changed in them."""
+    end_wave(writer)
+    written = {"Ohio:Elm:1850:1": WrittenFile("a" * 64, 1, 2)}
+    writer.page_files.note(written)
+    writer.close()
+    backup = empty(tmp_path / "ledger.sqlite", recreate_tables=recreate_tables)
+    with closing(Ledger.open(tmp_path / "ledger.sqlite")) as emptied:
+        assert emptied.runs.latest_wave() == 0
+        assert emptied.page_files.noted() == written
+    with closing(Ledger.peek(backup)) as old:
+        assert old.runs.latest_wave() == 1

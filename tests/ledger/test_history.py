@@ -267,7 +267,9 @@ def test_a_batch_of_unknown_fate_is_held_for_as_long_as_it_may_turn_up(story: St
     story.ledger.batches.mark_abandoned(batch.id, "the service does not show it", UNKNOWN)
     [cost] = story.ledger.spending.costs("gemini")
     assert (cost.metered, cost.records, cost.max_usd) == (False, 1, 0.5)
-    story.write("UPDATE batch SET intent_at = intent_at - 8 * 24 * 3600")
+    story.write("UPDATE batch SET intent_at = intent_at - 6 * 24 * 3600")
+    assert len(story.ledger.spending.costs("gemini")) == 1
+    story.write("UPDATE batch SET intent_at = intent_at - 2 * 24 * 3600")
     assert story.ledger.spending.costs("gemini") == []
     # What the service once showed is held for, however long ago.
     story.write("UPDATE batch SET name = 'batches/1'")

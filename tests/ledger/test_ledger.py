@@ -10,6 +10,7 @@ from pagewave.errors import LedgerError
 from pagewave.ledger import (
     LOST,
     NO_RESULTS,
+    UNKNOWN,
     Attempt,
     FailureRow,
     Ledger,
@@ -118,9 +119,24 @@ def test_failures_of_a_batch_do_not_use_up_attempts(path: Path) -> None:
 def test_a_good_answer_and_a_forced_rebuild_clear_failures(path: Path) -> None:
     ledger, batch_id = ledger_with_batch(path)
     ledger.answers.commit(batch_id, "SUCCEEDED", None, [attempt(None)], [failure()])
+    assert ledger.failures.counts("embedded")[KEY].counted == 1
+    batch = ledger.batches.add_intent("b2", "embedded", "m", "p" * 64, "r1", 1, 1, [record()])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
+    assert KEY not in ledger.failures.counts("embedded")
+    ledger.failures.add("embedded", [failure()])
+    assert ledger.failures.counts("embedded")[KEY].counted == 1
     ledger.runs.start("r2", "embedded", "m", [], [KEY])
     assert KEY not in ledger.failures.counts("embedded")
     assert ledger.runs.rebuilds().keys() == {KEY}
+
+
+def test_a_failure_that_comes_later_than_the_answer_is_cleared_and_on_record(path: Path) -> None:
+    ledger, late = ledger_with_batch(path)
+    batch = ledger.batches.add_intent("b2", "embedded", "m", "p" * 64, "r1", 1, 1, [record()])
+    ledger.answers.commit(batch.id, "SUCCEEDED", None, [attempt("{}")], [])
+    ledger.answers.commit(late, "EXPIRED", None, [], [failure()])
+    assert KEY not in ledger.failures.counts("embedded")
+    assert [row.key for row in ledger.failures.all()] == [KEY]
 
 
 def test_a_written_page_ends_its_rebuild(path: Path) -> None:
@@ -275,6 +291,24 @@ def test_a_batch_that_was_collected_is_not_given_up(path: Path) -> None:
     assert (batch.status, batch.state, batch.error) == ("collected", "SUCCEEDED", None)
     assert ledger.answers.stored("f1")
     assert ledger.failures.all() == []
+
+
+def test_only_what_was_given_up_in_doubt_and_not_too_long_ago_is_looked_for(path: Path) -> None:
+    ledger, open_id = ledger_with_batch(path)
+    ids = {}
+    for state in (UNKNOWN, LOST, None):
+        name = f"b {state}"
+        batch = ledger.batches.add_intent(
+            name, "embedded", "m", "p" * 64, "r1", 1, 1, [record(name, name)]
+        )
+        ledger.batches.mark_abandoned(batch.id, "for the test", state)
+        ids[state] = batch.id
+    since = ledger.batches.get(ids[UNKNOWN]).intent_at
+    found = [batch.id for batch in ledger.batches.doubtful("embedded", since)]
+    assert found == [ids[UNKNOWN], ids[LOST]]
+    assert ledger.batches.doubtful("gemini", 0.0) == []
+    assert ledger.batches.doubtful("embedded", since + 3600) == []
+    assert [batch.id for batch in ledger.batches.open("embedded")] == [open_id]
 
 
 def test_what_a_batch_turns_out_not_to_have_read_is_no_attempt(path: Path) -> None:

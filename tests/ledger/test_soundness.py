@@ -5,6 +5,7 @@ import random
 import re
 import sqlite3
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ from helpers.small_disk import BLOCK, SmallDisk, files_up_to, obey_permissions
 from pagewave.commands.nuke_database import contents
 from pagewave.errors import LedgerError
 from pagewave.ledger import Attempt, Ledger, PlannedPage, Record
-from pagewave.ledger.soundness import MOUNTS, network_type, refuse_network
+from pagewave.ledger.soundness import MOUNTS, backup_name, network_type, refuse_network
 
 PAGE_BYTES = 4096
 LINE_BYTES = 800  # of a result that the echo reader makes
@@ -210,6 +211,20 @@ def test_a_whole_ledger_passes_whatever_a_crash_left(path: Path, tmp_path: Path)
     for whole in (copy, path):
         with closing(look(whole)) as ledger:
             assert ledger.batches.get(second).status == "collected"
+
+
+def test_no_copy_takes_the_name_of_another_of_the_same_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.gmtime(0)
+    monkeypatch.setattr(time, "gmtime", lambda: now)
+    names = []
+    for _ in range(3):
+        copy = backup_name(tmp_path / "ledger.sqlite", "-v1")
+        copy.touch()
+        names.append(copy.name)
+    stem = "ledger-19700101T000000Z-v1"
+    assert names == [f"{stem}.sqlite", f"{stem}-2.sqlite", f"{stem}-3.sqlite"]
 
 
 def test_a_restored_copy_without_wal_mode_is_put_back_into_it(path: Path) -> None:

@@ -15,7 +15,7 @@ HEADINGS = ("made", "killed", "survived", "equivalent")
 
 class Result(NamedTuple):
     """What became of one mutant: `killed` by a test, `survived` them, or `untested`, where no test
-    touches it; how many seconds and tests that took, and what was changed."""
+    touches it; how many seconds of the processor and tests that took, and what was changed."""
 
     id: str
     file: str
@@ -124,7 +124,7 @@ class Report:
             "[handwritten.toml](../tests/mutants/handwritten.toml) are slips that would cost money "
             "or data, the others were drawn at random. Tests that start Snakemake, a browser or "
             "Slurm are not asked, so that a mutant which lives here may be seen by them.",
-            f"The last run, on commit {self.commit} ({seconds / 60:.0f} minutes of tests):",
+            f"The last run, on commit {self.commit} ({seconds / 60:.0f} CPU minutes of tests):",
             f"    {self.command}",
             "\n".join(f"- {line}" for line in (*self.sums(), *self.problems())),
             "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *rows]),

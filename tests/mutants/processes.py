@@ -31,7 +31,7 @@ TIMED_OUT = -1
 @dataclass(frozen=True)
 class Task:
     """What a forked process does: `work` gets the folder that is its own meanwhile, and returns the
-    exit code. It is killed after `seconds`; all it prints goes to `output`."""
+    exit code. It is killed after `seconds` of the clock; all it prints goes to `output`."""
 
     name: str
     work: Callable[[Path], int]
@@ -55,8 +55,9 @@ def load_heavy() -> None:
 
 
 def work_off(tasks: Iterable[Task], folders: list[Path]) -> Iterator[tuple[Task, int, float]]:
-    """Do the tasks, as many at a time as there are folders: each task, exit code and seconds, in
-    the order in which they end. When it is left early, what still runs is killed."""
+    """Do the tasks, as many at a time as there are folders: each task, exit code and seconds of the
+    processor, with all that it started and waited for, in the order in which they end. When it is
+    left early, what still runs is killed."""
     waiting, free = iter(tasks), list(folders)
     running: dict[int, tuple[Task, Path, float]] = {}
     try:
@@ -66,26 +67,26 @@ def work_off(tasks: Iterable[Task], folders: list[Path]) -> Iterator[tuple[Task,
                 running[_fork(task, folder)] = (task, folder, time.monotonic())
             if not running:
                 return
-            for pid, code in _ended(running):
-                task, folder, started_at = running.pop(pid)
+            for pid, code, seconds in _ended(running):
+                task, folder, _ = running.pop(pid)
                 free.append(folder)
-                yield task, code, time.monotonic() - started_at
+                yield task, code, seconds
     finally:
         for pid in running:
             _kill(pid)
 
 
-def _ended(running: dict[int, tuple[Task, Path, float]]) -> list[tuple[int, int]]:
-    """Processes that have ended, or were killed as their time was over, with their exit codes."""
+def _ended(running: dict[int, tuple[Task, Path, float]]) -> list[tuple[int, int, float]]:
+    """Processes that have ended, or were killed as their time was over: with exit code, seconds."""
     while True:
         ended = []
         for pid, (task, _, started_at) in running.items():
-            found, status = os.waitpid(pid, os.WNOHANG)
+            found, status, usage = os.wait4(pid, os.WNOHANG)
             if found:
-                ended.append((pid, abs(os.waitstatus_to_exitcode(status))))
+                code = abs(os.waitstatus_to_exitcode(status))
+                ended.append((pid, code, usage.ru_utime + usage.ru_stime))
             elif time.monotonic() - started_at > task.seconds:
-                _kill(pid)
-                ended.append((pid, TIMED_OUT))
+                ended.append((pid, TIMED_OUT, _kill(pid)))
         if ended:
             return ended
         time.sleep(LOOK_SECONDS)
@@ -96,7 +97,7 @@ def _fork(task: Task, folder: Path) -> int:
     if pid := os.fork():
         return pid
     try:
-        os.setsid()
+        os.setpgid(0, 0)  # not a session: its autogroup would have this one's low priority no more
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -115,15 +116,16 @@ def _fork(task: Task, folder: Path) -> int:
         os._exit(code)
 
 
-def _kill(pid: int) -> None:
-    """A process, and all that it started."""
+def _kill(pid: int) -> float:
+    """A process, and all that it started; the seconds of the processor that it took."""
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
-        return
+        return 0.0
     for process in family:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    os.waitpid(pid, 0)
+    usage = os.wait4(pid, 0)[2]
+    return usage.ru_utime + usage.ru_stime

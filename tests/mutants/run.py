@@ -3,7 +3,7 @@
     python tests/mutants/run.py                        every mutant written by hand
     python tests/mutants/run.py --random 200 --seed 7  and 200 that are drawn
     python tests/mutants/run.py --id M1 --id M3        these (and those that begin so) only
-    python tests/mutants/run.py --survivors            of these all but what died in the last run
+    python tests/mutants/run.py --survivors            of these all but what died in earlier runs
     python tests/mutants/run.py --list                 the mutants and their tests; nothing is run
 
 Nothing happens in the work tree: it is copied to memory, several times. First all tests run there
@@ -17,6 +17,7 @@ docs/mutants.md` writes down what came of it all.
 import argparse
 import compileall
 import faulthandler
+import hashlib
 import json
 import os
 import re
@@ -27,9 +28,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,13 @@ from mutants.choosing import choose
 from mutants.drawing import drawn
 from mutants.figures import Result
 from mutants.mutant import PACKAGE, Mutant, Stale, equivalents, handwritten
-from mutants.processes import TIMED_OUT, Task, load_heavy, work_off
+from mutants.processes import Task, load_heavy, work_off
 
 REPO = Path(__file__).parents[2]
 KEPT = REPO / ".mutants"
 COMMON = (f"{PACKAGE}/**/*", "tests/conftest.py", "tests/helpers/**/*.py", "pyproject.toml")
 MEMORY = Path("/dev/shm")
+FIRST_TESTS = 2
 console = Console(width=None if sys.stdout.isatty() else 140, highlight=False, emoji=False)
 
 
@@ -59,9 +61,10 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _trees(options.jobs) as trees:
+        below = options.tests or ["tests"]
+        with _trees(options.jobs, below) as trees:
             stale, mutants = _mutants(trees.first, options)
-            touched = _baseline(trees, options.tests or ["tests"], options.without_red)
+            touched = _baseline(trees, below, options.without_red)
             if options.list:
                 _list(trees.first, touched, mutants, options.seconds)
                 return 0
@@ -94,7 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
     parser.add_argument("--id", action="append", help="these, and those whose id begins so")
     parser.add_argument(
-        "--survivors", action="store_true", help="what died in the last run is dead"
+        "--survivors", action="store_true", help="what died in earlier runs is dead"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="tests a mutant (default: 10)")
     parser.add_argument("--tests", action="append", help="tests below this folder only (or file)")
@@ -140,8 +143,9 @@ class _Trees:
 
 
 @contextmanager
-def _trees(how_many: int) -> Iterator[_Trees]:
-    """Copies of the work tree in memory, with what Python compiles of it; removed at the end."""
+def _trees(how_many: int, below: Sequence[str]) -> Iterator[_Trees]:
+    """Copies of the work tree in memory, with what Python compiles of it and of the tests below
+    these folders; removed at the end."""
     load_heavy()
     where = MEMORY if os.access(MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="pagewave-mutants-", dir=where) as name:
@@ -151,9 +155,10 @@ def _trees(how_many: int) -> Iterator[_Trees]:
             shutil.copy2(REPO / file, first / file)
         compileall.compile_dir(first / "scripts", quiet=1)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = name
+        tests = touching.test_files(first, below)
         collecting = Task(
             "collecting",
-            lambda folder: pytest.main([*touching.options(folder), "--collect-only", "tests"]),
+            lambda folder: pytest.main([*touching.options(folder), "--collect-only", *tests]),
             600.0,
             KEPT / "logs" / "collecting.txt",
         )
@@ -251,13 +256,13 @@ def _run_all(
     # Of these tests; what was found out with others is not found out.
     first = trees.first
     state = touching.hash_of(first, *COMMON, "tests/**/test_*.py")
-    below = "-".join(options.tests or []).replace("/", ".")
-    log = KEPT / f"results-{state}-{options.seconds:g}{below}.jsonl"
+    below = hashlib.sha256("\0".join(options.tests or []).encode()).hexdigest()[:8]
+    log = KEPT / f"results-{state}-{options.seconds:g}-{below}.jsonl"
     if options.fresh:
         log.unlink(missing_ok=True)
     done = _read(log)
+    before = _killed_before(touched)
     if options.survivors:
-        before = _killed_before(touched)
         _note(log, *(result for name, result in before.items() if name not in done))
         done = before | done
     shown = {m.id: m.shown((first / PACKAGE / m.file).read_text("utf-8")) for m in mutants}
@@ -267,7 +272,17 @@ def _run_all(
     # In turns, so that a run which is stopped has tried some of both kinds.
     kinds = [[m for m in left if m.made_by_hand == by_hand] for by_hand in (True, False)]
     left = [m for pair in zip_longest(*kinds) for m in pair if m]
-    tests = {mutant.id: choose(touched, first, mutant, options.seconds) for mutant in left}
+    # What saw a slip once most likely sees it again: so a whole run takes less each time.
+    seen_by = {name: (result.by,) for name, result in before.items()}
+    tests = {
+        mutant.id: choose(
+            touched,
+            first,
+            replace(mutant, tests=(*mutant.tests, *seen_by.get(mutant.id, ()))),
+            options.seconds,
+        )
+        for mutant in left
+    }
     by_id = {mutant.id: mutant for mutant in left}
     versions = count(1)
     tasks = (_task(trees, mutant, tests[mutant.id], touched, next(versions)) for mutant in left)
@@ -277,7 +292,7 @@ def _run_all(
             mutant = by_id[task.name]
             said = _said(task.output)
             outcome = "survived" if code in (0, 5) else "killed"
-            by = said or ("time" if code in (1, TIMED_OUT) else f"exit code {code}")
+            by = said or f"exit code {code}"
             result = Result(
                 mutant.id,
                 mutant.file,
@@ -298,12 +313,14 @@ def _run_all(
 
 
 def _killed_before(touched: touching.Touched) -> dict[str, Result]:
-    """What the last run killed, whatever tests came since; the one that saw it is still here."""
-    last = max(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime, default=None)
-    results = _read(last).values() if last else ()
+    """What earlier runs killed, whatever tests came since; the one that saw it is still here."""
+    logs = sorted(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    results: dict[str, Result] = {}
+    for log in logs:
+        results |= _read(log)
     return {
         result.id: result
-        for result in results
+        for result in results.values()
         if result.outcome == "killed" and ("::" not in result.by or result.by in touched.seconds)
     }
 
@@ -312,15 +329,12 @@ def _task(
     trees: _Trees, mutant: Mutant, tests: list[str], touched: touching.Touched, version: int
 ) -> Task:
     """Run tests over a mutant, in the copy of the tree that is free, until one of them fails."""
-    usual = sum(touched.seconds[test] for test in tests) + sum(touched.shared.values())
     safe = "".join(letter if letter.isalnum() else "-" for letter in mutant.id)
     output = KEPT / "logs" / "mutants" / f"{safe}.txt"
 
     def work(folder: Path) -> int:
         if not tests:
             return 5
-        # Busy loops end by the processor's clock, the others by `_Watch`.
-        resource.setrlimit(resource.RLIMIT_CPU, (most := int(30 + 4 * usual), most))
         trees.restore(folder)
         file = folder / PACKAGE / mutant.file
         source, status = file.read_text(encoding="utf-8"), file.stat()
@@ -328,13 +342,28 @@ def _task(
         # Another time each, or Python would take what it compiled before for the mutant.
         later = status.st_mtime + 100 + version
         os.utime(file, (later, later))
-        return pytest.main([*touching.options(folder), "-x", *tests], plugins=[_Watch(touched)])
+        code = 5
+        # Most die of the first tests: the files of the others need not be imported for them.
+        for some in filter(None, (tests[:FIRST_TESTS], tests[FIRST_TESTS:])):
+            arguments = [*touching.options(folder), "-x", *some]
+            if code := int(pytest.main(arguments, plugins=[_Watch(touched)])):
+                break
+        return code
 
-    return Task(mutant.id, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
+    return Task(mutant.id, work, _patience(touched, tests), output)
+
+
+def _patience(touched: touching.Touched, tests: Iterable[str]) -> float:
+    """Seconds of the clock after which tests wait in vain: so many that no busy machine makes them.
+
+    A slip that makes a test wait for ever is seen by it; one that makes it work for ever ends by
+    the processor's clock, long before.
+    """
+    return 60 + 8 * sum(touched.wall.get(test, 30.0) for test in tests)
 
 
 class _Watch:
-    """A pytest plugin: says which test saw the slip, and ends one that takes far too long."""
+    """A pytest plugin: says which test saw the slip, and ends one that waits in vain."""
 
     def __init__(self, touched: touching.Touched) -> None:
         self._touched = touched
@@ -342,8 +371,15 @@ class _Watch:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
-        usual = self._touched.wall.get(nodeid, 30.0)
-        faulthandler.dump_traceback_later(30 + 4 * usual, exit=True, file=self._stderr)
+        os.write(self._stderr, f"\n{RUNNING}{nodeid}\n".encode())
+        # A busy loop ends by the processor's clock, with a signal; another wait by the wall's.
+        known = self._touched
+        usual = known.seconds.get(nodeid, 10.0)
+        usual += sum(known.shared.get(name, 0.0) for name in known.fixtures.get(nodeid, ()))
+        most = int(time.process_time() + 10 + 4 * usual)
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+        seconds = _patience(self._touched, [nodeid])
+        faulthandler.dump_traceback_later(seconds, exit=True, file=self._stderr)
 
     def pytest_runtest_logfinish(self) -> None:
         """It is over."""
@@ -355,14 +391,16 @@ class _Watch:
             os.write(self._stderr, f"\n{SEEN_BY}{report.nodeid}\n".encode())
 
 
-SEEN_BY = "seen by: "
+RUNNING, SEEN_BY = "running: ", "seen by: "
 
 
 def _said(output: Path) -> str:
-    """The test that saw the slip, as a mutant's output names it."""
+    """The test that saw the slip, as a mutant's output names it; or that did not come to an end."""
     text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
-    lines = [line for line in text.splitlines() if line.startswith(SEEN_BY)]
-    return lines[0].removeprefix(SEEN_BY) if lines else ""
+    for word, which in ((SEEN_BY, 0), (RUNNING, -1)):
+        if lines := [line for line in text.splitlines() if line.startswith(word)]:
+            return lines[which].removeprefix(word)
+    return ""
 
 
 def _doubtful(
@@ -385,7 +423,7 @@ def _doubtful(
             trees.restore(folder)
             return pytest.main([*touching.options(folder), *tests], plugins=[_Watch(touched)])
 
-        return Task(file, work, 120 + 5 * sum(touched.wall[test] for test in tests), output)
+        return Task(file, work, _patience(touched, tests), output)
 
     doubtful = {}
     tasks = [task(file, tests) for file, tests in by_file.items()]

@@ -64,6 +64,10 @@ def the_one(tree: Path, text: str = ONE) -> Mutant:
     return mutant
 
 
+def source_of(file: str) -> str:
+    return (REPO / PACKAGE / file).read_text(encoding="utf-8")
+
+
 def touched(lines: dict[int, set[str]], seconds: dict[str, float]) -> Touched:
     return Touched(seconds, seconds, {test: [] for test in seconds}, {}, {"book.py": lines})
 
@@ -111,6 +115,23 @@ def test_all_survivors_of_the_first_measurement_are_among_those_written_by_hand(
     assert all(equivalents().values())
 
 
+def test_the_tests_that_a_mutant_names_are_there() -> None:
+    mutants = [mutant for mutant in handwritten(REPO) if isinstance(mutant, Mutant)]
+    named = {test for mutant in mutants for test in mutant.tests}
+    assert len(named) > 100
+    for test in named:
+        file, _, function = test.partition("::")
+        text = (REPO / file).read_text(encoding="utf-8")
+        assert not function or f"def {function}(" in text, test
+
+
+def test_each_slip_that_is_called_equivalent_is_still_one_that_may_be_made() -> None:
+    files = {name.partition(":")[0] for name in equivalents()}
+    slips = {slip.id for file in files for slip in all_slips(file, source_of(file))}
+    by_hand = {mutant.id for mutant in handwritten(REPO)}
+    assert equivalents().keys() - by_hand <= slips
+
+
 # Drawn
 
 
@@ -134,8 +155,7 @@ def test_slips_are_found_where_they_cost_something_and_nowhere_else() -> None:
 def test_every_slip_leaves_a_file_that_python_can_read() -> None:
     for slip in all_slips("book.py", BOOK):
         ast.parse(slip.applied(BOOK))
-    package = REPO / PACKAGE
-    submit = (package / "waves" / "submit.py").read_text(encoding="utf-8")
+    submit = source_of("waves/submit.py")
     slips = all_slips("waves/submit.py", submit)
     assert len(slips) > 50
     for slip in slips:

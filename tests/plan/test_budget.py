@@ -10,7 +10,7 @@ from helpers.reading import Reading
 from pagewave.config.settings import load_settings
 from pagewave.errors import BudgetReached, ConfigError, OnItsWay
 from pagewave.ledger import Attempt, Ledger, Record
-from pagewave.plan.budget import budgets, check_prices, reserve
+from pagewave.plan.budget import budgets, check_prices, reserve, reserve_call
 from pagewave.waves.admission import within_budget
 
 MODEL = "gemini-2.5-flash"
@@ -86,6 +86,18 @@ def test_what_a_restored_ledger_does_not_know_is_held_as_dear_as_can_be(reading:
     [budget] = budgets(ledger, reading.session.settings, None)
     assert budget.spent == 0
     assert budget.held == pytest.approx(2 * (32_768 * 1 + 65_536 * 10) / 1e6)
+
+
+def test_a_call_goes_as_long_as_it_fits_beside_what_was_spent_and_what_is_held(
+    reading: Reading,
+) -> None:
+    ledger = metered(reading, MODEL, 0.25)
+    ledger.batches.add_intent("b2", "gemini", MODEL, "p", "r1", 1, 1, [record("k", 0.5)])
+    as_gemini(reading)
+    settings = reading.session.settings
+    reserve_call(ledger, settings, "r1", "a call", 0.25)  # to the last cent
+    with pytest.raises(BudgetReached, match=r"a call: not sent\..* might cost up to 0\.2600 more"):
+        reserve_call(ledger, settings, "r1", "a call", 0.26)
 
 
 def test_pages_of_a_model_without_a_price_are_told_before_anything_is_sent(

@@ -160,6 +160,7 @@ def test_a_day_whose_calls_are_used_up_is_bridged_by_batches_while_they_end_in_t
         "batch: the calls of a day are used up for 3 h more; a batch takes about 30 min"
     )
     assert roads(replace(used, renewal_seconds=1799), [LONG]) == {1: "wait"}
+    assert roads(replace(used, renewal_seconds=1800), [LONG]) == {1: "batch"}
     assert roads(replace(used, calls_today=99), [Lane(1, 1, 1)]) == {1: "flex"}
 
 

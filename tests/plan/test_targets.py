@@ -208,3 +208,33 @@ def test_a_target_is_the_same_however_it_is_written(
     name = target.format(root=tmp_path, file=f"results/pages/{BOOK}/1.json")
     found = head_of(library, Command(targets={name})).plan.wanted
     assert found.chains == [[f"{BOOK.replace('/', ':')}:1"]]
+
+
+ASHGROVE, LINDEN = [FIRST, SECOND, THIRD], ["Vermont:Linden:1866:1", "Vermont:Linden:1866:2"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "chains"),
+    [
+        ([f"results/pages/{BOOK}/2.json"], [[FIRST, SECOND]]),  # what it needs, and no more
+        ([f"results/books/{BOOK}/book.json"], [ASHGROVE]),
+        ([f"results/exports/text/{BOOK}.txt"], [ASHGROVE]),
+        (
+            [f"results/books/{BOOK}/book.json", f"results/pages/{OTHER}/1.json"],
+            [ASHGROVE, LINDEN[:1]],
+        ),
+        ([f"results/exports/text/{OTHER}.txt", f"results/pages/{BOOK}/1.json"], [[FIRST], LINDEN]),
+        # A file that is of no book, or of one that is not there, may need any page.
+        (["results/exports/catalog.csv"], [ASHGROVE, LINDEN]),
+        (["results/exports/text/Ohio/Nowhere/1850.txt"], [ASHGROVE, LINDEN]),
+        ([f"results/pages/{BOOK}/1.json", "another/file"], [ASHGROVE, LINDEN]),
+        ([], [ASHGROVE, LINDEN]),
+    ],
+)
+def test_a_target_takes_the_pages_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: list[str], chains: list[list[str]]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    library = Library(tmp_path, BOOKS)
+    found = head_of(library, Command(targets=set(targets))).plan.wanted
+    assert (found.chains, found.forced, found.blocked) == (chains, set(), [])

@@ -92,6 +92,9 @@ def test_a_page_never_takes_more_than_is_held_for_it(text: str, size: tuple[int,
     assert most.output_tokens == 700
     assert most.input_tokens >= len(text) + max(by_tiles, image_tokens(*size), 2240)
     assert most_tokens("", Noted, *size, {}).output_tokens == 65_536
+    # A tokenizer that knows nothing of a script makes a token of each byte.
+    nothing = most_tokens("", Noted, *size, {}).input_tokens
+    assert most.input_tokens - nothing == len(text.encode())
 
 
 def test_more_print_means_longer_answers_and_noise_is_no_print() -> None:

@@ -8,8 +8,9 @@ import pytest
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.gemini.client import Gemini
+from pagewave.ledger import PlannedPage, Record
 from pagewave.plan.schedule import plan
-from pagewave.waves.admission import left_for_next_run
+from pagewave.waves.admission import batches_at_once, left_for_next_run
 
 BOOKS = {"Ash/1850": 3, "Elm/1850": 3, "Fir/1850": 2, "Oak/1850": 2}
 TWO_LANES = {"wait": False, "batch_size_limit": 2}
@@ -98,6 +99,49 @@ def test_no_more_batches_are_in_flight_than_there_may_be(
     reading.check()
     assert set(reading.inferences().values()) == {1}
     assert max(event["active"] for event in reading.creates()) == 3
+
+
+@pytest.mark.parametrize(
+    ("of_others", "waited_for", "may_send"),
+    [
+        ({}, 0, 3),  # of five, each of the three lanes has one: two are left
+        ({2: 1}, 0, 3),
+        ({2: 2}, 0, 2),
+        ({2: 2, 3: 2}, 0, 1),
+        ({2: 4}, 0, 1),
+        ({}, 1, 2),
+        ({2: 2}, 1, 1),
+        ({2: 4}, 1, 0),
+    ],
+)
+def test_a_wave_may_send_what_the_lanes_leave_of_the_limit(
+    tmp_path: Path,
+    quiet_server: EmbeddedProcess,
+    of_others: dict[int, int],
+    waited_for: int,
+    may_send: int,
+) -> None:
+    """Where several batches come of one, as of one that failed: halves."""
+    reading = Reading(
+        tmp_path, quiet_server, {"Elm/1850": 1}, execution={"max_concurrent_batches": 5}
+    )
+    session, ledger = reading.session, reading.session.ledger
+    pages = [PlannedPage(f"a:b:1850:{lane}", lane, 1, 0) for lane in (1, 2, 3)]
+    ledger.runs.start("r1", session.engine, "m", pages, [])
+    ledger.files.add_prompt("p", "page_ocr", "v1.jinja", "text")
+
+    def intend(lane: int) -> int:
+        record = [Record(reading.keys[0], "f", 1, None, "{}", "1.jpg", "a")]
+        name, engine = f"b{len(ledger.batches.all())}", session.engine
+        return ledger.batches.add_intent(name, engine, "m", "p", "r1", lane, 1, record).id
+
+    for lane, number in of_others.items():
+        for _ in range(number):
+            intend(lane)
+    waits_for = [intend(1) for _ in range(waited_for)]
+    assert batches_at_once(session, "r1", 1, waits_for) == may_send
+    left = 5 - sum(of_others.values()) - waited_for
+    assert batches_at_once(session, "r1", 1, waits_for, counts=True) == max(1, left)
 
 
 def test_batches_that_fail_are_sent_again_by_a_later_run_after_their_pause(

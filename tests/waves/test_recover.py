@@ -320,6 +320,33 @@ def test_a_batch_whose_name_is_known_is_not_taken_for_its_twin(
     assert (known.id, known.name, known.status) == (batch.id, later, "collected")
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "status"), [("nothing", "submitted"), ("sent again", "abandoned")]
+)
+def test_a_batch_that_turns_up_goes_on_only_where_no_other_took_its_place(
+    tmp_path: Path, quiet_server: EmbeddedProcess, meanwhile: str, status: str
+) -> None:
+    """Else both are paid for."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    name = f"{tmp_path.name}-late"
+    quiet_server.set_faults([f"batch-hold:match={name},seconds=600"])
+    request = {"contents": [{"role": "user", "parts": [{"text": "Read this page."}]}]}
+    records = [{"key": reading.keys[0], "request": request}]
+    late = run_batch(client_of(quiet_server), records, name, wait=False).name
+    batch, ledger = given_up(reading, name, None, UNKNOWN), reading.session.ledger
+    if meanwhile == "sent again":
+        again = ledger.batches.records(batch.id)
+        ledger.batches.add_intent(f"{name}-2", "embedded", "m", "p", "r1", 1, 1, again)
+    find_doubtful(reading.session)
+    found = ledger.batches.get(batch.id)
+    assert (found.name, found.status) == (late, status)
+    cancelled = [event for event in quiet_server.log("cancel") if event["batch"] == late]
+    assert bool(cancelled) == (status == "abandoned")
+    quiet_server.request(
+        "POST", f"/v1beta/{late}:cancel"
+    ).raise_for_status()  # others go on with it
+
+
 @pytest.mark.parametrize("state", ["going on", "ended"])
 def test_a_batch_that_was_taken_for_its_own_twin_is_itself_again(
     tmp_path: Path, quiet_server: EmbeddedProcess, state: str

@@ -1,8 +1,11 @@
 """One wave: what is asked once though several pages want it, and what is free."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK, Reading
+from pagewave.waves.members import Members, sort_members
 
 
 def leaves_alike(library: Library, *keys: str) -> None:
@@ -31,6 +35,41 @@ def test_pages_that_ask_the_very_same_are_asked_once_in_a_batch(
     (text,) = {reading.library.text(key) for key in keys}
     assert "Read after: nothing" in text
     assert reading.attempts() == reading.inferences()
+
+
+def test_a_page_whose_image_was_changed_is_read_again_and_no_other(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
+    reading.run()
+    changed, same = reading.keys
+    with reading.library.image(changed).open("ab") as image:
+        image.write(b"more")
+    reading.run()
+    assert reading.inferences() == {changed: 2, same: 1}
+    reading.check()
+
+
+def test_what_a_wave_sends_is_decided_while_no_other_may(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two lanes send the same request, or spend the same dollar. Of two that decide at once
+    by chance nothing would be sure: so it is looked at from the middle of a decision."""
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1})
+    held_off: list[str] = []
+
+    def sort(*arguments: Any) -> Members:
+        with closing(sqlite3.connect(tmp_path / "state/ledger.sqlite", timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                held_off.append(str(error))
+        return sort_members(*arguments)
+
+    monkeypatch.setattr("pagewave.waves.batch_road.sort_members", sort)
+    reading.run()
+    reading.check()
+    assert held_off == ["database is locked"]
 
 
 @pytest.fixture
