@@ -461,10 +461,16 @@ CREATE TABLE picture (
 ) WITHOUT ROWID;
 """
 
+# About which share of a picture lines of print take up, from 0 to 1: how long an answer will be is
+# guessed from that. NULL: it was not looked at for that, or before this was kept.
+SHARE_OF_PRINT = """
+ALTER TABLE picture ADD COLUMN share_of_print REAL;
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
     *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES, CLOSED_ROADS),
-    *(WHO_SERVED_CALLS, PICTURES),
+    *(WHO_SERVED_CALLS, PICTURES, SHARE_OF_PRINT),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

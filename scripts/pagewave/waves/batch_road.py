@@ -22,6 +22,7 @@ from pagewave.ledger import Batch, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.plan.budget import NoRoom
+from pagewave.plan.estimates import estimator
 from pagewave.prompts.request import Request
 from pagewave.waves import events
 from pagewave.waves.admission import batches_at_once, why_full, within_budget
@@ -90,6 +91,7 @@ class BatchRoad:
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
         look_at_pictures(session, requests)
+        estimator(session).look()
         held = None if self._may_send else "another lane has a longer way to go"
         decision = within_budget(
             session,

@@ -10,12 +10,17 @@ from pagewave.workspace import Workspace
 
 
 def look_at_pictures(workspace: Workspace, requests: Sequence[Request]) -> None:
-    """Note doubts about the pictures of these pages in the ledger, each picture once."""
-    for request in requests:
-        if workspace.ledger.pictures.looked_at(request.key) == request.facts.sha256:
-            continue
-        doubts = _doubts(workspace, request)
-        workspace.ledger.pictures.note(request.key, request.facts.sha256, doubts)
+    """Note in the ledger what is seen of the pictures of these pages, each picture once."""
+    ledger = workspace.ledger
+    seen = [
+        (request, _doubts(workspace, request), _share_of_print(workspace, request))
+        for request in requests
+        if ledger.pictures.looked_at(request.key) != request.facts.sha256
+    ]
+    with ledger.transaction():
+        for request, doubts, share in seen:
+            ledger.pictures.note(request.key, request.facts.sha256, doubts, share)
+    for request, doubts, _ in seen:
         for doubt in doubts:
             log.warning("%s: %s: %s", request.key, doubt.what, doubt.message)
 
@@ -28,3 +33,10 @@ def _doubts(workspace: Workspace, request: Request) -> list[Doubt]:
         return [*images.doubts(page), *looked]
     except (DataError, OSError):  # it is gone since: its wave finds out
         return []
+
+
+def _share_of_print(workspace: Workspace, request: Request) -> float | None:
+    try:
+        return workspace.images.share_of_print(request.image)
+    except DataError:
+        return None
