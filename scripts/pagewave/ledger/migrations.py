@@ -121,7 +121,7 @@ CREATE TABLE record (
 ) WITHOUT ROWID;
 CREATE INDEX record_fingerprint ON record(fingerprint);
 
--- Every line the service sent back, untouched.
+-- Every line the service sent back, untouched but that it is compressed (`lines.py` reads it).
 CREATE TABLE response (
     batch_id INTEGER NOT NULL REFERENCES batch(id),
     line_number INTEGER NOT NULL,
