@@ -276,8 +276,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = compare(task, roots, asked.rounds)
         figures["sizes"].append(found)
         print(f"{pages:,} pages, {call_ms} ms a call: {json.dumps(found['ratios'])}", flush=True)
-    if asked.write:
-        asked.write.write_text(json.dumps(figures, indent=1) + "\n")
+        if asked.write:
+            asked.write.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
-from pagewave.waves.pictures import look_at_pictures
+from pagewave.waves.pictures import look_ahead, look_at_pictures
 from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
@@ -113,6 +113,8 @@ class BatchRoad:
                 sent[batch_id] = fingerprints
         except OnItsWay as reason:
             not_yet = str(reason)
+        if sent and session.waits:
+            look_ahead(session, [leg[1] for leg in trip.legs if len(leg) > 1])
         batches = [*members.waiting, *sent]
         going = [batch_id for batch_id in batches if not collect(session, batch_id)]
         refuse_if_limited(session)

@@ -1,8 +1,10 @@
 """A look at each picture before it is paid for: what may not be readable is flagged and told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from pagewave.errors import DataError
+from pagewave.gemini.session import Session
 from pagewave.log import log
 from pagewave.pages.look import Doubt
 from pagewave.prompts.request import Request
@@ -23,6 +25,16 @@ def look_at_pictures(workspace: Workspace, requests: Sequence[Request]) -> None:
     for request, doubts, _ in seen:
         for doubt in doubts:
             log.warning("%s: %s: %s", request.key, doubt.what, doubt.message)
+
+
+def look_ahead(session: Session, keys: Iterable[str]) -> None:
+    """Look at the pictures of the next wave while this one is at the service: in its turn that
+    notes what was seen. What can't be read is for that wave to tell."""
+    for key in keys:
+        if session.stop.is_set():
+            return
+        with suppress(DataError):
+            session.images.share_of_print(session.images.path(session.dataset.page(key)))
 
 
 def _doubts(workspace: Workspace, request: Request) -> list[Doubt]:
