@@ -9,6 +9,7 @@ busy: of CPU time the least and the median. The reading room, which is pictures,
     python benchmarks/overhead.py 1000 10000             other sizes
     python benchmarks/overhead.py --against ../older     an older build beside it
     python benchmarks/overhead.py --write                into overhead.json, which the docs quote
+    python benchmarks/overhead.py --table                as docs/scaling.md has to have it
 """
 
 import argparse
@@ -253,7 +254,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--write", type=Path, nargs="?", const=FIGURES, help="file for the figures", metavar="FILE"
     )
+    parser.add_argument("--table", action="store_true", help="of overhead.json; measures nothing")
     asked = parser.parse_args(arguments)
+    if asked.table:
+        print(table(json.loads(FIGURES.read_text())))
+        return
     roots = {OURS: ROOT, "bare": ROOT, "script": ROOT}
     if asked.against:
         roots["against"] = asked.against.resolve()
