@@ -1,59 +1,92 @@
 """What pagewave itself costs: time and memory of the head, apart from reading pages.
 
-Reads made-up pages with the echo server (no OCR, batches of one second) and prints for each size
-the wall and CPU time of the head a page, CPU time a wave, the dry run's time and the peak memory;
-and how many times the CPU time of as many jobs that do nothing (bare.smk) that is.
+Reads the same made-up pages (images of the sample's size, echo server) in turn by pagewave, by a
+plain asyncio script without a ledger (plain.py), and as jobs that do nothing (bare.smk); with
+--against by another checkout of pagewave too. Ratios are those of one go, and the machine may be
+busy: of CPU time the least and the median. The reading room, which is pictures, is off.
 
-    python benchmarks/overhead.py            1,000 and 10,000 pages
-    python benchmarks/overhead.py 200        another size
+    python benchmarks/overhead.py                        1,000 pages, calls of 0 and 100 ms
+    python benchmarks/overhead.py 1000 10000             other sizes
+    python benchmarks/overhead.py --against ../older     an older build beside it
+    python benchmarks/overhead.py --write                into overhead.json, which the docs quote
+    python benchmarks/overhead.py --table                as docs/scaling.md has to have it
 """
 
+import argparse
+import contextlib
+import itertools
+import json
 import os
+import platform
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
-from PIL import Image
 
 from pagewave.embedded.process import TOKEN_VARIABLE, EmbeddedServer
 from pagewave.gemini.connect import ADDRESS_VARIABLE
 
 ROOT = Path(__file__).parent.parent
+FIGURES = Path(__file__).parent / "overhead.json"
 PAGES_A_BOOK = 20
+OURS = "pagewave"
 
 
 def make_data_set(folder: Path, pages: int, pages_a_book: int = PAGES_A_BOOK) -> None:
-    """Labels and images, every image different, for books of 20 pages."""
+    """Labels, images as in the sample and every one different, and a configuration."""
+    samples = [path.read_bytes() for path in sorted((ROOT / "resources/sample").rglob("*.jpg"))]
     for number in range(pages):
-        book = Path("Ohio") / f"School {number // pages_a_book:03}" / "1850"
+        book = Path("Ohio") / f"School {number // pages_a_book:05}" / "1850"
         stem = str(number % pages_a_book + 1)
         for kind in ("labels", "images"):
             (folder / kind / book).mkdir(parents=True, exist_ok=True)
         (folder / "labels" / book / f"{stem}.json").write_text("{}")
-        colour = (number % 256, number // 256 % 256, 128)
-        Image.new("RGB", (64, 96), colour).save(
-            folder / "images" / book / f"{stem}.jpg", comment=str(number)
-        )
-    config = {
+        image, told = samples[number % len(samples)], str(number).encode()
+        comment = b"\xff\xfe" + (len(told) + 2).to_bytes(2, "big") + told
+        (folder / "images" / book / f"{stem}.jpg").write_bytes(image[:2] + comment + image[2:])
+    configure(folder / "config.yaml", Path())
+
+
+def configure(path: Path, data: Path, root: Path = ROOT) -> None:
+    """Write a configuration for labels and images in `data`, and the pagewave in `root`."""
+    config: dict[str, Any] = {
         "engine": "embedded",
-        "paths": {"label_source_dir": "labels", "image_source_dir": "images"},
-        "prompt": {"registry_dir": str(ROOT / "prompts")},
+        "paths": {
+            "label_source_dir": str(data / "labels"),
+            "image_source_dir": str(data / "images"),
+        },
+        "prompt": {"registry_dir": str(root / "prompts")},
         "embedded": {"reader": "echo"},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    if (root / "rules" / "site.smk").exists():  # earlier ones have no reading room
+        config["site"] = {"enabled": False}
+    path.write_text(yaml.safe_dump(config))
 
 
-def snakemake(folder: Path, snakefile: str, *arguments: str) -> tuple[float, float, int]:
+def snakemake(
+    folder: Path, snakefile: str = "Snakefile", *arguments: str, root: Path = ROOT
+) -> tuple[float, float, int]:
     """Run it; returns wall seconds, CPU seconds and peak memory in MB of the head alone."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / snakefile)]
-    command += ["--workflow-profile", str(ROOT / "profiles/default")]
+    command = [sys.executable, "-m", "snakemake", "-s", str(root / snakefile)]
+    command += ["--workflow-profile", str(root / "profiles/default")]
+    if not arguments:
+        arguments = ("--configfile", "config.yaml")
+    return run(folder, [*command, *arguments], {"PYTHONPATH": str(root / "scripts")})
+
+
+def run(folder: Path, command: Sequence[str], more: Mapping[str, str]) -> tuple[float, float, int]:
+    """Run a command there; returns wall seconds, CPU seconds and peak memory in MB."""
     started = time.perf_counter()
     with (folder / "output.txt").open("wb") as output:
         process = subprocess.Popen(
-            [*command, *arguments], cwd=folder, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=os.environ | more
         )
         _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status):
@@ -62,37 +95,194 @@ def snakemake(folder: Path, snakefile: str, *arguments: str) -> tuple[float, flo
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
 
 
-def measure(pages: int) -> None:
-    """Print the figures for one size."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_data_set(folder, pages)
-        ours = ("Snakefile", "--configfile", "config.yaml")
-        dry_wall, _, _ = snakemake(folder, *ours, "-n")
-        # A server of its own, so that its CPU time does not count as the head's.
-        server = EmbeddedServer(folder / "server", ["--reader", "echo", "--batch-seconds", "1"])
-        os.environ[ADDRESS_VARIABLE] = server.base_url
-        os.environ[TOKEN_VARIABLE] = server.token
-        wall, cpu, memory = snakemake(folder, *ours)
-        server.close()
-        del os.environ[ADDRESS_VARIABLE]
-        shape = (f"books={pages // PAGES_A_BOOK}", f"pages={PAGES_A_BOOK}")
-        _, bare_cpu, _ = snakemake(folder, "benchmarks/bare.smk", "--config", *shape)
-        waves = len(list((folder / "logs" / "waves").rglob("*.json")))
-        print(
-            f"{pages:>6} pages, {waves} waves: {1000 * wall / pages:6.1f} ms wall a page, "
-            f"{1000 * cpu / pages:6.1f} ms CPU a page ({cpu / bare_cpu:.2f} times "
-            f"{1000 * bare_cpu / pages:.1f} ms of bare Snakemake), "
-            f"{cpu / waves:6.3f} s CPU a wave, "
-            f"dry run {dry_wall:.1f} s, peak memory {memory} MB",
-            flush=True,
-        )
+@dataclass(frozen=True)
+class Cost:
+    """Of one run; `makespan`: seconds from the first batch's creation to the last one's end. Bare
+    Snakemake has no batches."""
+
+    cpu_ms_a_page: float
+    makespan: float | None
+    wall: float
+    memory_mb: int
 
 
-def main() -> None:
-    """Measure the sizes named on the command line."""
-    for pages in [int(argument) for argument in sys.argv[1:]] or [1000, 10000]:
-        measure(pages)
+@dataclass(frozen=True)
+class Task:
+    """What is to be read, and how fast the server is."""
+
+    data: Path
+    pages: int
+    pages_a_book: int
+    call_ms: int
+    batch_seconds: float
+
+    def read(self, name: str, root: Path) -> Cost:
+        """Have it read by one of the competitors, from nothing."""
+        with tempfile.TemporaryDirectory(dir=self.data) as place:
+            folder = Path(place)
+            if name == "bare":
+                books = -(-self.pages // self.pages_a_book)
+                shape = (f"books={books}", f"pages={self.pages_a_book}")
+                cost = snakemake(folder, "benchmarks/bare.smk", "--config", *shape)
+                return self._cost(cost, None)
+            # A server of its own, so that its CPU time does not count as the head's.
+            with contextlib.closing(self._server(folder / "server")) as server:
+                os.environ |= {ADDRESS_VARIABLE: server.base_url, TOKEN_VARIABLE: server.token}
+                if name == "script":
+                    script = [sys.executable, str(ROOT / "benchmarks/plain.py")]
+                    where = [str(self.data / kind) for kind in ("labels", "images")]
+                    cost = run(folder, [*script, *where, "results", server.base_url], {})
+                else:
+                    configure(folder / "config.yaml", self.data, root)
+                    cost = snakemake(folder, root=root)
+            written = [p for p in (folder / "results").rglob("[0-9]*.json") if p.stem.isdigit()]
+            if len(written) != self.pages:
+                sys.exit(f"{name}: {len(written)} of {self.pages} pages written")
+            return self._cost(cost, folder / "server" / "log.jsonl")
+
+    def _server(self, folder: Path) -> EmbeddedServer:
+        options = ["--reader", "echo", "--batch-seconds", str(self.batch_seconds)]
+        if self.call_ms:
+            options += ["--fault", f"slow:seconds={self.call_ms / 1000}"]
+        return EmbeddedServer(folder, options)
+
+    def _cost(self, cost: tuple[float, float, int], log: Path | None) -> Cost:
+        wall, cpu, memory = cost
+        makespan = None
+        if log:
+            events = [json.loads(line) for line in log.read_text().splitlines()]
+            created = [event["t"] for event in events if event["event"] == "create"]
+            ended = [event["t"] for event in events if event["event"] == "finish"]
+            makespan = round(max(ended) - min(created), 2)
+        return Cost(round(1000 * cpu / self.pages, 2), makespan, round(wall, 2), memory)
+
+
+def compare(task: Task, roots: Mapping[str, Path], rounds: int) -> dict[str, Any]:
+    """Read it `rounds` times by each, in turn; the figures as they go into the file."""
+    costs: dict[str, list[Cost]] = {name: [] for name in roots}
+    for number in range(rounds):
+        for name in list(roots)[:: -1 if number % 2 else 1]:
+            costs[name].append(cost := task.read(name, roots[name]))
+            print(f"  {name:>9}: {asdict(cost)}", file=sys.stderr, flush=True)
+    others = [name for name in roots if name != OURS]
+    ratios = {}
+    for name in others:
+        pairs = list(zip(costs[OURS], costs[name], strict=True))
+        ratios[name] = {
+            "cpu": ratio([(ours.cpu_ms_a_page, other.cpu_ms_a_page) for ours, other in pairs]),
+            "makespan": ratio(
+                [(a.makespan, b.makespan) for a, b in pairs if a.makespan and b.makespan]
+            ),
+        }
+    return {
+        "pages": task.pages,
+        "pages_a_book": task.pages_a_book,
+        "call_ms": task.call_ms,
+        "batch_seconds": task.batch_seconds,
+        "runs": {name: [asdict(cost) for cost in each] for name, each in costs.items()},
+        "ratios": ratios,
+    }
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> dict[str, float] | None:
+    """Ours to the other: of the least of all runs, and the median of the pairs."""
+    if not pairs:
+        return None
+    least = min(ours for ours, _ in pairs) / min(other for _, other in pairs)
+    return {
+        "least": round(least, 3),
+        "median": round(statistics.median(ours / other for ours, other in pairs), 3),
+    }
+
+
+NAMES = {"bare": "bare Snakemake", "script": "the script", "against": "the build before"}
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """The figures as docs/scaling.md has them."""
+    lines = [
+        f"Snakemake {figures['snakemake']}, Python {figures['python']}, {figures['cores']} cores; "
+        f"{figures['rounds']} rounds, ratios as least and median.",
+        "",
+        "| pages | a call | ms CPU a page | peak memory | CPU to bare Snakemake | to the script "
+        "| makespan to the script |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for each in figures["sizes"]:
+        ours = each["runs"][OURS]
+        cells = [
+            f"{each['pages']:,}",
+            f"{each['call_ms']} ms",
+            f"{min(cost['cpu_ms_a_page'] for cost in ours):.1f}",
+            f"{max(cost['memory_mb'] for cost in ours)} MB",
+            _both(each["ratios"]["bare"]["cpu"]),
+            _both(each["ratios"]["script"]["cpu"]),
+            _both(each["ratios"]["script"]["makespan"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    if any("against" in each["ratios"] for each in figures["sizes"]):
+        lines += ["", f"CPU and makespan to {figures['against']}, in the same go:"]
+        for each in figures["sizes"]:
+            if before := each["ratios"].get("against"):
+                both = f"{_both(before['cpu'])} and {_both(before['makespan'])}"
+                lines.append(f"{each['pages']:,} pages, {each['call_ms']} ms a call: {both}.")
+    return "\n".join(lines)
+
+
+def _both(found: Mapping[str, float] | None) -> str:
+    return f"{found['least']:.2f} / {found['median']:.2f}" if found else "-"
+
+
+def commit(root: Path) -> str:
+    """The short name of a checkout's commit; empty where git does not know it."""
+    command = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pages", type=int, nargs="*", default=[1000])
+    parser.add_argument("--pages-a-book", type=int, default=PAGES_A_BOOK, metavar="N")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--call-ms", type=int, nargs="+", default=[0, 100], metavar="MS")
+    parser.add_argument("--batch-seconds", type=float, default=1.0, metavar="S")
+    parser.add_argument("--against", type=Path, help="another checkout of pagewave")
+    parser.add_argument("--only", nargs="+", help="leave others out", metavar="NAME")
+    parser.add_argument(
+        "--write", type=Path, nargs="?", const=FIGURES, help="file for the figures", metavar="FILE"
+    )
+    parser.add_argument("--table", action="store_true", help="of overhead.json; measures nothing")
+    asked = parser.parse_args(arguments)
+    if asked.table:
+        print(table(json.loads(FIGURES.read_text())))
+        return
+    roots = {OURS: ROOT, "bare": ROOT, "script": ROOT}
+    if asked.against:
+        roots["against"] = asked.against.resolve()
+    roots = {name: root for name, root in roots.items() if name in (asked.only or roots)}
+    from snakemake import __version__ as version
+
+    figures: dict[str, Any] = {
+        "commit": commit(ROOT),
+        "against": commit(roots["against"]) if "against" in roots else None,
+        "python": platform.python_version(),
+        "snakemake": version,
+        "cores": os.cpu_count(),
+        "rounds": asked.rounds,
+        "sizes": [],
+    }
+    for pages, call_ms in itertools.product(asked.pages, asked.call_ms):
+        with tempfile.TemporaryDirectory() as name:
+            task = Task(Path(name), pages, asked.pages_a_book, call_ms, asked.batch_seconds)
+            make_data_set(task.data, pages, asked.pages_a_book)
+            found = compare(task, roots, asked.rounds)
+        figures["sizes"].append(found)
+        print(f"{pages:,} pages, {call_ms} ms a call: {json.dumps(found['ratios'])}", flush=True)
+        if asked.write:
+            asked.write.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

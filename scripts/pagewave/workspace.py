@@ -50,8 +50,6 @@ class Workspace:
     dataset: Dataset
     ledger: Ledger
     prompt: Prompt
-    shares_of_print: dict[Path, float] = field(default_factory=dict, kw_only=True)
-    """What images were looked at to guess how long answers will be; see `plan/estimates.py`."""
     told: set[str] = field(default_factory=set, kw_only=True)
     """What is said once a run, and was."""
 

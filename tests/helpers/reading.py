@@ -25,6 +25,7 @@ from pagewave.errors import OnItsWay
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import BY_BATCH, Ledger
+from pagewave.ledger.lines import unpacked
 from pagewave.pages.dataset import scan
 from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.schedule import Schedule, plan
@@ -201,8 +202,10 @@ class Reading:
             db.execute("UPDATE batch SET creating_at = creating_at - ?", (seconds,))
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of the ledger, read from its file as any other program would."""
+        """Rows of the ledger, read from its file as any other program would; `unpacked(line)` is
+        a result line as it came."""
         with closing(sqlite3.connect(self.root / "state/ledger.sqlite")) as db:
+            db.create_function("unpacked", 1, unpacked)
             return db.execute(sql, values).fetchall()
 
     def key(self, book: str, page: int) -> str:

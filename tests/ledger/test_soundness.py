@@ -32,7 +32,9 @@ def write_batch(ledger: Ledger, name: str = "b1") -> int:
     """A batch with answers of a few thousand letters each; returns its number."""
     records = [Record(key, f"{name} {key}", 1, None, "{}", "1.jpg", "a" * 64) for key in KEYS]
     batch = ledger.batches.add_intent(name, "embedded", "m", "p" * 64, "r1", 1, 1, records)
-    ledger.answers.store_lines(batch.id, [(key, b"x" * 3000) for key in KEYS])
+    ledger.answers.store_lines(
+        batch.id, [(key, random.Random(key).randbytes(3000)) for key in KEYS]
+    )
     page = "{" + "y" * 3000 + "}"
     attempts = [Attempt(k, 1, f"{name} {k}", page, "STOP", 9, 9, 0, 0, 0.0) for k in KEYS]
     ledger.answers.commit(batch.id, "SUCCEEDED", None, attempts, [])
@@ -265,7 +267,7 @@ def test_what_a_full_disk_refuses_is_not_half_kept(
     ledger: Ledger, tmp_path: Path, line_bytes: int
 ) -> None:
     # Larger changes are written before their COMMIT, smaller ones by it.
-    lines = [(key, b"z" * line_bytes) for key in KEYS]
+    lines = [(key, os.urandom(line_bytes)) for key in KEYS]
     ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with files_up_to(50_000), pytest.raises(LedgerError, match="disk") as raised:
         ledger.answers.store_lines(1, lines)
@@ -326,12 +328,16 @@ def test_a_disk_that_is_full_before_the_start(tmp_path: Path, blocks_left: int) 
 
 
 @pytest.mark.parametrize(
-    ("share_left", "told"),
-    [(0, "ledger.sqlite: database or disk is full"), (0.9, "results"), (1.7, "ledger.sqlite: ")],
-    ids=["polling", "downloading", "storing raw lines"],
+    ("share_left", "told", "stored"),
+    [
+        (0, "ledger.sqlite: database or disk is full", 0),
+        (0.9, "results", 0),
+        (1.5, "ledger.sqlite: ", 60),
+    ],
+    ids=["polling", "downloading", "committing"],
 )
 def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
-    tmp_path: Path, share_left: float, told: str
+    tmp_path: Path, share_left: float, told: str, stored: int
 ) -> None:
     books = {f"Ohio/School {number}/1852": 1 for number in range(60)}
     keys = Counter(f"{book.replace('/', ':')}:1" for book in books)
@@ -347,7 +353,8 @@ def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
         with closing(Ledger.peek(library.state / "ledger.sqlite")) as ledger:
             wait_for(lambda: [b.state for b in ledger.batches.open("embedded")] == ["RUNNING"])
         empty_wal(library.state / "ledger.sqlite")
-        # The results are written twice, as they come and into the ledger; before, how far they are.
+        # The results are written as they come; then, in place of them, into the ledger, where they
+        # are smaller; then what they mean. Before, how far they are.
         disk.fill(int(share_left * len(keys) * LINE_BYTES / BLOCK))
         code, output = head.wait()
         assert code == 4, output
@@ -355,7 +362,7 @@ def test_a_disk_that_gets_full_in_the_middle_of_a_wave(
         assert f"state/{told}" in output
         assert len(library.events("download")) == (share_left > 0)
         with closing(look(library.state / "ledger.sqlite")) as ledger:
-            assert ledger.query("SELECT COUNT(*) FROM response")[0][0] == 0
+            assert ledger.query("SELECT COUNT(*) FROM response")[0][0] == stored
             assert len(ledger.batches.open("embedded")) == 1
 
         disk.free()

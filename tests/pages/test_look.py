@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.library import REPO
 from helpers.pdf_files import PdfPage
 from helpers.scan_files import page_of, save
 from pagewave.config.settings import load_settings
 from pagewave.pages.dataset import Book, scan
+from pagewave.pages.glance import glance
+from pagewave.pages.ink import share_of_print
 from pagewave.pages.look import Look, coarse, doubts_of, look_at, plausible_dpi, torn
 from pagewave.pages.prepared import PreparedImages
 from pagewave.pages.scan_files import leaves
@@ -178,3 +181,27 @@ def test_a_look_is_at_what_is_seen(tmp_path: Path) -> None:
     plain = look_at(save(tmp_path / "2.png", [PAGE]))
     assert look_at(path).median == pytest.approx(plain.median, abs=1)
     assert isinstance(plain, Look)
+
+
+def test_a_glance_tells_of_pages_of_print_what_a_look_does() -> None:
+    sample = sorted((REPO / "resources" / "sample" / "images").rglob("*.jpg"))
+    assert len(sample) > 10
+    for path in sample:
+        seen = glance(path)
+        assert seen and seen.is_sound
+        assert seen.share_of_print == pytest.approx(share_of_print(path), rel=0.05)
+
+
+def test_what_a_glance_is_not_sure_of_takes_a_look(tmp_path: Path) -> None:
+    dark = PAGE.point([value // 15 for value in range(256)] * 3)
+    half_grey = PAGE.copy()
+    half_grey.paste((128, 128, 128), (0, 800, *PAGE.size))
+    for number, picture in enumerate((dark, Image.new("RGB", PAGE.size, "white"), half_grey)):
+        seen = glance(save(tmp_path / f"{number}.jpg", [picture]))
+        assert seen and not seen.is_sound
+    assert glance(save(tmp_path / "1.png", [PAGE])) is None
+    for options in ({}, {"progressive": True}):
+        assert glance(cut(save(tmp_path / "4.jpg", [PAGE], **options), 0.7)) is None
+    plain = glance(save(tmp_path / "5.jpg", [PAGE]))
+    assert plain and plain.is_sound
+    assert glance(save(tmp_path / "6.jpg", [PAGE.convert("CMYK")])) is None

@@ -170,7 +170,7 @@ def test_an_answer_that_is_nearly_right_is_paid_once(
     contexts = reading.query("SELECT previous_context FROM record WHERE key LIKE '%:2'")
     assert len(contexts) == 1 and "N/A" not in contexts[0][0]
     # The ledger keeps the line as it came.
-    lines = b"".join(row[0] for row in reading.query("SELECT line FROM response"))
+    lines = b"".join(row[0] for row in reading.query("SELECT unpacked(line) FROM response"))
     assert (b"N/A" in lines) == (how == "words")
 
 

@@ -78,7 +78,7 @@ def test_a_page_too_long_for_one_answer_is_read_in_halves(
         page,
     )
     lines = reading.query(
-        "SELECT line FROM response WHERE batch_id = ? AND key = ?", batch_id, page
+        "SELECT unpacked(line) FROM response WHERE batch_id = ? AND key = ?", batch_id, page
     )
     responses = {(entry := json.loads(line))["key"]: entry["response"] for (line,) in lines}
     assert {*responses} == {line_key(page, half) for half in HALVES}
@@ -197,7 +197,7 @@ def test_a_crash_at_a_half_leaves_nothing_that_was_paid_without_an_attempt(
     assert [bool(known) for (known,) in rows] == attempts
     if all(attempts):  # then each half that was read is counted, and none twice
         told = reading.query(
-            "SELECT s.line FROM response s JOIN attempt a USING (batch_id, key)"
+            "SELECT unpacked(s.line) FROM response s JOIN attempt a USING (batch_id, key)"
             " WHERE key = ? AND a.number > 1",
             page,
         )

@@ -7,6 +7,7 @@ from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.answers.result_line import text_of
+from pagewave.ledger.lines import unpacked
 from pagewave.plan.outdated import is_outdated, pages_on_file
 from pagewave.prompts.numbered import INSTRUCTION, is_numbered
 from pagewave.tracking.rows import braintrust_row
@@ -52,7 +53,7 @@ def test_lines_asked_for_with_numbers_are_kept_without_them(
     assert row["step"] == "Recitation: numbered_lines=True"
     assert is_numbered(row["generation_config"])
     [line] = [
-        bytes(r[0])
+        unpacked(r[0])
         for r in ledger.query(
             "SELECT line FROM response WHERE batch_id = ? AND key = ?", row["batch_id"], first
         )

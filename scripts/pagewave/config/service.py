@@ -115,7 +115,8 @@ class Batch(Section):
         default=30.0,
         gt=0,
         le=3600,
-        description="Seconds between two looks at a batch; 0.2 with engine: embedded.",
+        description="Most seconds between two looks at a batch, which are closer together when "
+        "batches like it usually end; 0.2 with engine: embedded.",
     )
     max_poll_attempts: Int = Field(
         default=5760,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pagewave.ledger.connection import Shelf
 from pagewave.ledger.failures import FailureRow, clear_failures, insert_failures, is_comparison
+from pagewave.ledger.lines import packed, unpacked
 from pagewave.ledger.outbox import add_log_rows
 
 
@@ -134,7 +135,7 @@ class Answers(Shelf):
         with self._connection.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO response VALUES (?, ?, ?, ?)",
-                [(batch_id, number, key, line) for number, (key, line) in enumerate(lines)],
+                [(batch_id, number, key, packed(line)) for number, (key, line) in enumerate(lines)],
             )
 
     def lines(self, batch_id: int) -> list[bytes]:
@@ -142,7 +143,7 @@ class Answers(Shelf):
         rows = self._connection.query(
             "SELECT line FROM response WHERE batch_id = ? ORDER BY line_number", batch_id
         )
-        return [row[0] for row in rows]
+        return [unpacked(row[0]) for row in rows]
 
     def half_before(self, batch_id: int, key: str) -> bytes | None:
         """The line of a page's last call before this one, where it asked the very same, was not
@@ -158,7 +159,7 @@ class Answers(Shelf):
             " HAVING COUNT(*) = 1",
             *(batch_id, key),
         )
-        return bytes(rows[0][0]) if rows else None
+        return unpacked(rows[0][0]) if rows else None
 
     def commit(
         self,

@@ -121,7 +121,7 @@ CREATE TABLE record (
 ) WITHOUT ROWID;
 CREATE INDEX record_fingerprint ON record(fingerprint);
 
--- Every line the service sent back, untouched.
+-- Every line the service sent back, untouched but that it is compressed (`lines.py` reads it).
 CREATE TABLE response (
     batch_id INTEGER NOT NULL REFERENCES batch(id),
     line_number INTEGER NOT NULL,
@@ -472,10 +472,16 @@ CREATE TABLE picture (
 ) WITHOUT ROWID;
 """
 
+# About which share of a picture lines of print take up, from 0 to 1: how long an answer will be is
+# guessed from that. NULL: it was not looked at for that, or before this was kept.
+SHARE_OF_PRINT = """
+ALTER TABLE picture ADD COLUMN share_of_print REAL;
+"""
+
 STEPS: list[str] = [
     *(EXIT_CODES, WHAT_A_PERSON_WROTE, WHOSE_LEDGER, CALLS, ABSURD_COUNTS),
     *(CALL_ROWS, ROADS, WHO_SERVED, BATCH_PROGRESS, PROBES, CLOSED_ROADS),
-    *(WHO_SERVED_CALLS, PICTURES, LEVELS),
+    *(WHO_SERVED_CALLS, PICTURES, LEVELS, SHARE_OF_PRINT),
 ]
 """Changes after SCHEMA, oldest first: the first one leads to version 12, and so on."""
 

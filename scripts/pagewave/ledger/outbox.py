@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from pagewave.ledger.connection import Shelf
+from pagewave.ledger.lines import unpacked
 from pagewave.redaction import hide_keys
 
 # {rows}: id, batch_id, key and refusals of the attempts to tell of.
@@ -169,7 +170,7 @@ class Outbox(Shelf):
             batch_id,
             key,
         )
-        return tuple(row["line"] for row in rows)
+        return tuple(unpacked(row["line"]) for row in rows)
 
     def mark_delivered(self, ids: Iterable[int]) -> None:
         """The service has these rows."""

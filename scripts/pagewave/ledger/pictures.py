@@ -9,14 +9,23 @@ from pagewave.ledger.connection import Shelf
 class Pictures(Shelf):
     """Doubts about pictures, by page; each picture is looked at once."""
 
-    def note(self, key: str, image_sha256: str, doubts: Iterable[tuple[str, str]]) -> None:
-        """Keep what was seen of a page's picture (flag and message), in place of any earlier."""
+    def note(
+        self,
+        key: str,
+        image_sha256: str,
+        doubts: Iterable[tuple[str, str]],
+        share_of_print: float | None = None,
+    ) -> None:
+        """Keep what was seen of a page's picture (flag and message), in place of any earlier.
+
+        `share_of_print`: of its area, from 0 to 1; None where nobody looked.
+        """
         found = list(doubts) or [("", "")]
         with self._connection.transaction() as db:
             db.execute("DELETE FROM picture WHERE key = ?", (key,))
             db.executemany(
-                "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?)",
-                [(key, what, message, image_sha256) for what, message in found],
+                "INSERT OR REPLACE INTO picture VALUES (?, ?, ?, ?, ?)",
+                [(key, what, message, image_sha256, share_of_print) for what, message in found],
             )
 
     def looked_at(self, key: str) -> str | None:

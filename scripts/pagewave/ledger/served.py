@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pagewave.ledger.answers import Flag, Served, add_flags
 from pagewave.ledger.connection import Shelf
+from pagewave.ledger.lines import unpacked
 
 AT_ONCE = 500
 """Attempts whose raw lines are in memory together, and are written down together."""
@@ -98,7 +99,7 @@ class WhoServed(Shelf):
                     row[1],
                 )
                 attempt = Unfilled(*tuple(row))
-                yield attempt._replace(lines=tuple(bytes(line[0]) for line in lines))
+                yield attempt._replace(lines=tuple(unpacked(line[0]) for line in lines))
             if len(rows) < AT_ONCE:
                 return
             last = rows[-1][0]

@@ -293,15 +293,20 @@ class Spending(Shelf):
         spread = math.sqrt(max(0.0, mean_square - mean * mean))
         return Measured(pages, input_tokens / pages, output_tokens / pages, spread)
 
-    def measured_images(self, engine: str, model: str, prompt_sha256: str) -> dict[str, str]:
-        """The image by key of each page that a model read well with a prompt."""
+    def measured_images(
+        self, engine: str, model: str, prompt_sha256: str
+    ) -> dict[str, tuple[str, float | None]]:
+        """Of each page that a model read well with a prompt, by key: its image, and which share of
+        it is print, from 0 to 1, where that was seen."""
         rows = self._connection.query(
-            "SELECT r.key, r.image FROM record r JOIN batch b ON b.id = r.batch_id"
+            "SELECT r.key, r.image, p.share_of_print FROM record r"
+            " JOIN batch b ON b.id = r.batch_id"
             " JOIN attempt a ON a.batch_id = r.batch_id AND a.key = r.key"
+            " LEFT JOIN picture p ON p.key = r.key AND p.image_sha256 = r.image_sha256"
             " WHERE b.engine = ? AND b.model = ? AND b.prompt_sha256 = ?"
             " AND a.ok AND a.prompt_tokens > 0 ORDER BY r.key",
             engine,
             model,
             prompt_sha256,
         )
-        return {row[0]: row[1] for row in rows}
+        return {row[0]: (row[1], row[2]) for row in rows}

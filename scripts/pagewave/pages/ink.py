@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LONGER_SIDE = 600
 """Pixels to which an image is scaled down: a line of small type is still 6 or more high."""
+PRINT_SIDE = LONGER_SIDE // 2
+"""The same where lines are looked for, and no letters."""
 MARGIN = 0.05
 """Share of each side that is cut off: edges of leaves, rulers, fingers."""
 WIDENINGS = 4
@@ -61,7 +63,12 @@ def share_of_print(path: Path) -> float:
     Raises:
         DataError: the image can't be read.
     """
-    grey = _without_margins(_small_and_grey(path, LONGER_SIDE // 2))
+    return print_of(_small_and_grey(path, PRINT_SIDE))
+
+
+def print_of(small: Image.Image) -> float:
+    """The same, of a grey image whose longer side has `PRINT_SIDE` pixels at most."""
+    grey = _without_margins(small)
     paper = paper_of(grey, WIDENINGS // 2)
     least = max(LEAST_DARKER // 2, round(DARKER / 2 * ImageStat.Stat(paper).median[0]))
     darkness = ImageChops.subtract(paper, grey).histogram()

@@ -18,7 +18,9 @@ from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Page
+from pagewave.pages.glance import Glance, glance
 from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
+from pagewave.pages.ink import share_of_print
 from pagewave.pages.look import CUT, Doubt, coarse, doubts_of, look_at, torn
 from pagewave.pages.scan_files import Leaf
 from pagewave.pages.scan_names import HOW_TO_NAME
@@ -87,6 +89,7 @@ class PreparedImages:
         self._folder = settings.paths.prepared_dir
         self._leaves: dict[Path, list[Leaf] | str] = {}
         self._manifests: dict[str, tuple[int, Manifest]] = {}
+        self._glances: dict[Path, tuple[tuple[int, int], Glance | None]] = {}
 
     def header(self, page: Page) -> Leaf:
         """What the header of a page's scan says.
@@ -225,6 +228,8 @@ class PreparedImages:
         """The same from a look at its image, which was made or is the scan; raises DataError when
         it can't be decoded."""
         leaf = self.header(page)
+        if image == page.scan and (seen := self._glance(image)) and seen.is_sound:
+            return []
         found = doubts_of(look_at(image), self.bytes_of(page), leaf.width * leaf.height)
         return found + self.doubts_of_scan(page, found)
 
@@ -233,6 +238,27 @@ class PreparedImages:
         if any(doubt.what == CUT for doubt in (*self.header(page).doubts, *known)):
             return []
         return [doubt] if (doubt := torn(page.scan)) else []
+
+    def share_of_print(self, image: Path) -> float:
+        """About the share of an image's area that lines of print take up, from 0 to 1.
+
+        Raises:
+            DataError: the image can't be read.
+        """
+        seen = self._glance(image)
+        return seen.share_of_print if seen else share_of_print(image)
+
+    def _glance(self, image: Path) -> Glance | None:
+        """A glance at an image file, once a process as long as it stays what it is."""
+        try:
+            status = image.stat()
+        except OSError:
+            return glance(image)  # which says why it can't be read
+        as_it_is = (status.st_size, status.st_mtime_ns)
+        known = self._glances.get(image)
+        if known is None or known[0] != as_it_is:
+            known = self._glances[image] = (as_it_is, glance(image))
+        return known[1]
 
     def bytes_of(self, page: Page) -> float:
         """A page's share of its scan's bytes; raises as `header` does."""

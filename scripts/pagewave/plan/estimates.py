@@ -18,7 +18,6 @@ from zlib import crc32
 
 from pagewave.errors import DataError
 from pagewave.ledger import Measured
-from pagewave.pages.ink import share_of_print
 from pagewave.prompts.costs import USUAL_SHARE_OF_PRINT, Estimate, estimate, likely_answer_tokens
 from pagewave.workspace import Workspace
 
@@ -66,6 +65,11 @@ class Estimator:
         likely = self._likely_tokens
         return estimate(prompt_chars, width, height, likely, model.name, resolution)
 
+    def look(self) -> None:
+        """Look at the images that tell how long answers will be, as far as that is still to be
+        done: before a transaction in which others would wait for it."""
+        _ = self._more_print if self.is_measured else self._likely_tokens
+
     def error(self, pages: int) -> float:
         """Share by which the price of so many pages may be off, at 95 % where it is measured."""
         if not self.is_measured:
@@ -86,25 +90,25 @@ class Estimator:
     def _more_print(self) -> float:
         """How much longer answers will be than those that were measured, by the print."""
         read = self._images_read
-        were = _likely(self.workspace, [Path(read[key]) for key in _some(read)])
+        were = _likely(self.workspace, [read[key] for key in _some(read)])
         keys = [page.key for page in self.workspace.dataset.pages]
         # Where all were read, they are read again.
         to_read = self._images([key for key in keys if key not in read] or keys)
         return _likely(self.workspace, to_read) / were
 
     @cached_property
-    def _images_read(self) -> dict[str, str]:
+    def _images_read(self) -> dict[str, tuple[str, float | None]]:
         workspace = self.workspace
         return workspace.ledger.spending.measured_images(
             workspace.engine, workspace.settings.model.name, workspace.prompt.sha256
         )
 
-    def _images(self, keys: Iterable[str]) -> list[Path]:
+    def _images(self, keys: Iterable[str]) -> list[tuple[Path, None]]:
         """Those of some of the pages."""
         images = []
         for key in _some(keys):
             with suppress(DataError):  # none was made of its scan yet
-                images.append(self.workspace.images.path(self.workspace.dataset.page(key)))
+                images.append((self.workspace.images.path(self.workspace.dataset.page(key)), None))
         return images
 
 
@@ -120,13 +124,14 @@ def _some(keys: Iterable[str]) -> list[str]:
     return heapq.nsmallest(IMAGES_LOOKED_AT, keys, key=lambda key: crc32(key.encode()))
 
 
-def _likely(workspace: Workspace, images: Sequence[Path]) -> float:
-    """Tokens of a likely answer, averaged over the images."""
-    known = workspace.shares_of_print
+def _likely(
+    workspace: Workspace, images: Sequence[tuple[str, float | None]] | Sequence[tuple[Path, None]]
+) -> float:
+    """Tokens of a likely answer, averaged over the images, each with its share of print if that is
+    known."""
     tokens = []
-    for image in images:
+    for image, known in images:
         with suppress(DataError):  # it is gone, or broken
-            if image not in known:
-                known[image] = share_of_print(image)
-            tokens.append(likely_answer_tokens(known[image]))
+            share = workspace.images.share_of_print(Path(image)) if known is None else known
+            tokens.append(likely_answer_tokens(share))
     return fmean(tokens) if tokens else likely_answer_tokens(USUAL_SHARE_OF_PRINT)

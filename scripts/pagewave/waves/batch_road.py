@@ -22,6 +22,7 @@ from pagewave.ledger import Batch, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.plan.budget import NoRoom
+from pagewave.plan.estimates import estimator
 from pagewave.prompts.request import Request
 from pagewave.waves import events
 from pagewave.waves.admission import batches_at_once, why_full, within_budget
@@ -36,7 +37,7 @@ from pagewave.waves.members import (
     standing_answers,
     submissions_of,
 )
-from pagewave.waves.pictures import look_at_pictures
+from pagewave.waves.pictures import look_ahead, look_at_pictures
 from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission, abandon, intend, send
 from pagewave.waves.trouble import (
@@ -90,6 +91,7 @@ class BatchRoad:
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
         look_at_pictures(session, requests)
+        estimator(session).look()
         held = None if self._may_send else "another lane has a longer way to go"
         decision = within_budget(
             session,
@@ -111,6 +113,8 @@ class BatchRoad:
                 sent[batch_id] = fingerprints
         except OnItsWay as reason:
             not_yet = str(reason)
+        if sent and session.waits:
+            look_ahead(session, [leg[1] for leg in trip.legs if len(leg) > 1])
         batches = [*members.waiting, *sent]
         going = [batch_id for batch_id in batches if not collect(session, batch_id)]
         refuse_if_limited(session)

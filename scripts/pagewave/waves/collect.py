@@ -22,9 +22,10 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.client import GOING_STATES, SUCCESSFUL_STATES, TERMINAL_STATES, RemoteBatch
 from pagewave.gemini.session import FEWEST_POLLS, Session
 from pagewave.gemini.uploads import delete_files_of
-from pagewave.ledger import LOST, NO_RESULTS, STUCK, Batch, Ledger, Record, explained
+from pagewave.ledger import LOST, NO_RESULTS, RECENT, STUCK, Batch, Ledger, Record, explained
 from pagewave.log import log
 from pagewave.waves import events
+from pagewave.waves.next_look import seconds_to_next_look
 from pagewave.waves.other_model import reason_to_stop
 from pagewave.waves.results import Ended, line_keys, parse_results
 
@@ -143,6 +144,8 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
     cancelled_at, asked_at = 0.0, 0.0
     last_state, last_done = batch.state, None
     told_old = False
+    history = session.ledger.history
+    usual = history.seconds(batch.engine, batch.model, batch.transport, RECENT)
     while True:
         remote = session.client.get(batch.name) or _look_again(session, batch.name)
         crash.point("polling")
@@ -183,8 +186,10 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             if cancelled_at:
                 session.ledger.batches.mark_state(batch.id, CANCEL_SENT)
             return None
+        age = now - _began(batch, remote, now)
+        pause = seconds_to_next_look(settings.poll_interval_seconds, age, usual)
         # Jitter keeps many lanes from polling in step.
-        session.client.pause(settings.poll_interval_seconds * random.uniform(0.8, 1.2))
+        session.client.pause(pause * random.uniform(0.8, 1.2))
 
 
 def _began(batch: Batch, remote: RemoteBatch, now: float) -> float:

@@ -1,8 +1,10 @@
 """A look at each picture before it is paid for: what may not be readable is flagged and told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from pagewave.errors import DataError
+from pagewave.gemini.session import Session
 from pagewave.log import log
 from pagewave.pages.look import Doubt
 from pagewave.prompts.request import Request
@@ -10,14 +12,29 @@ from pagewave.workspace import Workspace
 
 
 def look_at_pictures(workspace: Workspace, requests: Sequence[Request]) -> None:
-    """Note doubts about the pictures of these pages in the ledger, each picture once."""
-    for request in requests:
-        if workspace.ledger.pictures.looked_at(request.key) == request.facts.sha256:
-            continue
-        doubts = _doubts(workspace, request)
-        workspace.ledger.pictures.note(request.key, request.facts.sha256, doubts)
+    """Note in the ledger what is seen of the pictures of these pages, each picture once."""
+    ledger = workspace.ledger
+    seen = [
+        (request, _doubts(workspace, request), _share_of_print(workspace, request))
+        for request in requests
+        if ledger.pictures.looked_at(request.key) != request.facts.sha256
+    ]
+    with ledger.transaction():
+        for request, doubts, share in seen:
+            ledger.pictures.note(request.key, request.facts.sha256, doubts, share)
+    for request, doubts, _ in seen:
         for doubt in doubts:
             log.warning("%s: %s: %s", request.key, doubt.what, doubt.message)
+
+
+def look_ahead(session: Session, keys: Iterable[str]) -> None:
+    """Look at the pictures of the next wave while this one is at the service: in its turn that
+    notes what was seen. What can't be read is for that wave to tell."""
+    for key in keys:
+        if session.stop.is_set():
+            return
+        with suppress(DataError):
+            session.images.share_of_print(session.images.path(session.dataset.page(key)))
 
 
 def _doubts(workspace: Workspace, request: Request) -> list[Doubt]:
@@ -28,3 +45,10 @@ def _doubts(workspace: Workspace, request: Request) -> list[Doubt]:
         return [*images.doubts(page), *looked]
     except (DataError, OSError):  # it is gone since: its wave finds out
         return []
+
+
+def _share_of_print(workspace: Workspace, request: Request) -> float | None:
+    try:
+        return workspace.images.share_of_print(request.image)
+    except DataError:
+        return None

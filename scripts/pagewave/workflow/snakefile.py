@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -197,6 +198,7 @@ def start(run: Run, workflow: Any) -> None:
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)
+        gc.freeze()  # Snakemake's jobs stay to the end: no need to go through them each time
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
             names = {ours: name for name, ours in internals.own_names(workflow).items()}

@@ -1,0 +1,57 @@
+"""The benchmarks run, and the documentation quotes what they measured."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.overhead import FIGURES, OURS, ROOT, table
+
+SCALING = ROOT / "docs" / "scaling.md"
+
+
+def run(*command: str) -> str:
+    """Run a benchmark; returns what it prints."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / command[0]), *command[1:]],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_documentation_quotes_what_was_measured() -> None:
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    quoted = table(figures)
+    assert quoted in SCALING.read_text(encoding="utf-8"), (
+        f"docs/scaling.md is to have what python benchmarks/overhead.py --table prints:\n{quoted}"
+    )
+    for each in figures["sizes"]:
+        for name, ratios in each["ratios"].items():
+            ours, other = (
+                min(cost["cpu_ms_a_page"] for cost in each["runs"][who]) for who in (OURS, name)
+            )
+            assert ratios["cpu"]["least"] == pytest.approx(ours / other, abs=0.001)
+
+
+@pytest.mark.slow
+def test_overhead_is_measured_beside_its_yardsticks(tmp_path: Path) -> None:
+    asked = ("4", "--pages-a-book", "2", "--rounds", "1", "--call-ms", "5", "--batch-seconds", "0")
+    run("overhead.py", *asked, "--write", str(tmp_path / "figures.json"))
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    [found] = figures["sizes"]
+    assert {*found["runs"]} == {"pagewave", "bare", "script"}
+    assert found["ratios"]["script"]["makespan"]["least"] > 0
+    assert found["ratios"]["bare"]["makespan"] is None
+    assert "| 4 | 5 ms |" in table(figures)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["images.py", "tracking.py"])
+def test_what_something_adds_is_measured_in_pairs(name: str) -> None:
+    assert "median" in run(name, "2", "1")
