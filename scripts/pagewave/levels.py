@@ -29,10 +29,11 @@ TAKEN = frozenset(
         # Columns of tables of failures and of drawers.
         *("record_key", "attempt_number", "counted", "created_at", "cleared_at", "model_name"),
         *("error_message", "generation_config"),
-        # What log rows say (tracking/rows.py).
+        # What log rows say (tracking/rows.py, commands/trials/experiment.py).
         *("batch_display_name", "model_stage", "service_tier", "image_sha256", "error_type"),
         *("error_traceback", "raw_response_text", "raw_response_json", "prompt_name"),
-        *("prompt_template", "prompt_version", "prompt_sha256", "previous_context"),
+        *("prompt_template", "prompt_version", "prompt_sha256", "previous_context", "page_id"),
+        *("input_tokens", "output_tokens", "seconds", "transport"),
         # What SQL and Snakemake's wildcards have words of their own for.
         *("rowid", "append", "clear", "copy", "count", "extend", "fromdict", "get", "index"),
         *("insert", "items", "keys", "pop", "remove", "reverse", "sort", "update", "values"),

@@ -1,12 +1,18 @@
 """A filter that names what does not exist is a mistake, and not a selection of nothing."""
 
+import argparse
+import shlex
 from pathlib import Path
 
 import pytest
 
 from helpers.command_calls import Operator, main_of
 from helpers.library import Library
+from pagewave.commands.command import add_page_option
+from pagewave.commands.selection import add_selection, as_typed, selection_of, selects_any
+from pagewave.errors import UnknownName
 from pagewave.ledger import Ledger, PlannedPage
+from pagewave.levels import DEFAULT, Levels
 
 PAGES = ["Ohio:Elm School:1850:1", "Québec:École:1871:1"]
 COMMANDS = {
@@ -92,3 +98,40 @@ def test_a_ledger_alone_knows_its_pages(
     assert "0 pages flagged" in operator.run("flags.py", "--page", PAGES[0])
     wrong = operator.run("flags.py", "--page", f"{PAGES[0]}0", code=2)
     assert f"Did you mean {PAGES[0]}?" in wrong
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "--page a:b:1:2 --page 'a b:c:1:3'",
+        "--level school='Elm Hall' --level school=Oak --level year=1850",
+        "--states Ohio Iowa --schools 'Elm Hall' --year-start 0 --year-end 1860",
+    ],
+)
+def test_a_printed_command_selects_what_was_selected(typed: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_page_option(parser, dest="keys", action="append", default=[])
+    add_selection(parser)
+    first = parser.parse_args(shlex.split(typed))
+    again = parser.parse_args(as_typed(first))
+    assert selection_of(again, DEFAULT) == selection_of(first, DEFAULT)
+    assert selects_any(again) == bool(typed)
+    assert len(as_typed(first)) == len(shlex.split(typed))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--states Ohio", r"--states: there is no level state\. paths\.levels has box"),
+        ("--year-end 1850", "--year-end: there is no level year"),
+        ("--level folder=3", r"--level: there is no level folder.*write --level box=NAME"),
+    ],
+)
+def test_levels_that_are_not_there_are_refused(typed: str, said: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_selection(parser)
+    with pytest.raises(UnknownName, match=said):
+        selection_of(parser.parse_args(shlex.split(typed)), Levels(("box",)))
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--level", "box"])
