@@ -181,7 +181,7 @@ def require_key(settings: Settings, secrets: Secrets) -> str:
     if secrets.gemini_api_key is None:
         raise ConfigError(
             "engine: gemini needs a key, and GEMINI_API_KEY is set neither in the environment nor "
-            "in .env. Copy .env.example to .env and enter your key, or set engine: embedded."
+            "in .env. Enter it in .env (which looks like .env.example), or set engine: embedded."
         )
     return secrets.gemini_api_key.get_secret_value()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pagewave.command_line import snakemake
 from pagewave.commands.command import (
     add_page_option,
     command_parser,
@@ -63,4 +64,4 @@ def _results(options: argparse.Namespace) -> Path:
     for folder in (paths.exports_dir, paths.books_dir, paths.output_dir):
         if folder.is_dir() and any(folder.iterdir()):
             return folder
-    raise DataError("Nothing is read yet.")
+    raise DataError(f"Nothing is read yet. To read: {snakemake()}")
