@@ -1,6 +1,7 @@
 """What a user has without a checkout: a wheel in an environment of its own, or a container."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import venv
 from pathlib import Path
 
 import pytest
+import yaml
+from PIL import Image
 
 from helpers.drawers import DRAWER, fill
 from helpers.embedded_process import NEVER_SECONDS
@@ -107,6 +110,63 @@ def test_a_drawer_of_240_mixed_names_becomes_a_table_by_three_commands_and_one_q
     assert f"0 files taken in, {len(taken)} were there" in typed(
         f"{pagewave} import ../../my\\ drawer --yes", below
     )
+
+
+OWN_WORKFLOW = """
+from pagewave.own_files import SNAKEFILE
+
+
+module pagewave:
+    snakefile:
+        str(SNAKEFILE)
+    config:
+        config["pagewave"]
+
+
+use rule * from pagewave as pw_*
+
+
+rule count_pages:
+    default_target: True
+    input:
+        rules.pw_all.input,
+    output:
+        "pages.txt",
+    shell:
+        "find results/pages -name '[0-9]*.json' | wc -l > {output}"
+"""
+
+
+@pytest.mark.slow
+def test_who_knows_snakemake_calls_it_from_elsewhere_and_in_a_workflow_of_their_own(
+    pagewave: Path, tmp_path: Path
+) -> None:
+    snakemake = f"{pagewave.parent / 'python'} -P -m snakemake"
+    typed(f"{pagewave} init books --engine embedded", tmp_path)
+    elsewhere, scans = tmp_path / "elsewhere", tmp_path / "books/scans/Ohio/Oak/1850"
+    elsewhere.mkdir()
+    scans.mkdir(parents=True)
+    for number in (1, 2):
+        Image.new("L", (40, 40), 100 * number).save(scans / f"{number}.jpg")
+    looked_at = typed(f"{snakemake} -s ../books/Snakefile -d ../books -n", elsewhere)
+    assert "Waves to come" in looked_at and "2 to send" in looked_at
+    assert not list(elsewhere.iterdir()) and not (tmp_path / "books/state").exists()
+
+    config = {
+        "engine": "embedded",
+        "paths": {"image_source_dir": "../books/scans"},
+        "filters": {"labels": "all"},
+        "embedded": {"reader": "echo"},
+        "site": {"enabled": False},
+    }
+    (elsewhere / "config.yaml").write_text(yaml.safe_dump({"pagewave": config}))
+    (elsewhere / "Snakefile").write_text(OWN_WORKFLOW)
+    profile = tmp_path / "books/profiles/local"
+    typed(f"{snakemake} --profile {profile} --configfile config.yaml", elsewhere)
+    assert (elsewhere / "pages.txt").read_text() == "2\n"
+    # Commands that were printed know the part of the configuration that is pagewave's.
+    status = f"{pagewave} status --configfile config.yaml --section pagewave --json"
+    assert json.loads(typed(status, elsewhere))["outcome"] == "ok"
 
 
 def test_a_container_has_what_a_run_takes() -> None:

@@ -27,15 +27,13 @@ from browser import pictures as of_monitor  # type: ignore[import-not-found]  # 
 from helpers.browser import browser  # type: ignore[import-not-found]  # noqa: E402
 from helpers.embedded_process import wait_for  # type: ignore[import-not-found]  # noqa: E402
 
-ROOM_PAGE = "Vermont/Linden Grove Academy/1866/index.html#page=3"
-COMPARED = "logs/pictures/comparison.html"
+ROOM_PAGE = "Vermont/Linden Grove Academy/1866/index.html"
+PAGE = "'Vermont:Linden Grove Academy:1866:4'"
 NO_CONTEXT = "v1-no-context.jinja"
+COMPARE = f"prompts compare --a {NO_CONTEXT} --b v1.jinja"
 TERMINALS = {
-    "try_prompt": (
-        108,
-        "prompts try --page 'Vermont:Linden Grove Academy:1866:4' --template v1.jinja",
-    ),
-    "compare_prompts": (120, f"prompts compare --a {NO_CONTEXT} --b v1.jinja --sample 18"),
+    "try_prompt": (108, f"prompts try --page {PAGE} --template v1.jinja"),
+    "compare_prompts": (140, f"{COMPARE} --sample 18"),
     "pages": (150, "pages --outdated --limit 6"),
 }
 """Commands whose terminal is a picture, with its columns."""
@@ -83,17 +81,21 @@ def _with_template(config: str, file: str) -> str:
 
 def _of_project(project: Path, wanted: set[str], folder: Path) -> None:
     for name, (columns, command) in TERMINALS.items():
-        is_asked = name == "compare_prompts"
-        if name in wanted or (is_asked and "comparison" in wanted):
-            unseen = f" --html {COMPARED} --yes" if is_asked else ""
-            if is_asked:
-                (project / COMPARED).parent.mkdir(parents=True, exist_ok=True)
-            said = _said(command + unseen, project, columns)
+        if name in wanted:
+            # It asks first, and who draws has said yes.
+            said = _said(
+                f"{command} --yes" if command.startswith(COMPARE) else command, project, columns
+            )
             _draw(f"$ pagewave {command}\n{said}", columns, folder / f"{name}.svg")
     if "comparison" in wanted:
-        _shoot(project / COMPARED, (1280, 900), folder / "compare_prompts.png")
+        _said(f"{COMPARE} --page {PAGE} --html one.html --yes", project)
+        _shoot(
+            f"{(project / 'one.html').as_uri()}#page1", (1280, 860), folder / "compare_prompts.png"
+        )
     if "reading_room" in wanted:
-        _shoot(project / "results/site", (1600, 980), folder / "reading_room.png")
+        address = (project / "results/site" / ROOM_PAGE).as_uri()
+        shown = "document.body?.dataset.shown"
+        _shoot(f"{address}#page=3", (1600, 980), folder / "reading_room.png", shown)
 
 
 def _said(command: str, folder: Path, columns: int = 120) -> str:
@@ -112,7 +114,7 @@ def _said(command: str, folder: Path, columns: int = 120) -> str:
     if done.returncode:
         sys.exit(f"pagewave {command}\n{done.stdout}\n{done.stderr}")
     # As in a project of somebody's: no folder of this machine.
-    return done.stdout.replace(f"{sys.executable} -m pagewave.commands", "pagewave")
+    return re.sub(r"\S*bin/pagewave", "pagewave", done.stdout)
 
 
 def _draw(said: str, columns: int, file: Path) -> None:
@@ -122,16 +124,12 @@ def _draw(said: str, columns: int, file: Path) -> None:
     print(file)
 
 
-def _shoot(shown: Path, size: tuple[int, int], file: Path) -> None:
-    """A file of HTML, or the reading room in a folder, in a window of this size."""
-    is_room = shown.is_dir()
-    name, _, place = ROOM_PAGE.partition("#")
-    address = f"{(shown / name).resolve().as_uri()}#{place}" if is_room else shown.as_uri()
+def _shoot(address: str, size: tuple[int, int], file: Path, shown: str = "true") -> None:
+    """A page in a window of this size, once what `shown` says (in JavaScript) is so."""
     with browser() as page:
         page.look(width=size[0], height=size[1])
         page.open(address)
-        if is_room:
-            wait_for(lambda: page.js("document.body?.dataset.shown"))
+        wait_for(lambda: page.js(shown))
         images = "[...document.images].every(i => i.complete || i.loading === 'lazy')"
         wait_for(lambda: page.js(f"{images} && document.fonts.status === 'loaded'"))
         page.js("Promise.all([...document.images].slice(0, 9).map(i => i.decode()))")

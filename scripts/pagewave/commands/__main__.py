@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pagewave
 from pagewave import command_line
 from pagewave.command_names import COMMANDS, GROUPS, command_of
 from pagewave.commands import folders
@@ -22,8 +23,13 @@ UNKNOWN = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Call the command that the first argument names; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] in ("-h", "--help"):
+    if given[:1] == ["help"]:
+        given = [*given[1:], "--help"]
+    if given[:1] in ([], ["-h"], ["--help"]):
         print(overview())
+        return 0
+    if given[0] in ("--version", "-V"):
+        print(f"pagewave {pagewave.__version__}")
         return 0
     found = command_of(given)
     if found is None:

@@ -212,25 +212,34 @@ def _read_config(file: Path) -> object:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         if file == DEFAULT_CONFIG and isinstance(error, FileNotFoundError):
-            raise ConfigError(
-                f"{file} can't be read: there is no project in {Path.cwd()}, nor in a folder "
-                "above it. Go to one, or name the configuration with --configfile. To make one: "
-                f"{command_line.pagewave('init', 'FOLDER')}"
-            ) from None
+            raise no_project() from None
         raise ConfigError(
             f"{file} can't be read ({error}). Run this where snakemake runs, or name the "
             "configuration with --configfile."
         ) from None
 
 
+def no_project() -> ConfigError:
+    """What is wrong where there is no configuration, here or above."""
+    return ConfigError(
+        f"{DEFAULT_CONFIG} can't be read: there is no project in {Path.cwd()}, nor in a folder "
+        "above it. Go to one, or name the configuration with --configfile. To make one: "
+        f"{command_line.pagewave('init', 'FOLDER')}"
+    )
+
+
 def require_ledger(path: Path) -> Path:
     """The path of a ledger that exists; raises LedgerError when there is none."""
-    if not path.exists():
-        raise LedgerError(
-            f"{path}: there is no ledger here: nothing was read yet, or not here. Run this where "
-            "snakemake runs, or name the configuration with --configfile."
+    if path.exists():
+        return path
+    if DEFAULT_CONFIG.exists():
+        then = f"The first run makes it. What it would read: {command_line.script('plan')}"
+    else:
+        then = (
+            f"There is no project in {Path.cwd()}, nor in a folder above it: go to one, or name "
+            "its configuration with --configfile."
         )
-    return path
+    raise LedgerError(f"{path}: there is no ledger here: nothing was read yet. {then}")
 
 
 def run_command(command: Callable[[], int]) -> int:

@@ -1,8 +1,7 @@
-"""List pages whose answers were taken in doubt, or after something was put right, and those whose
-pictures may not be readable as they are sent.
+"""List pages whose answers were taken in doubt, and those whose pictures may not be readable.
 
-config/README.md, section `quality`, says which flags there are. Only looks: safe at any time, also
-while a run is going on."""
+In doubt is also what was put right before it was taken. config/README.md, section `quality`, says
+which flags there are. Only looks: safe at any time, also while a run is going on."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""Shows books and runs in the browser: how each page stands, what needs a person, each page's scan
-beside its text, all runs, failures.
+"""Show books and runs in the browser: what needs a person, each page's scan beside its text.
 
-Serves a page to this machine alone, at the address it prints; Ctrl-C ends it. Only looks: safe at
-any time, before a run, while it goes on, and after a crash. From another machine, first open a
-tunnel: ssh -L 8750:127.0.0.1:8750 HOST. In a container it has to listen for all addresses: publish
-its port to 127.0.0.1 alone."""
+There is a cell for each page; all runs and failures are there too. Serves a page to this machine
+alone, at the address it prints; Ctrl-C ends it. Only looks: safe at any time, before a run, while
+it goes on, and after a crash. From another machine, first open a tunnel:
+ssh -L 8750:127.0.0.1:8750 HOST. In a container it has to listen for all addresses: publish its
+port to 127.0.0.1 alone."""
 
 # `server` says which address is what, and `guard` who is let in; `watching` looks at the ledger
 # when it changed, `shelf` says how each page stands, `feed` tells each browser what it does not

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from pagewave.command_line import snakemake
 from pagewave.commands.command import (
     add_page_option,
     command_parser,
@@ -82,4 +83,4 @@ def _results(options: argparse.Namespace) -> Path:
     for folder in (paths.exports_dir, paths.books_dir, paths.output_dir):
         if folder.is_dir() and any(folder.iterdir()):
             return folder
-    raise DataError("Nothing is read yet.")
+    raise DataError(f"Nothing is read yet. To read: {snakemake()}")

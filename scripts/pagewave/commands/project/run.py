@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pagewave.command_line import TYPED
-from pagewave.commands.command import Parser, plain_parser
-from pagewave.own_files import PROFILES, SNAKEFILE
+from pagewave.commands.command import Parser, no_project, plain_parser, run_command
+from pagewave.own_files import DEFAULT_CONFIG, PROFILES, SNAKEFILE
 
 EXAMPLES = """examples:
   %(prog)s                                                    all that is to be read
@@ -22,6 +22,10 @@ EXAMPLES = """examples:
 
 SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 """Where Snakemake looks for one."""
+NAMES_ITS_PLACE = frozenset(
+    ("--configfile", "--configfiles", "-s", "--snakefile", "-d", "--directory")
+).union(("-h", "--help", "-v", "--version"))
+"""With these Snakemake needs no configuration in this folder."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,10 +35,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.usage = "%(prog)s [OPTION OF SNAKEMAKE …] [TARGET …]"
     if given in (["-h"], ["--help"]) or Parser.asked:
         parser.parse_args(given)
+    if not is_anywhere(given):
+        return run_command(_refuse)
     environment = os.environ | {TYPED: shlex.join(["run", *given])}
     words = [sys.executable, "-P", "-m", "snakemake", *snakemake_options(given), *given]
     sys.stdout.flush()
     os.execve(sys.executable, words, environment)
+
+
+def is_anywhere(given: Sequence[str]) -> bool:
+    """Is there something to run here, or does what was typed say where?"""
+    named = any(word.split("=")[0] in NAMES_ITS_PLACE for word in given)
+    return named or DEFAULT_CONFIG.exists() or any(map(os.path.isfile, SNAKEFILES))
+
+
+def _refuse() -> int:
+    raise no_project()
 
 
 def snakemake_options(given: Sequence[str]) -> list[str]:

@@ -191,5 +191,6 @@ def _reading(
         seconds=took.seconds,
         attempts=took.attempts,
         transport=took.transport,
-        served=attempt.served.model,
+        # The embedded reader is none, and gives back the name that it is asked for.
+        served=attempt.served.model if side.settings.engine == "gemini" else None,
     )
