@@ -88,3 +88,17 @@ def test_an_emptied_ledger_knows_what_was_written_into_files(
         assert emptied.page_files.noted() == written
     with closing(Ledger.peek(backup)) as old:
         assert old.runs.latest_wave() == 1
+
+
+def test_a_look_at_nothing_or_at_an_older_ledger_is_a_look_at_a_copy(
+    tmp_path: Path, writer: Ledger
+) -> None:
+    """Which later changes of the file do not reach."""
+    path = tmp_path / "ledger.sqlite"
+    assert not writer.is_copy
+    with closing(Ledger.peek(path)) as reader:
+        assert not reader.is_copy
+    with closing(Ledger.peek(tmp_path / "none.sqlite")) as reader:
+        assert reader.is_copy
+    with closing(Ledger.absent()) as reader:
+        assert reader.is_copy
