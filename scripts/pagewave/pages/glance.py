@@ -48,7 +48,7 @@ def glance(path: Path) -> Glance | None:
         values = simplejpeg.decode_jpeg(
             data, "GRAY", min_height=PRINT_SIDE, min_width=PRINT_SIDE, min_factor=1
         )[:, :, 0]
-    except ValueError:  # a warning, or nothing that it knows
+    except (ValueError, MemoryError):  # a warning, or nothing that it knows
         return None
     last = values[-1]
     ends_even = int(last.max()) - int(last.min()) <= 2 and int(last[0]) in _NEAR_CUT
