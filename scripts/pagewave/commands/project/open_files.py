@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__, EXAMPLES)
     add_page_option(parser, help="this page: its scan, and what was read of it")
     what = "the reading room, with all that is read by now of books that are not finished"
-    parser.add_argument("--now", action="store_true", help=what)
+    parser.add_argument("--now", action="store_true", dest="room", help=what)
     what = "only say where they are, as on a machine without a screen"
     parser.add_argument("--print", action="store_true", dest="only_print", help=what)
     options = parser.parse_args(arguments)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open(options: argparse.Namespace) -> int:
-    if options.now:
+    if options.room:
         found = [_room(options)]
     else:
         found = _of_page(options) if options.page else [_results(options)]

@@ -6,7 +6,6 @@ other file from disk. All that was read travels as JSON and is shown as text.
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from pagewave.exports.content import Book, Books, Page
@@ -61,6 +60,7 @@ class Shown:
 
     def __init__(self, books: Books, book: Book) -> None:
         self._first, *lists = books.tables
+        self._fields = {table.name: _fields(table) for table in books.tables}
         self.book = book
         self._joined = [column.name for column in self._first.columns].index("text_joined")
         self._rows = {
@@ -83,7 +83,7 @@ class Shown:
                 "meaning": table.meaning,
                 "columns": [
                     {"name": c.name, "meaning": c.meaning, "field": c.field, "kind": str(c.kind)}
-                    for _, c in _fields(table)
+                    for _, c in self._fields[table.name]
                 ],
             }
             for table in (self._first, *self.lists)
@@ -105,7 +105,7 @@ class Shown:
         fields: list[Any] = []
         lists: list[list[list[Any]]] = [[] for _ in self.lists]
         for table, row in self._rows[page.key]:
-            cells = [_plain(row[place]) for place, _ in _fields(table)]
+            cells = [_plain(row[place]) for place, _ in self._fields[table.name]]
             if table is self._first:
                 fields = [None if _is_same(cell, text) else cell for cell in cells]
             elif table in self.lists:
@@ -131,13 +131,15 @@ class Shown:
                 parts.append(row[self._joined] or "")
             elif table not in self.lists:
                 continue
-            cells = (row[n] for n, c in _fields(table) if c.kind in (Kind.TEXT, Kind.JSON))
+            cells = (
+                row[n] for n, c in self._fields[table.name] if c.kind in (Kind.TEXT, Kind.JSON)
+            )
             parts += [cell for cell in cells if cell and not _is_same(cell, text)]
         return "\n".join(map(str, parts))
 
     def _is_the_text(self, table: Table) -> bool:
         """Is a list nothing but the page's text, piece by piece?"""
-        places = [place for place, c in _fields(table) if c.kind == Kind.TEXT]
+        places = [place for place, c in self._fields[table.name] if c.kind == Kind.TEXT]
         pages = [page for page in self.book.pages if page.answer is not None and page.text.strip()]
         if not pages:
             return False
@@ -168,7 +170,6 @@ def on_shelf(book: Book, pictures: Sequence[Picture | None]) -> dict[str, Any]:
     }
 
 
-@cache
 def _fields(table: Table) -> tuple[tuple[int, Column], ...]:
     """The columns that are the page model's own, and their places in a row."""
     return tuple(

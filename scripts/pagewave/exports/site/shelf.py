@@ -6,6 +6,7 @@ looked up anew where it is missing or of other books, and when a run has read al
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pagewave.atomic import write_atomically
@@ -78,12 +79,12 @@ class Shelf:
                 for each, known in zip(self._books, facts, strict=True)
                 if known["opens"]
             ]
-            shards, named = [], set()
+            shards, named, there = [], set(), _names_in(self._room / "search")
             indexes = (value_of((self._site / b.id / "search.js").read_bytes()) for b, _ in opened)
             for words, pages in joint_index(indexes):
                 name = hashlib.sha256(pages.encode()).hexdigest()[:12]
                 file = self._room / "search" / f"{name}.js"
-                if not file.exists():  # its name is that of its content
+                if file.name not in there:  # its name is that of its content
                     write_atomically(file, script(f"shard {name}", pages))
                 named.add(file)
                 shards.append([name, " ".join(words)])
@@ -152,3 +153,7 @@ class Shelf:
             )
         else:
             remove_other_assets(self._room)
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()} if folder.is_dir() else set()

@@ -99,7 +99,8 @@ def joint_index(books: Iterable[dict[str, Any]]) -> Iterator[tuple[list[str], st
         would take most of the time.
     """
     parts = [(book["words"].split(" "), book["pages"].split(" ")) for book in books]
-    words = sorted({word for of_book, _ in parts for word in of_book} - {""})
+    all_words: set[str] = set().union(*(of_book for of_book, _ in parts))
+    words = sorted(all_words - {""})
     borders = [n for n, word in enumerate(words) if n and crc32(word.encode()) % _SHARD_WORDS == 0]
     for first, end in pairwise([0, *borders, len(words)]):
         yield from _shards(parts, words[first:end])
