@@ -8,6 +8,7 @@ import contextlib
 import csv
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
@@ -99,7 +100,7 @@ def _before(text: str) -> float:
     with contextlib.suppress(ValueError, OverflowError):
         if span := re.fullmatch(r"(\d+)([hd])", text):
             size = timedelta(days=1) if span[2] == "d" else timedelta(hours=1)
-            return (datetime.now(UTC) - int(span[1]) * size).timestamp()
+            return time.time() - (int(span[1]) * size).total_seconds()
         said = datetime.fromisoformat(text)
         return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
     raise argparse.ArgumentTypeError(
