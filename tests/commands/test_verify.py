@@ -190,7 +190,8 @@ def test_a_page_that_was_not_read_is_not_proven(library: Library) -> None:
 
 LEDGER = {
     "answer": (
-        "UPDATE response SET line = replace(CAST(unpacked(line) AS TEXT), 'Page ', 'Pace ')"
+        "UPDATE response SET line = CAST(replace(CAST(unpacked(line) AS"
+        " TEXT), 'Page ', 'Pace ') AS BLOB)"
         " WHERE key = ?",
         "broken",
     ),
