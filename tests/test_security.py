@@ -221,7 +221,7 @@ def test_odd_names_lead_nowhere(tmp_path: Path) -> None:
     Library(tmp_path, books)
     settings = load_settings(paths_of(tmp_path), tmp_path)
     dataset = scan(settings)
-    assert {book.state for book in dataset.books} == {n for n in ODD_NAMES if n[0] != "."}
+    assert {book.folders[0] for book in dataset.books} == {n for n in ODD_NAMES if n[0] != "."}
     workspace = Workspace(settings, dataset, None, None)  # type: ignore[arg-type]
     for book in dataset.books:
         (page,) = book.pages
