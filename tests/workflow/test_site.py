@@ -21,7 +21,7 @@ def jobs(output: str) -> dict[str, int]:
 def shelf(root: Path) -> dict[str, dict[str, object]]:
     """The books on the shelf, by school."""
     value = value_of((root / "results/site/reading-room/shelf.js").read_bytes())
-    return {book["school"]: book for book in value["books"]}
+    return {book["name"]: book for book in value["books"]}
 
 
 def test_it_is_made_by_book_as_books_are_done_and_costs_no_run(tmp_path: Path) -> None:
