@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import pagewave
 from pagewave.command_names import COMMANDS, OF_SCRIPTS, command_of
 from pagewave.commands.__main__ import main
 
@@ -74,6 +75,8 @@ def test_without_a_name_all_commands_are_listed_and_none_is_imported() -> None:
     listed = [line for line in done.stdout.splitlines() if line[:2] == "  "]
     assert [line[2:].split("  ")[0] for line in listed] == list(COMMANDS)
     assert "  flags            List pages whose answers were taken" in done.stdout
+    # Each in a sentence, none cut in its middle.
+    assert [line for line in listed if not line.endswith(".")] == []
     imported = set(done.stderr.split())
     assert "pagewave.commands.__main__" in imported
     assert imported <= {
@@ -99,6 +102,19 @@ def test_a_name_that_is_no_command_is_told_with_the_nearest_one(
     )
     assert main(["xyzzy"]) == 2
     assert "`pagewave` without any lists all" in capsys.readouterr().err
+
+
+def test_help_and_version_are_what_people_type_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"pagewave {pagewave.__version__}\n"
+    assert main(["help"]) == 0
+    assert "usage: pagewave COMMAND" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["help", "completion"])
+    assert ended.value.code == 0
+    assert "usage: pagewave completion" in capsys.readouterr().out
 
 
 def test_another_python_is_told_which_one_is_right() -> None:

@@ -188,6 +188,30 @@ def test_run_adds_what_is_missing_and_nothing_more(
     assert snakemake_options(["-s", "mine"]) == own[2:]
 
 
+def test_without_a_project_or_a_screen_it_says_what_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("run", "status", "monitor"):
+        assert main([command]) in (2, 4)
+        assert f"there is no project in {tmp_path}" in capsys.readouterr().err.replace(
+            "There is", "there is"
+        )
+    assert main(["init", "."]) == 0
+    capsys.readouterr()
+    assert main(["status"]) == 4
+    assert "nothing was read yet. The first run makes it" in capsys.readouterr().err
+    assert main(["open"]) == 3
+    assert "Nothing is read yet. To read: " in capsys.readouterr().err
+    (tmp_path / "results/books/Ohio").mkdir(parents=True)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["open"]) == 3
+    told = capsys.readouterr()
+    assert told.out == "results/books\n"
+    assert "This machine opens no files by itself" in told.err
+
+
 def test_who_calls_pagewave_is_told_commands_of_pagewave(monkeypatch: pytest.MonkeyPatch) -> None:
     command_line.remember(snakefile="Snakefile")
     monkeypatch.setenv(command_line.TYPED, "run -n 'my file'")

@@ -43,6 +43,14 @@ def test_a_mistake_in_the_config_is_one_message(
         assert not list(tmp_path.rglob("log.jsonl"))
 
 
+def test_a_book_that_is_misspelt_is_one_message(tmp_path: Path) -> None:
+    with Library(tmp_path, {"Ohio/Elm School/1850": 1}) as library:
+        said = library.run("results/books/Ohio/Elm Scool/1850/book.json", code=3)
+        assert "There is no book Ohio/Elm Scool/1850" in said
+        assert "Did you mean Ohio/Elm School/1850?" in said
+        assert "Traceback" not in said and not library.events("create")
+
+
 def test_a_broken_image_is_found_before_anything_is_sent(tmp_path: Path) -> None:
     with Library(tmp_path, {"Ohio/Elm School/1850": 2}) as library:
         image = next((tmp_path / "images").rglob("2.jpg"))

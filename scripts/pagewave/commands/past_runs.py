@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from pagewave.command_line import option, script
 from pagewave.commands.command import print_json
+from pagewave.commands.selection import nearest
 from pagewave.console import printer, table
 from pagewave.errors import UnknownName
 from pagewave.ledger import BatchHistory, Ledger, RunHistory
@@ -112,7 +113,8 @@ def show_page(ledger: Ledger, key: str, as_json: bool) -> int:
     """
     attempts = ledger.overview.attempts(key)
     if not attempts:
-        raise UnknownName(f"The ledger has nothing of a page {key}. Write its key as it is there.")
+        near = nearest(key, ledger.runs.known_keys(), most=3)
+        raise UnknownName(f"The ledger has nothing of a page {key}. {near}")
     if as_json:
         print_json([attempt._asdict() for attempt in attempts])
         return 0

@@ -4,6 +4,7 @@ Without --page the tables and texts of all books, where `exports` makes them; el
 the pages. --now is for reading while a run goes on: it writes nothing that a run would miss."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,10 +55,16 @@ def _open(options: argparse.Namespace) -> int:
         return 0
     for path in found:
         print(printable(str(path)))
-        # Its own word for that nothing could be opened is a code other than 0.
-        if not options.only_print and click.launch(str(path.resolve())):
+        # Its own word for that nothing could be opened is a code other than 0; of a machine without
+        # a screen it has none.
+        if not options.only_print and (not _has_screen() or click.launch(str(path.resolve()))):
             raise DataError(f"This machine opens no files by itself; {path} is the place.")
     return 0
+
+
+def _has_screen() -> bool:
+    """Can a window be shown? On Linux that is in the environment, elsewhere it can."""
+    return sys.platform != "linux" or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
 
 
 def _of_page(options: argparse.Namespace) -> list[Path]:
