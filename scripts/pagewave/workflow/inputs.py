@@ -187,8 +187,7 @@ class Plan:
         Where dead letters do not block, it waits for the last wave of each chain too: Snakemake
         asks again what a job needs only when a wave that it waits for has ended.
         """
-        # A name that somebody typed: one message, not Snakemake's traceback.
-        book = exit_on_error(lambda: self.workspace.dataset.book(book_id))
+        book = exit_on_error(lambda: self.workspace.dataset.book(book_id))  # somebody typed it
         if not self._head_id:
             _ = self.schedule  # here at the latest it is settled which files are made again
         files = [self.page_file(page) for page in book.pages if not self.workspace.is_missing(page)]
