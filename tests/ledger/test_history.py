@@ -160,6 +160,17 @@ def test_the_answer_of_a_page_in_a_run_is_what_its_wave_found(story: Story) -> N
     assert story.ledger.runs.latest_answer(KEYS[0]) is None
 
 
+def test_the_answer_that_a_file_lacks_is_the_pages_latest(story: Story) -> None:
+    for number, run_id in enumerate(("r1", "r2"), 1):
+        story.start(run_id)
+        story.batch(run_id, [read(0)])
+        story.wave(run_id, 1, 1, MemberOutcome(KEYS[0], Outcome.READ, False, number))
+    story.ledger.files.mark_written(KEYS[0], 1)
+    assert story.ledger.runs.unwritten_answers() == {KEYS[0]: 2}
+    story.ledger.files.mark_written(KEYS[0], 2)
+    assert story.ledger.runs.unwritten_answers() == {}
+
+
 # Failures
 
 
