@@ -22,6 +22,7 @@ from helpers.library import Library
 from helpers.reading import Reading
 from pagewave.commands.proof.prover import Prover
 from pagewave.exports.registry import FORMS
+from pagewave.ledger.lines import unpacked
 
 PAGE, OTHER, CORRECTED = "Ohio:Elm:1850:2", "Ohio:Oak:1851:1", "Ohio:Elm:1850:1"
 KEY = "AIzaSyTestKeyOfNobody0000000000000000000"
@@ -189,7 +190,7 @@ def test_a_page_that_was_not_read_is_not_proven(library: Library) -> None:
 
 LEDGER = {
     "answer": (
-        "UPDATE response SET line = replace(line, 'Page ', 'Pace ') WHERE key = ?",
+        "UPDATE response SET line = replace(unpacked(line), 'Page ', 'Pace ') WHERE key = ?",
         "broken",
     ),
     "request": ("UPDATE record SET previous_context = 'other' WHERE key = ?", "not shown"),
@@ -206,6 +207,7 @@ def test_a_ledger_that_says_something_else_is_found(
     with contextlib.closing(sqlite3.connect(library.state / "ledger.sqlite")) as database:
         database.execute("VACUUM INTO ?", (str(ledger),))
     with contextlib.closing(sqlite3.connect(ledger)) as database, database:
+        database.create_function("unpacked", 1, unpacked)
         assert database.execute(statement, (PAGE,)).rowcount == 1
     found = broken(library, "--ledger", str(ledger), "--key", PAGE)
     assert found[PAGE][link].startswith(f"{state}: ")
