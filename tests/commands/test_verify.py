@@ -190,9 +190,7 @@ def test_a_page_that_was_not_read_is_not_proven(library: Library) -> None:
 
 LEDGER = {
     "answer": (
-        "UPDATE response SET line = CAST(replace(CAST(unpacked(line) AS"
-        " TEXT), 'Page ', 'Pace ') AS BLOB)"
-        " WHERE key = ?",
+        "UPDATE response SET line = replace(unpacked(line), 'Page ', 'Pace ') WHERE key = ?",
         "broken",
     ),
     "request": ("UPDATE record SET previous_context = 'other' WHERE key = ?", "not shown"),

@@ -22,6 +22,13 @@ def test_a_line_from_before_is_read_as_it_is(line: bytes) -> None:
     assert unpacked(line) == line
 
 
+def test_what_was_damaged_is_no_line_and_no_error() -> None:
+    kept = packed(b"Algebra and Geometry. " * 40)
+    assert kept.startswith(MARK)
+    for damaged in (kept[:-9], kept[:9] + b"\x00" + kept[10:], MARK):
+        assert unpacked(damaged) == damaged
+
+
 def test_a_line_of_the_service_takes_less_room(tmp_path: Path) -> None:
     ledger = fill(tmp_path / "ledger.sqlite", 1)
     line = json.dumps(response("Algebra and Geometry. " * 40)).encode()

@@ -12,9 +12,8 @@ from helpers.pdf_files import PdfPage
 from helpers.scan_files import page_of, save
 from pagewave.config.settings import load_settings
 from pagewave.pages.dataset import Book, scan
-from pagewave.pages.glance import glance
 from pagewave.pages.ink import share_of_print
-from pagewave.pages.look import Look, coarse, doubts_of, look_at, plausible_dpi, torn
+from pagewave.pages.look import Look, coarse, doubts_of, glance, look_at, plausible_dpi, torn
 from pagewave.pages.prepared import PreparedImages
 from pagewave.pages.scan_files import leaves
 

@@ -17,7 +17,12 @@ def packed(line: bytes) -> bytes:
     return small if len(small) < len(line) else line
 
 
-def unpacked(kept: bytes) -> bytes:
-    """The line that is kept so."""
-    kept = bytes(kept)
-    return zlib.decompress(kept[len(MARK) :]) if kept.startswith(MARK) else kept
+def unpacked(kept: bytes | str) -> bytes:
+    """The line that is kept so; what was damaged comes back as it is, and is no line then."""
+    kept = kept.encode() if isinstance(kept, str) else bytes(kept)
+    if not kept.startswith(MARK):
+        return kept
+    try:
+        return zlib.decompress(kept[len(MARK) :])
+    except zlib.error:
+        return kept

@@ -2,6 +2,9 @@
 
 Most of what goes wrong between a scanner and a reader shows in a few numbers: a picture that is
 dark all over, empty though its file is not, of too few pixels, or grey from some line on.
+
+A look takes three decodings. A `glance` takes one, at a fraction of the size, and tells of most
+pictures that there is no doubt, and how much is printed on them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from pagewave.pages.image_files import FORMATS, opened
-from pagewave.pages.ink import LONGER_SIDE, ink_of
+from pagewave.pages.ink import LONGER_SIDE, PRINT_SIDE, ink_of, print_of
 from pagewave.pages.seen import seen
 
 DARK = 64
@@ -39,6 +42,11 @@ JPEG_MARK = b"\xff\xd8\xff"
 TORN = ("premature end", "found marker 0xd9 instead")
 """What libjpeg warns of where data end before the picture does; Pillow passes its warnings over.
 D9 is the mark of an end."""
+NEAR_CUT_GREYS = range(CUT_GREYS.start - 2, CUT_GREYS.stop + 2)
+CERTAIN_BY = 16
+"""Grey levels: a smaller picture differs from the picture by less, but for how far its greys
+spread, which is less in it."""
+
 SMALLEST = 64
 """Pixels of a side: a JPEG is decoded at an eighth of its size, or at what is no smaller."""
 
@@ -132,6 +140,48 @@ def torn(path: Path) -> Doubt | None:
         if any(words in str(error).lower() for words in TORN):
             return Doubt(CUT, "the JPEG's data end before its picture does: it was cut")
     return None
+
+
+class Glance(NamedTuple):
+    """The share of a picture's area that lines of print take up, from 0 to 1; and is it certain
+    that a `look` at it finds nothing to doubt, as it is upright?"""
+
+    share_of_print: float
+    is_sound: bool
+
+
+def glance(path: Path) -> Glance | None:
+    """A glance at a JPEG; None: it takes a look, as it is another file or not all of it is there.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    import numpy as np
+    import simplejpeg
+
+    with opened(path) as file:
+        data = file.read()
+    if not data.startswith(JPEG_MARK):
+        return None
+    try:
+        *_, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("Gray", "YCbCr"):
+            return None
+        values = simplejpeg.decode_jpeg(
+            data, "GRAY", min_height=PRINT_SIDE, min_width=PRINT_SIDE, min_factor=1
+        )[:, :, 0]
+    except (ValueError, MemoryError):  # a warning, or nothing that it knows
+        return None
+    last = values[-1]
+    ends_even = int(last.max()) - int(last.min()) <= 2 and int(last[0]) in NEAR_CUT_GREYS
+    small = Image.fromarray(np.ascontiguousarray(values))
+    small.thumbnail((PRINT_SIDE, PRINT_SIDE), Image.Resampling.BOX)
+    is_sound = (
+        not ends_even
+        and int(np.median(np.asarray(small))) >= DARK + CERTAIN_BY
+        and int(values.max()) - int(values.min()) > EMPTY_SPREAD + CERTAIN_BY
+    )
+    return Glance(print_of(small), is_sound)
 
 
 def coarse(dpi: float, share: float) -> Doubt | None:

@@ -18,10 +18,9 @@ from pagewave.config.settings import Settings
 from pagewave.errors import DataError
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Page
-from pagewave.pages.glance import Glance, glance
 from pagewave.pages.image_files import ImageFacts, is_too_large, too_large
 from pagewave.pages.ink import share_of_print
-from pagewave.pages.look import CUT, Doubt, coarse, doubts_of, look_at, torn
+from pagewave.pages.look import CUT, Doubt, Glance, coarse, doubts_of, glance, look_at, torn
 from pagewave.pages.scan_files import Leaf
 from pagewave.pages.scan_names import HOW_TO_NAME
 
