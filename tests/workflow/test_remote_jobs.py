@@ -79,7 +79,7 @@ def test_jobs_elsewhere_need_neither_ledger_nor_key(tmp_path: Path) -> None:
         library.run("results/exports/csv/pages.csv", *REMOTE)
         assert (tmp_path / "results/exports/csv/courses.csv").exists()
         library.configure(site={"enabled": True})
-        library.run(f"results/site/{TIFF}/index.html", *REMOTE)
+        library.run(f"results/site/{TIFF}/.pagewave.json", *REMOTE)
         assert len([*(tmp_path / "results/site" / TIFF).glob("images/*-small.webp")]) == 2
         assert not library.state.exists()
 

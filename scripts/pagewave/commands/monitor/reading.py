@@ -46,5 +46,7 @@ class Reading:
             page = Page(row.key, 0, model.model_validate_json(answer))
         except (ConfigError, ValidationError):
             return {"content": facts, "tables": [], "raw": answer}
-        shown = Shown(Books(self._settings.paths.books_dir, [], model), Book((), pages=(page,)))
+        levels = self._settings.paths.tree
+        books = Books(self._settings.paths.books_dir, [], model, levels=levels)
+        shown = Shown(books, Book(levels.folders(row.key), (page,), levels=levels))
         return {"content": shown.page(page, None) | facts, "tables": shown.schema()}
