@@ -48,6 +48,10 @@ MARKED = {
         r"example\.org|s3://|gs://|iiif URL|^aws |^gcloud |collection\.json"
     ),
     "goes on until Ctrl-C; tests/commands/test_monitor.py": r"^pagewave monitor|^datasette",
+    "opens a desktop's programs; tests/commands/test_project_commands.py": (
+        r"^pagewave open(?!.* --print)"
+    ),
+    "wants other levels than the sample's; tests/workflow/test_levels.py": r"--level archive=",
     "wants keys of Braintrust; tests/tracking": r"^pagewave logs($| +#| --parked)",
     "wants a batch in flight; tests/commands/test_batch_commands.py": r"batches --cancel (?!all)",
     "in an unpacked data package; tests/exports/test_citing.py": r"^sha256sum|^rocrate-validator",

@@ -27,7 +27,7 @@ from browser import pictures as of_monitor  # type: ignore[import-not-found]  # 
 from helpers.browser import browser  # type: ignore[import-not-found]  # noqa: E402
 from helpers.embedded_process import wait_for  # type: ignore[import-not-found]  # noqa: E402
 
-ROOM_PAGE = "Vermont/Linden Grove Academy/1866/index.html"
+ROOM_PAGE = "Ohio/Merrivale Female Seminary/1859/index.html"
 PAGE = "'Vermont:Linden Grove Academy:1866:4'"
 NO_CONTEXT = "v1-no-context.jinja"
 COMPARE = f"prompts compare --a {NO_CONTEXT} --b v1.jinja"

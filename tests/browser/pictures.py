@@ -65,7 +65,8 @@ def draw(folder: Path, *, all_views: bool = False) -> None:
         # The last wave is at the service, and all before it have come back.
         held = "SELECT 1 FROM batch WHERE wave = 6 AND status = 'submitted'"
         wait_for(lambda: (library.state / "ledger.sqlite").exists() and library.ledger(held))
-        with MonitorProcess(library.root) as monitor, browser() as page:
+        typed = ("-m", "pagewave.commands", "monitor")
+        with MonitorProcess(library.root, program=typed) as monitor, browser() as page:
             page.open(monitor.url)
             wait_for(lambda: page.js("document.querySelectorAll('.cell.in-flight').length"))
             views = {

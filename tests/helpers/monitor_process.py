@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,23 @@ import httpx2
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
 from helpers.lasting import Lasting
 
+SCRIPT = str(SCRIPTS / "monitor.py")
+
 
 class MonitorProcess(Lasting):
-    """The monitor over the configuration in `root`, from `with` to its end, with these options."""
+    """The monitor over the configuration in `root`, from `with` to its end, with these options.
 
-    def __init__(self, root: Path, *options: str) -> None:
+    `program` is what Python runs: it names commands as that was called.
+    """
+
+    def __init__(self, root: Path, *options: str, program: Sequence[str] = (SCRIPT,)) -> None:
         self._root = root
         self._options = options
+        self._program = program
 
     def open(self) -> None:
         """Starts it, and waits until it says where it is."""
-        command = [sys.executable, str(SCRIPTS / "monitor.py"), "--configfile", "config.yaml"]
+        command = [sys.executable, *self._program, "--configfile", "config.yaml"]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--json", *self._options],
             cwd=self._root,

@@ -28,6 +28,7 @@ def test_a_block_at_80_columns_shows_what_is_in_flight_and_why_a_page_failed(
     faults = [f"record-error:match={KEY}$", "batch-hold:match=wave3-,seconds=3600"]
     with Library(tmp_path, BOOKS, embedded={"faults": faults}) as library:
         head = library.start(columns=80)
+        head.wait_for_create(library, 3)  # what is shown before may not be sent yet
         wait_for(lambda: "lane 1 wave 3 for " in text_of(head.output))
         head.signal(signal.SIGINT)
         code, drawn = head.wait()

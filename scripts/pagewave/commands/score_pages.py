@@ -12,6 +12,7 @@ from rich.table import Table
 from pagewave.answers.scores import FACTS, PageScore, Scores, score_pages, totals
 from pagewave.commands.command import command_parser, find_place
 from pagewave.commands.folders import typed_path
+from pagewave.console import table
 from pagewave.errors import PagewaveError
 
 EXAMPLES = """examples:
@@ -70,15 +71,14 @@ def _print(scores: Scores) -> None:
 
 def _table(scores: list[PageScore]) -> Table:
     """One row a page."""
-    table = Table("page", "characters", "CER", "courses: true", "read", "matched", *FACTS)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    rows = []
     for s in scores:
         counts = (s.courses_true, s.courses_read, s.courses_matched)
         facts = [s.facts_right[fact] if s.courses_matched else "-" for fact in FACTS]
         cells = (str(s.characters), f"{s.error_rate:.2%}", *map(str, counts), *map(str, facts))
-        table.add_row(_short(s.name), *cells)
-    return table
+        rows.append((_short(s.name), *cells))
+    numbers = ("characters", "CER", "courses: true", "read", "matched", *FACTS)
+    return table(("page", *(f">{name}" for name in numbers)), rows)
 
 
 def _short(name: str) -> str:
