@@ -9,37 +9,20 @@ import pytest
 import yaml
 
 from helpers.library import REPO, Library
+from helpers.prefect_application import SEED
 from pagewave.config.elsewhere import with_its_own_paths
 
 THEIRS = "gemini-ocr-batch"
 BOOKS = ("Alabama/Elm School/1850", "California/Oak, & Co/1851")
-CONFIG = """
-paths:
-  label_source_dir: "dataset/label_to_curricular"
-  image_source_dir: "dataset/raw_image_dataset"
-  output_dir: "dataset/output_results"
-filters:
-  target_states: ["Alabama", "California"]
-  target_years:
-    start: 1849
-    end: 1852
-execution:
-  max_retries: 3
-  batch_size_limit: 100
-  max_concurrent_batches: 10
-model:
-  name: "gemini-2.5-flash"
-  generation_config:
-    temperature: 0.1
-    max_output_tokens: 8192
-prompt:
-  registry_dir: "prompts"
-  name: "page_ocr"
-  template_file: "v1.1.jinja"
-prefect:
-  flow_name: "orchestrate_gemini_batch"
-  schedule_interval_minutes: 60
-"""
+CONFIG = {
+    # Its batches are looked at every 30 seconds, which would be long here.
+    **{name: section for name, section in yaml.safe_load(SEED).items() if name != "batch"},
+    "paths": {
+        "label_source_dir": "dataset/label_to_curricular",
+        "image_source_dir": "dataset/raw_image_dataset",
+        "output_dir": "dataset/output_results",
+    },
+}
 READ_THERE = {
     "raw_ocr": {
         "text_blocks": [
@@ -65,7 +48,7 @@ def ours(tmp_path: Path) -> Iterator[Library]:
         (theirs / "dataset").mkdir()
         (theirs / "labels").rename(theirs / "dataset/label_to_curricular")
         (theirs / "images").rename(theirs / "dataset/raw_image_dataset")
-        (theirs / "config.yaml").write_text(CONFIG)
+        (theirs / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
         prompts = theirs / "prompts/page_ocr"
         prompts.mkdir(parents=True)
         for template in (REPO / "prompts/page_ocr").glob("*.jinja"):

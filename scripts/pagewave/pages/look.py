@@ -39,6 +39,8 @@ CUT_GREYS = range(126, 131)
 """What decoders fill in there: all coefficients of it are zero."""
 
 JPEG_MARK = b"\xff\xd8\xff"
+JPEG_COLOURS = {"YCbCr": "RGB", "Gray": "GRAY"}
+"""Of JPEG files that every program shows alike, and what they are decoded to."""
 TORN = ("premature end", "found marker 0xd9 instead")
 """What libjpeg warns of where data end before the picture does; Pillow passes its warnings over.
 D9 is the mark of an end."""
@@ -165,7 +167,7 @@ def glance(path: Path) -> Glance | None:
         return None
     try:
         *_, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in ("Gray", "YCbCr"):
+        if colours not in JPEG_COLOURS:
             return None
         values = simplejpeg.decode_jpeg(
             data, "GRAY", min_height=PRINT_SIDE, min_width=PRINT_SIDE, min_factor=1

@@ -39,7 +39,7 @@ from pagewave.pages.image_kinds import (
     may_be_a_kind,
     unreadable,
 )
-from pagewave.pages.look import CUT, Doubt, plausible_dpi
+from pagewave.pages.look import CUT, JPEG_COLOURS, Doubt, plausible_dpi
 from pagewave.pages.seen import (
     made_square,
     oblong,
@@ -61,9 +61,6 @@ NOT_ALL_OF_IT = Doubt(CUT, "the last scans of a progressive JPEG are missing: it
 
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError)
 """What Pillow raises for images that it can't decode."""
-
-JPEG_COLOURS = {"YCbCr": "RGB", "Gray": "GRAY"}
-"""Of JPEG files that every program shows alike, and what they are decoded to."""
 
 _DECODABLE: set[tuple[object, ...]] = set()
 """Kinds of TIFF pages of which this process has decoded one."""

@@ -90,7 +90,8 @@ class Estimator:
     def _more_print(self) -> float:
         """How much longer answers will be than those that were measured, by the print."""
         read = self._images_read
-        were = _likely(self.workspace, [read[key] for key in _some(read)])
+        known = [read[key] for key in _some(read)]
+        were = _likely(self.workspace, [(Path(image), share) for image, share in known])
         keys = [page.key for page in self.workspace.dataset.pages]
         # Where all were read, they are read again.
         to_read = self._images([key for key in keys if key not in read] or keys)
@@ -124,14 +125,12 @@ def _some(keys: Iterable[str]) -> list[str]:
     return heapq.nsmallest(IMAGES_LOOKED_AT, keys, key=lambda key: crc32(key.encode()))
 
 
-def _likely(
-    workspace: Workspace, images: Sequence[tuple[str, float | None]] | Sequence[tuple[Path, None]]
-) -> float:
+def _likely(workspace: Workspace, images: Sequence[tuple[Path, float | None]]) -> float:
     """Tokens of a likely answer, averaged over the images, each with its share of print if that is
     known."""
     tokens = []
     for image, known in images:
         with suppress(DataError):  # it is gone, or broken
-            share = workspace.images.share_of_print(Path(image)) if known is None else known
+            share = workspace.images.share_of_print(image) if known is None else known
             tokens.append(likely_answer_tokens(share))
     return fmean(tokens) if tokens else likely_answer_tokens(USUAL_SHARE_OF_PRINT)

@@ -165,9 +165,8 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             return replace(ended, was_cancelled=was_cancelled)
         # By the service's clock: this computer may have slept, or its clock been set.
         now = session.client.now()
-        deadline = (
-            _began(batch, remote, now) + settings.poll_interval_seconds * settings.max_poll_attempts
-        )
+        began = _began(batch, remote, now)
+        deadline = began + settings.poll_interval_seconds * settings.max_poll_attempts
         if batch.state == CANCEL_SENT and not cancelled_at:
             # A run that did not wait left our own word in the ledger; the time was not kept.
             cancelled_at = deadline
@@ -186,8 +185,7 @@ def _wait_until_ended(session: Session, batch: Batch, records: Sequence[Record])
             if cancelled_at:
                 session.ledger.batches.mark_state(batch.id, CANCEL_SENT)
             return None
-        age = now - _began(batch, remote, now)
-        pause = seconds_to_next_look(settings.poll_interval_seconds, age, usual)
+        pause = seconds_to_next_look(settings.poll_interval_seconds, now - began, usual)
         # Jitter keeps many lanes from polling in step.
         session.client.pause(pause * random.uniform(0.8, 1.2))
 

@@ -111,11 +111,12 @@ class BookWriter:
                 named.add(file)
                 entry["hash"] = short_hash(content)
             listed.append({name: value for name, value in entry.items() if value})
+        called = place(book, self._levels)
         index = script("words", book_index(shown.searched(page) for page in read.pages))
         content = script(
             "book",
             {
-                **place(book, self._levels),
+                **called,
                 **{"site": self._settings.site.title, "pages": listed, "tables": shown.schema()},
                 "search": short_hash(index),
             },
@@ -128,7 +129,7 @@ class BookWriter:
             title,
             data=data,
             view=view,
-            **place(book, self._levels),
+            **called,
         )
         files = {"search.js": index, "book.js": content, "index.html": page_of_book}
         for name, what in files.items():
