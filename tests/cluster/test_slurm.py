@@ -97,6 +97,20 @@ def processes_of(job: str) -> list[int]:
     return [int(line.split()[0]) for line in lines if not line.startswith("-")]
 
 
+def environments_of(job: str) -> list[bytes]:
+    """Those of a running Slurm job's processes; the list of them may fail for a moment."""
+    found: list[bytes] = []
+
+    def look() -> list[bytes]:
+        for process in processes_of(job):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found.append(Path(f"/proc/{process}/environ").read_bytes())
+        return found
+
+    wait_for(look)
+    return found
+
+
 def freeze(job: str) -> None:
     """Lets a running Slurm job stand still; its time goes on.
 
@@ -157,8 +171,7 @@ def test_the_sample_is_read_on_slurm_as_on_one_computer(
         library.environment = {"GOOGLE_API_KEY": "not-for-jobs-on-other-machines"}
         head = library.start()
         job = wait_for_job(cluster, library, head, "images_elsewhere")
-        environments = [Path(f"/proc/{p}/environ").read_bytes() for p in processes_of(job)]
-        assert environments
+        environments = environments_of(job)
         assert all(b"PAGEWAVE_RUN" in environment for environment in environments)
         assert not any(b"not-for-jobs" in environment for environment in environments)
         local.run()

@@ -8,9 +8,9 @@ import hashlib
 import json
 import re
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -150,12 +150,14 @@ class Reading:
         session.ledger.runs.end(run_id, "ok")
 
     def run_until(self, condition: Callable[[], object]) -> None:
-        """A run that is told to stop as soon as `condition` holds."""
-        stopper = threading.Thread(target=lambda: (wait_for(condition), self.session.stop.set()))
-        stopper.start()
-        with suppress(Stopped):
-            self.run()
-        stopper.join()
+        """A run that is told to stop as soon as `condition` holds; fails where that does."""
+        before = self.session
+        with ThreadPoolExecutor(1) as aside:
+            waiting = aside.submit(wait_for, lambda: self.session is not before and condition())
+            waiting.add_done_callback(lambda _: self.session.stop.set())
+            with suppress(Stopped):
+                self.run()
+            waiting.result()
 
     def release(self, names: str = "") -> None:
         """Ends batches that `batch-hold` keeps, with all that they were to read.
