@@ -120,6 +120,17 @@ def test_a_wave_in_the_middle_of_which_flex_begins_to_refuse_keeps_what_it_carri
     assert [len(wave["pages"]) for wave in manifests(reading)] == [3, 1, 1, 1]
 
 
+def test_a_page_that_failed_before_flex_began_to_refuse_was_not_free(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["blocked:match=:1$,times=1", f"{REFUSES},skip=1"])
+    reading = reading_of(tmp_path, quiet_server, {"Elm/1850": 1})
+    reading.run()
+    reading.check()
+    assert roads(reading) == {"flex": 1, "batch": 1}
+    assert reading.query("SELECT outcome, free FROM wave_page") == [("failed", 0), ("read", 0)]
+
+
 def test_where_calls_are_slower_than_batches_all_go_by_batch(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
