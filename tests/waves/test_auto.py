@@ -357,3 +357,16 @@ def test_no_standard_call_is_begun_once_the_deadline_has_passed(
     chooser._deadline = time.time() - 1
     assert chooser.is_shut("standard")
     assert not chooser.is_shut("flex")
+
+
+def test_flex_is_shut_up_to_the_last_moment_of_a_day_that_is_used_up(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = reading_of(tmp_path, quiet_server)
+    now = time.time()
+    reading.session.ledger.closures.note_used_up("embedded", "gemini-2.5-flash", now + 0.5)
+    chooser = Chooser(reading.session)
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert chooser.is_shut("flex")
+    monkeypatch.setattr(time, "time", lambda: now + 0.5)
+    assert not chooser.is_shut("flex")
