@@ -192,7 +192,7 @@ def test_flex_that_refuses_is_waited_for_and_a_stop_ends_that(
     reading.run_until(
         lambda: any(" wait for flex: flex has been " in line for line in told(caplog))
     )
-    assert reading.inferences() == {}
+    assert reading.inferences() == {}, (told(caplog), roads(reading))
     assert {
         row[0] for row in reading.query("SELECT status FROM batch WHERE run_id != 'earlier'")
     } == {"abandoned"}
