@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,16 @@ def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPr
     state = tmp_path_factory.mktemp("echo") / "state"
     with EmbeddedProcess(state, "--file-seconds", "0.01") as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _fresh_braintrust() -> Iterator[None]:
+    """Braintrust's client keeps its login as long as its process: each test starts anew."""
+    yield
+    if "braintrust" in sys.modules:
+        from braintrust import logger as client
+
+        client._internal_reset_global_state()
 
 
 @pytest.fixture

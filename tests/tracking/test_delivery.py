@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,16 +45,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BraintrustServer]:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _fresh_client() -> Iterator[None]:
-    """The client keeps login and settings for the life of a process: each test starts anew."""
-    yield
-    if "braintrust" in sys.modules:
-        from braintrust import logger as client
-
-        client._internal_reset_global_state()
 
 
 # What a row says
