@@ -75,6 +75,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "my books"
 
 
+def test_the_settings_explained_in_a_new_project_link_to_nothing_that_does_not_lie_there(
+    tmp_path: Path,
+) -> None:
+    assert main(["init", str(tmp_path)]) == 0
+    explained = (tmp_path / "config/README.md").read_text(encoding="utf-8")
+    assert "pagewave's docs/remote_scans.md." in explained
+    links = re.findall(r"]\(([^)]*)\)", explained)
+    assert links and {link[0] for link in links} == {"#"}
+
+
 def test_a_new_project_is_whole_and_nothing_in_it_is_written_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ Many projects can lie beside each other; all are read by the one pagewave that i
 in the folder already stays as it is."""
 
 import argparse
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,9 @@ IGNORED = """\
 /results/
 /state/
 """
+
+LINK = re.compile(r"\[([^]]+)]\(\.\./([^)#]+)[^)]*\)")
+"""A link of config/README.md to another file of pagewave: its text, the file."""
 
 KEYS_MODE = 0o600
 """Of .env: nobody else reads it."""
@@ -98,9 +102,15 @@ def _files(options: argparse.Namespace) -> dict[str, str]:
         "Snakefile": SNAKEFILE,
         ".gitignore": IGNORED,
         ".env": _read(ROOT / ".env.example"),
-        "config/README.md": _read(ROOT / "config/README.md"),
+        # What it links to beside itself does not lie here.
+        "config/README.md": LINK.sub(_told, _read(ROOT / "config/README.md")),
         "config/schema.json": _read(ROOT / "config/schema.json"),
     }
+
+
+def _told(link: re.Match[str]) -> str:
+    text, file = link.groups()
+    return f"pagewave's {file}" if text == file else f"{text} (pagewave's {file})"
 
 
 def _config(options: argparse.Namespace) -> str:
