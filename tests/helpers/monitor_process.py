@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import httpx2
 
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
+from helpers.forked_heads import python
 from helpers.lasting import Lasting
 
 SCRIPT = str(SCRIPTS / "monitor.py")
@@ -30,7 +30,7 @@ class MonitorProcess(Lasting):
 
     def open(self) -> None:
         """Starts it, and waits until it says where it is."""
-        command = [sys.executable, *self._program, "--configfile", "config.yaml"]
+        command = [*python(), *self._program, "--configfile", "config.yaml"]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--json", *self._options],
             cwd=self._root,

@@ -1,10 +1,10 @@
 """A small Snakefile run by the real command: what pagewave relies on of Snakemake, alone."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from helpers.embedded_process import SCRIPTS
+from helpers.forked_heads import python
 
 HEAD = f"""
 import json
@@ -29,7 +29,7 @@ def snakemake(
     """Runs a Snakefile in a folder, checks its exit code, and returns all it printed."""
     (folder / "Snakefile").write_text(HEAD + snakefile)
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, *OPTIONS, *triggers],
+        [*python(), "-m", "snakemake", *arguments, *OPTIONS, *triggers],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

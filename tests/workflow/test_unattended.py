@@ -188,7 +188,7 @@ def test_jobs_that_are_processes_end_with_the_run(tmp_path: Path) -> None:
         def others() -> list[psutil.Process]:
             found = []
             for process in psutil.process_iter(["cwd"]):
-                if process.info["cwd"] == str(tmp_path) and process.pid != server.process.pid:
+                if process.info["cwd"] == str(tmp_path) and process.pid != server.pid:
                     found.append(process)
             return found
 
