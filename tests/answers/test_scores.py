@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.forked_heads import python
 from pagewave.answers.scores import character_error_rate, matched_courses, score_pages, totals
 from pagewave.errors import DataError
 
@@ -82,7 +82,7 @@ def write(folder: Path, name: str, content: str) -> None:
 
 def command(*options: object) -> subprocess.CompletedProcess[str]:
     """Run score_pages.py."""
-    arguments = [sys.executable, ROOT / "scripts/score_pages.py", *options]
+    arguments = [*python(), ROOT / "scripts/score_pages.py", *options]
     return subprocess.run([*map(str, arguments)], capture_output=True, text=True, check=False)
 
 

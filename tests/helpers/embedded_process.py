@@ -26,9 +26,10 @@ class EmbeddedProcess(Lasting):
     """`python -m pagewave.embedded` over `state_dir`, from `with` to its end.
 
     `args` go on the command line; `program` is another one that takes the same; `environment` is
-    laid over this process's. `forks`: where all is imported; then `process` is one that passes
-    signals on to it (forked_python.py). `kill()` and `restart()` are for tests of what survives; a server is
-    always stopped at the end, and would end by itself with the test (its standard input closes).
+    laid over this process's. `forks`: from where all is imported; `process` then passes signals on
+    to it, whose own number is `pid`. `kill()` and `restart()` are for tests of what survives; a
+    server is always stopped at the end, and would end by itself with the test (its standard input
+    closes).
     """
 
     def __init__(

@@ -285,23 +285,16 @@ def suit(order: Mapping[str, Any]) -> None:
     """Let the package be as if it were loaded now; for another Snakefile it isn't loaded."""
     arguments, path = order["arguments"], os.environ.get("PYTHONPATH", "")
     own = order.get("own") or str(REPO / "Snakefile") in arguments
-    # What is called by the package's name runs it in any case: is it this one?
-    own |= "program" not in order and not _calls_snakemake(arguments) and is_ours(path)
+    # What is called by the package's name, or as its script, runs it in any case: is it this one?
+    if "program" not in order and "snakemake" not in arguments[1:3]:
+        scripts = str(REPO / "scripts")
+        own = scripts in (path.split(os.pathsep)[0], str(Path(arguments[0]).parent))
     if own:
         crash_points = sys.modules["pagewave.crash_points"]
         crash_points.arm(os.environ.get(crash_points.VARIABLE))
         return
     for name in [name for name in sys.modules if name.partition(".")[0] == "pagewave"]:
         del sys.modules[name]
-
-
-def _calls_snakemake(arguments: Sequence[str]) -> bool:
-    return "snakemake" in arguments[1:3]
-
-
-def is_ours(path: str) -> bool:
-    """Does a PYTHONPATH begin with this project's package?"""
-    return path.split(os.pathsep)[0] == str(REPO / "scripts")
 
 
 def run(program: str, arguments: Sequence[str]) -> None:
@@ -340,7 +333,7 @@ def fork_children(address: str) -> None:
             arguments = [*forked, *arguments[1:]]
         start(popen, arguments, *rest, **options)
 
-    setattr(subprocess.Popen, "__init__", start_forked)
+    subprocess.Popen.__init__ = start_forked
 
 
 def _python(address: str) -> list[str]:

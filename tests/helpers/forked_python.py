@@ -20,7 +20,7 @@ def main(address: str, *arguments: str) -> None:
     place = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     place.connect(address)
     told = {number: _signal.getsignal(number) for number in PASSED_ON}
-    order = {"arguments": arguments, "cwd": os.getcwd(), "environment": dict(os.environ)}
+    order = {"arguments": arguments, "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109
     order["ignored"] = [n for n, what in told.items() if what == _signal.SIG_IGN]
     files = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
     place.sendmsg([marshal.dumps(order)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])

@@ -170,8 +170,9 @@ class Library(Lasting):
     ) -> subprocess.CompletedProcess[str]:
         """Runs an operator's command over the library's configuration; checks its exit code."""
         given = [] if "--ledger" in arguments else ["--configfile", self.configfile]
+        program = python() if self.forks else [sys.executable]
         result = subprocess.run(
-            [*(python() if self.forks else [sys.executable]), str(SCRIPTS / script), *given, *arguments],
+            [*program, str(SCRIPTS / script), *given, *arguments],
             cwd=self.root,
             env=_environment(self.root),
             input=answer,

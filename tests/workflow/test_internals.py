@@ -7,13 +7,13 @@ changes what pagewave relies on, it is seen here first.
 import json
 import logging
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from helpers.forked_heads import python
 from helpers.library import Library
 from helpers.small_snakefile import snakemake
 from pagewave.errors import ConfigError
@@ -203,7 +203,7 @@ def test_what_the_command_line_asks_for_is_known(tmp_path: Path) -> None:
     options = ("--forceall", "--forcerun", "target", "--executor", "slurm", "--jobs", "1")
     (tmp_path / "known.json").unlink()
     subprocess.run(
-        [sys.executable, "-m", "snakemake", *options, "--summary"],
+        [*python(), "-m", "snakemake", *options, "--summary"],
         cwd=tmp_path,
         capture_output=True,
         check=True,
