@@ -20,7 +20,6 @@ import openpyxl
 import polars
 import pyreadstat
 import pytest
-from datasette.app import Datasette
 from frictionless import Package
 from pydantic import BaseModel, Field
 
@@ -405,6 +404,8 @@ def test_sqlite_is_searched_as_datasette_does(folder: Path) -> None:
 
 
 def test_datasette_opens_it_and_finds_words(folder: Path) -> None:
+    from datasette.app import Datasette  # two seconds, in each worker
+
     datasette = Datasette([str(folder / "sqlite/books.sqlite")])
 
     async def keys(table: str, words: str) -> list[str]:
