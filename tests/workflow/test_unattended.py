@@ -159,6 +159,7 @@ def test_a_run_is_stopped_while_it_looks_after_earlier_ones(tmp_path: Path) -> N
         assert "Traceback" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.real_start)]
 )
