@@ -20,11 +20,13 @@ def main(address: str, *arguments: str) -> None:
     place = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     place.connect(address)
     told = {number: _signal.getsignal(number) for number in PASSED_ON}
-    order = {"arguments": arguments, "cwd": os.getcwd(), "environment": dict(os.environ)}  # noqa: PTH109
-    order["ignored"] = [n for n, what in told.items() if what == _signal.SIG_IGN]
+    ignored = [n for n, what in told.items() if what == _signal.SIG_IGN]
+    folder = os.getcwd()  # noqa: PTH109
+    order = {"arguments": arguments, "cwd": folder, "environment": dict(os.environ)}
+    order |= {"ignored": ignored}
     files = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
     place.sendmsg([marshal.dumps(order)], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
-    for number in set(PASSED_ON).difference(order["ignored"]):
+    for number in set(PASSED_ON).difference(ignored):
         _signal.signal(number, lambda number, _: place.send(bytes([number])))
     for number in range(3):
         os.close(number)  # whoever reads them reads to the end of what was forked
