@@ -83,6 +83,10 @@ def book_to_export(wildcards):
     return PLAN.book_file(book_id(wildcards))
 
 
+def words_to_export(wildcards):
+    return PLAN.words_to_export(book_id(wildcards))
+
+
 def threads_of_book(wildcards):
     # Here all books that are ready start at once; elsewhere a job has a CPU of its own.
     return 1 if PLAN.facts_of_book(book_id(wildcards)) else 0
@@ -151,6 +155,7 @@ fix_parameters(
         needs_of_exports,
         needs_of_site,
         book_to_export,
+        words_to_export,
         threads_of_book,
     ]
 )

@@ -7,6 +7,7 @@ scans they are off by some pixels.
 import hashlib
 import re
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,10 @@ def trees_of(book_id: str) -> list[PageTree]:
     return [tree for key, tree in sample_trees().items() if key.startswith(begin)]
 
 
-def write_trees(folder: Path, book_id: str) -> None:
-    """Write a book's trees as the rule does, `folder` being `paths.words_dir`."""
-    for number, tree in enumerate(trees_of(book_id), 1):
-        file = folder / book_id / f"{number}.json"
+def write_trees(folder: Path, trees: Iterable[PageTree]) -> None:
+    """Write trees of pages as the rule does, `folder` being `paths.words_dir`."""
+    for tree in trees:
+        file = folder / f"{tree.key.replace(':', '/')}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         tree.write(file)
 

@@ -126,6 +126,7 @@ class Books:
         levels: what the folders are called in which books lie.
         citation: how they are to be cited, where their reading room is, and whether costs are told.
         pages: where page files are; given, what is read of unfinished books is told as well.
+        words: where trees of words are, for forms that read them.
 
     Attributes:
         notes: what `tell` was told.
@@ -141,8 +142,10 @@ class Books:
         *,
         levels: Levels = DEFAULT,
         pages: Path | None = None,
+        words: Path | None = None,
     ) -> None:
         self._folder = folder
+        self.words = words
         self._page_files = pages
         self._books = books
         self.model = model
@@ -202,6 +205,14 @@ class Books:
     def codebook(self) -> list[Row]:
         """The rows of CODEBOOK_TABLE."""
         return codebook(self.tables)
+
+    def scan(self, key: str) -> PageOfBook:
+        """The page as the data set has it, with its scan."""
+        return self._scans[key]
+
+    @cached_property
+    def _scans(self) -> dict[str, PageOfBook]:
+        return {page.key: page for book in self._books for page in book.pages}
 
     def tell(self, note: str) -> None:
         """Say what a reader has to know of this export, such as a limit that was met; once."""

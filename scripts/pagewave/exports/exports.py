@@ -58,6 +58,11 @@ class Form:
         """Does a job write one book?"""
         return self.exporter.per == "book"
 
+    @property
+    def reads_words(self) -> bool:
+        """Is it made of trees of words as well?"""
+        return self.exporter.reads_words
+
     def outputs(self, book_id: str) -> list[str]:
         """Its files: of all books, or of one; as a rule has them, where `book_id` is a pattern."""
         if self.is_per_book:
@@ -134,6 +139,7 @@ class Exports:
             self._model,
             self._citation,
             levels=self._dataset.levels,
+            words=self._paths.words_dir,
         )
         files = [Path(file) for file in _outputs(form, book)]
         record = form.record(book)

@@ -14,7 +14,7 @@ from pagewave.errors import ConfigError
 from pagewave.exports.exporter import Exporter
 from pagewave.prompts.registry import load_file
 
-FORMS = {
+OF_BOOKS = {
     "csv": "csv_files:CsvFiles",
     "codebook": "codebook:Codebook",
     "sqlite": "sqlite:Sqlite",
@@ -27,6 +27,13 @@ FORMS = {
     "jsonl": "jsonl:JsonLines",
     "crate": "crate:Crate",
 }
+OF_WORDS = {
+    "alto": "alto:Alto",
+    "page_xml": "page_xml:PageXml",
+    "hocr": "hocr:Hocr",
+}
+"""Those that say where words stand."""
+FORMS = OF_BOOKS | OF_WORDS
 """The forms that come with pagewave, and where each is in `forms/`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -54,6 +61,20 @@ def find_exporters(names: Sequence[str], folder: Path) -> list[Exporter]:
     return list(found.values())
 
 
+def refuse_without_words(exporters: Sequence[Exporter], are_looked_for: bool) -> None:
+    """Refuse forms that say where words stand where nobody looks for that.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    names = [exporter.name for exporter in exporters if exporter.reads_words]
+    if names and not are_looked_for:
+        raise ConfigError(
+            f"exports: {', '.join(names)} say where each word of a page stands, and that is not "
+            "looked for. Set words.enabled to true, or take them out of exports."
+        )
+
+
 def _exporter(name: str, folder: Path) -> Exporter:
     if name in FORMS:
         found: type[Exporter] = _attribute(f"pagewave.exports.forms.{FORMS[name]}", name, folder)
@@ -69,7 +90,7 @@ def _exporter(name: str, folder: Path) -> Exporter:
     missing = [each for each in found.packages if not _is_there(each)]
     if missing and name in FORMS:
         raise ConfigError(
-            f"exports: {name} needs {', '.join(missing)}: {command_line.install('tables')}"
+            f"exports: {name} needs {', '.join(missing)}: {command_line.install(found.extra)}"
         )
     if missing:
         raise ConfigError(f"exports: {name} needs {', '.join(missing)}, which is not installed.")
@@ -118,6 +139,8 @@ def _checked(found: Any, given: str) -> type[Exporter]:
             f"exports: {given}: expected `suffixes` such as ('.txt',), and `per` to be 'library' "
             "or 'book'."
         )
+    if found.reads_words and found.per != "book":
+        raise ConfigError(f"exports: {given} reads words, so it must have `per = 'book'`.")
     return found
 
 

@@ -24,6 +24,7 @@ from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.remote.fetch import awaited, notices_of_fetching, require_plugins
+from pagewave.words.made import record_of
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.corrections import files_behind, refuse_unreadable
@@ -229,6 +230,11 @@ class Plan:
     def book_file(self, book_id: str) -> str:
         """Path of a book's file that exports are made of."""
         return str(self.workspace.book_files(self.workspace.dataset.book(book_id))[0])
+
+    def words_to_export(self, book_id: str) -> list[str]:
+        """What forms are made of that say where words stand: the book's file and its trees."""
+        record = record_of(self.workspace.settings, self.workspace.dataset.book(book_id))
+        return [self.book_file(book_id), str(record)]
 
     def pages_that_may_die(self) -> list[str]:
         """Pages that the default target names beside the books.

@@ -1,0 +1,238 @@
+"""Formats of libraries: valid by the official schemas, read by other programs as meant."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+from alto_tools import alto_tools
+from hocr_tools_lib.utils.node_utils import get_bbox, get_text
+from lxml import etree, html
+from pypxml import PageType, PageXML
+
+from helpers.letters import Letters, letter
+from helpers.sample import BOOK, SAMPLE
+from helpers.trees import in_old_type, trees_of, write_trees
+from pagewave.errors import ConfigError, DataError
+from pagewave.exports.divided_words import Joiner
+from pagewave.exports.placed import place_words
+from pagewave.exports.registry import OF_WORDS, find_exporters, refuse_without_words
+from pagewave.words.tree import Block, Box, Line, Source, Word
+
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+TREES = [in_old_type(tree) for tree in trees_of(BOOK)]
+"""A book with the long s and ligatures, divided words, leaders that have no place."""
+TEXTS = [[line.text for line in tree.lines()] for tree in TREES]
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the forms make of a book of the sample."""
+    letters = _library(tmp_path_factory.mktemp("library"))
+    return letters.write("alto", "page_xml", "hocr")
+
+
+def _library(root: Path) -> Letters:
+    texts = ["\n".join(lines) for lines in TEXTS]
+    letters = Letters(root, {BOOK: [letter(words=text) for text in texts]}, scans=SAMPLE / "images")
+    write_trees(root / "results/words", TREES)
+    return letters
+
+
+class _Local(etree.Resolver):
+    """Schemas that others import, from their folder: nothing is fetched."""
+
+    def resolve(self, url: str, public_id: str, context: object) -> object:
+        return self.resolve_filename(str(SCHEMAS / url.rpartition("/")[2]), context)
+
+
+def _schema(name: str) -> etree.XMLSchema:
+    parser = etree.XMLParser(no_network=True)
+    parser.resolvers.add(_Local())
+    return etree.XMLSchema(etree.parse(SCHEMAS / name, parser))
+
+
+def _members(exports: Path, form: str) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(exports / form / f"{BOOK}.zip") as archive:
+        for name in archive.namelist():
+            yield name, archive.read(name)
+
+
+@pytest.mark.parametrize(
+    ("form", "schema"),
+    [("alto", "alto-4-4.xsd"), ("page_xml", "pagecontent-2019-07-15.xsd")],
+)
+def test_each_page_is_valid_by_the_official_schema(exports: Path, form: str, schema: str) -> None:
+    judge, names = _schema(schema), []
+    for name, content in _members(exports, form):
+        judge.assertValid(etree.fromstring(content))
+        names.append(name)
+    assert names == [f"{number}.xml" for number in range(1, 7)]
+
+
+def test_a_schema_refuses_what_is_wrong(exports: Path) -> None:
+    """That the judge does judge."""
+    for form, schema in (("alto", "alto-4-4.xsd"), ("page_xml", "pagecontent-2019-07-15.xsd")):
+        page = next(content for _, content in _members(exports, form))
+        wrong = page.replace(b'ID="page"', b"").replace(b"<Created>", b"<Made>")
+        wrong = wrong.replace(b"</Created>", b"</Made>")
+        assert wrong != page
+        assert not _schema(schema).validate(etree.fromstring(wrong))
+
+
+def test_alto_tools_reads_every_line_of_alto(exports: Path) -> None:
+    for (_, content), lines in zip(_members(exports, "alto"), TEXTS, strict=True):
+        said = io.StringIO()
+        with redirect_stdout(said):
+            alto_tools.alto_text(*alto_tools.alto_parse(io.BytesIO(content))[1:])
+        read = [line.strip() for line in said.getvalue().splitlines()[1:]]
+        # Of a divided word it shows the first part, without its hyphen, in the second's place too.
+        ends = ["-" * line.endswith("-") for line in lines]
+        for line, end, before, shown in zip(lines, ends, ["", *ends], read, strict=False):
+            words = line.split()[1:] if before else line.split()
+            assert (shown + end).endswith(" ".join(words))
+        assert len(read) == len(lines)
+
+
+def test_pypxml_reads_every_word_of_page_xml_in_reading_order(
+    exports: Path, tmp_path: Path
+) -> None:
+    for (name, content), tree in zip(_members(exports, "page_xml"), TREES, strict=True):
+        (tmp_path / name).write_bytes(content)
+        page = PageXML.open(tmp_path / name)
+        assert page.reading_order == [f"block{n + 1}" for n in range(len(tree.blocks))]
+        words = page.find_all(pagetype=PageType.Word, depth=-1)
+        read = [word.find(PageType.Unicode, depth=-1).text for word in words]
+        assert read == [word.text for word in tree.words()]
+
+
+def test_hocr_tools_reads_every_line_of_hocr(exports: Path) -> None:
+    file = exports / "hocr" / f"{BOOK}.hocr"
+    etree.parse(file, etree.XMLParser(no_network=True))  # well-formed
+    found = html.parse(file)
+    pages = found.xpath("//*[@class='ocr_page']")
+    lines = [page.xpath(".//*[@class='ocr_line']") for page in pages]
+    read = [[get_text(line).split() for line in page] for page in lines]
+    assert read == [[line.split() for line in lines] for lines in TEXTS]
+    words = found.xpath("//*[@class='ocrx_word']")
+    boxes = [word.box for tree in TREES for word in tree.words()]
+    known = [(box, get_bbox(word)) for box, word in zip(boxes, words, strict=True) if box]
+    assert len(known) > 550 and all(tuple(box) == read for box, read in known)
+    ids = found.xpath("//@id")
+    assert len(ids) == len(set(ids)) > 600
+
+
+def test_alto_tells_a_divided_word_whole_and_no_place_that_nobody_saw(exports: Path) -> None:
+    [*_, (_, content)] = _members(exports, "alto")
+    strings = etree.fromstring(content).findall(".//{*}String")
+    parts = [s for s in strings if s.get("SUBS_CONTENT") == "additions"]
+    assert [s.get("SUBS_TYPE") for s in parts] == ["HypPart1", "HypPart2"]
+    assert [s.get("CONTENT") for s in parts] == ["addi", "tions"]
+    assert [hyp.get("CONTENT") for hyp in parts[0].getparent().findall("{*}HYP")] == ["-"]
+    known = {tuple(word.box) for word in TREES[-1].words() if word.box}
+    told = [_box(s) for s in strings if s.get("HPOS")]
+    assert set(told) == known
+    assert [s.get("CONTENT") for s in strings if not s.get("HPOS")] == ["..."] * 4
+
+
+def _box(string: etree._Element) -> tuple[int, ...]:
+    left, top, wide, high = (int(string.get(n)) for n in ("HPOS", "VPOS", "WIDTH", "HEIGHT"))
+    return left, top, left + wide, top + high
+
+
+def test_the_same_books_make_the_same_bytes(exports: Path, tmp_path: Path) -> None:
+    again = _library(tmp_path).write("alto", "page_xml", "hocr")
+    files = sorted(file.relative_to(exports) for file in exports.rglob(f"{BOOK}*"))
+    assert len(files) == 3
+    for file in files:
+        assert (again / file).read_bytes() == (exports / file).read_bytes()
+
+
+def test_who_read_corrected_and_placed_words_is_told_and_no_path(exports: Path) -> None:
+    page = dict(_members(exports, "alto"))["2.xml"].decode()
+    for told in ("gemini-x-001", "2026-03-04T05:06:07", "a person", "the generator", "2.jpg"):
+        assert told in page
+    assert str(SAMPLE) not in page and "secret" not in page
+
+
+# Places
+
+
+def _placed(*lines: list[Word]) -> list[list[tuple[int, ...]]]:
+    blocks = (Block(lines=tuple(Line(words=tuple(words)) for words in lines)),)
+    tree = TREES[0].model_copy(update={"blocks": blocks, "width": 100, "height": 100})
+    found = place_words(tree, Joiner([]))
+    return [[tuple(word.box) for word in line.words] for block in found for line in block.lines]
+
+
+def _word(text: str, *box: int, source: Source = Source.BOTH) -> Word:
+    return Word(text=text, box=Box(*box) if box else None, source=source, doubt=0.5)
+
+
+def test_a_word_without_a_place_is_given_what_its_neighbours_leave() -> None:
+    line = [_word("a", 10, 10, 20, 20), _word("bb"), _word("cc"), _word("d", 60, 12, 70, 22)]
+    assert _placed(line) == [
+        [(10, 10, 20, 20), (20, 10, 40, 22), (40, 10, 60, 22), (60, 12, 70, 22)]
+    ]
+
+
+def test_lines_without_a_place_stand_between_their_neighbours() -> None:
+    first, last = [_word("a", 10, 10, 90, 20)], [_word("d", 10, 60, 50, 70)]
+    assert _placed(first, [_word("b")], [_word("c")], last)[1:3] == [
+        [(10, 20, 90, 40)],
+        [(10, 40, 90, 60)],
+    ]
+
+
+def test_a_page_of_which_no_place_is_known_is_filled_in_order() -> None:
+    assert _placed([_word("a")], [_word("b"), _word("c")]) == [
+        [(0, 0, 100, 50)],
+        [(0, 50, 50, 100), (50, 50, 100, 100)],
+    ]
+
+
+def test_no_box_leaves_the_page_or_has_no_inside() -> None:
+    tops = [_word("a", 90, 90, 100, 100), *(_word("b") for _ in range(5))]
+    for line in _placed(tops, [_word("c", -5, -5, 5, 5), _word("d", 200, 0, 210, 9)]):
+        for left, top, right, bottom in line:
+            assert 0 <= left < right <= 100 and 0 <= top < bottom <= 100
+
+
+def test_what_only_the_engine_saw_is_in_no_format() -> None:
+    seen = _word("dust", 1, 1, 5, 5, source=Source.EYE)
+    assert _placed([seen], [_word("a", 10, 10, 20, 20), seen]) == [[(10, 10, 20, 20)]]
+
+
+# What is refused
+
+
+def test_a_book_of_which_no_word_has_a_place_is_not_written(tmp_path: Path) -> None:
+    letters = Letters(tmp_path, {BOOK: [letter()]})
+    with pytest.raises(DataError, match=r"in no file of .*words.* snakemake"):
+        letters.write("alto")
+    assert not list(tmp_path.rglob("*.zip*"))
+
+
+def test_forms_of_words_are_refused_where_words_are_not_looked_for(tmp_path: Path) -> None:
+    forms = find_exporters(list(OF_WORDS), tmp_path)
+    with pytest.raises(ConfigError, match=r"alto, page_xml, .*words\.enabled"):
+        refuse_without_words(forms, False)
+    refuse_without_words(forms, True)
+    refuse_without_words(find_exporters(["csv", "text"], tmp_path), False)
+
+
+def test_a_tree_that_cant_be_read_is_named(tmp_path: Path) -> None:
+    letters = Letters(tmp_path, {BOOK: [letter()]})
+    file = tmp_path / "results/words" / BOOK / "1.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    with pytest.raises(DataError, match=r"1\.json can't be read \(ValidationError\)"):
+        letters.write("hocr")
+
+
+def test_a_page_that_was_not_read_is_left_out(tmp_path: Path) -> None:
+    letters = Letters(tmp_path, {BOOK: [letter(), None]}, scans=SAMPLE / "images")
+    write_trees(tmp_path / "results/words", TREES[:2])
+    assert [name for name, _ in _members(letters.write("alto"), "alto")] == ["1.xml"]
