@@ -1,6 +1,7 @@
 """Formats of libraries: valid by the official schemas, read by other programs as meant."""
 
 import io
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -10,6 +11,7 @@ import pytest
 from alto_tools import alto_tools
 from hocr_tools_lib.utils.node_utils import get_bbox, get_text
 from lxml import etree, html
+from PIL import Image
 from pypxml import PageType, PageXML
 
 from helpers.letters import Letters, letter
@@ -31,7 +33,7 @@ TEXTS = [[line.text for line in tree.lines()] for tree in TREES]
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the forms make of a book of the sample."""
     letters = _library(tmp_path_factory.mktemp("library"))
-    return letters.write("alto", "page_xml", "hocr")
+    return letters.write(*OF_WORDS)
 
 
 def _library(root: Path) -> Letters:
@@ -143,9 +145,9 @@ def _box(string: etree._Element) -> tuple[int, ...]:
 
 
 def test_the_same_books_make_the_same_bytes(exports: Path, tmp_path: Path) -> None:
-    again = _library(tmp_path).write("alto", "page_xml", "hocr")
+    again = _library(tmp_path).write(*OF_WORDS)
     files = sorted(file.relative_to(exports) for file in exports.rglob(f"{BOOK}*"))
-    assert len(files) == 3
+    assert len(files) == len(OF_WORDS)
     for file in files:
         assert (again / file).read_bytes() == (exports / file).read_bytes()
 
@@ -155,6 +157,74 @@ def test_who_read_corrected_and_placed_words_is_told_and_no_path(exports: Path) 
     for told in ("gemini-x-001", "2026-03-04T05:06:07", "a person", "the generator", "2.jpg"):
         assert told in page
     assert str(SAMPLE) not in page and "secret" not in page
+
+
+# PDF
+
+
+def _pdf_text(exports: Path, *options: str) -> list[str]:
+    """What pdftotext finds on each page."""
+    file = exports / "pdf" / f"{BOOK}.pdf"
+    run = subprocess.run(["pdftotext", *options, file, "-"], capture_output=True, check=True)
+    return run.stdout.decode().split("\f")[:-1]
+
+
+def test_pdftotext_reads_every_word_in_reading_order_letter_for_letter(exports: Path) -> None:
+    words = [[word.text for word in tree.words()] for tree in TREES]
+    assert any("\u017f" in word for page in words for word in page)
+    assert any("\ufb01" in word for page in words for word in page)
+    assert [page.split() for page in _pdf_text(exports, "-raw")] == words
+    # Where lines stand one below the other, its own idea of their order is the same.
+    assert [page.split() for page in _pdf_text(exports)[:4]] == words[:4]
+
+
+def test_words_of_a_pdf_lie_on_their_places(exports: Path) -> None:
+    file = exports / "pdf" / f"{BOOK}.pdf"
+    run = subprocess.run(["pdftotext", "-bbox", file, "-"], capture_output=True, check=True)
+    found = html.fromstring(run.stdout)
+    pages = found.findall(".//page")
+    assert len(pages) == len(TREES)
+    for page, tree in zip(pages[:4], TREES[:4], strict=True):  # the next one has columns
+        points = float(page.get("height")) / tree.height
+        boxes = [word.box for word in tree.words()]
+        for word, box in zip(page.findall("word"), boxes, strict=True):
+            if box is None:
+                continue
+            places = [float(word.get(n)) / points for n in ("xmin", "ymin", "xmax", "ymax")]
+            assert places[0] == pytest.approx(box.left, abs=1)
+            assert box.right - 10 < places[2] < box.right + 1  # words that touch are set apart
+            # A line has one base and one size: a word of small capitals is some pixels lower.
+            assert places[1] == pytest.approx(box.top, abs=12)
+            assert places[3] > (box.top + box.bottom) / 2
+
+
+def test_the_scan_in_a_pdf_is_the_file_as_it_is(exports: Path) -> None:
+    content = (exports / "pdf" / f"{BOOK}.pdf").read_bytes()
+    for number in range(1, 7):
+        assert (SAMPLE / "images" / BOOK / f"{number}.jpg").read_bytes() in content
+
+
+def test_a_large_scan_is_made_smaller_and_one_that_is_gone_leaves_its_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scans = tmp_path / "large"
+    letters = Letters(tmp_path, {BOOK: [letter(), letter(), None]}, scans=scans)
+    (scans / BOOK).mkdir(parents=True)
+    for number in (1, 3):
+        Image.new("L", (3000, 4800), 240).save(scans / BOOK / f"{number}.jpg", dpi=(300, 300))
+    write_trees(tmp_path / "results/words", TREES[:2])
+    file = letters.write("pdf") / "pdf" / f"{BOOK}.pdf"
+    assert "no picture of Vermont:Linden Grove Academy:1866:2" in caplog.text
+    listed = subprocess.run(["pdfimages", "-list", file], capture_output=True, check=True)
+    rows = [row.split()[:5] for row in listed.stdout.decode().splitlines()[2:]]
+    # The third page was not read: its scan is there all the same.
+    assert [(page, wide, high) for page, _, _, wide, high in rows] == [
+        ("1", "1500", "2400"),
+        ("3", "1500", "2400"),
+    ]
+    said = subprocess.run(["pdftotext", "-raw", file, "-"], capture_output=True, check=True)
+    texts = [page.split() for page in said.stdout.decode().split("\f")[:-1]]
+    assert texts == [*([word.text for word in tree.words()] for tree in TREES[:2]), []]
 
 
 # Places
@@ -205,7 +275,7 @@ def test_what_only_the_engine_saw_is_in_no_format() -> None:
     assert _placed([seen], [_word("a", 10, 10, 20, 20), seen]) == [[(10, 10, 20, 20)]]
 
 
-# What is refused
+# What is refused, and what is left out
 
 
 def test_a_book_of_which_no_word_has_a_place_is_not_written(tmp_path: Path) -> None:

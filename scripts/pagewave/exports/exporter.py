@@ -26,8 +26,6 @@ class Exporter(ABC):
     per: ClassVar[Literal["library", "book"]] = "library"
     packages: ClassVar[tuple[str, ...]] = ()
     """Modules that it imports beyond what pagewave needs; imported when it writes, not before."""
-    extra: ClassVar[str] = "tables"
-    """What of pyproject.toml installs those, of a form that comes with pagewave."""
     reads_words: ClassVar[bool] = False
     """Does it ask where words stand (`placed.pages_of`)? Then it is by book, and waits for them."""
 

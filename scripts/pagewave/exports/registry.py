@@ -31,6 +31,7 @@ OF_WORDS = {
     "alto": "alto:Alto",
     "page_xml": "page_xml:PageXml",
     "hocr": "hocr:Hocr",
+    "pdf": "pdf:Pdf",
 }
 """Those that say where words stand."""
 FORMS = OF_BOOKS | OF_WORDS
@@ -90,7 +91,7 @@ def _exporter(name: str, folder: Path) -> Exporter:
     missing = [each for each in found.packages if not _is_there(each)]
     if missing and name in FORMS:
         raise ConfigError(
-            f"exports: {name} needs {', '.join(missing)}: {command_line.install(found.extra)}"
+            f"exports: {name} needs {', '.join(missing)}: {command_line.install('tables')}"
         )
     if missing:
         raise ConfigError(f"exports: {name} needs {', '.join(missing)}, which is not installed.")
