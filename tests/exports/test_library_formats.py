@@ -1,6 +1,7 @@
 """Formats of libraries: valid by the official schemas, read by other programs as meant."""
 
 import io
+import json
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from alto_tools import alto_tools
 from hocr_tools_lib.utils.node_utils import get_bbox, get_text
+from jsonschema import Draft202012Validator
 from lxml import etree, html
 from PIL import Image
 from pypxml import PageType, PageXML
@@ -20,12 +22,14 @@ from helpers.trees import in_old_type, trees_of, write_trees
 from pagewave.errors import ConfigError, DataError
 from pagewave.exports.divided_words import Joiner
 from pagewave.exports.placed import place_words
-from pagewave.exports.registry import OF_WORDS, find_exporters, refuse_without_words
+from pagewave.exports.registry import OF_WORDS, find_exporters, refuse_unfit
+from pagewave.remote import presentation
 from pagewave.words.tree import Block, Box, Line, Source, Word
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 TREES = [in_old_type(tree) for tree in trees_of(BOOK)]
 """A book with the long s and ligatures, divided words, leaders that have no place."""
+CITED = {"url": "https://books.example/room"}
 TEXTS = [[line.text for line in tree.lines()] for tree in TREES]
 
 
@@ -38,7 +42,12 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _library(root: Path) -> Letters:
     texts = ["\n".join(lines) for lines in TEXTS]
-    letters = Letters(root, {BOOK: [letter(words=text) for text in texts]}, scans=SAMPLE / "images")
+    letters = Letters(
+        root,
+        {BOOK: [letter(words=text) for text in texts]},
+        scans=SAMPLE / "images",
+        citation=CITED,
+    )
     write_trees(root / "results/words", TREES)
     return letters
 
@@ -227,6 +236,68 @@ def test_a_large_scan_is_made_smaller_and_one_that_is_gone_leaves_its_words(
     assert texts == [*([word.text for word in tree.words()] for tree in TREES[:2]), []]
 
 
+# IIIF
+
+
+def _iiif(exports: Path) -> dict[str, bytes]:
+    return dict(_members(exports, "iiif"))
+
+
+def _iiif_judge(kind: str) -> Draft202012Validator:
+    schema = json.loads((SCHEMAS / "iiif-presentation-3.json").read_bytes())
+    return Draft202012Validator(
+        {"$defs": schema["$defs"], "$ref": f"#/$defs/{kind}"} if kind else schema
+    )
+
+
+def test_manifest_and_annotations_are_valid(exports: Path) -> None:
+    files = _iiif(exports)
+    judge = _iiif_judge("")
+    manifest = json.loads(files["manifest.json"])
+    judge.validate(manifest)
+    for broken in ({"items": 1}, {"label": None}, {"type": "Canvas"}):
+        assert not judge.is_valid(manifest | broken)
+    pages = [name for name in files if name.startswith("annotations/") and name[-1] != "/"]
+    assert len(pages) == 12
+    for name in pages:
+        _iiif_judge("AnnotationPage").validate(json.loads(files[name]))
+
+
+def test_all_that_a_manifest_names_is_in_its_zip(exports: Path) -> None:
+    files = _iiif(exports)
+    manifest = json.loads(files["manifest.json"])
+    base = manifest["id"].removesuffix("manifest.json")
+    assert base == "https://books.example/room/iiif/Vermont/Linden%20Grove%20Academy/1866/"
+    named = {"manifest.json"}
+    for canvas in manifest["items"]:
+        [[painting]] = [page["items"] for page in canvas["items"]]
+        links = [painting["body"], *canvas["seeAlso"], *canvas["annotations"]]
+        named |= {link["id"].removeprefix(base) for link in links}
+    assert named == {name for name in files if not name.endswith("/")}
+
+
+def test_annotations_are_the_lines_and_words_at_their_places(exports: Path) -> None:
+    files = _iiif(exports)
+    canvases = json.loads(files["manifest.json"])["items"]
+    for canvas, tree in zip(canvases, TREES, strict=True):
+        number = tree.key.rpartition(":")[2]
+        lines = json.loads(files[f"annotations/{number}.lines.json"])["items"]
+        assert [line["body"]["value"] for line in lines] == [line.text for line in tree.lines()]
+        words = json.loads(files[f"annotations/{number}.words.json"])["items"]
+        known = [word for word in tree.words() if word.box]
+        assert [word["body"]["value"] for word in words] == [word.text for word in known]
+        for word, box in zip(words, [word.box for word in known], strict=True):
+            assert box is not None
+            wide, high = box.right - box.left, box.bottom - box.top
+            assert word["target"] == f"{canvas['id']}#xywh={box.left},{box.top},{wide},{high}"
+
+
+def test_pagewave_itself_takes_the_manifest_in(exports: Path) -> None:
+    manifest = presentation.read(json.loads(_iiif(exports)["manifest.json"]), None)
+    assert isinstance(manifest, presentation.Manifest)
+    assert [(c.width, c.height, c.trouble) for c in manifest.canvases] == [(1100, 1720, "")] * 6
+
+
 # Places
 
 
@@ -285,12 +356,14 @@ def test_a_book_of_which_no_word_has_a_place_is_not_written(tmp_path: Path) -> N
     assert not list(tmp_path.rglob("*.zip*"))
 
 
-def test_forms_of_words_are_refused_where_words_are_not_looked_for(tmp_path: Path) -> None:
+def test_forms_are_refused_where_what_they_need_is_not_given(tmp_path: Path) -> None:
     forms = find_exporters(list(OF_WORDS), tmp_path)
     with pytest.raises(ConfigError, match=r"alto, page_xml, .*words\.enabled"):
-        refuse_without_words(forms, False)
-    refuse_without_words(forms, True)
-    refuse_without_words(find_exporters(["csv", "text"], tmp_path), False)
+        refuse_unfit(forms, False, "https://books.example")
+    with pytest.raises(ConfigError, match=r"iiif.*citation\.url"):
+        refuse_unfit(forms, True, None)
+    refuse_unfit(forms, True, "https://books.example")
+    refuse_unfit(find_exporters(["csv", "text"], tmp_path), False, None)
 
 
 def test_a_tree_that_cant_be_read_is_named(tmp_path: Path) -> None:

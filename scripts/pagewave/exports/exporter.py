@@ -29,6 +29,9 @@ class Exporter(ABC):
     reads_words: ClassVar[bool] = False
     """Does it ask where words stand (`placed.pages_of`)? Then it is by book, and waits for them."""
 
+    needs_address: ClassVar[bool] = False
+    """Does it name addresses on the web, which begin with `citation.url`?"""
+
     def files(self, tables: Sequence[Table]) -> list[str]:
         """The names of its files of all books: `books` with each suffix."""
         return [f"books{suffix}" for suffix in self.suffixes]

@@ -32,6 +32,7 @@ OF_WORDS = {
     "page_xml": "page_xml:PageXml",
     "hocr": "hocr:Hocr",
     "pdf": "pdf:Pdf",
+    "iiif": "iiif:Iiif",
 }
 """Those that say where words stand."""
 FORMS = OF_BOOKS | OF_WORDS
@@ -62,17 +63,29 @@ def find_exporters(names: Sequence[str], folder: Path) -> list[Exporter]:
     return list(found.values())
 
 
-def refuse_without_words(exporters: Sequence[Exporter], are_looked_for: bool) -> None:
-    """Refuse forms that say where words stand where nobody looks for that.
+def refuse_unfit(
+    exporters: Sequence[Exporter], words_are_looked_for: bool, address: str | None
+) -> None:
+    """Refuse forms that need what the configuration does not give.
+
+    Args:
+        words_are_looked_for: is it known where words stand?
+        address: where what is made is published (`citation.url`).
 
     Raises:
         ConfigError: there is one.
     """
     names = [exporter.name for exporter in exporters if exporter.reads_words]
-    if names and not are_looked_for:
+    if names and not words_are_looked_for:
         raise ConfigError(
             f"exports: {', '.join(names)} say where each word of a page stands, and that is not "
             "looked for. Set words.enabled to true, or take them out of exports."
+        )
+    names = [exporter.name for exporter in exporters if exporter.needs_address]
+    if names and not address:
+        raise ConfigError(
+            f"exports: {', '.join(names)} names addresses on the web. Set citation.url to the one "
+            "at which results are published, or take it out of exports."
         )
 
 

@@ -14,7 +14,7 @@ from pagewave import command_line
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError, PagewaveError, exit_on_error
-from pagewave.exports.registry import find_exporters, refuse_without_words
+from pagewave.exports.registry import find_exporters, refuse_unfit
 from pagewave.ledger import RunOutcome
 from pagewave.ledger.identity import levels_of, refuse_other_levels
 from pagewave.ledger.lock import RUN, LockedError, holder
@@ -81,7 +81,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
         )
         exporters = find_exporters(settings.exports, Path.cwd())
-        refuse_without_words(exporters, are_looked_for(settings))
+        refuse_unfit(exporters, are_looked_for(settings), settings.citation.url)
         require_plugins([settings.exports_to] if settings.exports_to else [])
         # Config is the one source of the limit; --resources gemini_batches=N still wins.
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
