@@ -1,11 +1,13 @@
 """Formats of libraries: valid by the official schemas, read by other programs as meant."""
 
+import hashlib
 import io
 import json
 import subprocess
 import zipfile
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,12 +25,14 @@ from pagewave.errors import ConfigError, DataError
 from pagewave.exports.divided_words import Joiner
 from pagewave.exports.placed import place_words
 from pagewave.exports.registry import OF_WORDS, find_exporters, refuse_unfit
+from pagewave.pages.dataset import Dataset
 from pagewave.remote import presentation
 from pagewave.words.tree import Block, Box, Line, Source, Word
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 TREES = [in_old_type(tree) for tree in trees_of(BOOK)]
 """A book with the long s and ligatures, divided words, leaders that have no place."""
+OF_ZIPS = ("alto", "page_xml", "iiif", "mets")
 CITED = {"url": "https://books.example/room"}
 TEXTS = [[line.text for line in tree.lines()] for tree in TREES]
 
@@ -161,11 +165,19 @@ def test_the_same_books_make_the_same_bytes(exports: Path, tmp_path: Path) -> No
         assert (again / file).read_bytes() == (exports / file).read_bytes()
 
 
-def test_who_read_corrected_and_placed_words_is_told_and_no_path(exports: Path) -> None:
-    page = dict(_members(exports, "alto"))["2.xml"].decode()
-    for told in ("gemini-x-001", "2026-03-04T05:06:07", "a person", "the generator", "2.jpg"):
-        assert told in page
-    assert str(SAMPLE) not in page and "secret" not in page
+def test_who_read_corrected_and_placed_words_is_told(exports: Path) -> None:
+    for form in ("alto", "page_xml"):
+        page = dict(_members(exports, form))["2.xml"].decode()
+        for told in ("gemini-x-001", "2026-03-04T05:06:07", "a person", "the generator", "2.jpg"):
+            assert told in page, (form, told)
+
+
+def test_no_form_tells_a_path_or_what_is_nobodys_business(exports: Path) -> None:
+    contents = [content for form in OF_ZIPS for _, content in _members(exports, form)]
+    contents += [file.read_bytes() for file in exports.rglob("1866.[hp]*")]
+    assert len(contents) > 45
+    for hidden in (str(SAMPLE), "secret", "/home/anna", str(exports.parents[1])):
+        assert not any(hidden.encode() in content for content in contents), hidden
 
 
 # PDF
@@ -296,6 +308,47 @@ def test_pagewave_itself_takes_the_manifest_in(exports: Path) -> None:
     manifest = presentation.read(json.loads(_iiif(exports)["manifest.json"]), None)
     assert isinstance(manifest, presentation.Manifest)
     assert [(c.width, c.height, c.trouble) for c in manifest.canvases] == [(1100, 1720, "")] * 6
+
+
+# METS
+
+
+def test_mets_is_valid_and_names_scans_and_alto_with_their_hashes(exports: Path) -> None:
+    files = dict(_members(exports, "mets"))
+    root = etree.fromstring(files["mets.xml"])
+    judge = _schema("mets-1-12-1.xsd")
+    judge.assertValid(root)
+    named = {
+        file.find("{*}FLocat").get("{http://www.w3.org/1999/xlink}href"): file
+        for file in root.findall(".//{*}file")
+    }
+    assert len(named) == 12
+    for place, file in named.items():
+        kept = files.get(place) or (SAMPLE / place.replace("images", f"images/{BOOK}")).read_bytes()
+        assert file.get("CHECKSUM") == hashlib.sha256(kept).hexdigest()
+    pages = root.findall(".//{*}div[@TYPE='page']")
+    pointed = [[f.get("FILEID") for f in page.findall("{*}fptr")] for page in pages]
+    ids = {file.get("ID"): place for place, file in named.items()}
+    assert [[ids[name] for name in pair] for pair in pointed] == [
+        [f"images/{number}.jpg", f"alto/{number}.xml"] for number in range(1, 7)
+    ]
+    pages[0].set("ORDER", "first")
+    assert not judge.validate(root)
+
+
+def test_a_scan_of_many_pages_is_named_once_in_mets(tmp_path: Path) -> None:
+    letters = Letters(tmp_path, {BOOK: [letter(), letter()]})
+    pages = letters.dataset.books[0].pages
+    scan = Path("/home/anna/catalog.pdf")
+    one = tuple(replace(page, scan=scan, leaf=page.number) for page in pages)
+    letters.dataset = Dataset((replace(letters.dataset.books[0], pages=one),))
+    write_trees(tmp_path / "results/words", TREES[:2])
+    root = etree.fromstring(dict(_members(letters.write("mets"), "mets"))["mets.xml"])
+    _schema("mets-1-12-1.xsd").assertValid(root)
+    [file] = root.findall(".//{*}fileGrp[@USE='DEFAULT']/{*}file")
+    assert file.get("MIMETYPE") == "application/pdf"
+    labels = [page.get("LABEL") for page in root.findall(".//{*}div[@TYPE='page']")]
+    assert labels == ["page 1 of catalog.pdf", "page 2 of catalog.pdf"]
 
 
 # Places

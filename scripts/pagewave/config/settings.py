@@ -75,8 +75,8 @@ class Settings(Section):
     exports: Annotated[list[str], BeforeValidator(lambda value: value or [])] = Field(
         default=[],
         description="Forms in which all books are written as well: csv, codebook, sqlite, excel, "
-        "parquet, stata, duckdb, text, markdown, jsonl, crate, alto, page_xml, hocr, pdf, iiif, or "
-        "one of your own as file.py:Class.",
+        "parquet, stata, duckdb, text, markdown, jsonl, crate, alto, page_xml, hocr, pdf, iiif, "
+        "mets, or one of your own as file.py:Class.",
     )
     exports_to: BucketAddress | None = Field(
         default=None,

@@ -33,6 +33,7 @@ OF_WORDS = {
     "hocr": "hocr:Hocr",
     "pdf": "pdf:Pdf",
     "iiif": "iiif:Iiif",
+    "mets": "mets:Mets",
 }
 """Those that say where words stand."""
 FORMS = OF_BOOKS | OF_WORDS
