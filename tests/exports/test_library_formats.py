@@ -404,14 +404,14 @@ def test_what_only_the_engine_saw_is_in_no_format() -> None:
 
 def test_a_book_of_which_no_word_has_a_place_is_not_written(tmp_path: Path) -> None:
     letters = Letters(tmp_path, {BOOK: [letter()]})
-    with pytest.raises(DataError, match=r"in no file of .*words.* snakemake"):
+    with pytest.raises(DataError, match=r"in no file of .*words.*-f .*1866/\.pagewave\.json"):
         letters.write("alto")
     assert not list(tmp_path.rglob("*.zip*"))
 
 
 def test_forms_are_refused_where_what_they_need_is_not_given(tmp_path: Path) -> None:
     forms = find_exporters(list(OF_WORDS), tmp_path)
-    with pytest.raises(ConfigError, match=r"alto, page_xml, .*words\.enabled"):
+    with pytest.raises(ConfigError, match=r"alto, page_xml, .*words\.languages"):
         refuse_unfit(forms, False, "https://books.example")
     with pytest.raises(ConfigError, match=r"iiif.*citation\.url"):
         refuse_unfit(forms, True, None)

@@ -19,6 +19,7 @@ from pagewave.errors import DataError
 from pagewave.exports.content import Book, Books, Page
 from pagewave.exports.divided_words import Joiner
 from pagewave.pages.dataset import Page as PageOfBook
+from pagewave.words.made import RECORD
 from pagewave.words.tree import Box, Line, PageTree, Source
 
 
@@ -129,7 +130,7 @@ def pages_of(books: Books, book: Book) -> Iterator[PlacedPage]:
     if not found and any(page.answer for page in book.pages):
         raise DataError(
             f"Where the words of {book.id} stand is in no file of {books.words}. To have it made: "
-            + command_line.snakemake("-R", "words")
+            + _again(books, book.id)
         )
 
 
@@ -142,11 +143,14 @@ def _tree(books: Books, scan: PageOfBook) -> PageTree | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        again = command_line.snakemake("-R", "words")
         raise DataError(
             f"{file} can't be read ({type(error).__name__}). To have it made again, of the same "
-            f"pages and scans: delete it, then {again}"
+            f"page and scan, delete it, then run: {_again(books, scan.book_id)}"
         ) from error
+
+
+def _again(books: Books, book_id: str) -> str:
+    return command_line.snakemake("-f", f"{books.words}/{book_id}/{RECORD}")
 
 
 def place_words(tree: PageTree, joiner: Joiner) -> tuple[PlacedBlock, ...]:

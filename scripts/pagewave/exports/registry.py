@@ -79,8 +79,9 @@ def refuse_unfit(
     names = [exporter.name for exporter in exporters if exporter.reads_words]
     if names and not words_are_looked_for:
         raise ConfigError(
-            f"exports: {', '.join(names)} say where each word of a page stands, and that is not "
-            "looked for. Set words.enabled to true, or take them out of exports."
+            f"exports: {', '.join(names)} cannot be made while nobody looks where words stand on "
+            "their pages. Name the books' languages in words.languages, such as [eng], or take it "
+            "out of exports."
         )
     names = [exporter.name for exporter in exporters if exporter.needs_address]
     if names and not address:

@@ -11,8 +11,7 @@ RECORD = ".pagewave.json"
 
 def are_looked_for(settings: Settings) -> bool:
     """Does the configuration ask where words stand?"""
-    section = getattr(settings, "words", None)
-    return section is not None and bool(section.enabled)
+    return bool(getattr(getattr(settings, "words", None), "languages", ()))
 
 
 def record_of(settings: Settings, book: Book) -> Path:

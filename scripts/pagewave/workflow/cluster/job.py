@@ -55,6 +55,10 @@ class RemoteInputs:
         """Nothing."""
         return []
 
+    def words_to_export(self, book_id: str) -> list[str]:
+        """Nothing."""
+        return []
+
     def book_file(self, book_id: str) -> list[str]:
         """Nothing."""
         return []
