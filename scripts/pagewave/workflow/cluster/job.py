@@ -55,11 +55,11 @@ class RemoteInputs:
         """Nothing."""
         return []
 
-    def words_to_export(self, book_id: str) -> list[str]:
+    def book_file(self, book_id: str) -> list[str]:
         """Nothing."""
         return []
 
-    def book_file(self, book_id: str) -> list[str]:
+    def words_to_export(self, book_id: str) -> list[str]:
         """Nothing."""
         return []
 
