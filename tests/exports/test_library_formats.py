@@ -199,6 +199,24 @@ def test_pdftotext_reads_every_word_in_reading_order_letter_for_letter(exports: 
     assert [page.split() for page in _pdf_text(exports)[:4]] == words[:4]
 
 
+def test_words_of_a_line_without_a_place_stay_apart_in_a_pdf(tmp_path: Path) -> None:
+    """Crammed into a high and narrow room: pdftotext tells words apart by gaps, and these by
+    heights."""
+    said = ["Printed", "by", "J.", "T.", "Hollis,", "College", "Street,", "Ashgrove"]
+    lines = [
+        [_word("Ashgrove:", 500, 400, 560, 425)],
+        [Word(text=text, source=Source.READING, doubt=0.8) for text in said],
+        [_word("1852.", 510, 900, 550, 925)],
+    ]
+    blocks = (Block(lines=tuple(Line(words=tuple(words)) for words in lines)),)
+    letters = Letters(tmp_path, {BOOK: [letter()]}, scans=SAMPLE / "images")
+    tree = TREES[0].model_copy(update={"blocks": blocks})
+    write_trees(tmp_path / "results/words", [tree])
+    letters.write("pdf")
+    [text] = _pdf_text(letters.settings.paths.exports_dir, "-raw")
+    assert text.split() == ["Ashgrove:", *said, "1852."]
+
+
 def test_words_of_a_pdf_lie_on_their_places(exports: Path) -> None:
     file = exports / "pdf" / f"{BOOK}.pdf"
     run = subprocess.run(["pdftotext", "-bbox", file, "-"], capture_output=True, check=True)
@@ -375,15 +393,15 @@ def test_a_word_without_a_place_is_given_what_its_neighbours_leave() -> None:
 def test_lines_without_a_place_stand_between_their_neighbours() -> None:
     first, last = [_word("a", 10, 10, 90, 20)], [_word("d", 10, 60, 50, 70)]
     assert _placed(first, [_word("b")], [_word("c")], last)[1:3] == [
-        [(10, 20, 90, 40)],
-        [(10, 40, 90, 60)],
+        [(10, 20, 90, 30)],  # as high as the others
+        [(10, 40, 90, 50)],
     ]
 
 
 def test_a_page_of_which_no_place_is_known_is_filled_in_order() -> None:
     assert _placed([_word("a")], [_word("b"), _word("c")]) == [
-        [(0, 0, 100, 50)],
-        [(0, 50, 50, 100), (50, 50, 100, 100)],
+        [(0, 0, 100, 2)],
+        [(0, 50, 50, 52), (50, 50, 100, 52)],
     ]
 
 

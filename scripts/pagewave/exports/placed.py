@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
+from statistics import median_low
 
 from pydantic import ValidationError
 
@@ -21,6 +22,9 @@ from pagewave.exports.divided_words import Joiner
 from pagewave.pages.dataset import Page as PageOfBook
 from pagewave.words.made import RECORD
 from pagewave.words.tree import Box, Line, PageTree, Source
+
+LINES = 40
+"""On a page of which no line has a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +211,8 @@ def _around(boxes: Sequence[Box | None]) -> Box | None:
 def _rooms(boxes: Sequence[Box | None], page: Box) -> list[Box]:
     """Of each line its box, or its share of the room between the lines before and behind it."""
     rooms: list[Box] = []
+    heights = [box.bottom - box.top for box in boxes if box]
+    usual = median_low(heights) if heights else max(1, page.bottom // LINES)
     for is_known, run in groupby(enumerate(boxes), key=lambda each: each[1] is not None):
         places = list(run)
         if is_known:
@@ -220,7 +226,8 @@ def _rooms(boxes: Sequence[Box | None], page: Box) -> list[Box]:
         # Behind a column the next line stands at the top of the page: then what is below is left.
         bottom = behind.top if behind and behind.top > top else page.bottom
         for start, end in _shares(top, bottom, [1] * len(places), page.bottom):
-            rooms.append(Box(sides.left, start, sides.right, end))
+            # It is no higher than others are, however much room there is.
+            rooms.append(Box(sides.left, start, sides.right, min(end, start + usual)))
     return rooms
 
 

@@ -18,6 +18,8 @@ from pagewave.words.tree import Box
 
 GAP = 0.2
 """Between two words, of the line's height: poppler asks for 0.1."""
+HIGHEST = 3
+"""How much higher than its letters are wide a line may be, on average; print has about 2."""
 POINTS_PER_INCH = 72
 UNKNOWN = "19700101000000"
 
@@ -60,7 +62,10 @@ def _page(page: PlacedPage, scans: ScanPictures) -> PdfPage | None:
 def _hidden(line: PlacedLine, page_height: int, points: float) -> Iterator[HiddenWord]:
     """The words of a line on one straight base, as programs take what jumps for another line."""
     boxes = [word.box for word in line.words]
-    size = sorted(box.bottom - box.top for box in boxes)[len(boxes) // 2]
+    # Words without a place may be crammed: no letter is that narrow, and gaps go by the size.
+    letters = sum(len(word.text) + 1 for word in line.words)
+    most = HIGHEST * (line.box.right - line.box.left) / letters
+    size = min(sorted(box.bottom - box.top for box in boxes)[len(boxes) // 2], most)
     try:
         slope, start = linear_regression(list(map(_middle, boxes)), [box.bottom for box in boxes])
     except StatisticsError:  # of one word, or of words in one place
