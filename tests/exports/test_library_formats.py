@@ -20,14 +20,12 @@ from pypxml import PageType, PageXML
 
 from helpers.letters import Letters, letter
 from helpers.sample import BOOK, SAMPLE
-from helpers.trees import in_old_type, trees_of, write_trees
+from helpers.trees import in_old_type, placed_word, trees_of, write_trees
 from pagewave.errors import ConfigError, DataError
-from pagewave.exports.divided_words import Joiner
-from pagewave.exports.placed import place_words
 from pagewave.exports.registry import OF_WORDS, find_exporters, refuse_unfit
 from pagewave.pages.dataset import Dataset
 from pagewave.remote import presentation
-from pagewave.words.tree import Block, Box, Line, Source, Word
+from pagewave.words.tree import Block, Line
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
 TREES = [in_old_type(tree) for tree in trees_of(BOOK)]
@@ -88,7 +86,6 @@ def test_each_page_is_valid_by_the_official_schema(exports: Path, form: str, sch
 
 
 def test_a_schema_refuses_what_is_wrong(exports: Path) -> None:
-    """That the judge does judge."""
     for form, schema in (("alto", "alto-4-4.xsd"), ("page_xml", "pagecontent-2019-07-15.xsd")):
         page = next(content for _, content in _members(exports, form))
         wrong = page.replace(b'ID="page"', b"").replace(b"<Created>", b"<Made>")
@@ -200,13 +197,12 @@ def test_pdftotext_reads_every_word_in_reading_order_letter_for_letter(exports: 
 
 
 def test_words_of_a_line_without_a_place_stay_apart_in_a_pdf(tmp_path: Path) -> None:
-    """Crammed into a high and narrow room: pdftotext tells words apart by gaps, and these by
-    heights."""
+    """In a high and narrow room: pdftotext tells words apart by gaps, and these by heights."""
     said = ["Printed", "by", "J.", "T.", "Hollis,", "College", "Street,", "Ashgrove"]
     lines = [
-        [_word("Ashgrove:", 500, 400, 560, 425)],
-        [Word(text=text, source=Source.READING, doubt=0.8) for text in said],
-        [_word("1852.", 510, 900, 550, 925)],
+        [placed_word("Ashgrove:", 500, 400, 560, 425)],
+        [placed_word(text) for text in said],
+        [placed_word("1852.", 510, 900, 550, 925)],
     ]
     blocks = (Block(lines=tuple(Line(words=tuple(words)) for words in lines)),)
     letters = Letters(tmp_path, {BOOK: [letter()]}, scans=SAMPLE / "images")
@@ -367,54 +363,6 @@ def test_a_scan_of_many_pages_is_named_once_in_mets(tmp_path: Path) -> None:
     assert file.get("MIMETYPE") == "application/pdf"
     labels = [page.get("LABEL") for page in root.findall(".//{*}div[@TYPE='page']")]
     assert labels == ["page 1 of catalog.pdf", "page 2 of catalog.pdf"]
-
-
-# Places
-
-
-def _placed(*lines: list[Word]) -> list[list[tuple[int, ...]]]:
-    blocks = (Block(lines=tuple(Line(words=tuple(words)) for words in lines)),)
-    tree = TREES[0].model_copy(update={"blocks": blocks, "width": 100, "height": 100})
-    found = place_words(tree, Joiner([]))
-    return [[tuple(word.box) for word in line.words] for block in found for line in block.lines]
-
-
-def _word(text: str, *box: int, source: Source = Source.BOTH) -> Word:
-    return Word(text=text, box=Box(*box) if box else None, source=source, doubt=0.5)
-
-
-def test_a_word_without_a_place_is_given_what_its_neighbours_leave() -> None:
-    line = [_word("a", 10, 10, 20, 20), _word("bb"), _word("cc"), _word("d", 60, 12, 70, 22)]
-    assert _placed(line) == [
-        [(10, 10, 20, 20), (20, 10, 40, 22), (40, 10, 60, 22), (60, 12, 70, 22)]
-    ]
-
-
-def test_lines_without_a_place_stand_between_their_neighbours() -> None:
-    first, last = [_word("a", 10, 10, 90, 20)], [_word("d", 10, 60, 50, 70)]
-    assert _placed(first, [_word("b")], [_word("c")], last)[1:3] == [
-        [(10, 20, 90, 30)],  # as high as the others
-        [(10, 40, 90, 50)],
-    ]
-
-
-def test_a_page_of_which_no_place_is_known_is_filled_in_order() -> None:
-    assert _placed([_word("a")], [_word("b"), _word("c")]) == [
-        [(0, 0, 100, 2)],
-        [(0, 50, 50, 52), (50, 50, 100, 52)],
-    ]
-
-
-def test_no_box_leaves_the_page_or_has_no_inside() -> None:
-    tops = [_word("a", 90, 90, 100, 100), *(_word("b") for _ in range(5))]
-    for line in _placed(tops, [_word("c", -5, -5, 5, 5), _word("d", 200, 0, 210, 9)]):
-        for left, top, right, bottom in line:
-            assert 0 <= left < right <= 100 and 0 <= top < bottom <= 100
-
-
-def test_what_only_the_engine_saw_is_in_no_format() -> None:
-    seen = _word("dust", 1, 1, 5, 5, source=Source.EYE)
-    assert _placed([seen], [_word("a", 10, 10, 20, 20), seen]) == [[(10, 10, 20, 20)]]
 
 
 # What is refused, and what is left out

@@ -58,6 +58,11 @@ def in_old_type(tree: PageTree) -> PageTree:
     return tree.model_copy(update={"blocks": blocks})
 
 
+def placed_word(text: str, *box: int, source: Source = Source.BOTH) -> Word:
+    """A word, with the place of these four numbers or with none."""
+    return Word(text=text, box=Box(*box) if box else None, source=source, doubt=0.5)
+
+
 def _trees() -> list[PageTree]:
     generator = str(SAMPLE / "generator")
     sys.path.insert(0, generator)
