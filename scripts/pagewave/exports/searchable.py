@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pagewave.errors import PagewaveError
 from pagewave.pages.pdf import ONE_AT_A_TIME
@@ -24,6 +24,8 @@ ADVANCE = 0.5
 _CREATED = re.compile(rb"(?<=/CreationDate\(D:)\d{14}")
 _NAMES = re.compile(rb"(?<=/ID\[<)[0-9A-F]{32}><[0-9A-F]{32}")
 """What the file is called by programs, at its end."""
+_END = 4096
+"""Bytes at the beginning and at the end in which these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +88,16 @@ class SearchablePdf:
             created: when it is said to have been made, as `20260304050607`, in UTC. PDFium itself
                 says now, and gives it a name by chance, which would make each file another one.
         """
-        content = io.BytesIO()
         with ONE_AT_A_TIME:
-            self._document.save(content)
+            self._document.save(file)
             self._document.close()
-        # All as long as it was, so that every offset in the file stays right.
-        made = _CREATED.sub(created.encode(), content.getvalue(), count=1)
-        end = made.rfind(b"/ID[")
-        name = hashlib.md5(made[:end], usedforsecurity=False).hexdigest().upper().encode()
-        file.write_bytes(made[:end] + _NAMES.sub(name + b"><" + name, made[end:]))
+        with file.open("r+b") as written:
+            _put(written, 0, _CREATED, created.encode())
+            end = max(0, file.stat().st_size - _END)
+            _put(written, end, _NAMES, b"0" * 32 + b"><" + b"0" * 32)
+            written.seek(0)
+            name = hashlib.file_digest(written, "md5").hexdigest().upper().encode()
+            _put(written, end, _NAMES, name + b"><" + name)
 
     def _load_font(self) -> Any:
         font = files(__package__).joinpath(FONT).read_bytes()
@@ -144,6 +147,14 @@ class SearchablePdf:
         wide = word.width / (len(word.text) * ADVANCE * word.size)
         raw.FPDFPageObj_Transform(text, wide, 0, 0, 1, word.left, word.bottom)
         raw.FPDFPage_InsertObject(made.raw, text)
+
+
+def _put(file: BinaryIO, start: int, what: re.Pattern[bytes], instead: bytes) -> None:
+    """Write over what is found near `start`; as long as it was, so that all offsets stay right."""
+    file.seek(start)
+    if found := what.search(file.read(_END)):
+        file.seek(start + found.start())
+        file.write(instead)
 
 
 def _array(content: bytes) -> Any:
