@@ -24,7 +24,7 @@ from pagewave.console import printable, printer, table
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import take_lock
-from pagewave.pages.corrections import Correction, Kind
+from pagewave.pages.correction import Correction, Kind
 from pagewave.pages.dataset import Page, scan
 from pagewave.pages.places import nfc
 from pagewave.wording import count

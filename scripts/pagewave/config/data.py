@@ -38,6 +38,11 @@ class Paths(Section):
     books_dir: ConfigPath = Field(
         default=Path("results/books"), description="What was read, put together by book."
     )
+    words_dir: ConfigPath = Field(
+        default=Path("results/words"),
+        description="Where each word of a page stands, one JSON file a page. Made of page files "
+        "and scans.",
+    )
     exports_dir: ConfigPath = Field(
         default=Path("results/exports"),
         description="What `exports` names: all books as tables and texts. Made of the books again.",
