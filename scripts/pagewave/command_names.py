@@ -24,6 +24,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "flags": "flags",
         "retry": "clear_failure_counts",
         "pages": "pages",
+        "review": "browser.review",
         "corrections": "corrections",
         "score-pages": "score_pages",
         "verify": "proof.verify",

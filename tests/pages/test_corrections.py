@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,13 @@ from helpers.hand_edits import (
     correction_file,
     edit,
     on_file,
+    put,
     save,
 )
 from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
-from pagewave.config.settings import load_settings
 from pagewave.errors import DataError
-from pagewave.ledger import Ledger
 from pagewave.pages.corrections import Corrections
-from pagewave.pages.dataset import scan
 from pagewave.pages.json_files import changed_fields, json_text
 from pagewave.plan.targets import Command
 
@@ -130,19 +127,6 @@ def test_an_edit_while_a_run_is_going_on_is_taken_in_before_the_page_is_written(
     assert WORD in library.ledger(sql)[0][0]
 
 
-def put(library: Library, key: str, value: Any = None) -> Any:
-    """What `pagewave review` does with a page: a word more at its end, unless a value is given."""
-    if value is None:
-        value = on_file(library, key)
-        value["raw_ocr"]["text_blocks"][0]["text"] += f" {WORD}"
-    with chdir(library.root):
-        settings = load_settings(library.config, library.root)
-        ledger = Ledger.peek(library.state / "ledger.sqlite")
-        Corrections(settings.paths, ledger).put(scan(settings).page(key), value, by="Ann")
-        ledger.close()
-    return value
-
-
 @pytest.mark.parametrize("moment", ["before it looks", "after it looked"])
 def test_what_review_puts_while_a_run_is_going_on_is_never_overwritten(
     player: Player, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -167,32 +151,14 @@ def test_what_review_puts_while_a_run_is_going_on_is_never_overwritten(
     assert book_entry(library, SECOND)["page"] == pages[0]
 
 
-def test_what_review_put_is_told_to_the_next_run_and_ends_when_what_was_read_is_put(
-    player: Player,
-) -> None:
+def test_what_review_puts_ends_when_what_was_read_is_put_before_any_run(player: Player) -> None:
     library = player.library
     read, content = on_file(library, SECOND), library.page_file(SECOND).read_bytes()
     put(library, SECOND)
-    put(library, SECOND, read)  # before any run has heard of it
+    put(library, SECOND, read)
     assert library.page_file(SECOND).read_bytes() == content
     assert not correction_file(library, SECOND).exists()
     assert player.play() == "nothing"
-
-    page = put(library, SECOND)
-    kept = correction_file(library, SECOND).read_bytes()
-    assert player.play() == "ok"
-    assert correction_file(library, SECOND).read_bytes() == kept  # with who and when
-    entry = book_entry(library, SECOND)
-    assert (entry["page"], entry["corrected"], entry["fields_changed"]) == (page, True, [FIELD])
-    assert "corrected_by" not in entry
-    assert library.ledger("SELECT key, page FROM correction") == [(SECOND, json.dumps(page))]
-
-    put(library, SECOND, read)
-    assert player.play() == "ok"
-    assert not correction_file(library, SECOND).exists()
-    assert on_file(library, SECOND) == read
-    assert book_entry(library, SECOND)["corrected"] is False
-    assert library.ledger("SELECT key FROM correction") == []
 
 
 def test_a_file_that_is_broken_while_a_run_is_going_on_is_not_overwritten(

@@ -2,7 +2,8 @@
 
 import re
 import time
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,9 +14,10 @@ from pagewave.commands.browser.review.places import Place, value_at, with_value
 from pagewave.errors import PagewaveError
 from pagewave.pages.json_files import problem_of
 from pagewave.wording import moment
-from pagewave.words.tree import Box, Source
+from pagewave.words.tree import Box
 
 MOST_LETTERS = 20_000
+T = TypeVar("T")
 
 
 class Refused(PagewaveError):
@@ -127,7 +129,7 @@ def _said(entry: Entry, opened: Opened, seen: Seen, said: tuple[str, ...]) -> En
     return _with(entry, said=said, box=box, around=None if box else opened.around(seen))
 
 
-def _there[T](items: list[T] | tuple[T, ...], number: int) -> T:
+def _there(items: Sequence[T], number: int) -> T:
     if number < len(items):
         return items[number]
     raise Changed("There is no such word any more.")
@@ -224,8 +226,3 @@ def _around(boxes: list[Box | None]) -> Box | None:
         if box is not None:
             whole = box if whole is None else whole.around(box)
     return whole
-
-
-def is_left_out(seen: Seen) -> bool:
-    """Did the engine alone see it, and does the page file not say it?"""
-    return seen.word.source == Source.EYE and not seen.places

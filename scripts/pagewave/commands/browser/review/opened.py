@@ -145,9 +145,7 @@ class Opened:
     def _said(self) -> list[Entry]:
         return [entry for entry in self.journal.standing if entry.said]
 
-    def _state(
-        self, word: Word, now: str, is_there: bool, around: tuple[str, str] | None
-    ) -> str:
+    def _state(self, word: Word, now: str, is_there: bool, around: tuple[str, str] | None) -> str:
         is_read = word.source != Source.EYE
         if self.is_corrected and is_read and not is_there:
             return GONE
