@@ -140,7 +140,7 @@ def test_words_that_only_the_engine_saw_are_put_in_or_rightly_left_out(library: 
     assert text(library).splitlines() == [*LINES, "Also Logic"]
 
 
-def test_each_act_is_undone_and_the_last_undo_ends_the_correction(library: Library) -> None:
+def test_each_act_is_undone_the_newest_first_and_all_stay_on_file(library: Library) -> None:
     at_work, content = desk(library), text(library)
     at_work.save(ask(at_work.open(SECOND), "word", "Mathematcs", ""))
     assert text(library).splitlines()[1] == "and Livy, with"
@@ -209,7 +209,7 @@ def test_a_page_read_anew_is_not_taken_for_corrected(library: Library) -> None:
     file.write_text(file.read_text().replace("Botany", "Botanics"))
     opened = desk(library).open(SECOND)
     assert words(opened)["Botanics"] == ""
-    assert "read anew" in told.page(opened, desk(library).settings.paths, 0.1)["problem"]
+    assert "was changed since" in told.page(opened, desk(library).settings.paths, 0.1)["problem"]
 
 
 # The server

@@ -68,7 +68,7 @@ class Opened:
 
     @property
     def is_of_other_reading(self) -> bool:
-        """Was the tree made of a page that nobody corrected, and that is another one by now?"""
+        """Is the page file another one than the tree was made of, by no correction that is kept?"""
         return self.tree.reading_sha256 != self.sha256 and not self.is_corrected
 
     @cached_property

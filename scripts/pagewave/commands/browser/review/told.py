@@ -75,7 +75,7 @@ def _content(opened: Opened, paths: Paths) -> tuple[dict[str, Any], list[dict[st
     problems = []
     if opened.is_of_other_reading:
         problems.append(
-            "The page was read anew since the places of its words were found: some may be wrong "
+            "The page file was changed since the places of its words were found: some may be wrong "
             "until the next run has found them again."
         )
     if opened.unplaced:

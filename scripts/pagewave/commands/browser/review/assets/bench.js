@@ -87,6 +87,7 @@ function saveTyped() {
   const typed = byId("now").value;
   if (!item || !bench.mode) return edit();
   const { view, draft, mode } = bench;
+  tell("");
   const base = { key: view.key, base: view.base, draft: { ...draft, typed } };
   if (mode === "field") {
     let now;
@@ -119,6 +120,8 @@ function confirmChosen() {
   const item = itemOf(bench.chosen);
   if (!item || item.what === "field" || !item.isOpen) return;
   leaveInput();
+  tell("");
+  dropDraft(bench.view.key, item); // it is right as it stands: what was typed for it is not wanted
   save({ key: bench.view.key, base: bench.view.base, do: "confirm", number: item.n, is_finding: item.what === "finding", was: item.text });
   settle([item]);
   nextDoubt(1);
@@ -165,6 +168,7 @@ function focusOn(id) {
   const element = elementOf(id);
   if (!element) return;
   element.focus({ preventScroll: true });
+  if (bench.chosen !== id) choose(id); // no event tells of it while the window is behind another
   element.scrollIntoView({ block: "center", behavior: "instant" });
 }
 
