@@ -47,7 +47,9 @@ MARKED = {
     "an address or a bucket that is nobody's; tests/remote has some on this machine": (
         r"example\.org|s3://|gs://|iiif URL|^aws |^gcloud |collection\.json"
     ),
-    "goes on until Ctrl-C; tests/commands/test_monitor.py": r"^pagewave (monitor|review)|^datasette",
+    "goes on until Ctrl-C; tests/commands/test_monitor.py, test_review.py": (
+        r"^pagewave (monitor|review)|^datasette"
+    ),
     "opens a desktop's programs; tests/commands/test_project_commands.py": (
         r"^pagewave open(?!.* --print)"
     ),

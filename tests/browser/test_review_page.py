@@ -8,6 +8,7 @@ from helpers.axe import complaints
 from helpers.browser import Page, browser
 from helpers.embedded_process import wait_for
 from helpers.hand_edits import correction, on_file
+from helpers.library import Library
 from helpers.monitor_process import ReviewProcess
 from helpers.reviewed import FIRST, SECOND, elm
 
@@ -72,12 +73,14 @@ def test_the_worst_word_is_corrected_by_keyboard_and_survives_the_server(tmp_pat
             )
             assert page.js(corrected) == ["Mathematics", "Grammar"]
             assert (tmp_path / "results/words/Ohio/Elm/1850/2.json").read_bytes() == tree
-            go_on(page, review, str(tmp_path))
-        assert [e for e in page.errors if "ERR_CONNECTION_REFUSED" not in e] == []
+            go_on(page, review, library)
+        known = ("ERR_CONNECTION_REFUSED", "409 (Conflict)")
+        assert [e for e in page.errors if not any(each in e for each in known)] == []
 
 
-def go_on(page: Page, review: ReviewProcess, root: str) -> None:
-    """To the next page: a draft outlives its tab, a word is confirmed and that undone; fields."""
+def go_on(page: Page, review: ReviewProcess, library: Library) -> None:
+    """To the next page: a draft outlives its tab, a word is confirmed and that undone; another
+    browser is quicker; fields."""
     page.press("]")
     shows(page, "#where", "Page 1")
     looks_at(page, "Juue")
@@ -90,6 +93,22 @@ def go_on(page: Page, review: ReviewProcess, root: str) -> None:
     looks_at(page, "Juue")
     page.press("c")
     shows(page, "#where", "0 in doubt")
+    page.press("u")
+    shows(page, "#where", "1 in doubt")
+    type_over(page, "June")
+    other = review.ask("/page", key=FIRST)
+    number = next(w["n"] for line in other["lines"] for w in line["words"] if w["text"] == "Juue")
+    wish = {"id": "another-browser", "key": FIRST, "base": other["base"], "do": "word"}
+    review.save(wish | {"number": number, "was": "Juue", "now": "Junc"})
+    page.press("Enter")
+    shows(page, "#problem", "Ann made “Junc” of “Juue”")
+    assert page.js(INPUT) == "June"
+    assert "Junc" in str(on_file(library, FIRST))
+    page.press("Enter")
+    wait_for(lambda: "June" in str(on_file(library, FIRST)))
+    shows(page, "#saved", "all saved")
+    page.press("u")
+    wait_for(lambda: "Junc" in str(on_file(library, FIRST)))
     page.press("u")
     shows(page, "#where", "1 in doubt")
     light = "[...document.querySelectorAll('.word.lit, rect.lit')].length"
@@ -106,4 +125,3 @@ def go_on(page: Page, review: ReviewProcess, root: str) -> None:
     page.js("location.hash = ''")
     shows(page, "#pile-note", "1 places to look at on 1 of 2 pages")
     assert complaints(page) == []
-    assert root not in page.text("body")

@@ -1,7 +1,7 @@
 "use strict";
 // What is looked at now: its place on the scan, what it says, and what a person does with it.
 
-const bench = { view: null, items: [], chosen: null, mode: "", goOn: null };
+const bench = { view: null, items: [], chosen: null, mode: "", goOn: null, undos: 0 };
 
 const itemOf = (id) => bench.items.find((item) => item.id === id);
 const elementOf = (id) => document.querySelector(`[data-id="${CSS.escape(id)}"]`);
@@ -9,6 +9,10 @@ const elementOf = (id) => document.querySelector(`[data-id="${CSS.escape(id)}"]`
 /** Takes a page onto the bench. `goOn` is called where no doubt is left on it. */
 function layOut(view, items, goOn) {
   Object.assign(bench, { view, items, goOn });
+  if (bench.undos && !isOnItsWay(view.key)) {
+    bench.undos -= 1;
+    undo();
+  }
   const chosen = bench.chosen && itemOf(bench.chosen);
   if (chosen && bench.mode) return; // something is being typed
   bench.chosen = null;
@@ -108,10 +112,8 @@ function saveTyped() {
     save({ ...base, do: "word", number: item.n, was: item.text, now: typed });
   }
   leaveInput();
-  if (mode === "field") {
-    elementOf(item.id)?.focus();
-    return;
-  }
+  if (mode === "field") return focusOn(item.id);
+  focusOn(item.id); // keys are keys again, also where no doubt follows
   settle(mode === "line" ? bench.items.filter((each) => each.line === item.line) : [item]);
   nextDoubt(1);
 }
@@ -145,7 +147,8 @@ function takeSeen() {
 
 function undo() {
   const last = bench.view?.done.at(-1);
-  if (!last || isOnItsWay(bench.view.key)) return; // what is on its way has to be known first
+  if (bench.view && isOnItsWay(bench.view.key)) bench.undos += 1; // it has to be known first
+  if (!last || isOnItsWay(bench.view.key)) return;
   leaveInput();
   save({ key: bench.view.key, base: bench.view.base, do: "undo", undoes: last.id });
   if (bench.chosen) elementOf(bench.chosen)?.focus();

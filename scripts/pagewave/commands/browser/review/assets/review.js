@@ -59,7 +59,7 @@ async function showPage(key) {
   review.key = key;
   byId("pile").hidden = true;
   byId("page").hidden = false;
-  if (isNew) Object.assign(bench, { chosen: null, mode: "", draft: null });
+  if (isNew) Object.assign(bench, { chosen: null, mode: "", draft: null, undos: 0 });
   show(view);
   if (!isNew) return;
   scrollTo(0, 0);
