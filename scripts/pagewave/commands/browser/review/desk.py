@@ -7,7 +7,7 @@ correction and its page file. The ledger is only looked at, so that a run may go
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from pagewave.page_model import PageModel
 from pagewave.pages.corrections import Corrections
 from pagewave.pages.dataset import Dataset, Page, scan
 from pagewave.pages.json_files import json_text, problem_of
-from pagewave.words.tree import PageTree
+from pagewave.words.tree import Finding, PageTree
 from pagewave.workspace import chosen_prompt
 
 LOCK = "review.lock"
@@ -100,21 +100,30 @@ class Desk:
         return sorted(found, key=lambda entry: (not entry.left, -entry.doubt))
 
     def _on_pile(self, page: Page, model: type[PageModel]) -> OnPile | None:
-        journal = Journal(self.settings.paths.corrections_dir, page).file
-        files = (self.tree_file(page), self._page_file(page), journal)
-        stamps = tuple(map(_stamp, files))
+        journal = Journal.file_of(self.settings.paths.corrections_dir, page)
+        touched = (journal, self._correction_file(page))
+        stamps = tuple(map(_stamp, (self.tree_file(page), self._page_file(page), *touched)))
         if stamps[0] is None or stamps[1] is None:
             return None
         known = self._known.get(page.key)
         if known is None or known[0] != stamps:
             try:
-                opened = self._opened(page, model)
+                is_touched = any(stamps[2:])
+                entry = self._touched(page, model) if is_touched else self._untouched(page)
             except DataError:  # who opens it is told
                 return None
-            names = tuple(dict.fromkeys(str(each.kind) for each in opened.open_findings()))
-            entry = OnPile(page.key, round(opened.doubt, 4), opened.left, names)
             known = self._known[page.key] = (stamps, entry)
         return known[1]
+
+    def _touched(self, page: Page, model: type[PageModel]) -> OnPile:
+        opened = self._opened(page, model)
+        return _on_pile(page, opened.doubt, opened.left, opened.open_findings())
+
+    def _untouched(self, page: Page) -> OnPile:
+        """The same of a page that nobody did anything to: its tree says it alone, and sooner."""
+        tree, _ = self._tree(page)
+        left = sum(word.doubt >= self.from_doubt for word in tree.words()) + len(tree.findings)
+        return _on_pile(page, tree.doubt, left, tree.findings)
 
     def open(self, key: str) -> Opened:
         """A page as it is now.
@@ -201,29 +210,42 @@ class Desk:
             raise DataError(
                 f"{self._page_file(page)}, {error}. Put it in order there; it stays as it is."
             ) from None
-        try:
-            written = self.tree_file(page).read_bytes()
-            tree = PageTree.model_validate_json(written)
-        except (OSError, ValidationError) as error:
-            problem = error.strerror if isinstance(error, OSError) else problem_of(error)
-            raise DataError(
-                f"{self.tree_file(page)}: the places of the page's words can't be read "
-                f"({problem}). A run makes them anew: {script('run')}"
-            ) from None
+        tree, tree_sha256 = self._tree(page)
         return Opened(
             page=page,
             content=content,
             value=value,
             tree=tree,
-            tree_sha256=hashlib.sha256(written).hexdigest(),
+            tree_sha256=tree_sha256,
             model=model,
             journal=Journal(paths.corrections_dir, page),
-            is_corrected=(paths.corrections_dir / f"{page.name}.json").exists(),
+            is_corrected=self._correction_file(page).exists(),
             from_doubt=self.from_doubt,
         )
 
+    def _tree(self, page: Page) -> tuple[PageTree, str]:
+        """A page's tree, and its file's hash; raises DataError."""
+        file = self.tree_file(page)
+        try:
+            written = file.read_bytes()
+            return PageTree.model_validate_json(written), hashlib.sha256(written).hexdigest()
+        except (OSError, ValidationError) as error:
+            problem = error.strerror if isinstance(error, OSError) else problem_of(error)
+            raise DataError(
+                f"{file}: the places of the page's words can't be read ({problem}). A run makes "
+                f"them anew: {script('run')}"
+            ) from None
+
     def _page_file(self, page: Page) -> Path:
         return self.settings.paths.output_dir / f"{page.name}.json"
+
+    def _correction_file(self, page: Page) -> Path:
+        return self.settings.paths.corrections_dir / f"{page.name}.json"
+
+
+def _on_pile(page: Page, doubt: float, left: int, findings: Iterable[Finding]) -> OnPile:
+    kinds = tuple(dict.fromkeys(str(each.kind) for each in findings))
+    return OnPile(page.key, round(doubt, 4), left, kinds)
 
 
 def _conflict(reason: str, opened: Opened, ask: Ask) -> Conflict:

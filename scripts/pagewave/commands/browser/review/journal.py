@@ -89,7 +89,7 @@ class Journal:
     """The entries of one page."""
 
     def __init__(self, folder: Path, page: Page) -> None:
-        self.file = folder / f"{page.name}{SUFFIX}"
+        self.file = self.file_of(folder, page)
         self.entries: list[Entry] = []
         self._after: dict[str, str] = {}
         try:
@@ -100,6 +100,11 @@ class Journal:
             raise PagewaveError(f"{self.file} can't be read: {error.strerror}.") from error
         for line in lines:  # a crash may have left half of one, which nobody was told is saved
             self._take(line)
+
+    @staticmethod
+    def file_of(folder: Path, page: Page) -> Path:
+        """Where it lies, `folder` being that of corrections."""
+        return folder / f"{page.name}{SUFFIX}"
 
     def _take(self, line: bytes) -> None:
         try:

@@ -46,6 +46,7 @@ function describe() {
   byId("take").hidden = !canTake;
   byId("eye").textContent = canTake ? word.seen : "";
   byId("confirm").hidden = !item || item.what === "field" || !item.isOpen;
+  byId("confirm").firstChild.data = item?.what === "finding" ? "Looked at " : word?.eye ? "Rightly left out " : "It is right ";
   byId("line").hidden = !word;
   byId("save").hidden = !item || item.what === "finding";
   byId("undo").hidden = !bench.view?.done.length;
