@@ -38,11 +38,6 @@ class Paths(Section):
     books_dir: ConfigPath = Field(
         default=Path("results/books"), description="What was read, put together by book."
     )
-    words_dir: ConfigPath = Field(
-        default=Path("results/words"),
-        description="Where each word of a page stands, one JSON file a page. Made of page files "
-        "and scans.",
-    )
     exports_dir: ConfigPath = Field(
         default=Path("results/exports"),
         description="What `exports` names: all books as tables and texts. Made of the books again.",
@@ -50,6 +45,11 @@ class Paths(Section):
     site_dir: ConfigPath = Field(
         default=Path("results/site"),
         description="The reading room: all books as pages for a browser. Made of books and scans.",
+    )
+    words_dir: ConfigPath = Field(
+        default=Path("results/words"),
+        description="Where each word stands and how doubtful it is, where `words.languages` names "
+        "any. Made of page files and scans.",
     )
     prepared_dir: ConfigPath = Field(
         default=Path("results/images"),

@@ -33,6 +33,9 @@ LOCK = "review.lock"
 """In the state folder: two reviews of a project save one after the other."""
 
 
+TREES = "Where words.languages names a language, a run makes them"
+
+
 class OnPile(NamedTuple):
     """A page of the pile: how doubtful it is, and how much of it a person must look at."""
 
@@ -94,8 +97,8 @@ class Desk:
         if not found:
             what = "none of the pages that were chosen" if chosen else "no page that was chosen"
             raise DataError(
-                f"{self.settings.paths.words_dir}: {what} has words with places yet. A run makes "
-                f"them: {script('run')}"
+                f"{self.settings.paths.words_dir}: {what} has words with places yet. {TREES}: "
+                f"{script('run')}"
             )
         return sorted(found, key=lambda entry: (not entry.left, -entry.doubt))
 
@@ -232,8 +235,8 @@ class Desk:
         except (OSError, ValidationError) as error:
             problem = error.strerror if isinstance(error, OSError) else problem_of(error)
             raise DataError(
-                f"{file}: the places of the page's words can't be read ({problem}). A run makes "
-                f"them anew: {script('run')}"
+                f"{file}: the places of the page's words can't be read ({problem}). {TREES}: "
+                f"{script('run')}"
             ) from None
 
     def _page_file(self, page: Page) -> Path:
