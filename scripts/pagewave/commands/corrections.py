@@ -242,5 +242,5 @@ def _record(workspace: Workspace, changed: Changed) -> dict[str, Any]:
         "kept": changed.is_kept,
         "problem": changed.problem or None,
     }
-    told = {"corrected_at", "corrects", "fields_changed", "page", "read"}
+    told = {"corrected_at", "corrected_by", "corrects", "fields_changed", "page", "read"}
     return record | (correction.model_dump(include=told) if correction else {})

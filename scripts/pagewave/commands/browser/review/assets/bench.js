@@ -49,7 +49,7 @@ function describe() {
   byId("confirm").firstChild.data = item?.what === "finding" ? "Looked at " : word?.eye ? "Rightly left out " : "It is right ";
   byId("line").hidden = !word;
   byId("save").hidden = !item || item.what === "finding";
-  byId("undo").hidden = !bench.view?.done.length;
+  byId("undo").hidden = !bench.view?.done.some((each) => each.by === saving.by);
   byId("now").disabled = !item || item.what === "finding";
   if (!bench.mode) showInput(item ? item.text : "", "The word as it is printed", false);
   const draft = item && draftsOf(bench.view.key).find((each) => each.id === item.id || each.id === `line-${item.line}`);
@@ -103,11 +103,11 @@ function saveTyped() {
       return;
     }
     if (typed !== item.text) save({ ...base, do: "field", field: item.field, was: item.value, now });
-    else dropDraft(view.key, draft);
+    else dropDraft(draft);
   } else if (mode === "line") {
     save({ ...base, do: "line", number: item.line, was: draft.was, now: typed });
   } else if (typed.trim() === item.text) {
-    dropDraft(view.key, draft);
+    dropDraft(draft);
     if (item.isOpen) return confirmChosen();
   } else {
     save({ ...base, do: "word", number: item.n, was: item.text, now: typed });
@@ -124,7 +124,7 @@ function confirmChosen() {
   if (!item || item.what === "field" || !item.isOpen) return;
   leaveInput();
   tell("");
-  dropDraft(bench.view.key, item); // it is right as it stands: what was typed for it is not wanted
+  dropDraft({ key: bench.view.key, id: item.id }); // it is right as it stands: what was typed for it is not wanted
   save({ key: bench.view.key, base: bench.view.base, do: "confirm", number: item.n, is_finding: item.what === "finding", was: item.text });
   settle([item]);
   nextDoubt(1);
@@ -147,7 +147,7 @@ function takeSeen() {
 }
 
 function undo() {
-  const last = bench.view?.done.at(-1);
+  const last = bench.view?.done.findLast((each) => each.by === saving.by); // what others did is theirs
   if (bench.view && isOnItsWay(bench.view.key)) bench.undos += 1; // it has to be known first
   if (!last || isOnItsWay(bench.view.key)) return;
   leaveInput();

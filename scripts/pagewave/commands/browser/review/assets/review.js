@@ -27,7 +27,7 @@ async function showPile() {
   const { by, project, pages } = await ask("/pages");
   review.pages = pages.map(([key, doubt, left, findings]) => ({ key, doubt, left, findings }));
   byId("by").textContent = `as ${by}`;
-  if (!saving.onSaved) beginSaving(project, saved, refused);
+  if (!saving.onSaved) beginSaving(project, by, saved, refused);
   if (location.hash) return;
   review.key = "";
   const open = review.pages.filter((page) => page.left);

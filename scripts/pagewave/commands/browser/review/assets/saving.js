@@ -3,23 +3,48 @@
 // disk, so that nothing typed is lost with a closed tab or a server that died.
 
 const RETRY_MS = 2000;
-const saving = { project: "", base: new Map(), busy: false, timer: 0, onSaved: null, onRefused: null };
+const saving = { project: "", by: "", busy: false, timer: 0, onSaved: null, onRefused: null };
 const tab = Math.random().toString(36).slice(2);
+const unstored = new Map();
+/* What the browser has no room for: it is sent all the same, and lives as long as the tab. */
 
-const stored = (what) => `pagewave-review:${saving.project}:${what}`;
-const kept = (what) => JSON.parse(localStorage.getItem(stored(what)) ?? "[]");
-const keep = (what, list) => localStorage.setItem(stored(what), JSON.stringify(list));
+// Each thing has an entry of its own: another tab may keep something at the same time.
+const stored = (what) => `pagewave-review:${saving.project}:${what}:`;
+
+/** What is kept of a kind, the oldest first, each with the name of its entry. */
+function kept(what) {
+  const names = [...Object.keys(localStorage), ...unstored.keys()].filter((name) => name.startsWith(stored(what)));
+  return names.sort().map((name) => ({ ...JSON.parse(localStorage.getItem(name) ?? unstored.get(name)), name }));
+}
+
+function keep(name, { name: _, ...value }) {
+  const text = JSON.stringify(value);
+  try {
+    localStorage.setItem(name, text);
+    unstored.delete(name);
+  } catch {
+    unstored.set(name, text);
+  }
+}
+
+function drop(name) {
+  localStorage.removeItem(name);
+  unstored.delete(name);
+}
 
 /** From now on what is kept is that of this project. */
-function beginSaving(project, onSaved, onRefused) {
-  Object.assign(saving, { project, onSaved, onRefused });
+function beginSaving(project, by, onSaved, onRefused) {
+  Object.assign(saving, { project, by, onSaved, onRefused });
   send();
 }
 
+let saves = 0;
+
 /** Saves something: kept here first, then sent, again and again until the server answers. */
 function save(ask) {
-  keep("outbox", [...kept("outbox"), { ...ask, id: newId(), tab }]);
-  dropDraft(ask.key, ask.draft);
+  const id = newId();
+  keep(`${stored("outbox")}${Date.now()}-${String(saves++).padStart(6, "0")}-${id}`, { ...ask, id, tab });
+  if (ask.draft) dropDraft(ask.draft);
   tellSaved();
   send();
 }
@@ -34,7 +59,7 @@ async function send() {
   clearTimeout(saving.timer);
   try {
     for (let first; (first = kept("outbox")[0]); ) {
-      const { tab: from, draft, ...ask } = first;
+      const { tab: from, draft, name, ...ask } = first;
       let reply, answer;
       try {
         reply = await fetch("/save", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(ask) });
@@ -45,14 +70,14 @@ async function send() {
       if (reply.status === 401 || reply.status === 403) return again("The server was started anew: open the address that it printed.");
       if (reply.status >= 500) return again(answer.problem ?? "The server can't save.");
       // What followed on this page saw what was saved just now.
-      const rest = kept("outbox").filter((each) => each.id !== first.id);
       if (reply.ok) {
-        for (const each of rest) if (each.key === ask.key && each.tab === from) each.base = answer.base;
-        keep("outbox", rest);
+        const behind = kept("outbox").filter((each) => each.name !== name && each.key === ask.key && each.tab === from);
+        for (const each of behind) keep(each.name, { ...each, base: answer.base });
+        drop(name);
         saving.onSaved(ask, answer);
       } else {
-        keep("outbox", rest);
         if (draft) keepDraft(draft);
+        drop(name);
         saving.onRefused(ask, answer, draft);
       }
       tellSaved();
@@ -75,16 +100,19 @@ function tellSaved(why = "") {
     : number ? "saving" : "all saved";
 }
 
+const nameOfDraft = ({ key, id }) => `${stored("draft")}${key}:${id}`;
+
 /** What is typed and not saved yet: by page and place. */
 function keepDraft(draft) {
-  keep("drafts", [...kept("drafts").filter((each) => each.key !== draft.key || each.id !== draft.id), draft]);
+  keep(nameOfDraft(draft), { ...draft, at: Date.now() });
 }
 
-function dropDraft(key, draft) {
-  if (draft) keep("drafts", kept("drafts").filter((each) => each.key !== key || each.id !== draft.id));
+function dropDraft(draft) {
+  drop(nameOfDraft(draft));
 }
 
-const draftsOf = (key) => kept("drafts").filter((each) => each.key === key);
+/** Those of a page, the newest last. */
+const draftsOf = (key) => kept("draft").filter((each) => each.key === key).sort((one, other) => one.at - other.at);
 
 /** Is something of this page on its way? */
 const isOnItsWay = (key) => kept("outbox").some((each) => each.key === key);
