@@ -102,6 +102,20 @@ def test_what_was_confirmed_does_not_come_again_when_all_results_are_made_anew(
     assert len(list(elsewhere.words())) and desk(library).open(SECOND).left == 1  # the middle stays
 
 
+def test_a_word_without_a_place_stays_confirmed_when_a_neighbour_is_corrected(
+    library: Library,
+) -> None:
+    tree = json.loads(tree_file(library, SECOND).read_bytes())
+    line = tree["blocks"][0]["lines"][2]["words"]  # Greek Grarnmar and Botany
+    del line[1]["box"]
+    tree_file(library, SECOND).write_text(json.dumps(tree))
+    at_work = desk(library)
+    at_work.save(ask(at_work.open(SECOND), "confirm", "Grarnmar"))
+    opened = at_work.save(ask(at_work.open(SECOND), "word", "Greek", "Latin"))
+    assert words(opened)["Grarnmar"] == "confirmed"
+    assert opened.left == 1
+
+
 def test_a_line_a_field_and_what_the_model_says_of_one(library: Library) -> None:
     at_work = desk(library)
     line = "Mathematics, Livy with"

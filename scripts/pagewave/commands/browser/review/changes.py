@@ -125,8 +125,7 @@ def _with(entry: Entry, **values: Any) -> Entry:
 
 
 def _said(entry: Entry, opened: Opened, seen: Seen, said: tuple[str, ...]) -> Entry:
-    box = seen.word.box
-    return _with(entry, said=said, box=box, around=None if box else opened.around(seen))
+    return _with(entry, said=said, box=seen.word.box, around=opened.around(seen))
 
 
 def _there(items: Sequence[T], number: int) -> T:

@@ -59,7 +59,7 @@ class Change(BaseModel):
 class Entry(BaseModel):
     """What somebody did to a page whose file had the hash `before`.
 
-    `said` are the words that are right from then on at `box`, or between the words `around` where
+    `said` are the words that are right from then on at `box`, or beside the words `around` where
     they have no place. `undoes` is the entry that it takes back.
     """
 

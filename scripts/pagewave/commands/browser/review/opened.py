@@ -159,7 +159,12 @@ class Opened:
 def _is_there(entry: Entry, box: Box | None, around: tuple[str, str] | None) -> bool:
     """Is this the place that an entry is about?"""
     if entry.box is None or box is None:
-        return entry.box is box and entry.around == around
+        if entry.around is None or around is None:
+            return entry.around is around
+        # One of its neighbours may have been corrected since.
+        return entry.around == around or any(
+            then and then == now for then, now in zip(entry.around, around, strict=True)
+        )
     there = entry.box
     x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
     # Another look with the engine may find a word some pixels further.

@@ -28,7 +28,16 @@ function choose(id) {
   bench.chosen = id;
   mark(id, true);
   describe();
-  bringIntoSight(itemOf(id)?.box);
+  const item = itemOf(id);
+  if (item) bringIntoSight(item.box ?? boxBeside(item), !item.box);
+}
+
+/** The place of the word nearest to one that has none. */
+function boxBeside(item) {
+  const here = bench.items.indexOf(item);
+  const far = (other) => Math.abs(bench.items.indexOf(other) - here);
+  const placed = item.what === "word" ? bench.items.filter((each) => each.what === "word" && each.box) : [];
+  return placed.reduce((near, each) => (near && far(near) <= far(each) ? near : each), null)?.box ?? null;
 }
 
 function mark(id, on) {
@@ -38,7 +47,7 @@ function mark(id, on) {
 
 function describe() {
   const item = itemOf(bench.chosen);
-  byId("crop").toggleAttribute("hidden", !item?.box);
+  if (!item) byId("crop").toggleAttribute("hidden", true);
   const left = bench.items.filter((each) => each.isOpen).length;
   byId("what").textContent = item ? item.about : left ? `${left} in doubt on this page.` : "Nothing in doubt is left on this page.";
   const word = item?.word;

@@ -46,7 +46,7 @@ function pileRow({ key, doubt, left, findings }) {
   const number = folders.pop();
   return el("li", { className: left ? "" : "done" },
     el("a", { href: addressOf(key) }, el("span", { className: "book" }, folders.join(" · ")), ` page ${number}`),
-    el("span", { className: "figure" }, left ? `${left} to look at` : "looked at"),
+    el("span", { className: "figure" }, left ? `${left} to look at` : "nothing in doubt"),
     el("span", { className: "figure quiet" }, `${(100 * doubt).toFixed(1)} % in doubt`),
     el("span", { className: "figure flag" }, findings.join(", ")));
 }

@@ -57,13 +57,15 @@ function acrossAt(y) {
   return { x: 0, y: Math.min(Math.max(0, y - high / 2), h - high), w, h: high };
 }
 
-/** Brings a box into the part that is shown, and into the picture of the place. */
-function bringIntoSight(box) {
+/** Brings a box into the part that is shown, and into the picture of the place, with more around it
+    where it is only near to what is looked for. */
+function bringIntoSight(box, isNear = false) {
   byId("crop").toggleAttribute("hidden", !box);
   if (!box || !scan.svg) return;
   const [left, top, right, bottom] = box;
   const high = Math.max(8, bottom - top);
-  byId("crop").setAttribute("viewBox", `${left - 2 * high} ${top - high} ${right - left + 4 * high} ${3 * high}`);
+  const around = (isNear ? 2.5 : 1) * high;
+  byId("crop").setAttribute("viewBox", `${left - 2 * around} ${top - around} ${right - left + 4 * around} ${high + 2 * around}`);
   const { x, y, w, h } = scan.shown;
   const [middle, height] = [(left + right) / 2, (top + bottom) / 2];
   if (w >= scan.whole.w) {
