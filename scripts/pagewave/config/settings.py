@@ -223,13 +223,19 @@ def _with_nulls(value: Any) -> Any:
 
 def _doubts(settings: Settings) -> list[str]:
     """What is allowed but hardly meant."""
+    found = []
     hours = settings.batch.poll_interval_seconds * settings.batch.max_poll_attempts / 3600
     if settings.engine == "gemini" and hours < 24:
-        return [
+        found.append(
             f"batch.poll_interval_seconds x batch.max_poll_attempts is {hours:.3g} hours: batches "
             "that take longer are cancelled, and Google's may take 24 hours."
-        ]
-    return []
+        )
+    if settings.prompt.context == "none":
+        found.append(
+            "prompt.context is none: pages are told nothing of the page before. What runs on from "
+            "it, such as a sentence or a heading, is read without its beginning."
+        )
+    return found
 
 
 def _price_problems(settings: Settings) -> list[str]:
