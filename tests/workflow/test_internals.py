@@ -56,6 +56,51 @@ def test_without_them_snakemake_has_too_few_threads(tmp_path: Path) -> None:
     assert "BrokenBarrierError" in output
 
 
+TOGETHER = """
+rule all:
+    input:
+        expand("{number}.page", number=range(40)),
+
+
+rule page:
+    output:
+        update("{number}.page"),
+    threads: 0
+    run:
+        Path(output[0]).write_text("alone")
+        if wildcards.number == "7":
+            raise ValueError("no page 7")
+
+
+def carry(jobs):
+    with open("log", "a") as log:
+        log.write(f"{len(jobs)}\\n")
+    if any(job.number == "20" for job in jobs):
+        raise OSError("a whole part fails")
+    even = [int(job.number) % 2 == 0 for job in jobs]
+    for job, is_even in zip(jobs, even):
+        if is_even:
+            Path(f"{job.number}.page").write_text("together")
+    return even
+
+
+onstart:
+    internals.run_together(workflow, "page", carry)
+"""
+
+
+def test_what_is_not_done_together_is_done_and_told_by_its_own_job(tmp_path: Path) -> None:
+    output = snakemake(tmp_path, TOGETHER, code=1)
+    assert "no page 7" in output
+    parts = [int(line) for line in (tmp_path / "log").read_text().split()]
+    assert sum(parts) == 40 and max(parts) == internals.TOGETHER
+    made = {int(path.stem): path.read_text() for path in tmp_path.glob("*.page")}
+    assert made.keys() == {*range(40)} - {7}
+    assert {number for number, by in made.items() if by == "alone"} >= {1, 3, 20, 39}
+    assert "together" in made.values()
+    assert not any(by == "together" for number, by in made.items() if number % 2)
+
+
 TWO_FILES = """
 def wanted(wildcards):
     internals.make_again(workflow, [config["again"]] if "again" in config else [])
@@ -350,6 +395,7 @@ def test_what_snakemake_no_longer_has_is_named_and_how_to_install_one_that_has()
         (internals.set_default_resource, ("gemini_batches", 1), "workflow.global_resources"),
         (internals.resource, ("gemini_batches",), "workflow.global_resources"),
         (internals.add_threads, (1,), "workflow.scheduler and the pool"),
+        (internals.run_together, ("page", bool), "the run_jobs of the scheduler's"),
         (internals.slurm_name, (), "workflow.scheduler"),
         (internals.is_touched, (), "workflow.touch"),
         (internals.is_job_process, (), "workflow.subprocess_exec"),

@@ -45,9 +45,7 @@ def test_a_dead_letter_holds_up_no_other_page(tmp_path: Path) -> None:
     died = "Ohio:Ashgrove:1852:2"
     embedded = {"faults": ["blocked:match=1852:2$"]}
     execution = {"max_retries": 1}
-    with Library(
-        tmp_path, BOOKS, execution=execution, embedded=embedded, prompt=APART
-    ) as library:
+    with Library(tmp_path, BOOKS, execution=execution, embedded=embedded, prompt=APART) as library:
         assert "dead letter" in library.run(code=1)
         assert [key for key in KEYS if not library.page_file(key).exists()] == [died]
         assert len(library.events("create")) == 1

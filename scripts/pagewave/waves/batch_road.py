@@ -151,7 +151,7 @@ def _decide(
         held: why what is new is not sent now, if it is not.
         counts: the batches in flight, of all lanes, as nobody else does.
     """
-    session, run_id, lane, number = trip.session, trip.run_id, trip.lane, trip.number
+    session, run_id, lane = trip.session, trip.run_id, trip.lane
     with session.ledger.transaction():
         remember_images(
             session.ledger,

@@ -6,7 +6,8 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,13 +196,14 @@ def start(run: Run, workflow: Any) -> None:
         # A wave of calls takes none of the slots of batches.
         lanes = len(run.plan.schedule.lanes) if run.plan.is_by_calls else 0
         internals.add_threads(workflow, max(most, lanes))
+        names = {ours: name for name, ours in internals.own_names(workflow).items()}
+        internals.run_together(workflow, names.get("page", "page"), partial(write_pages, run))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)
         gc.freeze()  # Snakemake's jobs stay to the end: no need to go through them each time
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
-            names = {ours: name for name, ours in internals.own_names(workflow).items()}
             terminal.hide(names.get("page", "page"))
             if terminal.is_for_people():
                 from pagewave.workflow.live import LiveBlock
@@ -210,6 +212,14 @@ def start(run: Run, workflow: Any) -> None:
                 block.start()
 
     exit_on_error(begin)
+
+
+def write_pages(run: Run, jobs: Iterable[Any]) -> list[bool]:
+    """Write the pages that these jobs' wildcards name; says of each whether it was done."""
+    levels = run.dataset.levels.names
+    return run.write_pages(
+        [run.plan.page("/".join(getattr(job, level) for level in levels), job.page) for job in jobs]
+    )
 
 
 def end(run: Run, workflow: Any, outcome: str) -> None:
