@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, {str(SCRIPTS)!r})
-from pagewave.workflow import guarantees, internals, sayings, terminal
+from pagewave.workflow import guarantees, internals, many_jobs, sayings, terminal
 """
 OPTIONS = ("--cores", "1", "--force-use-threads", "--scheduler", "greedy", "--nolock")
 OPTIONS += ("--keep-going", "--rerun-triggers")

@@ -17,8 +17,7 @@ place (its pull requests 3864 and 3982).
 import re
 import signal
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -291,64 +290,6 @@ def add_threads(workflow: Any, more: int) -> None:
     workers = executor.workers + more
     executor.workers, executor.pool = workers, ThreadPoolExecutor(workers)
     idle.shutdown(wait=False)
-
-
-TOGETHER = 16
-"""So many jobs of a run_together are one: several of these wait for the disk at once."""
-
-
-@_uses("the run_jobs of the scheduler's local executor")
-def run_together(workflow: Any, rule: str, carry: Callable[[list[Any]], list[bool]]) -> None:
-    """Have jobs of a rule that are ready together carried out together; called before the first.
-
-    Args:
-        carry: does what jobs with these wildcards do, and says of each whether it did. Of what it
-            didn't, or where it fails, each job runs as any other, and tells what is wrong. What it
-            writes must be whole or not there at all: Snakemake marks nothing as begun.
-
-    Snakemake's interface for this is an executor's `run_jobs`, which is told all that is ready and
-    may carry it out as it likes; but an executor of our own would not do, see `add_threads`. So
-    that of the executor there is wrapped. Touches of it `use_threads`, `pool`, `run_jobs`,
-    `run_job`, `run_job_pre`, `report_job_success` and `_callback`. If they are gone: the run does
-    not begin.
-    """
-    from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
-
-    scheduler = workflow.scheduler
-    executor = scheduler._local_executor or scheduler._executor
-    run_jobs = executor.run_jobs
-    _ = executor.run_job, executor.run_job_pre, executor.report_job_success, executor._callback
-    if not executor.use_threads:
-        return  # each job is a process, which the ones of a wave can't share
-
-    def is_ours(job: Any) -> bool:
-        return not job.is_group() and bool(job.rule.name == rule)
-
-    def run(jobs: list[Any]) -> None:
-        ours = [job for job in jobs if is_ours(job)]
-        if len(ours) < 2:
-            run_jobs(jobs)
-            return
-        run_jobs([job for job in jobs if not is_ours(job)])
-        for job in ours:
-            executor.run_job_pre(job)
-        for at in range(0, len(ours), TOGETHER):
-            executor.pool.submit(run_part, ours[at : at + TOGETHER])
-
-    def run_part(jobs: list[Any]) -> None:
-        done = [False] * len(jobs)
-        with suppress(Exception):  # each job's own run meets it again
-            done = carry([job.wildcards for job in jobs])
-        for job, is_done in zip(jobs, done, strict=True):
-            told = SubmittedJobInfo(job=job)
-            try:
-                executor.report_job_success(told) if is_done else executor.run_job(job)
-            except Exception as error:  # else it would be waited for without an end
-                failed = Future[None]()
-                failed.set_exception(error)
-                executor._callback(told, failed)
-
-    executor.run_jobs = run
 
 
 @_uses("workflow.scheduler")

@@ -26,7 +26,7 @@ from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
-from pagewave.workflow import guarantees, internals, terminal, typed
+from pagewave.workflow import guarantees, internals, many_jobs, terminal, typed
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -197,7 +197,8 @@ def start(run: Run, workflow: Any) -> None:
         lanes = len(run.plan.schedule.lanes) if run.plan.is_by_calls else 0
         internals.add_threads(workflow, max(most, lanes))
         names = {ours: name for name, ours in internals.own_names(workflow).items()}
-        internals.run_together(workflow, names.get("page", "page"), partial(write_pages, run))
+        many_jobs.choose_at_once(workflow)
+        many_jobs.run_together(workflow, names.get("page", "page"), partial(write_pages, run))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)
