@@ -11,8 +11,7 @@ Beside that: medians of what a wave of pagewave takes beyond its batch, by part.
     python benchmarks/makespan.py                    both, once
     python benchmarks/makespan.py even --rounds 3
     python benchmarks/makespan.py even --scale 0.1   a tenth of the books, and of each one's pages
-    python benchmarks/makespan.py --write            into makespan.json, which the docs quote
-    python benchmarks/makespan.py --table            as docs/scaling.md has to have it
+    python benchmarks/makespan.py --write FILE       all figures, as JSON
 """
 
 import argparse
@@ -30,7 +29,6 @@ from typing import Any
 
 from overhead import OURS, ROOT, Cost, Task, commit, make_books
 
-FIGURES = Path(__file__).parent / "makespan.json"
 PARTS = {
     "sent": "from its start until its batch is sent",
     "taken": "from its batch's end until all that it brought is committed",
@@ -137,7 +135,7 @@ def measure(library: Library, rounds: int) -> dict[str, Any]:
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """The figures as docs/scaling.md has them."""
+    """The figures as Markdown."""
     lines = [
         "| library | limit | share of the limit: pagewave | the script | pagewave to the script |",
         "|---|---|---|---|---|",
@@ -157,12 +155,14 @@ def table(figures: Mapping[str, Any]) -> str:
     ]
     lines.append("|---" * (1 + len(figures["libraries"])) + "|")
     for part, words in PARTS.items():
-        of_each = [
-            statistics.median(run[part] for run in each["parts"] if part in run)
-            for each in figures["libraries"].values()
-        ]
-        lines.append(f"| {words} | {' | '.join(f'{seconds:.2f}' for seconds in of_each)} |")
+        of_each = [_median(each["parts"], part) for each in figures["libraries"].values()]
+        lines.append(f"| {words} | {' | '.join(of_each)} |")
     return "\n".join(lines)
+
+
+def _median(runs: Sequence[Mapping[str, float]], part: str) -> str:
+    seconds = [run[part] for run in runs if part in run]
+    return f"{statistics.median(seconds):.2f}" if seconds else "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -173,14 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("library", nargs="*", help=", ".join(LIBRARIES))
     parser.add_argument("--rounds", type=int, default=1, metavar="N")
     parser.add_argument("--scale", type=float, default=1.0, metavar="SHARE")
-    parser.add_argument(
-        "--write", type=Path, nargs="?", const=FIGURES, help="file for the figures", metavar="FILE"
-    )
-    parser.add_argument("--table", action="store_true", help="of makespan.json; measures nothing")
+    parser.add_argument("--write", type=Path, help="file for the figures", metavar="FILE")
     asked = parser.parse_args(arguments)
-    if asked.table:
-        print(table(json.loads(FIGURES.read_text())))
-        return
     figures: dict[str, Any] = {"commit": commit(ROOT), "cores": os.cpu_count(), "libraries": {}}
     for name in asked.library or LIBRARIES:
         library = LIBRARIES[name]

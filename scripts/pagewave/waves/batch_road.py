@@ -97,7 +97,7 @@ class BatchRoad:
         decision = within_budget(
             session,
             trip.run_id,
-            lambda: _decide(trip, requests, expected, held, is_chosen or not session.waits),
+            lambda: _decide(trip, requests, expected, held, counts=is_chosen or not session.waits),
         )
         members, not_yet = decision.members, decision.not_yet
         if is_chosen and session.waits and decision.is_nothing:
@@ -142,6 +142,7 @@ def _decide(
     requests: Sequence[Request],
     expected: Estimator,
     held: str | None,
+    *,
     counts: bool,
 ) -> _Decision:
     """What to do about a wave's requests.
