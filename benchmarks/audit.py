@@ -6,7 +6,7 @@ doubts flag, and how many wrong ones are among them, is what docs/words.md asks 
 sample of ours a plain random sample of the same collection is judged, with the same interval but
 without doubts and strata. Faults that are made up are not those of a model.
 
-    python benchmarks/audit.py                          a table, as docs/audit.md has it: ten minutes
+    python benchmarks/audit.py                          the table of docs/audit.md: ten minutes
     python benchmarks/audit.py --collections 20         fewer of them
     python benchmarks/audit.py --write benchmarks/audit.json
     python benchmarks/audit.py --table                  what is in that file

@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "pages": "pages",
         "corrections": "corrections",
         "score-pages": "score_pages",
+        "audit": "proof.audit",
         "verify": "proof.verify",
     },
     "prompts and models": {

@@ -35,6 +35,11 @@ class Paths(Section):
     output_dir: ConfigPath = Field(
         default=Path("results/pages"), description="What was read, one JSON file a page."
     )
+    words_dir: ConfigPath = Field(
+        default=Path("results/words"),
+        description="Where each word of a page stands, one JSON file a page. Made of page files "
+        "and scans.",
+    )
     books_dir: ConfigPath = Field(
         default=Path("results/books"), description="What was read, put together by book."
     )
@@ -59,6 +64,11 @@ class Paths(Section):
     corrections_dir: ConfigPath = Field(
         default=Path("corrections"),
         description="What people corrected in page files: it overrides what was read. Keep it.",
+    )
+    audit_dir: ConfigPath = Field(
+        default=Path("audit"),
+        description="The random sample that `pagewave audit` drew, what people said of it, and the "
+        "certificate. Keep it.",
     )
     logs_dir: ConfigPath = Field(default=Path("logs"), description="Log files.")
     state_dir: ConfigPath = Field(

@@ -30,6 +30,9 @@ from pagewave.errors import ConfigError
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
 
+_NEEDED_LATER = ("state_dir", "corrections_dir", "fetched_dir", "audit_dir")
+"""Folders that most runs never write to."""
+
 BY_THE_CLOCK = " docs/deployment.md has what starts a run by the clock (cron, systemd)."
 
 EMBEDDED_PACE = {
@@ -310,9 +313,8 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
         if not nearest.is_dir():
             problems.append(f"paths.{name}: {path} cannot be made, {nearest} is a file")
         # The ledger tells for itself, when it is written to: a dry run only looks. A folder for
-        # corrections is needed by whoever makes one, one for scans where there are any to fetch.
-        elif name not in ("state_dir", "corrections_dir", "fetched_dir") and not os.access(
-            nearest, os.W_OK | os.X_OK
-        ):
+        # corrections or audits is needed by whoever makes one, one for scans where there are any to
+        # fetch.
+        elif name not in _NEEDED_LATER and not os.access(nearest, os.W_OK | os.X_OK):
             problems.append(f"paths.{name}: {path} cannot be written, no permission in {nearest}")
     return problems

@@ -73,7 +73,9 @@ def judged(path: Path, sample: Sample) -> list[tuple[Drawn, Answer]]:
     Raises:
         DataError: the file can't be read, says what can't be, or a unit in between is not judged.
     """
-    given = {row[COLUMNS[sample.kind][0]]: (number, row) for number, row in _rows(path, sample.kind)}
+    given = {
+        row[COLUMNS[sample.kind][0]]: (number, row) for number, row in _rows(path, sample.kind)
+    }
     found: list[tuple[Drawn, Answer]] = []
     gap, behind = "", list[str]()
     for unit in sample.drawn:

@@ -15,9 +15,12 @@ from rapidfuzz.distance import Levenshtein
 
 from pagewave.answers.scores import normal_text
 from pagewave.atomic import write_atomically
+from pagewave.config.data import Paths
 from pagewave.errors import DataError
+from pagewave.pages.dataset import Dataset
 from pagewave.words.audit.answers import Answer, CourseAnswer, LineAnswer
 from pagewave.words.audit.estimate import Share, Stratum, share
+from pagewave.words.audit.frame import page_file
 from pagewave.words.audit.sample import Drawn, Sample
 
 FILE = "certificate.json"
@@ -217,6 +220,12 @@ def _figure(found: Share) -> Figure:
     return Figure(value=found.value, low=found.low, high=found.high, judged=found.n)
 
 
+def file_of(paths: Paths, dataset: Dataset) -> Callable[[str], Path | None]:
+    """Where the file of a page is, by its key; None where there is no such page."""
+    files = {page.key: page_file(paths, page) for page in dataset.pages}
+    return files.get
+
+
 def _sha256(path: Path | None) -> str | None:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() if path else None
@@ -228,7 +237,7 @@ def told(figures: Mapping[str, Figure]) -> list[tuple[str, str, str, int]]:
     """Each figure for people: its name, value and interval in percent, how many were judged."""
     return [
         (
-            name.replace("cer", "CER") if name == "cer" else name.replace("_", " "),
+            "CER" if name == "cer" else name.replace("_", " "),
             f"{figure.value:.2%}",
             f"{100 * figure.low:.2f} to {100 * figure.high:.2f}",
             figure.judged,

@@ -54,7 +54,7 @@ def strata(books: Sequence[int] | Whole, expected: Floats, lines: int) -> Whole:
     """
     spread, book = spreads(expected), np.asarray(books)
     groups = max(1, lines // (CLASSES * LINES_A_STRATUM))
-    of_book = np.bincount(book, weights=spread)
+    of_book: Floats = np.bincount(book, weights=spread).astype(np.float64)
     group = _parts(of_book, groups)[book]
     # Within a group by errors expected; a stable sort, so that the same lines give the same strata.
     order = np.lexsort((expected, group))

@@ -41,6 +41,10 @@ class Unit(NamedTuple):
     """Errors, in characters; of courses, how many there are."""
     whole: int
     """Characters of the reading as they are compared, or courses."""
+    scan: tuple[int, int] | None = None
+    """Width and height of the scan in which `box` is."""
+    behind: str = ""
+    """The line that was read next on this page."""
 
 
 class Frame(NamedTuple):
@@ -141,20 +145,23 @@ def page_file(paths: Paths, page: Page) -> Path:
 def units_of(tree: PageTree) -> list[Unit]:
     """The lines of a page. What only an eye saw counts for the line before it, or for the first."""
     found: list[Unit] = []
+    scan = (tree.width, tree.height)
     waiting = 0.0
     for line in tree.lines():
         expected = sum(map(_expected, line.words))
         text = line.text
         if text:
+            if found:
+                found[-1] = found[-1]._replace(behind=text)
             name = f"{tree.key}#{len(found) + 1}"
-            whole = len(normal_text(text))
-            found.append(Unit(name, tree.key, text, line.box, expected + waiting, whole))
+            errors, whole = expected + waiting, len(normal_text(text))
+            found.append(Unit(name, tree.key, text, line.box, errors, whole, scan))
             waiting = 0.0
         elif found:
             found[-1] = found[-1]._replace(expected=found[-1].expected + expected)
         else:
             waiting += expected
-    return found or [Unit(f"{tree.key}#0", tree.key, "", None, waiting, 0)]
+    return found or [Unit(f"{tree.key}#0", tree.key, "", None, waiting, 0, scan)]
 
 
 def _expected(word: Word) -> float:

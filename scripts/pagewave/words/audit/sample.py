@@ -34,6 +34,8 @@ class Drawn(_Node):
     box: Box | None = None
     expected: float
     whole: int
+    scan: tuple[int, int] | None = Field(default=None, description="Its width and height.")
+    behind: str = Field(default="", description="The line that was read next.")
     chance: float = Field(gt=0, le=1, description="That this unit is drawn, in a sample so large.")
 
 
