@@ -1,5 +1,6 @@
 """Books of letters, whose page model is not ours: what exports make of any page model."""
 
+import hashlib
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -150,6 +151,7 @@ class Letters:
                     "image_source_dir": str(root / "scans"),
                     **{f"{n}_dir": str(root / "results" / n) for n in ("books", "exports", "site")},
                     "output_dir": str(root / "results/pages"),
+                    "audit_dir": str(root / "audit"),
                 },
                 "filters": {"labels": "all"},
                 "citation": dict(citation or {}),
@@ -175,6 +177,11 @@ class Letters:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(content))
         write_book(self._workspace, book, facts)
+
+    def page_sha256(self, key: str) -> str:
+        """The hash of a page's file."""
+        file = self.settings.paths.output_dir / f"{key.replace(':', '/')}.json"
+        return hashlib.sha256(file.read_bytes()).hexdigest()
 
     def exports(self, *names: str) -> Exports:
         """The exports of these forms."""

@@ -25,6 +25,7 @@ from pagewave.pages.dataset import Book as BookOfPages
 from pagewave.pages.dataset import BookPlace
 from pagewave.pages.dataset import Page as PageOfBook
 from pagewave.pages.json_files import json_text, problem_of
+from pagewave.words.audit.certificate import Audited
 
 __all__ = ["PUBLISHED", "Book", "Books", "Cell", "Page", "Row"]
 
@@ -128,6 +129,7 @@ class Books:
         pages: where page files are; given, what is read of unfinished books is told as well.
 
     Attributes:
+        audited: the certificate of `pagewave audit`, where there is one.
         notes: what `tell` was told.
         page_count, unread: pages of the last pass, and how many of each book were not read.
     """
@@ -148,6 +150,7 @@ class Books:
         self.model = model
         self.levels = levels
         self.citation = citation or Citation()
+        self.audited: Audited | None = None
         self.notes: list[str] = []
         self.page_count = 0
         self.unread: dict[str, int] = {}

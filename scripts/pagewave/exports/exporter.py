@@ -24,6 +24,8 @@ class Exporter(ABC):
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     per: ClassVar[Literal["library", "book"]] = "library"
+    carries_certificate: ClassVar[bool] = False
+    """Is it made again when `pagewave audit` certifies something else?"""
     packages: ClassVar[tuple[str, ...]] = ()
     """Modules that it imports beyond what pagewave needs; imported when it writes, not before."""
 

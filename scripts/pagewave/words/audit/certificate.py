@@ -5,7 +5,9 @@ It stands for page files as they were when the sample was drawn, which it names 
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -70,7 +72,11 @@ class Certificate(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
-        write_atomically(path, self.model_dump_json(indent=1) + "\n")
+        write_atomically(path, self.as_text())
+
+    def as_text(self) -> str:
+        """What its file holds."""
+        return self.model_dump_json(indent=1) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -92,6 +98,19 @@ class Certificate(BaseModel):
             file_of: where the file of a page is, by its key; None where there is no such page.
         """
         return [key for key, sha256 in self.pages.items() if _sha256(file_of(key)) != sha256]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A certificate beside the page files of today."""
+
+    certificate: Certificate
+    file_of: Callable[[str], Path | None]
+
+    @cached_property
+    def changed(self) -> int:
+        """Of how many of its pages the files are not what they were, or are gone."""
+        return len(self.certificate.changed(self.file_of))
 
 
 def certify(lines: Sample, judged: Judged, courses: tuple[Sample, Judged] | None) -> Certificate:

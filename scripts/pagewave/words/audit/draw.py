@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 CLASSES = 6
-"""Strata of doubt in each group of books."""
+"""Strata of doubt in each group of books, of a sample that is large enough."""
 LINES_A_STRATUM = 6
 """So many lines of the first sample a stratum has at least, on average."""
 NOT_BELIEVED = 0.1
@@ -53,6 +53,7 @@ def strata(books: Sequence[int] | Whole, expected: Floats, lines: int) -> Whole:
         lines: how many lines the first sample is to have.
     """
     spread, book = spreads(expected), np.asarray(books)
+    classes = max(1, min(CLASSES, lines // LINES_A_STRATUM))
     groups = max(1, lines // (CLASSES * LINES_A_STRATUM))
     of_book: Floats = np.bincount(book, weights=spread).astype(np.float64)
     group = _parts(of_book, groups)[book]
@@ -61,7 +62,7 @@ def strata(books: Sequence[int] | Whole, expected: Floats, lines: int) -> Whole:
     found = np.empty(len(book), dtype=np.int64)
     for number in np.unique(group):
         members = order[group[order] == number]
-        found[members] = number * CLASSES + _parts(spread[members], CLASSES)
+        found[members] = number * classes + _parts(spread[members], classes)
     # Some are empty where there are few lines or books.
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
