@@ -2,7 +2,7 @@
 
 Collections are made up here: books of pages of lines of words, each word wrong with the probability
 that its doubt says, and lines that are made up as a whole, of which doubts see most. How many words
-doubts flag, and how many wrong ones are among them, is what docs/words.md asks of them. Beside each
+doubts flag, and how many wrong ones are among them, is what is asked of doubts. Beside each
 sample of ours a plain random sample of the same collection is judged, with the same interval but
 without doubts and strata. Faults that are made up are not those of a model.
 

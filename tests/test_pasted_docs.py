@@ -52,6 +52,7 @@ MARKED = {
         r"^pagewave open(?!.* --print)"
     ),
     "wants other levels than the sample's; tests/workflow/test_levels.py": r"--level archive=",
+    "wants lines that a person judged; tests/commands/test_audit.py": r"^pagewave audit",
     "wants keys of Braintrust; tests/tracking": r"^pagewave logs($| +#| --parked)",
     "wants a batch in flight; tests/commands/test_batch_commands.py": r"batches --cancel (?!all)",
     "in an unpacked data package; tests/exports/test_citing.py": r"^sha256sum|^rocrate-validator",
