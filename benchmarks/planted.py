@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from helpers.drawn_pages import WORDS
 from printed_pages import NAMES, Boxed, Printed
+
+from helpers.drawn_pages import WORDS
 
 NAME_SHARE, DIGIT_SHARE = 0.12, 0.12
 """Of the names and of the numbers of a page, those that are made wrong."""
@@ -118,7 +119,9 @@ def _unwrapped(lines: list[list[Token]]) -> list[list[Token]]:
     found: list[list[Token]] = []
     for line in lines:
         last = found[-1] if found else None
-        goes_on = last and line and len(last) > 4 and len(line) > 1 and not last[-1].text.endswith(".")
+        goes_on = (
+            last and line and len(last) > 4 and len(line) > 1 and not last[-1].text.endswith(".")
+        )
         if not last or not goes_on or last[-1].fault != line[0].fault:
             found.append(list(line))
             continue

@@ -12,18 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from helpers.drawn_pages import FACES, FONTS, WORDS
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-NAMES = """
-Abbott Adams Allen Andrews Atwood Bacon Baldwin Barnes Bartlett Bennett Bishop Blake Bradford Brewer
-Brooks Burnham Chandler Chapin Clark Colton Crosby Curtis Cushing Dana Dwight Eaton Eliot Emerson
-Everett Fairbanks Field Fisher Fletcher Foster Gardner Gilman Goodrich Greene Hale Hall Harding
-Hastings Hitchcock Holmes Howe Hubbard Jewett Kimball Kingsley Lathrop Lincoln Lyman Marsh Mather
-Merriam Mitchell Morse Norton Olmsted Packard Parker Peabody Perkins Phelps Pierce Porter Prescott
-Putnam Quincy Robinson Sawyer Shattuck Silliman Sparks Stoddard Storrs Thatcher Thayer Ticknor Upham
-Walker Warren Wayland Webster Wheeler Whitney Willard Winslow Woodbridge Worcester
-""".split()
+from helpers.drawn_pages import FACES, FONTS, WORDS
+
+NAMES = ["Abbott", "Adams", "Allen", "Andrews", "Atwood", "Bacon", "Baldwin", "Barnes", "Bartlett", "Bennett", "Bishop", "Blake", "Bradford", "Brewer", "Brooks", "Burnham", "Chandler", "Chapin", "Clark", "Colton", "Crosby", "Curtis", "Cushing", "Dana", "Dwight", "Eaton", "Eliot", "Emerson", "Everett", "Fairbanks", "Field", "Fisher", "Fletcher", "Foster", "Gardner", "Gilman", "Goodrich", "Greene", "Hale", "Hall", "Harding", "Hastings", "Hitchcock", "Holmes", "Howe", "Hubbard", "Jewett", "Kimball", "Kingsley", "Lathrop", "Lincoln", "Lyman", "Marsh", "Mather", "Merriam", "Mitchell", "Morse", "Norton", "Olmsted", "Packard", "Parker", "Peabody", "Perkins", "Phelps", "Pierce", "Porter", "Prescott", "Putnam", "Quincy", "Robinson", "Sawyer", "Shattuck", "Silliman", "Sparks", "Stoddard", "Storrs", "Thatcher", "Thayer", "Ticknor", "Upham", "Walker", "Warren", "Wayland", "Webster", "Wheeler", "Whitney", "Willard", "Winslow", "Woodbridge", "Worcester"]
 STYLES = ("prose", "columns", "small", "oblong", "index", "catalog", "long s")
 POINTS = 72
 
@@ -73,7 +66,9 @@ class _Sheet:
         if chance < 0.08:
             return str(self.rng.choice(NAMES))
         if chance < 0.11:
-            return str(int(self.rng.choice([self.rng.integers(2, 400), self.rng.integers(1790, 1890)])))
+            return str(
+                int(self.rng.choice([self.rng.integers(2, 400), self.rng.integers(1790, 1890)]))
+            )
         word = str(self.rng.choice(WORDS))
         return word.capitalize() if chance > 0.97 else word
 
@@ -92,7 +87,9 @@ class _Sheet:
     def centred(self, text: str, y: float, points: float, bold: bool = False) -> None:
         self._set(text.split(), (self.width - self.extent(text, points, bold)) / 2, y, points, bold)
 
-    def _set(self, words: list[str], x: float, y: float, points: float, bold: bool = False) -> float:
+    def _set(
+        self, words: list[str], x: float, y: float, points: float, bold: bool = False
+    ) -> float:
         space, at = self.extent(" ", points, bold), []
         for word in words:
             at.append((x, word))
@@ -110,7 +107,11 @@ class _Sheet:
             if self.extent(word, points) > free:
                 rest = ""
                 cut = len(word) // 2
-                if len(word) > 7 and word.isalpha() and self.extent(f"{word[:cut]}-", points) < free:
+                if (
+                    len(word) > 7
+                    and word.isalpha()
+                    and self.extent(f"{word[:cut]}-", points) < free
+                ):
                     row.append(f"{word[:cut]}-")
                     rest = word[cut:]
                 self._justified(row, x + indent, y, width - indent, points)
@@ -142,7 +143,9 @@ def _with_long_s(word: str) -> str:
     return word[:-1].replace("s", "\u017f") + word[-1:]
 
 
-def draw(style: str, seed: int, *, degraded: bool = False, head: str = "", number: int = 1) -> Printed:
+def draw(
+    style: str, seed: int, *, degraded: bool = False, head: str = "", number: int = 1
+) -> Printed:
     """A page of one of the STYLES, with a running head if its book has one."""
     rng = np.random.default_rng([seed, degraded, *style.encode()])
     width, height = (7.6, 5.2) if style == "oblong" else (5.5, 8.6)
@@ -183,7 +186,10 @@ def _index(sheet: _Sheet) -> None:
     for x in (0.6, 0.9 + column):
         y = 1.25
         while y < sheet.height - 0.6:
-            words = [sheet.word().capitalize(), *(sheet.word() for _ in range(sheet.rng.integers(0, 3)))]
+            words = [
+                sheet.word().capitalize(),
+                *(sheet.word() for _ in range(sheet.rng.integers(0, 3))),
+            ]
             page = str(int(sheet.rng.integers(1, 400)))
             end = x + column - sheet.extent(page, points)
             at, place = [], x
@@ -206,7 +212,10 @@ def _catalog(sheet: _Sheet) -> None:
         y += 0.26
         for _ in range(int(sheet.rng.integers(5, 9))):
             name = f"{sheet.rng.choice(NAMES)}, {sheet.rng.choice(NAMES)}"
-            place, year = f"{sheet.word().capitalize()} {sheet.word().capitalize()}", sheet.rng.integers(1800, 1890)
+            place, year = (
+                f"{sheet.word().capitalize()} {sheet.word().capitalize()}",
+                sheet.rng.integers(1800, 1890),
+            )
             words, x, at = name.split(), 0.7, []
             for start, text in ((0.7, name), (2.6, place), (4.4, str(year))):
                 x = start
@@ -255,7 +264,9 @@ def _aged(image: Image.Image, dpi: int, rng: np.random.Generator, degraded: bool
     scale, worn = dpi / 200, float(rng.uniform(0.5, 1)) if degraded else float(rng.uniform(0, 0.3))
     soft = image.filter(ImageFilter.GaussianBlur((0.5 + 0.45 * worn) * scale))
     ink = 1 - np.asarray(soft, np.float32) / 255
-    ink *= np.clip(0.9 - 0.25 * worn + (0.06 + 0.08 * worn) * _clouds(rng, image.size, 60 * scale), 0.3, 1)
+    ink *= np.clip(
+        0.9 - 0.25 * worn + (0.06 + 0.08 * worn) * _clouds(rng, image.size, 60 * scale), 0.3, 1
+    )
     y, x = np.mgrid[0 : image.height, 0 : image.width].astype(np.float32)
     edge = np.minimum(np.minimum(x, image.width - x), np.minimum(y, image.height - y)) / dpi
     paper = 0.92 + 0.02 * _clouds(rng, image.size, 200 * scale) - 0.16 * np.exp(-edge / 0.25)

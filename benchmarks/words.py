@@ -96,7 +96,6 @@ def _seen(page: Printed, reading: Planted) -> Case:
     with Image.open(io.BytesIO(page.jpeg)) as image:
         image.load()
         dpi = image.info["dpi"][0]
-        decoded = time.process_time()
         seen = eye.see(image)
     saw = time.process_time()
     with Image.open(io.BytesIO(page.jpeg)) as image:
@@ -187,7 +186,9 @@ class Counts:
                 self.planted += 1
                 self.found += word.doubt >= doubt.FLAGGED
                 if word.doubt < doubt.FLAGGED:
-                    self.missed.append(f"{token.text} seen {word.seen} {word.confidence} {word.doubt}")
+                    self.missed.append(
+                        f"{token.text} seen {word.seen} {word.confidence} {word.doubt}"
+                    )
         self._count_lines(case)
 
     def _count_lines(self, case: Case) -> None:
@@ -207,7 +208,9 @@ class Counts:
         for at, finding in enumerate(findings):
             if at not in explained:
                 self.alarms += 1
-                self.missed.append(f"false alarm, {case.page.style}: {finding.kind}: {finding.text[:80]}")
+                self.missed.append(
+                    f"false alarm, {case.page.style}: {finding.kind}: {finding.text[:80]}"
+                )
 
     def figures(self) -> dict[str, float]:
         """The shares that the table shows."""

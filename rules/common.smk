@@ -79,6 +79,14 @@ def needs_of_site(wildcards):
     return PLAN.needs_of_site()
 
 
+def words_files(wildcards):
+    return RUN.words.files()
+
+
+def needs_of_words(wildcards):
+    return PLAN.needs_of_words()
+
+
 def book_to_export(wildcards):
     return PLAN.book_file(book_id(wildcards))
 
@@ -150,6 +158,7 @@ fix_parameters(
         needs_of_book,
         needs_of_exports,
         needs_of_site,
+        needs_of_words,
         book_to_export,
         threads_of_book,
     ]

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from pagewave.config.citation import Citation
-from pagewave.config.data import Fetch, Filters, Images, Paths, Site
+from pagewave.config.data import Fetch, Filters, Images, Paths, Site, Words
 from pagewave.config.elsewhere import with_its_own_paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
@@ -85,6 +85,9 @@ class Settings(Section):
     )
     citation: Citation = Field(default=Citation(), description="How what was read is to be cited.")
     site: Site = Field(default=Site(), description="The reading room: books in a browser.")
+    words: Words = Field(
+        default=Words(), description="Where each word stands, and which to look at."
+    )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     tracking: Tracking = Field(

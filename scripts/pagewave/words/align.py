@@ -209,7 +209,10 @@ def _by_letters(
     for row in range(1, rows + 1):
         for column in range(1, columns + 1):
             lacking = cost[row - 1, column], cost[row, column - 1]
-            best, step = min(lacking) + _LACKING, (1, 0, 0.0) if lacking[0] <= lacking[1] else (0, 1, 0.0)
+            best, step = (
+                min(lacking) + _LACKING,
+                (1, 0, 0.0) if lacking[0] <= lacking[1] else (0, 1, 0.0),
+            )
             for down, right in steps:
                 if down > row or right > column:
                     continue

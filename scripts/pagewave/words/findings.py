@@ -162,7 +162,9 @@ class _Pages:
 
 def _of_book(key: str, pages: Mapping[str, _Pages]) -> list[Finding]:
     page = pages[key]
-    own = [f for f in page.tree.findings if not (f.kind in (Kind.WRONG_PAGE, Kind.DOUBLED) and f.other)]
+    own = [
+        f for f in page.tree.findings if not (f.kind in (Kind.WRONG_PAGE, Kind.DOUBLED) and f.other)
+    ]
     others = {name: other for name, other in pages.items() if name != key}
     whole: list[Finding] = []
     if page.count >= _FOREIGN_WORDS and page.paired < _FOREIGN_PAIRED:

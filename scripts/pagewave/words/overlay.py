@@ -194,7 +194,7 @@ class _Places:
         share = min(1.0, total / wanted)
         for word in run:
             word.ink = share
-        ink, room = max(found, default=(0, None), key=lambda each: each[0])
+        _, room = max(found, default=(0, None), key=lambda each: each[0])
         if room and share >= ENOUGH_INK and room.bottom - room.top < 2 * self._height:
             self._divide(room, run)
 

@@ -13,7 +13,7 @@ STRIPS = 24
 ROWS = 1200
 """Height of the copy in pixels: a line of print is then about 12 high."""
 STEP = 0.1
-LEAST_DEGREES = 0.5
+LEAST_DEGREES = 1.0
 """Tesseract follows lines that are less askew by itself."""
 
 

@@ -124,6 +124,7 @@ class PageTree(_Node):
     eye: str = Field(description="The engine and its version, such as tesseract 5.5.4.")
     reading_sha256: str = Field(description="Of the page file's bytes that this was made from.")
     scan_sha256: str = Field(description="Of the scan's bytes that this was made from.")
+    made_by: str = Field(default="", description="Hash of the program that made this.")
     blocks: tuple[Block, ...] = Field(default=(), description="In reading order.")
     findings: tuple[Finding, ...] = ()
     doubt: float = Field(

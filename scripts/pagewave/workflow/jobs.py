@@ -29,6 +29,7 @@ from pagewave.redaction import hide_keys
 from pagewave.remote.fetch import by_address, fetch_book
 from pagewave.waves.chooser import Chooser
 from pagewave.waves.wave import run_wave
+from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.corrections import (
     book_file_name,
@@ -49,6 +50,7 @@ class Jobs(ABC):
     plan: Plan
     exports: Exports
     site: Site
+    words: BookWords
     left_open: dict[str, str]
     """Manifests of waves that go on in a later run, and what was said of each."""
     _trouble: LedgerError | None
@@ -184,6 +186,11 @@ class Jobs(ABC):
         """Write a book of the reading room, or its shelf; needs as little as an export does."""
         with self._noting_trouble():
             self.site.write_book(book_id) if book_id else self.site.write()
+
+    def write_words(self, book_id: str, threads: int) -> None:
+        """Write where the words of a book stand; needs as little as an export does."""
+        with self._noting_trouble():
+            self.words.write_book(book_id, threads)
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
+from pagewave.words.book import THREADS
 from pagewave.workflow import guarantees, internals, terminal, typed
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
@@ -37,6 +38,9 @@ FETCHES = "fetches"
 SITE_BOOKS = "site_books"
 """The resource of which a book of the reading room takes one: threads are there for waves that wait
 for the service, and pictures of all books at once would take the processor from them."""
+
+WORDS_BOOKS = "words_books"
+"""The resource of which a book whose words are looked for takes one: it uses several threads."""
 
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
@@ -85,6 +89,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
         internals.set_default_resource(workflow, FETCHES, 1)
         internals.set_default_resource(workflow, SITE_BOOKS, os.cpu_count() or 1)
+        books_at_once = max(1, (os.cpu_count() or 1) // THREADS)
+        internals.set_default_resource(workflow, WORDS_BOOKS, books_at_once)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt, exporters)

