@@ -16,7 +16,16 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from helpers.drawn_pages import FACES, FONTS, WORDS
 
-NAMES = ["Abbott", "Adams", "Allen", "Andrews", "Atwood", "Bacon", "Baldwin", "Barnes", "Bartlett", "Bennett", "Bishop", "Blake", "Bradford", "Brewer", "Brooks", "Burnham", "Chandler", "Chapin", "Clark", "Colton", "Crosby", "Curtis", "Cushing", "Dana", "Dwight", "Eaton", "Eliot", "Emerson", "Everett", "Fairbanks", "Field", "Fisher", "Fletcher", "Foster", "Gardner", "Gilman", "Goodrich", "Greene", "Hale", "Hall", "Harding", "Hastings", "Hitchcock", "Holmes", "Howe", "Hubbard", "Jewett", "Kimball", "Kingsley", "Lathrop", "Lincoln", "Lyman", "Marsh", "Mather", "Merriam", "Mitchell", "Morse", "Norton", "Olmsted", "Packard", "Parker", "Peabody", "Perkins", "Phelps", "Pierce", "Porter", "Prescott", "Putnam", "Quincy", "Robinson", "Sawyer", "Shattuck", "Silliman", "Sparks", "Stoddard", "Storrs", "Thatcher", "Thayer", "Ticknor", "Upham", "Walker", "Warren", "Wayland", "Webster", "Wheeler", "Whitney", "Willard", "Winslow", "Woodbridge", "Worcester"]
+_NAME_LIST = """
+Abbott Adams Allen Andrews Atwood Bacon Baldwin Barnes Bartlett Bennett Bishop Blake Bradford Brewer
+Brooks Burnham Chandler Chapin Clark Colton Crosby Curtis Cushing Dana Dwight Eaton Eliot Emerson
+Everett Fairbanks Field Fisher Fletcher Foster Gardner Gilman Goodrich Greene Hale Hall Harding
+Hastings Hitchcock Holmes Howe Hubbard Jewett Kimball Kingsley Lathrop Lincoln Lyman Marsh Mather
+Merriam Mitchell Morse Norton Olmsted Packard Parker Peabody Perkins Phelps Pierce Porter Prescott
+Putnam Quincy Robinson Sawyer Shattuck Silliman Sparks Stoddard Storrs Thatcher Thayer Ticknor Upham
+Walker Warren Wayland Webster Wheeler Whitney Willard Winslow Woodbridge Worcester
+"""
+NAMES = _NAME_LIST.split()
 STYLES = ("prose", "columns", "small", "oblong", "index", "catalog", "long s")
 POINTS = 72
 
@@ -216,7 +225,7 @@ def _catalog(sheet: _Sheet) -> None:
                 f"{sheet.word().capitalize()} {sheet.word().capitalize()}",
                 sheet.rng.integers(1800, 1890),
             )
-            words, x, at = name.split(), 0.7, []
+            at = []
             for start, text in ((0.7, name), (2.6, place), (4.4, str(year))):
                 x = start
                 for word in text.split():

@@ -21,6 +21,8 @@ _ALIKE = 0.6
 """Similarity (of letters in common) from which on two words may be the same one."""
 _SURE = 0.9
 """Similarity from which on it isn't asked again whether a word is but a part of another."""
+_FOLLOWS = 1.0
+"""What it counts, in letters, that a pair follows another at once."""
 _PASSES = 8
 _JUMP = 2
 """Words that a run may pass over, in either of both, and still be one."""
@@ -115,17 +117,18 @@ def _similarities(reading: Sequence[str], eye: Sequence[str]) -> NDArray[np.floa
 def _in_order(alike: NDArray[np.float32], lengths: NDArray[np.float32]) -> list[tuple[int, int]]:
     """The pairs that have most letters in common of all that are in the same order in both.
 
-    A pair that others stand beside counts for more than one that stands alone.
+    Those that follow each other in both count for more: of a line that is there twice the whole is
+    paired once, and not the beginning here and the end there.
     """
     score = alike * np.minimum(lengths, 8)[:, None]
-    beside = score.copy()
-    beside[1:, 1:] += 0.3 * score[:-1, :-1] * (score[1:, 1:] > 0)
-    beside[:-1, :-1] += 0.3 * score[1:, 1:] * (score[:-1, :-1] > 0)
-    rows, columns = beside.shape
+    rows, columns = score.shape
     best = np.zeros((rows + 1, columns + 1), np.float32)
+    paired = np.full((rows + 1, columns + 1), -np.inf, np.float32)
+    """The best that ends with this very pair."""
     for row in range(rows):
-        paired = best[row, :-1] + beside[row]
-        best[row + 1, 1:] = np.maximum.accumulate(np.maximum(best[row, 1:], paired))
+        before = np.maximum(best[row, :-1], paired[row, :-1] + _FOLLOWS)
+        paired[row + 1, 1:] = np.where(score[row] > 0, score[row] + before, -np.inf)
+        best[row + 1, 1:] = np.maximum.accumulate(np.maximum(best[row, 1:], paired[row + 1, 1:]))
     found: list[tuple[int, int]] = []
     row, column = rows, columns
     while row and column:
@@ -134,8 +137,11 @@ def _in_order(alike: NDArray[np.float32], lengths: NDArray[np.float32]) -> list[
         elif best[row, column] == best[row, column - 1]:
             column -= 1
         else:
-            row, column = row - 1, column - 1
-            found.append((row, column))
+            while True:  # it ends with a pair, and so may what is before it
+                row, column = row - 1, column - 1
+                found.append((row, column))
+                if paired[row, column] + _FOLLOWS <= best[row, column]:
+                    break
     return found[::-1]
 
 

@@ -23,10 +23,10 @@ _SURE = 0.62
 """Mean confidence of a line from which on it is print and no stain."""
 _SAME = 82.0
 """Of 100: how alike lines are of which one is the other."""
-_FOREIGN_PAIRED, _FOREIGN_WORDS, _FOREIGN_SAME = 0.4, 15, 0.6
-"""A reading of which so few letters stand on its page, with so many words at least, is of another
-page if so many of that page's pairs of words are in it."""
-_TWICE = 0.92
+_FOREIGN_WORDS, _FOREIGN_SAME, _FOREIGN_HERE = 15, 0.35, 0.5
+"""A reading of so many words is of another page if so many of its pairs of words are seen there,
+and of them no more than so many here."""
+_TWICE = 0.9
 """Pages of which so many pairs of words are the same are one, scanned twice."""
 
 
@@ -50,7 +50,7 @@ def _without_ink(overlay: Overlay) -> list[Finding]:
         for number in sorted({word.line for word in run}):
             words = [word for word in run if word.line == number]
             keys = [word.key for word in words if word.key]
-            if not keys:
+            if len(keys) < LEAST_WORDS:
                 continue
             text, joined = " ".join(word.text for word in words), " ".join(keys)
             doubled = len(joined) >= _LEAST_LETTERS and any(
@@ -155,9 +155,6 @@ class _Pages:
         self.seen_pairs = _pairs(self.seen)
         words = [w for w in tree.words() if w.source != Source.EYE and key_of(w.text)]
         self.count = len(words)
-        letters = sum(len(key_of(word.text)) for word in words)
-        both = sum(len(key_of(word.text)) for word in words if word.source == Source.BOTH)
-        self.paired = both / letters if letters else 1.0
 
 
 def _of_book(key: str, pages: Mapping[str, _Pages]) -> list[Finding]:
@@ -167,19 +164,16 @@ def _of_book(key: str, pages: Mapping[str, _Pages]) -> list[Finding]:
     ]
     others = {name: other for name, other in pages.items() if name != key}
     whole: list[Finding] = []
-    if page.count >= _FOREIGN_WORDS and page.paired < _FOREIGN_PAIRED:
+    if page.count >= _FOREIGN_WORDS:
         shares = {name: _share(page.read_pairs, other.seen_pairs) for name, other in others.items()}
         best = max(shares, key=lambda name: shares[name], default=None)
-        if best is not None and shares[best] >= _FOREIGN_SAME:
-            whole.append(Finding(kind=Kind.WRONG_PAGE, text="\n".join(_said(page)), other=best))
-    elif page.count >= _FOREIGN_WORDS:
-        for name, other in others.items():
-            alike = min(
-                _share(page.read_pairs, other.read_pairs), _share(other.read_pairs, page.read_pairs)
-            )
-            if alike >= _TWICE and other.paired >= _FOREIGN_PAIRED:
-                whole.append(Finding(kind=Kind.DOUBLED, text="\n".join(_said(page)), other=name))
-                break
+        here = _share(page.read_pairs, page.seen_pairs)
+        if best is not None and shares[best] >= _TWICE * here and shares[best] >= _FOREIGN_SAME:
+            text = "\n".join(_said(page))
+            if here <= _FOREIGN_HERE * shares[best]:
+                whole.append(Finding(kind=Kind.WRONG_PAGE, text=text, other=best))
+            elif _share(pages[best].read_pairs, page.read_pairs) >= _TWICE:
+                whole.append(Finding(kind=Kind.DOUBLED, text=text, other=best))
     return [*whole, *(_placed(finding, key, pages) for finding in own)]
 
 

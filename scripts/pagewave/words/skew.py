@@ -13,6 +13,8 @@ STRIPS = 24
 ROWS = 1200
 """Height of the copy in pixels: a line of print is then about 12 high."""
 STEP = 0.1
+_LEAST_SHARPNESS = 1.0
+"""Of blank paper it is nothing but what numbers are rounded by."""
 LEAST_DEGREES = 1.0
 """Tesseract follows lines that are less askew by itself."""
 
@@ -40,6 +42,6 @@ def skew_of(grey: Image.Image) -> float:
     angles = np.arange(-MOST_DEGREES, MOST_DEGREES + STEP / 2, STEP)
     found = [sharpness(float(angle)) for angle in angles]
     best = int(np.argmax(found))
-    clear = found[best] >= LEAST_GAIN * sharpness(0.0)
+    clear = found[best] >= max(_LEAST_SHARPNESS, LEAST_GAIN * sharpness(0.0))
     degrees = round(float(angles[best]), 1)
     return degrees if clear and abs(degrees) >= LEAST_DEGREES else 0.0
