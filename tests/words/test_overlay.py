@@ -100,6 +100,15 @@ def test_a_line_left_out_is_named_with_its_place_and_its_words_stand_in_the_tree
     assert [line.text for line in found.lines()][1] == ""
 
 
+def test_words_left_out_stand_in_their_line_also_at_its_beginning() -> None:
+    found = tree("b:1", [LINES[0], "may be had in families", *LINES[2:]], seen(LINES))
+    line = list(found.lines())[1]
+    assert [word.text for word in line.words] == LINES[1].split()
+    assert [w.text for w in line.words if w.source == Source.EYE] == ["Board", "private"]
+    none = tree("b:1", [], seen(LINES))
+    assert [[w.text for w in line.words] for line in none.lines()] == [x.split() for x in LINES]
+
+
 def test_lines_without_ink_are_named_as_made_up_or_as_doubled() -> None:
     made_up = "Professor Harding lectured daily upon optics"
     reading = [*LINES[:2], made_up, LINES[2], LINES[2], LINES[3]]

@@ -50,6 +50,6 @@ def test_it_is_made_by_book_again_where_a_page_changed_and_costs_no_run(tmp_path
 
 def test_a_language_that_is_not_installed_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     with Library(tmp_path, {ELM: 1}, words={"languages": ["xyz"]}) as library:
-        output = library.run(code=1)
+        output = library.run(code=2)
         assert "xyz.traineddata" in output and "Traceback" not in output
         assert not library.inferences()

@@ -25,8 +25,8 @@ from pagewave.pages.deskew import turn
 from pagewave.words.skew import skew_of
 from pagewave.words.tree import Box
 
-_DARK = 190
-"""Of 255, on paper made even: what is darker is ink, worn letters too."""
+_DARK = 120
+"""Of 255, on paper made even: what is darker is ink. Stains and what shines through are paler."""
 
 _BANDS, _BAND, _LEAST_BAND = 8, 0.03, 60
 """How many bands are looked at first, and how high each is: a share of the page, or pixels."""

@@ -201,7 +201,8 @@ class _Places:
     def _rooms(self, before: LaidWord | None, after: LaidWord | None) -> list[Box]:
         """Where words between these two may stand: on the line between them; or behind the one,
         before the other, and between their lines."""
-        one, other = before and before.box, after and after.box
+        one = before.box if before else None
+        other = after.box if after else None
         edges = self._edges(one or other)
         low = round(_HALO * self._height)
         if one and other and _is_level(one, other) and one.right <= other.left:

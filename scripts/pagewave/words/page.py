@@ -68,34 +68,37 @@ class _Layout:
 
     def blocks(self) -> tuple[Block, ...]:
         """All blocks of the page."""
-        behind, first = self._places_of_left_out()
+        behind, pending = self._places_of_left_out()
         blocks: list[list[list[Word]]] = []
-        own = [[[self._of_eye(at)] for at in line] for line in first]
-        for line in own:
-            blocks.append([[word for words in line for word in words]])
+
+        def alone(runs: Sequence[Sequence[int]]) -> None:
+            if runs and not blocks:
+                blocks.append([])
+            for eyes in runs:
+                blocks[-1].append([self._of_eye(at) for at in eyes])
+
         here: int | None = None
         for number, line in enumerate(self._lines()):
+            first = [eyes for eyes in pending if self._on_line(eyes[0], line)]
+            alone([eyes for eyes in pending if eyes not in first])
             block = self._block_of(line)
             starts = self._overlay.words[line[0]].starts_block
             if number == 0 or starts or (block is not None and here is not None and block != here):
                 blocks.append([])
             here = block if block is not None and (starts or block != here) else here
-            words: list[Word] = []
-            after: list[list[int]] = []
+            words = [self._of_eye(at) for eyes in first for at in eyes]
+            pending = []
             for at in line:
                 words.append(self._word(at))
                 for eyes in behind.get(at, []):
                     if self._on_line(eyes[0], line):
                         words += map(self._of_eye, eyes)
                     else:
-                        after.append(eyes)
+                        pending.append(eyes)
             blocks[-1].append(words)
-            for eyes in after:
-                blocks[-1].append([self._of_eye(at) for at in eyes])
+        alone(pending)
         return tuple(
-            Block(lines=tuple(Line(words=tuple(words)) for words in block))
-            for block in blocks
-            if block
+            Block(lines=tuple(Line(words=tuple(words)) for words in block)) for block in blocks
         )
 
     def _lines(self) -> list[list[int]]:

@@ -12,7 +12,8 @@ from pagewave.pages.deskew import LEAST_GAIN, MARGIN, MOST_DEGREES
 STRIPS = 24
 ROWS = 1200
 """Height of the copy in pixels: a line of print is then about 12 high."""
-STEP = 0.1
+COARSE_STEP, STEP = 0.4, 0.1
+"""Degrees from one angle that is tried to the next: of all, then around the best."""
 _LEAST_SHARPNESS = 1.0
 """Of blank paper it is nothing but what numbers are rounded by."""
 LEAST_DEGREES = 1.0
@@ -29,7 +30,8 @@ def skew_of(grey: Image.Image) -> float:
     # A strip's middle, in rows of the copy, from the middle of the page.
     across = (np.arange(counts.shape[1]) - (counts.shape[1] - 1) / 2) * grey.width / STRIPS
     across *= rows / grey.height
-    margin = round(MARGIN * rows) + int(np.abs(across).max() * np.tan(np.radians(MOST_DEGREES))) + 1
+    most = np.tan(np.radians(MOST_DEGREES + COARSE_STEP))
+    margin = round(MARGIN * rows) + int(np.abs(across).max() * most) + 1
     inside = np.arange(margin, rows - margin)
     if len(inside) < rows / 4:
         return 0.0
@@ -39,9 +41,13 @@ def skew_of(grey: Image.Image) -> float:
         summed = counts[inside[:, None] + moved, np.arange(counts.shape[1])].sum(1)
         return float(np.square(np.diff(summed)).sum())
 
-    angles = np.arange(-MOST_DEGREES, MOST_DEGREES + STEP / 2, STEP)
-    found = [sharpness(float(angle)) for angle in angles]
-    best = int(np.argmax(found))
-    clear = found[best] >= max(_LEAST_SHARPNESS, LEAST_GAIN * sharpness(0.0))
-    degrees = round(float(angles[best]), 1)
+    straight = best = sharpness(0.0)
+    degrees = 0.0
+    for step, reach in ((COARSE_STEP, MOST_DEGREES), (STEP, COARSE_STEP)):
+        middle = degrees
+        for angle in np.arange(middle - reach, middle + reach + step / 2, step):
+            if (sharp := sharpness(float(angle))) > best:
+                degrees, best = float(angle), sharp
+    degrees = min(MOST_DEGREES, max(-MOST_DEGREES, round(degrees, 1)))
+    clear = best >= max(_LEAST_SHARPNESS, LEAST_GAIN * straight)
     return degrees if clear and abs(degrees) >= LEAST_DEGREES else 0.0
