@@ -55,3 +55,10 @@ def test_overhead_is_measured_beside_its_yardsticks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["images.py", "tracking.py"])
 def test_what_something_adds_is_measured_in_pairs(name: str) -> None:
     assert "median" in run(name, "2", "1")
+
+
+def test_the_page_on_words_quotes_what_was_measured() -> None:
+    quoted = run("words.py", "--table", str(ROOT / "benchmarks/words.json")).strip()
+    assert quoted in (ROOT / "docs/words.md").read_text(encoding="utf-8"), (
+        f"docs/words.md is to have what python benchmarks/words.py --table prints:\n{quoted}"
+    )
