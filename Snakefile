@@ -28,6 +28,7 @@ include: "rules/books.smk"
 include: "rules/exports.smk"
 include: "rules/copies.smk"
 include: "rules/site.smk"
+include: "rules/words.smk"
 include: "rules/report.smk"
 
 
@@ -39,6 +40,7 @@ rule all:
         export_files,
         exports_in_bucket,
         site_files,
+        words_files,
         summary_in_report,
     localrule: True
     message:

@@ -21,7 +21,7 @@ from typing import Any
 from pagewave.config.citation import Citation
 from pagewave.config.data import Paths
 from pagewave.exports.exports import Exports
-from pagewave.exports.registry import FORMS, find_exporters
+from pagewave.exports.registry import OF_BOOKS, find_exporters
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.prompts.registry import load_prompt
@@ -77,7 +77,7 @@ def make_books(folder: Path, page_count: int, book_count: int, model: type[PageM
 def main() -> None:
     """Print a line for each form."""
     page_count, book_count = [*map(int, sys.argv[1:3]), *(300, 1)[len(sys.argv[1:3]) :]]
-    names = sys.argv[3:] or list(FORMS)
+    names = sys.argv[3:] or list(OF_BOOKS)
     model = load_prompt(ROOT / "prompts", "page_ocr", "v1.1.jinja").page_model
     exporters = find_exporters(names, ROOT)
     for package in {package for each in exporters for package in each.packages}:

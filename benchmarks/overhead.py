@@ -40,11 +40,17 @@ OURS = "pagewave"
 
 
 def make_data_set(folder: Path, pages: int, pages_a_book: int = PAGES_A_BOOK) -> None:
+    """Books of so many pages, the last one of what is left."""
+    make_books(folder, [min(pages_a_book, pages - at) for at in range(0, pages, pages_a_book)])
+
+
+def make_books(folder: Path, lengths: Sequence[int]) -> None:
     """Labels, images as in the sample and every one different, and a configuration."""
     samples = [path.read_bytes() for path in sorted((ROOT / "resources/sample").rglob("*.jpg"))]
-    for number in range(pages):
-        book = Path("Ohio") / f"School {number // pages_a_book:05}" / "1850"
-        stem = str(number % pages_a_book + 1)
+    places = [(book, page) for book, pages in enumerate(lengths) for page in range(pages)]
+    for number, (place, page) in enumerate(places):
+        book = Path("Ohio") / f"School {place:05}" / "1850"
+        stem = str(page + 1)
         for kind in ("labels", "images"):
             (folder / kind / book).mkdir(parents=True, exist_ok=True)
         (folder / "labels" / book / f"{stem}.json").write_text("{}")
@@ -115,6 +121,7 @@ class Task:
     pages_a_book: int
     call_ms: int
     batch_seconds: float
+    faults: Sequence[str] = ()
 
     def read(self, name: str, root: Path) -> Cost:
         """Have it read by one of the competitors, from nothing."""
@@ -144,6 +151,7 @@ class Task:
         options = ["--reader", "echo", "--batch-seconds", str(self.batch_seconds)]
         if self.call_ms:
             options += ["--fault", f"slow:seconds={self.call_ms / 1000}"]
+        options += [part for fault in self.faults for part in ("--fault", fault)]
         return EmbeddedServer(folder, options)
 
     def _cost(self, cost: tuple[float, float, int], log: Path | None) -> Cost:

@@ -79,8 +79,20 @@ def needs_of_site(wildcards):
     return PLAN.needs_of_site()
 
 
+def words_files(wildcards):
+    return RUN.words.files()
+
+
+def needs_of_words(wildcards):
+    return PLAN.needs_of_words()
+
+
 def book_to_export(wildcards):
     return PLAN.book_file(book_id(wildcards))
+
+
+def words_to_export(wildcards):
+    return PLAN.words_to_export(book_id(wildcards))
 
 
 def threads_of_book(wildcards):
@@ -150,7 +162,9 @@ fix_parameters(
         needs_of_book,
         needs_of_exports,
         needs_of_site,
+        needs_of_words,
         book_to_export,
+        words_to_export,
         threads_of_book,
     ]
 )

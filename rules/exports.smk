@@ -3,7 +3,7 @@
 A rule a form, called `export_<form>`, made for it here. It needs no ledger, key or network: so it
 is a job for a cluster, and where nothing else is to be done no run is begun for it.
 
-REQUIRED: files of books
+REQUIRED: files of books; of forms that say where words stand, the trees of words too
 OUTPUTS:  files of all books, or of each book one, under results/exports/<form>
 """
 
@@ -13,7 +13,9 @@ for form in RUN.exports.forms:
         name:
             f"export_{form.name}"
         input:
-            book_to_export if form.is_per_book else needs_of_exports,
+            words_to_export
+            if form.reads_words
+            else book_to_export if form.is_per_book else needs_of_exports,
         output:
             # `update`: the old files stay until the new ones are there.
             [update(file) for file in form.outputs(TREE)],

@@ -52,6 +52,24 @@ def test_overhead_is_measured_beside_its_yardsticks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_makespan_is_measured_beside_its_limit(tmp_path: Path) -> None:
+    printed = run("makespan.py", "mixed", "--scale", "0.05", "--write", str(tmp_path / "f.json"))
+    figures = json.loads((tmp_path / "f.json").read_text())
+    found = figures["libraries"]["mixed"]
+    assert (found["books"], found["limit"]) == (3, 4.0)
+    assert all(min(spans) >= found["limit"] for spans in found["makespans"].values())
+    assert {*found["parts"][0]} == {"sent", "taken", "closed", "next"}
+    assert "| mixed: 3 books, 4 pages, 2 s | 4 s |" in printed
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["images.py", "tracking.py"])
 def test_what_something_adds_is_measured_in_pairs(name: str) -> None:
     assert "median" in run(name, "2", "1")
+
+
+def test_the_page_on_words_quotes_what_was_measured() -> None:
+    quoted = run("words.py", "--table", str(ROOT / "benchmarks/words.json")).strip()
+    assert quoted in (ROOT / "docs/words.md").read_text(encoding="utf-8"), (
+        f"docs/words.md is to have what python benchmarks/words.py --table prints:\n{quoted}"
+    )

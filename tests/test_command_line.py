@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
+from helpers.forked_heads import python
 from helpers.library import REPO, Library
 from pagewave import command_line
 from pagewave.command_line import option, script, snakemake
@@ -37,8 +38,15 @@ def printed(output: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def paste(command: str, folder: Path) -> str:
-    """Run a command as a shell does that knows nothing of the project's environment."""
+def paste(command: str, folder: Path, forks: bool = True) -> str:
+    """Run a command as a shell does that knows nothing of the project's environment.
+
+    `forks`: what it names as programs of that environment are forked.
+    """
+    place = Path(sys.executable).parent
+    forked = {"python": python(), "snakemake": [*python(), "-m", "snakemake"]}
+    for name, words in forked.items() if forks else ():
+        command = command.replace(f"{place / name} ", f"{shlex.join(words)} ")
     environment = {"PATH": PLAIN_PATH, "HOME": str(folder), "LANG": "C.UTF-8"}
     done = subprocess.run(
         ["bash", "-c", command],
@@ -64,7 +72,7 @@ def test_what_a_run_prints_works_in_its_folder_and_with_its_configuration(tmp_pa
         library.configure(paths={"state_dir": "my state"})
         clear, analyze = printed(library.run(code=1))
         assert f"Ohio:{SCHOOL}:1850:1" in shlex.split(clear)
-        said = paste(analyze, root)
+        said = paste(analyze, root, forks=False)
         assert "1 failure of 1 page" in said
         clear_all, again = printed(said)
         assert "1 page would be cleared" in paste(f"{clear_all} --dry-run", root)
@@ -197,7 +205,7 @@ def test_commands_name_all_configuration_files_and_values(tmp_path: Path) -> Non
         command = [str(Path(sys.executable).with_name("snakemake")), "-s", str(REPO / "Snakefile")]
         command += ["--cores", "2", "--configfile", "config.yaml", "more.yaml"]
         command += ["--config", "paths={state_dir: my state}"]
-        clear, analyze = printed(paste(f"! {shlex.join(command)}", tmp_path))
+        clear, analyze = printed(paste(f"! {shlex.join(command)}", tmp_path, forks=False))
         assert "Dead letters: 1" in paste(analyze, tmp_path)
         assert "1 page cleared" in paste(clear, tmp_path)
 

@@ -47,11 +47,14 @@ MARKED = {
     "an address or a bucket that is nobody's; tests/remote has some on this machine": (
         r"example\.org|s3://|gs://|iiif URL|^aws |^gcloud |collection\.json"
     ),
-    "goes on until Ctrl-C; tests/commands/test_monitor.py": r"^pagewave monitor|^datasette",
+    "goes on until Ctrl-C; tests/commands/test_monitor.py, test_review.py": (
+        r"^pagewave (monitor|review)|^datasette"
+    ),
     "opens a desktop's programs; tests/commands/test_project_commands.py": (
         r"^pagewave open(?!.* --print)"
     ),
     "wants other levels than the sample's; tests/workflow/test_levels.py": r"--level archive=",
+    "wants lines that a person judged; tests/commands/test_audit.py": r"^pagewave audit",
     "wants keys of Braintrust; tests/tracking": r"^pagewave logs($| +#| --parked)",
     "wants a batch in flight; tests/commands/test_batch_commands.py": r"batches --cancel (?!all)",
     "in an unpacked data package; tests/exports/test_citing.py": r"^sha256sum|^rocrate-validator",

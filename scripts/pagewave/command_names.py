@@ -24,8 +24,10 @@ GROUPS: dict[str, dict[str, str]] = {
         "flags": "flags",
         "retry": "clear_failure_counts",
         "pages": "pages",
+        "review": "browser.review",
         "corrections": "corrections",
         "score-pages": "score_pages",
+        "audit": "proof.audit",
         "verify": "proof.verify",
     },
     "prompts and models": {

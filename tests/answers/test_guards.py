@@ -34,6 +34,7 @@ from pagewave.config.reading import Quality
 from pagewave.errors import DataError
 from pagewave.page_model import PageModel
 from pagewave.pages.ink import share_of_ink
+from pagewave.pages.look import glance
 from pagewave.prompts.registry import load_prompt
 
 SAMPLE = REPO / "resources/sample"
@@ -68,6 +69,7 @@ def judged(
     image: Path | None = None,
     neighbours: list[Path] | None = None,
     read: Callable[[], list[PageRead]] = list,
+    is_inked: bool = False,
 ) -> Answer | Failure:
     """The verdict on an answer; an image that nobody should look at is not there."""
 
@@ -81,6 +83,7 @@ def judged(
         page_before=before.text if before else unwanted,
         neighbours=lambda: neighbours if neighbours is not None else [Path(__file__)] * 2,
         pages_read=read,
+        is_inked=lambda: is_inked,
     )
     usage = Usage(0, 0, 0, 0, 0)
     found = Answer(KEY, answer, answer.text(), answer.model_dump_json(), usage, "STOP")
@@ -293,6 +296,13 @@ def test_blank_paper_has_none(blank: Path, tmp_path: Path, damage: Damage) -> No
     path = tmp_path / "leaf.png"
     damage(leaf).save(path)
     assert share_of_ink(path) < BLANK
+    damage(leaf).convert("RGB").save(path.with_suffix(".jpg"))
+    seen = glance(path.with_suffix(".jpg"))
+    assert seen and not seen.is_inked
+
+
+def test_a_glance_is_certain_of_ink_on_every_page_of_the_sample() -> None:
+    assert all((seen := glance(path)) and seen.is_inked for path in IMAGES)
 
 
 STAMP = drawn(
@@ -376,6 +386,7 @@ def test_an_image_is_measured_in_doubt_only(blank: Path, monkeypatch: pytest.Mon
     judged(INVENTED, image=IMAGES[2], neighbours=IMAGES[1:4])
     judged(page("Page 12"), image=blank, neighbours=IMAGES[1:4])
     judged(page(), NONE, image=blank)
+    judged(INVENTED, image=IMAGES[0], neighbours=IMAGES[1:4], is_inked=True)
     assert measured == []
     judged(page(), image=blank)
     judged(page("FRESHMAN YEAR. Livy; Homer.", content_type="blank"), image=IMAGES[2])

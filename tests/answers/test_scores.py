@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.forked_heads import python
 from pagewave.answers.scores import character_error_rate, matched_courses, score_pages, totals
 from pagewave.errors import DataError
 
@@ -59,6 +59,10 @@ def test_totals_weigh_courses_over_all_pages(tmp_path: Path) -> None:
     assert totals(score_pages(pages, truth).pages) == {
         "mean_cer": 0.0,
         "total_cer": 0.0,
+        "mean_wer": 0.0,
+        "total_wer": 0.0,
+        "word_precision": 1.0,
+        "word_recall": 1.0,
         "course_precision": 0.5,
         "course_recall": 1.0,
         "level_accuracy": 1.0,
@@ -82,7 +86,7 @@ def write(folder: Path, name: str, content: str) -> None:
 
 def command(*options: object) -> subprocess.CompletedProcess[str]:
     """Run score_pages.py."""
-    arguments = [sys.executable, ROOT / "scripts/score_pages.py", *options]
+    arguments = [*python(), ROOT / "scripts/score_pages.py", *options]
     return subprocess.run([*map(str, arguments)], capture_output=True, text=True, check=False)
 
 
@@ -146,3 +150,30 @@ def test_a_file_that_is_no_page_is_a_clear_error(tmp_path: Path, content: str) -
     write(tmp_path / "p", "1", content)
     with pytest.raises(DataError, match=r"1\.json cannot be compared"):
         score_pages(tmp_path / "p", tmp_path / "t")
+
+
+def test_totals_of_words_weigh_pages_by_their_length(tmp_path: Path) -> None:
+    write(tmp_path / "t", "1", page("Livy and Algebra"))
+    write(tmp_path / "p", "1", page("Livy and Algcbra"))
+    write(tmp_path / "t", "2", page("Botany"))
+    write(tmp_path / "p", "2", page("Botany and more"))
+    means = totals(score_pages(tmp_path / "p", tmp_path / "t").pages)
+    assert means["mean_wer"] == pytest.approx((1 / 3 + 2) / 2)
+    assert (means["total_wer"], means["word_precision"]) == (3 / 4, 3 / 6)
+    assert means["word_recall"] == 3 / 4
+
+
+def test_differences_in_words_are_a_page_to_look_at_the_worst_first(tmp_path: Path) -> None:
+    write(tmp_path / "t", "1", page("all right"))
+    write(tmp_path / "p", "1", page("all right"))
+    write(tmp_path / "t", "2", page("Livy, Algebra and Botany\nMusic"))
+    write(tmp_path / "p", "2", page("Livy, <b>Algcbra</b> Botany\nMusic extra"))
+    file = tmp_path / "differences.html"
+    options = ("--answers", tmp_path / "p", "--truth", tmp_path / "t", "--html", file)
+    shown = command(*options)
+    assert str(file) in shown.stdout, shown.stderr
+    text = file.read_text("utf-8")
+    assert text.index(">Ohio/Elm School/1850/2<") < text.index(">Ohio/Elm School/1850/1<")
+    wrong = "Livy, <del>&lt;b&gt;Algcbra&lt;/b&gt;</del> <ins>Algebra and</ins>Botany\nMusic"
+    assert wrong in text and "<del>extra</del>" in text
+    assert "script" not in text

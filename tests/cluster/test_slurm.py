@@ -12,6 +12,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from helpers.one_node import OneNode, Unavailable, is_living, slurm
 from helpers.sample import sample_library
 from helpers.scan_files import page_of, save
 
-pytest.importorskip("snakemake_executor_plugin_slurm", reason="the extra `slurm` is not installed")
+if not find_spec("snakemake_executor_plugin_slurm"):  # its import takes long, in each worker
+    pytest.skip("the extra `slurm` is not installed", allow_module_level=True)
 
 QUICK = [str(REPO / "tests/helpers/quick_snakemake.py")]
 TIFF, PLAIN = "Ohio/Tiff/1853", "Ohio/Plain/1854"

@@ -84,6 +84,7 @@ def test_without_a_name_all_commands_are_listed_and_none_is_imported() -> None:
         "pagewave.command_line",
         "pagewave.command_names",
         "pagewave.commands.__main__",
+        "pagewave.commands.browser",
         "pagewave.commands.folders",
         "pagewave.commands.project",
         "pagewave.commands.proof",

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 
 from helpers.command_calls import main_of, said
 from helpers.embedded_process import SCRIPTS, EmbeddedProcess, wait_for
+from helpers.forked_heads import python
 from helpers.library import REPO, Library
 from pagewave.commands.trials.courses import course_changes
 from pagewave.commands.trials.reading import ask_all
@@ -164,7 +164,7 @@ def test_after_ctrl_c_what_was_paid_is_kept_and_the_same_command_goes_on(
         slow = "slow:call=generate,seconds=600,skip=1"  # the second call of each side
         server.set_faults([f"{slow},match={OTHER}", f"{slow},match=gemini-2.5-flash"])
         address = {"GOOGLE_GEMINI_BASE_URL": server.base_url, "GEMINI_API_KEY": server.token}
-        command = [sys.executable, str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", *sides]
+        command = [*python(), str(SCRIPTS / SCRIPT), "--configfile", "config.yaml", *sides]
         output = tmp_path / "said.txt"
         with output.open("w") as file:
             process = subprocess.Popen(

@@ -11,6 +11,7 @@ import pytest
 from helpers.braintrust_server import BraintrustServer
 from helpers.command_calls import Operator
 from helpers.embedded_process import SCRIPTS, wait_for
+from helpers.forked_heads import python
 from helpers.library import REPO
 from helpers.logged_attempts import ATTEMPTS, assert_all_there_once, fill, for_posts, key_of
 
@@ -18,7 +19,7 @@ from helpers.logged_attempts import ATTEMPTS, assert_all_there_once, fill, for_p
 def deliver_logs(path: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run deliver_logs.py in a folder without .env."""
     return subprocess.run(
-        [sys.executable, str(REPO / "scripts/deliver_logs.py"), "--ledger", str(path), *options],
+        [*python(), str(REPO / "scripts/deliver_logs.py"), "--ledger", str(path), *options],
         **{"capture_output": True, "text": True, "check": False, "cwd": path.parent},
         env=without_braintrust() | environment,
     )

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from helpers.braintrust_server import BraintrustServer
 from helpers.command_calls import main_of, said
 from helpers.embedded_process import SCRIPTS, EmbeddedProcess
+from helpers.forked_heads import python
 from helpers.lasting import Lasting
 from helpers.library import REPO, Library
 from helpers.sample import KEY, TRUTH, sample_library, write_true_page
@@ -335,7 +335,7 @@ def test_the_call_is_logged_to_braintrust_now_or_later_and_once(
 ) -> None:
     # In processes of their own, as the wrapper changes the client for good.
     def command(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        call = [sys.executable, str(SCRIPTS / script), "--configfile", "config.yaml", "--json"]
+        call = [*python(), str(SCRIPTS / script), "--configfile", "config.yaml", "--json"]
         return subprocess.run(
             [*call, *arguments],
             cwd=library.root,

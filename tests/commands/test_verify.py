@@ -21,7 +21,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.reading import Reading
 from pagewave.commands.proof.prover import Prover
-from pagewave.exports.registry import FORMS
+from pagewave.exports.registry import OF_BOOKS
 from pagewave.ledger.lines import unpacked
 
 PAGE, OTHER, CORRECTED = "Ohio:Elm:1850:2", "Ohio:Oak:1851:1", "Ohio:Elm:1850:1"
@@ -35,7 +35,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     books = {"Ohio/Elm/1850": 3, "Ohio/Oak/1851": 1}
     with Library(tmp_path_factory.mktemp("verified"), books) as library:
         library.environment |= {"GEMINI_API_KEY": KEY, "USER": "anna-of-the-test"}
-        library.config["exports"] = list(FORMS)
+        library.config["exports"] = list(OF_BOOKS)
         library.configure()
         scan = library.image(OTHER)  # one of which an image is made
         with Image.open(scan) as image:
@@ -262,7 +262,7 @@ def test_a_package_that_is_damaged_is_a_broken_link(library: Library) -> None:
 def test_no_byte_of_any_export_tells_of_this_machine(library: Library) -> None:
     folder = library.root / "results/exports"
     files = [file for file in folder.rglob("*") if file.is_file() and file.name[0] != "."]
-    assert {file.relative_to(folder).parts[0] for file in files} >= set(FORMS)
+    assert {file.relative_to(folder).parts[0] for file in files} >= set(OF_BOOKS)
     told = {str(file): file.read_bytes() for file in files}
     for file in files:
         if file.suffix in (".zip", ".xlsx"):

@@ -85,7 +85,7 @@ def test_an_upload_wants_the_id_that_was_given_for_it(server: EmbeddedProcess) -
 def test_it_listens_on_loopback_alone(server: EmbeddedProcess) -> None:
     if not Path("/proc/net/tcp").exists():
         pytest.skip("only Linux lists sockets there")
-    folder = Path(f"/proc/{server.process.pid}/fd")
+    folder = Path(f"/proc/{server.pid}/fd")
     inodes = {
         match[1] for link in folder.iterdir() if (match := SOCKET.match(str(link.readlink())))
     }

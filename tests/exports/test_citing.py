@@ -27,6 +27,7 @@ from pagewave.exports.citing.check import check
 from pagewave.exports.citing.datasheet import citation_file
 from pagewave.levels import DEFAULT
 from pagewave.prompts.registry import load_prompt
+from pagewave.words.audit.certificate import Certificate, Figure
 
 ROOT = Path(__file__).parents[2]
 ODD = 'Elm & "Söhne" #1'
@@ -460,3 +461,39 @@ def test_a_mistake_in_the_citation_is_told(values: dict[str, Any], said: str) ->
 
 def test_orcids_end_with_an_x_too() -> None:
     assert Creator(name="B", orcid="https://orcid.org/0000-0002-9079-593X").orcid
+
+
+def test_a_certificate_travels_with_the_package_and_its_datasheet_says_what_it_stands_for(
+    tmp_path: Path,
+) -> None:
+    letters = Letters(tmp_path, {"Ohio/Elm/1850": [letter(), letter(place="Oak")]})
+    (form,) = letters.exports("crate").forms
+    letters.write("crate")
+    without = form.made_of(letters.dataset.books)
+    pages = {page.key: letters.page_sha256(page.key) for page in letters.dataset.pages}
+    figure = Figure(value=0.0123, low=0.01, high=0.0156, judged=400)
+    certificate = Certificate(
+        made_at="2026-11-30T00:00:00Z",
+        method="By lot.",
+        seed=1,
+        lines=12_345,
+        pages_without=3,
+        figures={"cer": figure},
+        meanings={"cer": "edits | character"},
+        pages=pages | {"Ohio:Elm:1850:2": "0" * 64},
+    )
+    certificate.write(letters.settings.paths.audit_dir / "certificate.json")
+    assert letters.exports("crate").forms[0].made_of(letters.dataset.books) != without
+    folder = letters.write("crate")
+    with zipfile.ZipFile(folder / "crate/books.zip") as archive:
+        names = {Path(name).name: name for name in archive.namelist()}
+        carried = Certificate.model_validate_json(archive.read(names["certificate.json"]))
+        sheet = archive.read(names["datasheet.md"]).decode()
+        about = json.loads(archive.read(names["ro-crate-metadata.json"]))
+    assert carried == certificate
+    assert "| CER | 1.23% | 1.00 to 1.56 | 400 | edits \\| character |" in sheet
+    assert "12,345 lines of 2 pages" in sheet
+    assert "1 page changed since" in sheet
+    assert "No figure here says how many" not in sheet
+    assert "certificate.json" in {each["@id"] for each in about["@graph"]}
+    assert not check(folder / "crate/books.zip").problems

@@ -20,7 +20,6 @@ import openpyxl
 import polars
 import pyreadstat
 import pytest
-from datasette.app import Datasette
 from frictionless import Package
 from pydantic import BaseModel, Field
 
@@ -28,7 +27,7 @@ from helpers.letters import SECRETS, Letters, enclosure, letter
 from helpers.result_lines import page as page_ocr
 from pagewave.exports.content import Books
 from pagewave.exports.forms.codebook import Codebook
-from pagewave.exports.registry import FORMS
+from pagewave.exports.registry import OF_BOOKS
 from pagewave.exports.schema import schema_of
 from pagewave.page_model import PageModel
 from pagewave.prompts.registry import load_prompt
@@ -50,7 +49,7 @@ BOOKS = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All forms of these books."""
-    return Letters(tmp_path_factory.mktemp("letters"), BOOKS).write(*FORMS)
+    return Letters(tmp_path_factory.mktemp("letters"), BOOKS).write(*OF_BOOKS)
 
 
 Row = dict[str, Any]
@@ -405,6 +404,8 @@ def test_sqlite_is_searched_as_datasette_does(folder: Path) -> None:
 
 
 def test_datasette_opens_it_and_finds_words(folder: Path) -> None:
+    from datasette.app import Datasette  # two seconds, in each worker
+
     datasette = Datasette([str(folder / "sqlite/books.sqlite")])
 
     async def keys(table: str, words: str) -> list[str]:
@@ -433,7 +434,7 @@ def test_no_export_tells_more_than_the_fields_that_may_be_told(folder: Path) -> 
     shown = [file.read_bytes().decode("utf-8", "replace") for file in files]
     # Some pack what they hold.
     shown += [repr(READERS[form](folder, "pages")) for form in TABLES]
-    assert len(shown) > len(FORMS) and all("Elm" in text for text in shown[-len(TABLES) :])
+    assert len(shown) > len(OF_BOOKS) and all("Elm" in text for text in shown[-len(TABLES) :])
     secrets = [str(folder.parent), "/home/anna", "batches/secret", "secret.example", "0.123"]
     told = json.dumps(SECRETS)
     assert [secret in told for secret in secrets] == [False] + [True] * 4

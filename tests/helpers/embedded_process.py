@@ -15,17 +15,21 @@ import httpx2
 from google import genai
 from google.genai import types
 
+from helpers.forked_heads import python
 from helpers.lasting import Lasting
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+PROGRAM = ("-m", "pagewave.embedded")
 
 
 class EmbeddedProcess(Lasting):
     """`python -m pagewave.embedded` over `state_dir`, from `with` to its end.
 
     `args` go on the command line; `program` is another one that takes the same; `environment` is
-    laid over this process's. `kill()` and `restart()` are for tests of what survives; a server is
-    always stopped at the end, and would end by itself with the test (its standard input closes).
+    laid over this process's. `forks`: from where all is imported; `process` then passes signals on
+    to it, whose own number is `pid`. `kill()` and `restart()` are for tests of what survives; a
+    server is always stopped at the end, and would end by itself with the test (its standard input
+    closes).
     """
 
     def __init__(
@@ -33,15 +37,17 @@ class EmbeddedProcess(Lasting):
         state_dir: Path,
         *args: str,
         reader: str = "echo",
-        program: Sequence[str] = ("-m", "pagewave.embedded"),
+        program: Sequence[str] = PROGRAM,
+        forks: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.state_dir = state_dir
         self.program = program
+        self.forks = forks
         self.environment = environment or {}
         self.args = ("--reader", reader, *args)
         self.token = secrets.token_hex(16)
-        self.base_url = ""
+        self.base_url, self.pid = "", 0
         self._process: subprocess.Popen[str] | None = None
         self._logged: list[dict[str, Any]] = []
         self._logged_bytes = 0
@@ -49,7 +55,9 @@ class EmbeddedProcess(Lasting):
     def open(self) -> None:
         """Starts it, and waits until it listens."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, *self.program, "--state", str(self.state_dir)]
+        forked = self.forks and self.program == PROGRAM
+        command = [*(python() if forked else [sys.executable]), *self.program]
+        command += ["--state", str(self.state_dir)]
         with (self.state_dir / "stderr.txt").open("a") as stderr:
             self._process = subprocess.Popen(
                 [*command, *self.args],
@@ -66,7 +74,8 @@ class EmbeddedProcess(Lasting):
         if not ready:
             self.stop()
             raise AssertionError(f"no server: {(self.state_dir / 'stderr.txt').read_text()}")
-        self.base_url = f"http://127.0.0.1:{json.loads(ready)['port']}"
+        said = json.loads(ready)
+        self.base_url, self.pid = f"http://127.0.0.1:{said['port']}", int(said["pid"])
 
     def close(self) -> None:
         """Stops it."""
@@ -96,6 +105,8 @@ class EmbeddedProcess(Lasting):
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
         self.process.kill()
+        assert self.process.stdout is not None
+        self.process.stdout.read()  # until it has really ended
         self.stop()
 
     def restart(self, *args: str) -> Self:

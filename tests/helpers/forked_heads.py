@@ -4,7 +4,9 @@
 What is forked is a process of its own, in a session of its own, with the given folder, environment,
 output and default signals; from there on the real command runs, as `python -m` would run it. The
 package is loaded beforehand too, for heads of this project's own Snakefile; with another one a head
-finds nothing of it, and imports what that Snakefile says.
+finds nothing of it, and imports what that Snakefile says. Jobs that are processes and the embedded
+server of a head are forked as well, and so is what a test starts with `python()` in place of
+`sys.executable`: their parent is forked_python.py.
 
 The process that forks (this file, run as a program) has one thread and no state but its imports. It
 leaves heads that ended to be asked for, so that no process id comes to mean somebody else. Linux
@@ -17,13 +19,17 @@ import functools
 import gc
 import importlib
 import json
+import marshal
 import os
 import runpy
 import select
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -35,9 +41,18 @@ IMPORTS = (
     *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter", "snakemake.storage"),
     *("google.genai", "google.auth.aio.credentials", "httpcore2", "requests", "smart_open"),
     *("rich.table", "rapidfuzz", "PIL.ImageOps", "PIL.TiffImagePlugin", "pypdfium2", "difflib"),
+    *("PIL.PpmImagePlugin", "simplejpeg", "argparse_dataclass", "graphlib", "packaging.version"),
+    *("platformdirs", "pydantic._internal._dataclasses", "encodings.utf_8_sig", "encodings.idna"),
+    *("uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.h11_impl"),
 )
 """What most of a head's start goes into, beside the package."""
-OWN = ("pagewave.workflow.snakefile", "pagewave.gemini.client", "pagewave.tracking.delivery")
+OWN = (
+    *("pagewave.workflow.snakefile", "pagewave.gemini.client", "pagewave.tracking.delivery"),
+    *("pagewave.exports.summary.summary", "pagewave.remote.buckets", "pagewave.console"),
+    *("pagewave.embedded.server.server", "pagewave.embedded.server.jobs", "pagewave.loopback"),
+    *("pagewave.embedded.server.echo", "pagewave.commands.command", "pagewave.commands.selection"),
+    *("pagewave.commands.past_runs", "pagewave.commands.trials.asking", "pagewave.plan.table"),
+)
 PLUGINS = ("executor", "storage", "report", "scheduler", "logger")
 REPO = Path(__file__).parents[2]
 POSSIBLE = sys.platform == "linux"
@@ -49,6 +64,9 @@ SET_BY_IMPORTS: dict[str, str] = {}
 
 PROGRAMS = {"snakemake": "snakemake", "pagewave": "pagewave.commands"}
 """What can be started, each with the module that it runs."""
+MODULES = ("snakemake", "pagewave.embedded", "pagewave.commands")
+"""What can be called with `python -m`, beside the package's scripts."""
+PASSING_ON = str(Path(__file__).with_name("forked_python.py"))
 
 
 class ForkedHead:
@@ -57,9 +75,6 @@ class ForkedHead:
     `output` is where it prints; three files are its standard input, output and errors. `own`: its
     Snakefile, whatever it is called, loads this project's package.
     """
-
-    cpu_seconds_of_all = 0.0
-    """Of all that ended in this process's name: the kernel counts them as children of another."""
 
     def __init__(
         self,
@@ -90,9 +105,7 @@ class ForkedHead:
             raise subprocess.TimeoutExpired("snakemake", timeout or 0.0)
         with self._lock:
             if self.returncode is None:
-                ended = _forker().ask({"ended": self.pid})
-                ForkedHead.cpu_seconds_of_all += ended["cpu_seconds"]
-                self.returncode = ended["code"]
+                self.returncode = _forker().ask({"ended": self.pid})
             return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -105,10 +118,26 @@ class ForkedHead:
         self.send_signal(signal.SIGKILL)
 
 
+def python() -> list[str]:
+    """What a command begins with in place of `sys.executable`: such of MODULES and scripts only."""
+    return _python(_forker().address) if POSSIBLE else [sys.executable]
+
+
+def cpu_seconds() -> float:
+    """Of all that was forked and has ended: the kernel counts them as children of another."""
+    started = _forker.cache_info().currsize
+    return float(_forker().ask({"cpu_seconds": None})) if started else 0.0
+
+
 class Forker:
-    """The process that forks, one for each process of tests; it ends when that one does."""
+    """The process that forks, one for each process of tests; it ends when that one does.
+
+    At `address` others than that process can order something, too.
+    """
 
     def __init__(self) -> None:
+        self._folder = tempfile.mkdtemp(prefix="forker-")
+        self.address = f"{self._folder}/socket"
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket = ours
         self._lock = threading.Lock()
@@ -118,19 +147,21 @@ class Forker:
                 name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ
             }
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__)), str(theirs.fileno())],
+                [sys.executable, str(Path(__file__)), str(theirs.fileno()), self.address],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=kept | {"OPENBLAS_NUM_THREADS": "1"},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+        ours.recv(MOST_BYTES)  # it listens
         atexit.register(self.close)
 
     def close(self) -> None:
         """Let the process end."""
         self._socket.close()
         self._process.wait()
+        shutil.rmtree(self._folder)
 
     def ask(self, message: Mapping[str, Any], *files: int) -> Any:
         """The answer to a message that hands over these open files."""
@@ -149,26 +180,76 @@ def _forker() -> Forker:
 # In the process that forks
 
 
-def serve(orders: socket.socket) -> Mapping[str, Any] | None:
-    """Fork what is ordered; in a new head returns its order, else None at the end of all."""
-    while True:
-        data, files, _, _ = socket.recv_fds(orders, MOST_BYTES, 3)
-        if not data:
-            return None
-        message = json.loads(data)
-        if "ended" in message:
-            _, status, usage = os.wait4(message["ended"], 0)
-            code, seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
-            answer = {"code": code, "cpu_seconds": seconds}
-        elif pid := os.fork():
+class Serving:
+    """Forks what comes from the process of tests, and what comes by forked_python.py."""
+
+    def __init__(self, orders: socket.socket, listening: socket.socket) -> None:
+        self._orders, self._listening = orders, listening
+        # Of those who called by forked_python.py: the handle of each process that still runs.
+        self._called: dict[int, tuple[int, socket.socket]] = {}
+        self._cpu_seconds = 0.0
+
+    def serve(self) -> Mapping[str, Any] | None:
+        """Fork what is ordered; in a new process returns its order, else None at the end of all."""
+        while True:
+            callers = {caller: pid for pid, caller in self._called.values()}
+            watched = [self._orders, self._listening, *self._called, *callers]
+            for ready in select.select(watched, [], [])[0]:
+                if ready is self._orders:
+                    data, files, _, _ = socket.recv_fds(self._orders, MOST_BYTES, 3)
+                    if not data:
+                        return None
+                    message = json.loads(data)
+                    if "ended" in message:
+                        self._answer(self._wait(message["ended"]))
+                    elif "cpu_seconds" in message:
+                        self._answer(self._cpu_seconds)
+                    elif pid := self._fork(message, files):
+                        self._answer({"pid": pid})
+                    else:
+                        return dict(message)
+                elif ready is self._listening:
+                    caller, _ = self._listening.accept()
+                    data, files, _, _ = socket.recv_fds(caller, MOST_BYTES, 3)
+                    if not data:  # killed before it said what it wants
+                        caller.close()
+                        continue
+                    message = marshal.loads(data)
+                    if not (pid := self._fork(message, files)):
+                        caller.close()
+                        return dict(message)
+                    self._called[os.pidfd_open(pid)] = pid, caller
+                elif isinstance(ready, int):
+                    pid, caller = self._called.pop(ready)
+                    os.close(ready)
+                    with caller, contextlib.suppress(OSError):  # killed in the meantime
+                        caller.send(marshal.dumps(self._wait(pid)))
+                elif ready.fileno() >= 0:
+                    told = ready.recv(1)  # nothing: it was killed
+                    os.kill(callers[ready], told[0] if told else signal.SIGKILL)
+
+    def _fork(self, message: Mapping[str, Any], files: Sequence[int]) -> int:
+        if pid := os.fork():
             for file in files:
                 os.close(file)
-            answer = {"pid": pid}
-        else:
-            orders.close()
-            become(message["cwd"], message["environment"], files)
-            return dict(message)
-        orders.send(json.dumps(answer).encode())
+            return pid
+        self._orders.close()
+        self._listening.close()
+        for handle, (_, caller) in self._called.items():
+            os.close(handle)
+            caller.close()
+        become(message["cwd"], message["environment"], files)
+        for number in message.get("ignored", ()):
+            signal.signal(number, signal.SIG_IGN)
+        return 0
+
+    def _answer(self, answer: Any) -> None:
+        self._orders.send(json.dumps(answer).encode())
+
+    def _wait(self, pid: int) -> int:
+        _, status, usage = os.wait4(pid, 0)
+        self._cpu_seconds += usage.ru_utime + usage.ru_stime
+        return os.waitstatus_to_exitcode(status)
 
 
 def become(cwd: str, environment: Mapping[str, str], files: Sequence[int]) -> None:
@@ -200,8 +281,14 @@ def load() -> None:
     SET_BY_IMPORTS.update(os.environ.items() - before.items())
 
 
-def suit(own: bool) -> None:
+def suit(order: Mapping[str, Any]) -> None:
     """Let the package be as if it were loaded now; for another Snakefile it isn't loaded."""
+    arguments, path = order["arguments"], os.environ.get("PYTHONPATH", "")
+    own = order.get("own") or str(REPO / "Snakefile") in arguments
+    # What is called by the package's name, or as its script, runs it in any case: is it this one?
+    if "program" not in order and "snakemake" not in arguments[1:3]:
+        scripts = str(REPO / "scripts")
+        own = scripts in (path.split(os.pathsep)[0], str(Path(arguments[0]).parent))
     if own:
         crash_points = sys.modules["pagewave.crash_points"]
         crash_points.arm(os.environ.get(crash_points.VARIABLE))
@@ -216,22 +303,68 @@ def run(program: str, arguments: Sequence[str]) -> None:
     runpy.run_module(PROGRAMS[program], run_name="__main__", alter_sys=True)
 
 
+def called(words: Sequence[str]) -> None:
+    """Be what `python` is when it is called with these words, from here on."""
+    if words[0] == "-P":
+        del sys.path[0]
+        words = words[1:]
+    if words[0] == "-m":
+        assert words[1] in MODULES, words
+        sys.argv[:] = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = words
+        sys.path[0] = str(Path(words[0]).parent)
+        runpy.run_path(words[0], run_name="__main__")
+
+
+def fork_children(address: str) -> None:
+    """Let jobs that are processes, and the embedded server, be forked too."""
+    start = subprocess.Popen.__init__
+    forked = _python(address)
+
+    def start_forked(
+        popen: subprocess.Popen[bytes], arguments: str | Sequence[str], *rest: Any, **options: Any
+    ) -> None:
+        if isinstance(arguments, str):  # a job's, for the shell
+            typed = f"{sys.executable} -m snakemake "
+            arguments = arguments.replace(typed, f"{shlex.join(forked)} -m snakemake ")
+        elif [*arguments[:2]] == [sys.executable, "-m"] and arguments[2] in MODULES:
+            arguments = [*forked, *arguments[1:]]
+        start(popen, arguments, *rest, **options)
+
+    subprocess.Popen.__init__ = start_forked
+
+
+def _python(address: str) -> list[str]:
+    return [sys.executable, "-IS", PASSING_ON, address]
+
+
 def instead(_: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
     """What `pagewave run` calls to become `python -P -m snakemake`: that is imported already."""
-    assert words[1:4] == ["-P", "-m", "snakemake"]
     os.environ.clear()
     os.environ.update(environment)
-    run("snakemake", words[4:])
+    called(words[1:])
     raise SystemExit(0)
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=int(sys.argv[1])) as listening:
+    with (
+        socket.socket(fileno=int(sys.argv[1])) as given,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening,
+    ):
         load()
         assert len([*Path("/proc/self/task").iterdir()]) == 1  # threads would be lost in heads
+        listening.bind(sys.argv[2])
+        listening.listen(100)
+        given.send(b"listening")
         gc.freeze()  # heads share these pages of memory as long as nobody touches them
-        order = serve(listening)
+        order = Serving(given, listening).serve()
     if order is not None:
-        suit(order["own"])
+        suit(order)
+        fork_children(sys.argv[2])
         os.execve = instead
-        run(order["program"], order["arguments"])
+        if "program" in order:
+            run(order["program"], order["arguments"])
+        else:
+            called(order["arguments"])

@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 from helpers.library import Library
+from pagewave.config.settings import load_settings
+from pagewave.ledger import Ledger
+from pagewave.pages.corrections import Corrections
+from pagewave.pages.dataset import scan
 
 WORD = "by a person's hand"
 """What `edit` writes, and nothing else says."""
@@ -30,6 +35,19 @@ def save(
     """Write a page's file, indented, as an editor may."""
     text = json.dumps(page, indent=2, ensure_ascii=False)
     library.page_file(key).write_bytes(render(text))
+
+
+def put(library: Library, key: str, value: Any = None) -> Any:
+    """What `pagewave review` does with a page: a word more at its end, unless a value is given."""
+    if value is None:
+        value = on_file(library, key)
+        value["raw_ocr"]["text_blocks"][0]["text"] += f" {WORD}"
+    with chdir(library.root):
+        settings = load_settings(library.config, library.root)
+        ledger = Ledger.peek(library.state / "ledger.sqlite")
+        Corrections(settings.paths, ledger).put(scan(settings).page(key), value, by="Ann")
+        ledger.close()
+    return value
 
 
 def break_json(library: Library, key: str) -> bytes:

@@ -1,5 +1,6 @@
 """Books of letters, whose page model is not ours: what exports make of any page model."""
 
+import hashlib
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -138,6 +139,7 @@ class Letters:
         books: Mapping[str, Sequence[dict[str, Any] | None] | None],
         model: str = PAGE_PY,
         citation: Mapping[str, Any] | None = None,
+        scans: Path = Path("/home/anna/scans"),
     ) -> None:
         self.root = root
         (root / "prompts/letters").mkdir(parents=True)
@@ -148,8 +150,12 @@ class Letters:
             {
                 "paths": {
                     "image_source_dir": str(root / "scans"),
-                    **{f"{n}_dir": str(root / "results" / n) for n in ("books", "exports", "site")},
+                    **{
+                        f"{n}_dir": str(root / "results" / n)
+                        for n in ("books", "exports", "site", "words")
+                    },
                     "output_dir": str(root / "results/pages"),
+                    "audit_dir": str(root / "audit"),
                 },
                 "filters": {"labels": "all"},
                 "citation": dict(citation or {}),
@@ -158,7 +164,9 @@ class Letters:
         )
         prompt = load_prompt(root / "prompts", "letters", "v1.jinja")
         self.model = prompt.page_model
-        self.dataset = Dataset(tuple(_book(name, pages or [None]) for name, pages in books.items()))
+        self.dataset = Dataset(
+            tuple(_book(name, pages or [None], scans) for name, pages in books.items())
+        )
         self._workspace = Workspace(self.settings, self.dataset, Ledger.absent(), prompt)
         for name, pages in books.items():
             if pages is not None:
@@ -176,6 +184,11 @@ class Letters:
             file.write_text(json.dumps(content))
         write_book(self._workspace, book, facts)
 
+    def page_sha256(self, key: str) -> str:
+        """The hash of a page's file."""
+        file = self.settings.paths.output_dir / f"{key.replace(':', '/')}.json"
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+
     def exports(self, *names: str) -> Exports:
         """The exports of these forms."""
         exporters = find_exporters(names, self.root)
@@ -192,8 +205,8 @@ class Letters:
         return self.settings.paths.exports_dir
 
 
-def _book(name: str, pages: Sequence[object]) -> Book:
+def _book(name: str, pages: Sequence[object], scans: Path) -> Book:
     folders = tuple(name.split("/"))
-    scan = Path("/home/anna/scans/1.jpg")
     numbers = range(1, len(pages) + 1)
-    return Book(folders, tuple(Page(folders, number, scan) for number in numbers))
+    files = (scans / name / f"{number}.jpg" for number in numbers)
+    return Book(folders, tuple(map(Page, [folders] * len(numbers), numbers, files)))

@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS, wait_for
-from helpers.forked_heads import POSSIBLE, ForkedHead
+from helpers.forked_heads import POSSIBLE, ForkedHead, python
 from helpers.lasting import Lasting
 from helpers.pty_terminal import PtyTerminal
 from pagewave import crash_points as crash
@@ -121,7 +121,7 @@ class Library(Lasting):
         given = ["-s", str(self.project / "Snakefile"), *arguments]
         given += [*(options if profile else NO_PROFILE), "--configfile", self.configfile]
         environment = _environment(self.root) | self.environment
-        is_plain = self.program == PROGRAM and not under and not self.before_start
+        is_plain = self.program == PROGRAM and not self.before_start
         # What Python itself reads from its environment it reads as it starts.
         is_plain &= not any(name.startswith("PYTHON") for name in self.environment)
         with self._new_output() as output:
@@ -129,11 +129,12 @@ class Library(Lasting):
             if terminal:
                 environment |= {"TERM": "xterm"}
             device = terminal.device if terminal else output.fileno()
+            is_forked = is_plain and (self.forks if forks is None else forks)
             process = (
                 ForkedHead(given, self.root, environment, device)
-                if is_plain and (self.forks if forks is None else forks)
+                if is_forked and not under
                 else subprocess.Popen(
-                    [*under, sys.executable, *self.program, *given],
+                    [*under, *(python() if is_forked else [sys.executable]), *self.program, *given],
                     cwd=self.root,
                     stdin=subprocess.DEVNULL,
                     stdout=device,
@@ -169,8 +170,9 @@ class Library(Lasting):
     ) -> subprocess.CompletedProcess[str]:
         """Runs an operator's command over the library's configuration; checks its exit code."""
         given = [] if "--ledger" in arguments else ["--configfile", self.configfile]
+        program = python() if self.forks else [sys.executable]
         result = subprocess.run(
-            [sys.executable, str(SCRIPTS / script), *given, *arguments],
+            [*program, str(SCRIPTS / script), *given, *arguments],
             cwd=self.root,
             env=_environment(self.root),
             input=answer,

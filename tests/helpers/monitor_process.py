@@ -1,10 +1,9 @@
-"""scripts/monitor.py as a process of its own, and a plain HTTP client to it."""
+"""scripts/monitor.py or scripts/review.py as a process of its own, and a plain client to it."""
 
 import json
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ from typing import Any
 import httpx2
 
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
+from helpers.forked_heads import python
 from helpers.lasting import Lasting
-
-SCRIPT = str(SCRIPTS / "monitor.py")
 
 
 class MonitorProcess(Lasting):
@@ -23,14 +21,16 @@ class MonitorProcess(Lasting):
     `program` is what Python runs: it names commands as that was called.
     """
 
-    def __init__(self, root: Path, *options: str, program: Sequence[str] = (SCRIPT,)) -> None:
+    what = "monitor"
+
+    def __init__(self, root: Path, *options: str, program: Sequence[str] = ()) -> None:
         self._root = root
         self._options = options
-        self._program = program
+        self._program = program or (str(SCRIPTS / f"{self.what}.py"),)
 
     def open(self) -> None:
         """Starts it, and waits until it says where it is."""
-        command = [sys.executable, *self._program, "--configfile", "config.yaml"]
+        command = [*python(), *self._program, "--configfile", "config.yaml"]
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--json", *self._options],
             cwd=self._root,
@@ -90,7 +90,21 @@ class MonitorProcess(Lasting):
             yield (json.loads(line[6:]) for line in lines if line.startswith("data: "))
 
     def _client(self) -> httpx2.Client:
-        cookie = {f"pagewave-monitor-{self.base.rpartition(':')[2]}": self.token}
+        cookie = {f"pagewave-{self.what}-{self.base.rpartition(':')[2]}": self.token}
         return httpx2.Client(
             base_url=self.base, cookies=cookie, trust_env=False, timeout=NEVER_SECONDS
         )
+
+
+class ReviewProcess(MonitorProcess):
+    """Review, in the same way."""
+
+    what = "review"
+
+    def save(self, ask: Mapping[str, Any], code: int = 200, **headers: str) -> dict[str, Any]:
+        """What it answers to a browser's wish, sent from its own page."""
+        own = {"origin": self.base, "content-type": "application/json"}
+        with self._client() as client:
+            reply = client.post("/save", content=json.dumps(ask), headers=own | headers)
+        assert reply.status_code == code, (reply.status_code, reply.text)
+        return dict(reply.json()) if "json" in reply.headers["content-type"] else {}

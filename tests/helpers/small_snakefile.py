@@ -1,10 +1,10 @@
 """A small Snakefile run by the real command: what pagewave relies on of Snakemake, alone."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from helpers.embedded_process import SCRIPTS
+from helpers.forked_heads import python
 
 HEAD = f"""
 import json
@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, {str(SCRIPTS)!r})
-from pagewave.workflow import guarantees, internals, sayings, terminal
+from pagewave.workflow import guarantees, internals, many_jobs, sayings, terminal
 """
 OPTIONS = ("--cores", "1", "--force-use-threads", "--scheduler", "greedy", "--nolock")
 OPTIONS += ("--keep-going", "--rerun-triggers")
@@ -29,7 +29,7 @@ def snakemake(
     """Runs a Snakefile in a folder, checks its exit code, and returns all it printed."""
     (folder / "Snakefile").write_text(HEAD + snakefile)
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, *OPTIONS, *triggers],
+        [*python(), "-m", "snakemake", *arguments, *OPTIONS, *triggers],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

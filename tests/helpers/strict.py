@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from helpers.forked_heads import ForkedHead
+from helpers import forked_heads
 
 ALL = os.environ.get("PAGEWAVE_TEST_ALL") == "1"
 ALLOWED = {
@@ -43,7 +43,7 @@ SHOWN = 25
 def cpu_seconds() -> float:
     """What this process, its children that ended and its forked heads have taken so far."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(u.ru_utime + u.ru_stime for u in usages) + ForkedHead.cpu_seconds_of_all
+    return sum(u.ru_utime + u.ru_stime for u in usages) + forked_heads.cpu_seconds()
 
 
 def slowness() -> float:

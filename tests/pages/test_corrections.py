@@ -17,11 +17,13 @@ from helpers.hand_edits import (
     correction_file,
     edit,
     on_file,
+    put,
     save,
 )
 from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
 from pagewave.errors import DataError
+from pagewave.pages.corrections import Corrections
 from pagewave.pages.json_files import changed_fields, json_text
 from pagewave.plan.targets import Command
 
@@ -123,6 +125,40 @@ def test_an_edit_while_a_run_is_going_on_is_taken_in_before_the_page_is_written(
     assert correction(library, SECOND)["page"] == pages[0]
     sql = f"SELECT previous_context FROM record WHERE key = '{THIRD}' ORDER BY batch_id DESC"
     assert WORD in library.ledger(sql)[0][0]
+
+
+@pytest.mark.parametrize("moment", ["before it looks", "after it looked"])
+def test_what_review_puts_while_a_run_is_going_on_is_never_overwritten(
+    player: Player, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    library, pages = player.library, []
+    content_for: Callable[..., bytes] = Corrections.content_for
+
+    def put_meanwhile(corrections: Corrections, page: Any, answer: str) -> bytes:
+        is_now = page.key == SECOND and not pages
+        if is_now and moment == "before it looks":
+            pages.append(put(library, SECOND))
+        content = content_for(corrections, page, answer)
+        if is_now and moment == "after it looked":
+            pages.append(put(library, SECOND))
+        return content
+
+    monkeypatch.setattr(Corrections, "content_for", put_meanwhile)
+    assert player.play(FORCED) == "ok"
+    assert pages == [on_file(library, SECOND)]
+    kept = correction(library, SECOND)
+    assert (kept["page"], kept["corrected_by"]) == (pages[0], "Ann")
+    assert book_entry(library, SECOND)["page"] == pages[0]
+
+
+def test_what_review_puts_ends_when_what_was_read_is_put_before_any_run(player: Player) -> None:
+    library = player.library
+    read, content = on_file(library, SECOND), library.page_file(SECOND).read_bytes()
+    put(library, SECOND)
+    put(library, SECOND, read)
+    assert library.page_file(SECOND).read_bytes() == content
+    assert not correction_file(library, SECOND).exists()
+    assert player.play() == "nothing"
 
 
 def test_a_file_that_is_broken_while_a_run_is_going_on_is_not_overwritten(

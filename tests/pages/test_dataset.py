@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,14 @@ def test_a_gap_starts_a_new_chain() -> None:
         7: None,
         8: 7,
     }
+
+
+def test_pages_that_are_told_nothing_are_chains_of_their_own() -> None:
+    add("Ohio/A/1852", 1, 2, 3)
+    dataset = replace(scan(settings()), is_apart=True)
+    (book,) = dataset.books
+    assert dataset.chains(book) == tuple((page,) for page in book.pages)
+    assert [dataset.previous(page) for page in book.pages] == [None] * 3
 
 
 def test_an_empty_book_has_one_empty_chain() -> None:

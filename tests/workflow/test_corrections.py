@@ -23,6 +23,7 @@ from helpers.hand_edits import (
     correction_file,
     edit,
     on_file,
+    put,
     save,
 )
 from helpers.library import Library
@@ -117,6 +118,27 @@ def test_a_correction_survives_reading_its_book_again_and_is_told_to_the_next_pa
     assert f"1 page corrected by hand: {THIRD}" in again
     assert "changed by hand" not in again
     assert is_kept(library, THIRD, page)
+
+
+def test_what_review_put_is_taken_in_by_the_next_run_and_ends_with_what_was_read(
+    library: Library,
+) -> None:
+    read, page = on_file(library, THIRD), put(library, THIRD)
+    kept = correction_file(library, THIRD).read_bytes()
+    output = library.run()
+    assert f"{THIRD}: changed by hand; kept as a correction in corrections/" in output
+    assert is_kept(library, THIRD, page)
+    assert correction_file(library, THIRD).read_bytes() == kept  # with who and when
+    assert correction(library, THIRD)["corrected_by"] == "Ann"
+    assert "corrected_by" not in json.dumps(library.book(BOOK))
+    assert library.ledger("SELECT key, page FROM correction") == [(THIRD, json.dumps(page))]
+
+    put(library, THIRD, read)
+    assert f"{THIRD}: says again what was read" in library.run()
+    assert not correction_file(library, THIRD).exists()
+    assert on_file(library, THIRD) == read
+    assert entry(library, THIRD)["corrected"] is False
+    assert library.inferences() == Counter(KEYS)
 
 
 def test_a_correction_survives_reading_another_page_and_the_deletion_of_all(

@@ -1,13 +1,13 @@
 """Dead letters that do not block: what goes on without them, and how a run ends."""
 
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from helpers.command_calls import said
+from helpers.forked_heads import python
 from helpers.library import REPO, Library
 from pagewave.config.settings import load_settings
 from pagewave.ledger import FailureRow, Ledger, PlannedPage, Record
@@ -36,7 +36,7 @@ def sent(library: Library) -> Counter[str]:
 def clear(library: Library, key: str) -> None:
     """Lets a dead letter be tried again."""
     script = REPO / "scripts/clear_failure_counts.py"
-    subprocess.run([sys.executable, str(script), "--key", key], cwd=library.root, check=True)
+    subprocess.run([*python(), str(script), "--key", key], cwd=library.root, check=True)
 
 
 def numbers(library: Library, book: str) -> tuple[list[int], list[int]]:

@@ -6,18 +6,22 @@ changes what pagewave relies on, it is seen here first.
 
 import json
 import logging
+import random
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from snakemake.scheduling.greedy import Scheduler, SchedulerSettings
 
+from helpers.forked_heads import python
 from helpers.library import Library
 from helpers.small_snakefile import snakemake
 from pagewave.errors import ConfigError
-from pagewave.workflow import internals, sayings
+from pagewave.workflow import internals, many_jobs, sayings
 
 # The three riskiest
 
@@ -54,6 +58,72 @@ def test_with_a_thread_each_ten_jobs_that_wait_for_each_other_run_on_one_core(
 def test_without_them_snakemake_has_too_few_threads(tmp_path: Path) -> None:
     output = snakemake(tmp_path, TEN_AT_ONCE, "--config", "more=0", "seconds=2", code=1)
     assert "BrokenBarrierError" in output
+
+
+TOGETHER = """
+rule all:
+    input:
+        expand("{number}.page", number=range(40)),
+
+
+rule page:
+    output:
+        update("{number}.page"),
+    threads: 0
+    run:
+        Path(output[0]).write_text("alone")
+        if wildcards.number == "7":
+            raise ValueError("no page 7")
+
+
+def carry(jobs):
+    with open("log", "a") as log:
+        log.write(f"{len(jobs)}\\n")
+    if any(job.number == "20" for job in jobs):
+        raise OSError("a whole part fails")
+    even = [int(job.number) % 2 == 0 for job in jobs]
+    for job, is_even in zip(jobs, even):
+        if is_even:
+            Path(f"{job.number}.page").write_text("together")
+    return even
+
+
+onstart:
+    many_jobs.run_together(workflow, "page", carry)
+"""
+
+
+def test_what_is_not_done_together_is_done_and_told_by_its_own_job(tmp_path: Path) -> None:
+    output = snakemake(tmp_path, TOGETHER, code=1)
+    assert "no page 7" in output
+    parts = [int(line) for line in (tmp_path / "log").read_text().split()]
+    assert sum(parts) == 40 and max(parts) == many_jobs.TOGETHER
+    made = {int(path.stem): path.read_text() for path in tmp_path.glob("*.page")}
+    assert made.keys() == {*range(40)} - {7}
+    assert {number for number, by in made.items() if by == "alone"} >= {1, 3, 20, 39}
+    assert "together" in made.values()
+    assert not any(by == "together" for number, by in made.items() if number % 2)
+
+
+def test_jobs_are_chosen_as_greedy_does() -> None:
+    chance = random.Random(5)
+    available = {"_cores": 3, "_nodes": sys.maxsize, "gemini_batches": 4, "fetches": 1}
+    greedy = Scheduler(None, SchedulerSettings(), logging.getLogger())
+    for count in (1, 5, 40, 40, 40):
+        jobs = []
+        for priority in chance.sample(range(100), count):  # greedy breaks ties as it happens
+            needs = {name: chance.choice((0, 0, 1, 2)) for name in ("_cores", "gemini_batches")}
+            job = Mock(scheduler_resources={**needs, "_nodes": 1}, priority=priority, input=[])
+            jobs.append(job)
+        workflow = SimpleNamespace(
+            scheduler=SimpleNamespace(_scheduler=greedy, _job_selector=greedy.select_jobs)
+        )
+        many_jobs.choose_at_once(workflow)
+        chosen = workflow.scheduler._job_selector(jobs, jobs, available, {})
+        expected = greedy.select_jobs(jobs, jobs, available, {})
+        assert {id(job) for job in chosen} == {id(job) for job in expected}
+        assert 0 < len(chosen) <= count
+        assert workflow.scheduler._job_selector != greedy.select_jobs
 
 
 TWO_FILES = """
@@ -203,7 +273,7 @@ def test_what_the_command_line_asks_for_is_known(tmp_path: Path) -> None:
     options = ("--forceall", "--forcerun", "target", "--executor", "slurm", "--jobs", "1")
     (tmp_path / "known.json").unlink()
     subprocess.run(
-        [sys.executable, "-m", "snakemake", *options, "--summary"],
+        [*python(), "-m", "snakemake", *options, "--summary"],
         cwd=tmp_path,
         capture_output=True,
         check=True,
@@ -350,6 +420,8 @@ def test_what_snakemake_no_longer_has_is_named_and_how_to_install_one_that_has()
         (internals.set_default_resource, ("gemini_batches", 1), "workflow.global_resources"),
         (internals.resource, ("gemini_batches",), "workflow.global_resources"),
         (internals.add_threads, (1,), "workflow.scheduler and the pool"),
+        (many_jobs.run_together, ("page", bool), "the run_jobs of the scheduler's"),
+        (many_jobs.choose_at_once, (), "what selects its jobs"),
         (internals.slurm_name, (), "workflow.scheduler"),
         (internals.is_touched, (), "workflow.touch"),
         (internals.is_job_process, (), "workflow.subprocess_exec"),

@@ -7,7 +7,6 @@ import os
 import shlex
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ import yaml
 from helpers.command_calls import printed, said
 from helpers.drawers import write
 from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
+from helpers.forked_heads import python
 from helpers.letters import PAGE_PY
 from helpers.library import Library
 from pagewave.commands.__main__ import main
@@ -174,7 +174,7 @@ def test_an_own_page_model_and_own_levels_go_from_a_drawer_to_tables_and_reading
 def run(code: int = 0) -> str:
     """What `pagewave run` prints: it takes the place of its process."""
     done = subprocess.run(
-        [sys.executable, "-m", "pagewave.commands", "run"],
+        [*python(), "-m", "pagewave.commands", "run"],
         env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

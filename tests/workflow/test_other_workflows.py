@@ -5,12 +5,12 @@ own, with its hooks and its rules beside ours.
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from helpers.forked_heads import python
 from helpers.library import REPO, Library
 from pagewave import crash_points as crash
 
@@ -357,7 +357,7 @@ def test_it_is_found_and_looked_at_from_another_folder(tmp_path: Path) -> None:
 def run_here(snakefile: Path, folder: Path, *arguments: str) -> str:
     """What Snakemake prints in a folder, with nothing but these arguments."""
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-s", os.path.relpath(snakefile, folder), *arguments],
+        [*python(), "-m", "snakemake", "-s", os.path.relpath(snakefile, folder), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -17,8 +17,6 @@ SHORTER = 4.0
 """A timeout in which a run can be sent and not be answered; grows where the machine is too busy."""
 MOST_RUNS = 30
 
-pytestmark = pytest.mark.real_start
-
 
 @contextmanager
 def served(library: Library, *arguments: str) -> Iterator[EmbeddedProcess]:
@@ -162,7 +160,9 @@ def test_a_run_is_stopped_while_it_looks_after_earlier_ones(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.real_start)]
+)
 def test_a_run_ends_though_a_call_to_the_service_hangs(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -180,6 +180,7 @@ def test_a_run_ends_though_a_call_to_the_service_hangs(
         assert len(library.events("create")) == 1
 
 
+@pytest.mark.real_start
 def test_jobs_that_are_processes_end_with_the_run(tmp_path: Path) -> None:
     library = Library(tmp_path, {"Ohio/Ashgrove/1852": 1})
     with library, served(library, "--batch-seconds", "60") as server:
@@ -188,7 +189,7 @@ def test_jobs_that_are_processes_end_with_the_run(tmp_path: Path) -> None:
         def others() -> list[psutil.Process]:
             found = []
             for process in psutil.process_iter(["cwd"]):
-                if process.info["cwd"] == str(tmp_path) and process.pid != server.process.pid:
+                if process.info["cwd"] == str(tmp_path) and process.pid != server.pid:
                     found.append(process)
             return found
 

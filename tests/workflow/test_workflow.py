@@ -3,7 +3,6 @@
 import re
 import signal
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from helpers.accounts import problems_of_pages
 from helpers.embedded_process import wait_for
+from helpers.forked_heads import python
 from helpers.library import REPO, RUN_SECONDS, Library
 
 TWO_BOOKS = {"Ohio/Ashgrove/1852": 3, "Vermont/Linden/1866": 2}
@@ -245,7 +245,7 @@ def test_a_dead_letter_ends_its_chain_alone_until_it_is_cleared(tmp_path: Path) 
 
         library.configure(embedded={"faults": []})
         script = REPO / "scripts/clear_failure_counts.py"
-        subprocess.run([sys.executable, str(script), "--key", DEAD], cwd=tmp_path, check=True)
+        subprocess.run([*python(), str(script), "--key", DEAD], cwd=tmp_path, check=True)
         library.run()
         assert sent() == before + Counter([DEAD, "Ohio:Ashgrove:1852:3"])
         assert library.book("Ohio/Ashgrove/1852")["page_count"] == 3

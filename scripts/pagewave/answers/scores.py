@@ -1,4 +1,4 @@
-"""How well pages were read: error rate of the text, precision and recall of the courses."""
+"""How well pages were read: error rates of the text, precision and recall of the courses."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from pagewave.answers.word_scores import NO_WORDS, WordCounts, count_words, normal_text
 from pagewave.command_line import snakemake
 from pagewave.errors import DataError
 
@@ -33,11 +34,27 @@ class PageScore:
     courses_matched: int
     facts_right: dict[Fact, int] = field(default_factory=dict)
     """Matched courses by fact whose level, term or department is that of the truth."""
+    words: WordCounts = NO_WORDS
 
     @property
     def error_rate(self) -> float:
         """Edits needed to turn the read text into the true one, a true character."""
         return self.errors / max(1, self.characters)
+
+    @property
+    def word_error_rate(self) -> float:
+        """Words to be put in, taken out or changed to have the true text, a true word."""
+        return self.words.errors / max(1, self.words.true)
+
+    @property
+    def word_precision(self) -> float:
+        """Words read that are true ones, in whatever order, of those read; 1 where none was."""
+        return self.words.common / self.words.read if self.words.read else 1.0
+
+    @property
+    def word_recall(self) -> float:
+        """True words that were read, in whatever order, of the true ones; 1 where there is none."""
+        return self.words.common / self.words.true if self.words.true else 1.0
 
     @property
     def course_precision(self) -> float:
@@ -54,19 +71,12 @@ class PageScore:
         return {
             **asdict(self),
             "error_rate": self.error_rate,
+            "word_error_rate": self.word_error_rate,
+            "word_precision": self.word_precision,
+            "word_recall": self.word_recall,
             "course_precision": self.course_precision,
             "course_recall": self.course_recall,
         }
-
-
-def normal_text(text: str) -> str:
-    """Text as it is compared: one kind of quote and dash, no leader dots, single spaces."""
-    for found, plain in (("\u2019", "'"), ("\u2018", "'"), ("\u201c", '"'), ("\u201d", '"')):
-        text = text.replace(found, plain)
-    text = re.sub("[\u2014\u2013]", "-", text)
-    text = re.sub(r"(\s*[.·…]){3,}", " ", text)
-    text = re.sub(r"\s*-+\s*", "-", text)
-    return re.sub(r"\s+", " ", text).strip()
 
 
 def character_error_rate(truth: str, read: str) -> float:
@@ -95,9 +105,18 @@ def matched_courses(
 
 def score_page(name: str, truth: dict[str, Any], page: dict[str, Any]) -> PageScore:
     """Score one page of the page_ocr schema."""
+    return score(name, truth, _text_of(page), page["courses"] or [])
+
+
+def texts(pages_dir: Path, truth_dir: Path, name: str) -> tuple[str, str]:
+    """The true text of a page that was scored, and the one that was read."""
+    truth, page = (_load(folder / f"{name}.json") for folder in (truth_dir, pages_dir))
+    return truth["text"], _text_of(page)
+
+
+def _text_of(page: dict[str, Any]) -> str:
     blocks = page["raw_ocr"]["text_blocks"]
-    text = "\n".join(block["text"] for block in blocks if block["text"])
-    return score(name, truth, text, page["courses"] or [])
+    return "\n".join(block["text"] for block in blocks if block["text"])
 
 
 def score(
@@ -115,6 +134,7 @@ def score(
         courses_read=len(read_courses),
         courses_matched=len(pairs),
         facts_right={fact: sum(same_fact(t, r, fact) for t, r in pairs) for fact in FACTS},
+        words=count_words(truth["text"], text),
     )
 
 
@@ -178,14 +198,21 @@ def score_pages(pages_dir: Path, truth_dir: Path) -> Scores:
 def totals(scores: Sequence[PageScore]) -> dict[str, float]:
     """Over all pages, each number a share.
 
-    `mean_cer` is the mean of the pages' rates, `total_cer` that of all characters together. The
+    `mean_cer` is the mean of the pages' rates, `total_cer` that of all characters together, and so
+    for `wer` and words. Precision and recall of words are those of the bags of words. The
     accuracies of level, term and department are shares of the matched courses.
     """
     matched = sum(s.courses_matched for s in scores)
+    common = sum(s.words.common for s in scores)
     right = {fact: sum(s.facts_right.get(fact, 0) for s in scores) for fact in FACTS}
     return {
         "mean_cer": sum(s.error_rate for s in scores) / max(1, len(scores)),
         "total_cer": sum(s.errors for s in scores) / max(1, sum(s.characters for s in scores)),
+        "mean_wer": sum(s.word_error_rate for s in scores) / max(1, len(scores)),
+        "total_wer": sum(s.words.errors for s in scores)
+        / max(1, sum(s.words.true for s in scores)),
+        "word_precision": common / max(1, sum(s.words.read for s in scores)),
+        "word_recall": common / max(1, sum(s.words.true for s in scores)),
         "course_precision": matched / max(1, sum(s.courses_read for s in scores)),
         "course_recall": matched / max(1, sum(s.courses_true for s in scores)),
         **{f"{fact}_accuracy": right[fact] / max(1, matched) for fact in FACTS},

@@ -24,7 +24,7 @@ from pagewave.console import printable, printer, table
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger
 from pagewave.ledger.lock import take_lock
-from pagewave.pages.corrections import Correction, Kind
+from pagewave.pages.correction import Correction, Kind
 from pagewave.pages.dataset import Page, scan
 from pagewave.pages.places import nfc
 from pagewave.wording import count
@@ -242,5 +242,5 @@ def _record(workspace: Workspace, changed: Changed) -> dict[str, Any]:
         "kept": changed.is_kept,
         "problem": changed.problem or None,
     }
-    told = {"corrected_at", "corrects", "fields_changed", "page", "read"}
+    told = {"corrected_at", "corrected_by", "corrects", "fields_changed", "page", "read"}
     return record | (correction.model_dump(include=told) if correction else {})

@@ -46,6 +46,11 @@ class Paths(Section):
         default=Path("results/site"),
         description="The reading room: all books as pages for a browser. Made of books and scans.",
     )
+    words_dir: ConfigPath = Field(
+        default=Path("results/words"),
+        description="Where each word stands and how doubtful it is, where `words.languages` names "
+        "any. Made of page files and scans.",
+    )
     prepared_dir: ConfigPath = Field(
         default=Path("results/images"),
         description="Images made from scans that can't be sent as they are. Deleting them costs "
@@ -59,6 +64,11 @@ class Paths(Section):
     corrections_dir: ConfigPath = Field(
         default=Path("corrections"),
         description="What people corrected in page files: it overrides what was read. Keep it.",
+    )
+    audit_dir: ConfigPath = Field(
+        default=Path("audit"),
+        description="The random sample that `pagewave audit` drew, what people said of it, and the "
+        "certificate. Keep it.",
     )
     logs_dir: ConfigPath = Field(default=Path("logs"), description="Log files.")
     state_dir: ConfigPath = Field(
@@ -255,4 +265,14 @@ class Site(Section):
         gt=0,
         description="A reading room that is expected to be larger is not made; a dry run says how "
         "large it will be. null: no limit.",
+    )
+
+
+class Words(Section):
+    """Where each word stands on its page, and how doubtful it is."""
+
+    languages: list[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z_]*$")]] = Field(
+        default=[],
+        description="Languages of the books by Tesseract's names, such as [eng, lat], the main one "
+        "first; an empty list: words are not looked for.",
     )

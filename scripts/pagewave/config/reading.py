@@ -164,6 +164,13 @@ class PromptChoice(Section):
     template_file: FileName = Field(
         default="v1.1.jinja", description="Version: a template in that folder."
     )
+    context: Literal["previous_page", "none"] = Field(
+        default="previous_page",
+        description="previous_page: a page is asked for once the one before it is read, and told "
+        "what that says. none: each page by itself, told nothing, so that all go in as few and as "
+        "full batches as execution.batch_size_limit allows; sentences and headings that run on "
+        "over a page's end are then read without their beginning.",
+    )
 
 
 class Retry(Section):

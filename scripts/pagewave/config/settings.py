@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 from pydantic_core import PydanticUndefined
 
 from pagewave.config.citation import Citation
-from pagewave.config.data import Fetch, Filters, Images, Paths, Site
+from pagewave.config.data import Fetch, Filters, Images, Paths, Site, Words
 from pagewave.config.elsewhere import with_its_own_paths
 from pagewave.config.keys import Secrets
 from pagewave.config.model_checks import doubts, refused_settings
@@ -29,6 +29,9 @@ from pagewave.errors import ConfigError
 
 SNAKEMAKE_KEYS = frozenset({"pathvars"})
 """Keys that Snakemake itself reads from a workflow's configuration (pathvars.py of 9.27.1)."""
+
+_NEEDED_LATER = ("state_dir", "corrections_dir", "fetched_dir", "audit_dir")
+"""Folders that most runs never write to."""
 
 BY_THE_CLOCK = " docs/deployment.md has what starts a run by the clock (cron, systemd)."
 
@@ -75,8 +78,8 @@ class Settings(Section):
     exports: Annotated[list[str], BeforeValidator(lambda value: value or [])] = Field(
         default=[],
         description="Forms in which all books are written as well: csv, codebook, sqlite, excel, "
-        "parquet, stata, duckdb, text, markdown, jsonl, crate, or one of your own as "
-        "file.py:Class.",
+        "parquet, stata, duckdb, text, markdown, jsonl, crate, alto, page_xml, hocr, pdf, iiif, "
+        "mets, or one of your own as file.py:Class.",
     )
     exports_to: BucketAddress | None = Field(
         default=None,
@@ -85,6 +88,9 @@ class Settings(Section):
     )
     citation: Citation = Field(default=Citation(), description="How what was read is to be cited.")
     site: Site = Field(default=Site(), description="The reading room: books in a browser.")
+    words: Words = Field(
+        default=Words(), description="Where each word stands, and which to look at."
+    )
     pricing: Pricing = Field(default=Pricing(), description="What tokens cost.")
     embedded: Embedded = Field(default=Embedded(), description="The reader on this machine.")
     tracking: Tracking = Field(
@@ -223,13 +229,19 @@ def _with_nulls(value: Any) -> Any:
 
 def _doubts(settings: Settings) -> list[str]:
     """What is allowed but hardly meant."""
+    found = []
     hours = settings.batch.poll_interval_seconds * settings.batch.max_poll_attempts / 3600
     if settings.engine == "gemini" and hours < 24:
-        return [
+        found.append(
             f"batch.poll_interval_seconds x batch.max_poll_attempts is {hours:.3g} hours: batches "
             "that take longer are cancelled, and Google's may take 24 hours."
-        ]
-    return []
+        )
+    if settings.prompt.context == "none":
+        found.append(
+            "prompt.context is none: pages are told nothing of the page before. What runs on from "
+            "it, such as a sentence or a heading, is read without its beginning."
+        )
+    return found
 
 
 def _price_problems(settings: Settings) -> list[str]:
@@ -310,9 +322,8 @@ def _path_problems(paths: Mapping[str, Path], folder: Path) -> list[str]:
         if not nearest.is_dir():
             problems.append(f"paths.{name}: {path} cannot be made, {nearest} is a file")
         # The ledger tells for itself, when it is written to: a dry run only looks. A folder for
-        # corrections is needed by whoever makes one, one for scans where there are any to fetch.
-        elif name not in ("state_dir", "corrections_dir", "fetched_dir") and not os.access(
-            nearest, os.W_OK | os.X_OK
-        ):
+        # corrections or audits is needed by whoever makes one, one for scans where there are any to
+        # fetch.
+        elif name not in _NEEDED_LATER and not os.access(nearest, os.W_OK | os.X_OK):
             problems.append(f"paths.{name}: {path} cannot be written, no permission in {nearest}")
     return problems

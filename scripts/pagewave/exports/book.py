@@ -13,6 +13,7 @@ from pagewave.characters import clean
 from pagewave.exports.facts import PageFacts
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Page
+from pagewave.words.book_truth import PageOfBook, findings, runs_over
 from pagewave.workspace import Workspace
 
 
@@ -26,6 +27,7 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
         KeyError: nothing is known of a page.
     """
     pages, missing, texts = [], [], []
+    compared = []
     for page in book.pages:
         known = facts[page.key]
         answer = _earlier_answer(workspace, known) if known.reason else workspace.read_page(page)
@@ -50,11 +52,14 @@ def write_book(workspace: Workspace, book: Book, facts: Mapping[str, PageFacts])
             }
         )
         texts.append(f"[page {page.number}]\n{answer.text()}\n")
+        compared.append(PageOfBook.of(page.key, page.number, answer.text(), pages[-1]["page"]))
     content = {
         **workspace.dataset.levels.values(book.folders),
         "page_count": len(pages),
         "read_by": _read_by(facts[page.key] for page in book.pages),
         "missing": missing,
+        "findings": [each._asdict() for each in findings(compared)],
+        "runs_over": [each._asdict() for each in runs_over(compared)],
         "pages": pages,
     }
     book_file, text_file = workspace.book_files(book)

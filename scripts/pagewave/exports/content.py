@@ -25,6 +25,7 @@ from pagewave.pages.dataset import Book as BookOfPages
 from pagewave.pages.dataset import BookPlace
 from pagewave.pages.dataset import Page as PageOfBook
 from pagewave.pages.json_files import json_text, problem_of
+from pagewave.words.audit.certificate import Audited
 
 __all__ = ["PUBLISHED", "Book", "Books", "Cell", "Page", "Row"]
 
@@ -126,8 +127,10 @@ class Books:
         levels: what the folders are called in which books lie.
         citation: how they are to be cited, where their reading room is, and whether costs are told.
         pages: where page files are; given, what is read of unfinished books is told as well.
+        words: where trees of words are, for forms that read them.
 
     Attributes:
+        audited: the certificate of `pagewave audit`, where there is one.
         notes: what `tell` was told.
         page_count, unread: pages of the last pass, and how many of each book were not read.
     """
@@ -141,13 +144,16 @@ class Books:
         *,
         levels: Levels = DEFAULT,
         pages: Path | None = None,
+        words: Path | None = None,
     ) -> None:
         self._folder = folder
+        self.words = words
         self._page_files = pages
         self._books = books
         self.model = model
         self.levels = levels
         self.citation = citation or Citation()
+        self.audited: Audited | None = None
         self.notes: list[str] = []
         self.page_count = 0
         self.unread: dict[str, int] = {}
@@ -202,6 +208,14 @@ class Books:
     def codebook(self) -> list[Row]:
         """The rows of CODEBOOK_TABLE."""
         return codebook(self.tables)
+
+    def scan(self, key: str) -> PageOfBook:
+        """The page as the data set has it, with its scan."""
+        return self._scans[key]
+
+    @cached_property
+    def _scans(self) -> dict[str, PageOfBook]:
+        return {page.key: page for book in self._books for page in book.pages}
 
     def tell(self, note: str) -> None:
         """Say what a reader has to know of this export, such as a limit that was met; once."""

@@ -33,6 +33,14 @@ class Joiner:
             return text
         return _DIVIDED.sub(self._joined, text)
 
+    def whole(self, before: str, behind: str) -> str | None:
+        """What two words are in one, the first a line's last, the second the next one's first.
+
+        None where they are two.
+        """
+        joined = self.join(f"{before}\n{behind}")
+        return None if "\n" in joined else joined
+
     def _joined(self, found: re.Match[str]) -> str:
         word = (
             found["first"] + self._sign(*found.group("first", "second", "sign")) + found["second"]

@@ -24,8 +24,15 @@ class Exporter(ABC):
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     per: ClassVar[Literal["library", "book"]] = "library"
+    carries_certificate: ClassVar[bool] = False
+    """Is it made again when `pagewave audit` certifies something else?"""
     packages: ClassVar[tuple[str, ...]] = ()
     """Modules that it imports beyond what pagewave needs; imported when it writes, not before."""
+    reads_words: ClassVar[bool] = False
+    """Does it ask where words stand (`placed.pages_of`)? Then it is by book, and waits for them."""
+
+    needs_address: ClassVar[bool] = False
+    """Does it name addresses on the web, which begin with `citation.url`?"""
 
     def files(self, tables: Sequence[Table]) -> list[str]:
         """The names of its files of all books: `books` with each suffix."""

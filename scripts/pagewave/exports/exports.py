@@ -30,6 +30,8 @@ from pagewave.log import log
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book, Dataset
 from pagewave.wording import count
+from pagewave.words.audit import certificate
+from pagewave.words.audit.certificate import Audited, Certificate, file_of
 
 NOTES = "notes.txt"
 """What is to be known of a form's files, if there is anything, in their folder."""
@@ -47,6 +49,7 @@ class Form:
         self.folder = paths.exports_dir / exporter.name
         self._schema = schema_of(model, paths.tree)
         self._citation = citation
+        self._certificate = paths.audit_dir / certificate.FILE
 
     @property
     def name(self) -> str:
@@ -57,6 +60,11 @@ class Form:
     def is_per_book(self) -> bool:
         """Does a job write one book?"""
         return self.exporter.per == "book"
+
+    @property
+    def reads_words(self) -> bool:
+        """Is it made of trees of words as well?"""
+        return self.exporter.reads_words
 
     def outputs(self, book_id: str) -> list[str]:
         """Its files: of all books, or of one; as a rule has them, where `book_id` is a pattern."""
@@ -75,6 +83,8 @@ class Form:
         """A hash of what decides about its files, but for the books' contents."""
         given = [self._program, repr(self._schema), self._citation.model_dump_json()]
         given += [book.id for book in books]
+        if self.exporter.carries_certificate and self._certificate.exists():
+            given.append(self._certificate.read_text(encoding="utf-8"))
         return hashlib.sha256("\n".join(given).encode()).hexdigest()
 
     @cached_property
@@ -134,7 +144,10 @@ class Exports:
             self._model,
             self._citation,
             levels=self._dataset.levels,
+            words=self._paths.words_dir,
         )
+        if form.exporter.carries_certificate:
+            books.audited = self._audited()
         files = [Path(file) for file in _outputs(form, book)]
         record = form.record(book)
         with one_at_a_time(record):  # of another command too
@@ -152,6 +165,10 @@ class Exports:
             record.write_text(json.dumps(content), encoding="utf-8")  # in place: it is the lock
         if not form.is_per_book:
             _tell(form, [*_missing(books), *books.notes])
+
+    def _audited(self) -> Audited | None:
+        found = Certificate.read(self._paths.audit_dir / certificate.FILE)
+        return Audited(found, file_of(self._paths, self._dataset)) if found else None
 
     def _jobs(self) -> Iterator[tuple[Form, Book | None]]:
         for form in self.forms:

@@ -14,7 +14,7 @@ from pagewave.errors import ConfigError
 from pagewave.exports.exporter import Exporter
 from pagewave.prompts.registry import load_file
 
-FORMS = {
+OF_BOOKS = {
     "csv": "csv_files:CsvFiles",
     "codebook": "codebook:Codebook",
     "sqlite": "sqlite:Sqlite",
@@ -27,6 +27,16 @@ FORMS = {
     "jsonl": "jsonl:JsonLines",
     "crate": "crate:Crate",
 }
+OF_WORDS = {
+    "alto": "alto:Alto",
+    "page_xml": "page_xml:PageXml",
+    "hocr": "hocr:Hocr",
+    "pdf": "pdf:Pdf",
+    "iiif": "iiif:Iiif",
+    "mets": "mets:Mets",
+}
+"""Those that say where words stand."""
+FORMS = OF_BOOKS | OF_WORDS
 """The forms that come with pagewave, and where each is in `forms/`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -52,6 +62,33 @@ def find_exporters(names: Sequence[str], folder: Path) -> list[Exporter]:
             )
         found[exporter.name] = exporter
     return list(found.values())
+
+
+def refuse_unfit(
+    exporters: Sequence[Exporter], words_are_looked_for: bool, address: str | None
+) -> None:
+    """Refuse forms that need what the configuration does not give.
+
+    Args:
+        words_are_looked_for: is it known where words stand?
+        address: where what is made is published (`citation.url`).
+
+    Raises:
+        ConfigError: there is one.
+    """
+    names = [exporter.name for exporter in exporters if exporter.reads_words]
+    if names and not words_are_looked_for:
+        raise ConfigError(
+            f"exports: {', '.join(names)} cannot be made while nobody looks where words stand on "
+            "their pages. Name the books' languages in words.languages, such as [eng], or take it "
+            "out of exports."
+        )
+    names = [exporter.name for exporter in exporters if exporter.needs_address]
+    if names and not address:
+        raise ConfigError(
+            f"exports: {', '.join(names)} names addresses on the web. Set citation.url to the one "
+            "at which results are published, or take it out of exports."
+        )
 
 
 def _exporter(name: str, folder: Path) -> Exporter:
@@ -118,6 +155,8 @@ def _checked(found: Any, given: str) -> type[Exporter]:
             f"exports: {given}: expected `suffixes` such as ('.txt',), and `per` to be 'library' "
             "or 'book'."
         )
+    if found.reads_words and found.per != "book":
+        raise ConfigError(f"exports: {given} reads words, so it must have `per = 'book'`.")
     return found
 
 

@@ -10,18 +10,16 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel
 
 from pagewave.atomic import write_atomically
 from pagewave.config.data import Paths
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger, WrittenFile
+from pagewave.pages.correction import Corrected, Correction, Finding, Kind
 from pagewave.pages.dataset import Page
 from pagewave.pages.json_files import (
     changed_fields,
@@ -37,59 +35,8 @@ ENDED = ".ended"
 """Ends the name of a correction that is one no more, as the page file was put back by hand."""
 
 
-class Corrected(BaseModel):
-    """The answer that a correction corrects; `sha256` is of the page file that held it."""
-
-    attempt: int
-    batch: str | None
-    fingerprint: str
-    sha256: str
-
-
-class Correction(BaseModel):
-    """A page as a person left it; `read` is what had been read, None where nothing was."""
-
-    key: str
-    corrected_at: str
-    corrects: Corrected | None
-    fields_changed: list[str]
-    page: Any
-    read: Any = None
-
-
 FOUND = "found there: "
 """In front of a page's key, as a name: its file as this ledger found it, whoever wrote it."""
-
-
-class Kind(Enum):
-    """What became of a page file since it was noted."""
-
-    EDITED = auto()
-    """It says something else: a correction."""
-    RESTORED = auto()
-    """Corrected before, it says again what was read."""
-    OVERTAKEN = auto()
-    """It does not hold its correction: that was changed itself, or the file came from elsewhere."""
-    UNREADABLE = auto()
-    """It is no JSON."""
-    UNKNOWN = auto()
-    """Nobody knows who wrote it: the ledger has never heard of its page, and is younger."""
-    SAME = auto()
-    """Nothing but its rendering, or what is known of it, is new."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A page file that is not as it was noted.
-
-    `value` is what it says; `problem` why it can't be read, beginning with the place in it.
-    """
-
-    page: Page
-    kind: Kind
-    file: WrittenFile
-    value: Any = None
-    problem: str = ""
 
 
 class Corrections:
@@ -207,7 +154,11 @@ class Corrections:
         except ValueError as error:
             return Finding(page, Kind.UNREADABLE, file, problem=str(error))
         if correction and is_same(value, correction.page):
-            return None if noted == file else Finding(page, Kind.SAME, file)
+            if noted == file:
+                return None
+            # `put` may have made it since: what is made of the page has to be made again.
+            is_new = noted is not None and not is_noted and known.is_untold(page.key, value)
+            return Finding(page, Kind.EDITED if is_new else Kind.SAME, file, value)
         if is_noted:
             return Finding(page, Kind.OVERTAKEN, file, value)
         if self._is_answer(page, content, value, is_older=noted is None) or (
@@ -245,15 +196,23 @@ class Corrections:
         """The correction that an edited file is."""
         page = finding.page
         before = self.of(page) if self.file(page).exists() else None
+        if before is not None and is_same(before.page, finding.value):
+            return before
+        return self._made(page, before, finding.value, finding.file.modified_ns / 1e9)
+
+    def _made(
+        self, page: Page, before: Correction | None, value: Any, at: float, by: str | None = None
+    ) -> Correction:
         corrects, read = self._corrected(page)
         if corrects is None and before is not None:
             corrects, read = before.corrects, before.read
         return Correction(
             key=page.key,
-            corrected_at=moment(finding.file.modified_ns / 1e9) or "",
+            corrected_at=moment(at) or "",
+            corrected_by=by,
             corrects=corrects,
-            fields_changed=changed_fields({} if read is None else read, finding.value),
-            page=finding.value,
+            fields_changed=changed_fields({} if read is None else read, value),
+            page=value,
             read=read,
         )
 
@@ -262,6 +221,25 @@ class Corrections:
         correction = self.correction_for(finding)
         self.save(finding.page, correction)
         return correction
+
+    def put(self, page: Page, value: Any, by: str | None = None) -> None:
+        """Make a person's change of a page at once; a run that holds the ledger takes it in later.
+
+        The correction comes first: from then on no run writes anything else into the page's file.
+        What was read, put again, ends it. Raises PagewaveError when a file can't be written.
+        """
+        kept = self.file(page)
+        before = self.of(page) if kept.exists() else None
+        correction = self._made(page, before, value, time.time(), by)
+        is_read = correction.corrects is not None and is_same(value, correction.read)
+        if not is_read:
+            self.save(page, correction)
+        elif before and page.key not in self._ledger.page_files.corrected():
+            kept.replace(kept.with_name(kept.name + ENDED))  # else the next run does it
+        content = json_for_people(value).encode() + b"\n"
+        if is_read and (attempt_id := self._ledger.files.answer(page.key)) is not None:
+            content = f"{self._ledger.answers.page(attempt_id)}\n".encode()
+        write_atomically(self.page_file(page), content)
 
     def save(self, page: Page, correction: Correction) -> None:
         """Write a correction's file; raises PagewaveError when that can't be done."""
@@ -397,6 +375,14 @@ class _Known:
     def asked(self) -> set[str]:
         """Keys of pages that were ever asked for."""
         return self._ledger.page_files.asked_keys()
+
+    @cached_property
+    def _told(self) -> dict[str, str]:
+        return self._ledger.page_files.corrected()
+
+    def is_untold(self, key: str, value: Any) -> bool:
+        """Is this page (JSON) no correction that the ledger has been told of?"""
+        return self._told.get(key) != json.dumps(value)
 
     @cached_property
     def since(self) -> float | None:

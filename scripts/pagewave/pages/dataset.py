@@ -114,12 +114,14 @@ class Dataset:
 
     `levels`: what these are called. `ignored`: what lies in the label tree (or with `labels: all`
     in that of images) and is no label (or scan), such as notes and folders that are no years, as
-    paths; what the filters leave out is not among them.
+    paths; what the filters leave out is not among them. `is_apart`: each page is a chain of its
+    own, as none is told of the one before.
     """
 
     books: tuple[Book, ...]
     ignored: tuple[Path, ...] = ()
     levels: Levels = DEFAULT
+    is_apart: bool = False
 
     @property
     def pages(self) -> Iterator[Page]:
@@ -145,8 +147,14 @@ class Dataset:
             hint = f" Did you mean {near[0]}?" if near else ""
             raise DataError(f"There is no book {book_id} in the data set.{hint}") from None
 
+    def chains(self, book: Book) -> tuple[tuple[Page, ...], ...]:
+        """A book's pages as they are read one after another."""
+        return tuple((page,) for page in book.pages) if self.is_apart else book.chains
+
     def previous(self, page: Page) -> Page | None:
         """The page before it in its chain; None at a chain's start."""
+        if self.is_apart:
+            return None
         return self._by_key.get(_key(page.folders, page.number - 1))
 
     @cached_property
@@ -187,7 +195,8 @@ def scan(settings: Settings) -> Dataset:
         )
     if not found.books:
         raise DataError(_why_empty(settings.filters, found, settings.paths))
-    return Dataset(tuple(found.books), tuple(found.ignored), settings.paths.tree)
+    is_apart = settings.prompt.context == "none"
+    return Dataset(tuple(found.books), tuple(found.ignored), settings.paths.tree, is_apart)
 
 
 def _walk(paths: Paths, filters: Filters) -> _Findings:

@@ -68,11 +68,23 @@ def share_of_print(path: Path) -> float:
 
 def print_of(small: Image.Image) -> float:
     """The same, of a grey image whose longer side has `PRINT_SIDE` pixels at most."""
+    return print_and_ink_of(small)[0]
+
+
+def print_and_ink_of(small: Image.Image) -> tuple[float, float]:
+    """Two shares of such an image's area: of lines of print, and of pixels as dark as ink.
+
+    A pixel is the mean of four that `share_of_ink` sees, so one of them is as dark: that share is a
+    quarter of this one or more.
+    """
     grey = _without_margins(small)
     paper = paper_of(grey, WIDENINGS // 2)
-    least = max(LEAST_DARKER // 2, round(DARKER / 2 * ImageStat.Stat(paper).median[0]))
+    lightness = ImageStat.Stat(paper).median[0]
     darkness = ImageChops.subtract(paper, grey).histogram()
-    return sum(darkness[least:]) / (grey.width * grey.height)
+    of_print = max(LEAST_DARKER // 2, round(DARKER / 2 * lightness))
+    of_ink = max(LEAST_DARKER, round(DARKER * lightness))
+    area = grey.width * grey.height
+    return sum(darkness[of_print:]) / area, sum(darkness[of_ink:]) / area
 
 
 def paper_of(grey: Image.Image, widenings: int) -> Image.Image:

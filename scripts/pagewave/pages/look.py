@@ -16,7 +16,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from pagewave.pages.image_files import FORMATS, opened
-from pagewave.pages.ink import LONGER_SIDE, PRINT_SIDE, ink_of, print_of
+from pagewave.pages.ink import LONGER_SIDE, PRINT_SIDE, ink_of, print_and_ink_of
 from pagewave.pages.seen import seen
 
 DARK = 64
@@ -48,6 +48,10 @@ NEAR_CUT_GREYS = range(CUT_GREYS.start - 2, CUT_GREYS.stop + 2)
 CERTAIN_BY = 16
 """Grey levels: a smaller picture differs from the picture by less, but for how far its greys
 spread, which is less in it."""
+
+INKED = 0.01
+"""Share of a small picture's area that is dark: eight times what makes certain of ink (`BLANK` in
+answers/guards.py is 0.0003, a quarter of the dark share counts), and a third of a title page's."""
 
 SMALLEST = 64
 """Pixels of a side: a JPEG is decoded at an eighth of its size, or at what is no smaller."""
@@ -145,11 +149,12 @@ def torn(path: Path) -> Doubt | None:
 
 
 class Glance(NamedTuple):
-    """The share of a picture's area that lines of print take up, from 0 to 1; and is it certain
-    that a `look` at it finds nothing to doubt, as it is upright?"""
+    """The share of a picture's area that lines of print take up, from 0 to 1; is it certain that a
+    `look` at it finds nothing to doubt, as it is upright; and that there is ink on it?"""
 
     share_of_print: float
     is_sound: bool
+    is_inked: bool
 
 
 def glance(path: Path) -> Glance | None:
@@ -183,7 +188,8 @@ def glance(path: Path) -> Glance | None:
         and int(np.median(np.asarray(small))) >= DARK + CERTAIN_BY
         and int(values.max()) - int(values.min()) > EMPTY_SPREAD + CERTAIN_BY
     )
-    return Glance(print_of(small), is_sound)
+    share_of_print, dark = print_and_ink_of(small)
+    return Glance(share_of_print, is_sound, dark >= INKED)
 
 
 def coarse(dpi: float, share: float) -> Doubt | None:

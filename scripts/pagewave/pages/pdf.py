@@ -22,7 +22,7 @@ from pagewave.pages.pdf_resolution import (
     pixels_a_point,
 )
 
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 """PDFium keeps state of its own and must not be called by two threads at once."""
 
 
@@ -126,7 +126,7 @@ def _opened(path: Path) -> Iterator[Any]:
     """
     import pypdfium2  # here, as most data sets have no PDF and its import takes 0.3 s
 
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         try:
             document = pypdfium2.PdfDocument(path)
             try:

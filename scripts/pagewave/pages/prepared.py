@@ -247,6 +247,15 @@ class PreparedImages:
         seen = self._glance(image)
         return seen.share_of_print if seen else share_of_print(image)
 
+    def is_inked(self, image: Path) -> bool:
+        """Is it certain that there is ink on an image, from what was seen of it before? It is not
+        where nothing was, and then `share_of_ink` is what tells."""
+        try:
+            seen = self._glance(image)
+        except DataError:
+            return False
+        return seen is not None and seen.is_inked
+
     def _glance(self, image: Path) -> Glance | None:
         """A glance at an image file, once a process as long as it stays what it is."""
         try:

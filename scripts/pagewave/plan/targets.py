@@ -118,7 +118,7 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
 
     found = Wanted([], set(), [], {})
     for book in workspace.dataset.books:
-        for chain in book.chains:
+        for chain in workspace.dataset.chains(book):
             reasons = [reason_to_read(page) for page in chain]
             pending = [reason is not None for reason in reasons]
             # Nothing needs a page that will not come, and it needs nothing itself.

@@ -141,8 +141,11 @@ def recipe(settings: "Settings", prompt: Prompt) -> str:
     They stand in the batch's display name: with them a batch can be told from one that was asked
     in another way even where nothing else is left of it.
     """
-    schema = response_schema(prompt.page_model)
-    return _sha256(_common(settings, schema) | {"template": prompt.sha256})[:8]
+    determines = _common(settings, response_schema(prompt.page_model))
+    determines["template"] = prompt.sha256
+    if settings.prompt.context == "none":  # not of the fingerprint: that has the prompt as sent
+        determines["context"] = "none"
+    return _sha256(determines)[:8]
 
 
 def recipe_in(display_name: str) -> str | None:

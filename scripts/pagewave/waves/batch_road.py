@@ -22,7 +22,7 @@ from pagewave.ledger import Batch, ServiceTrouble
 from pagewave.log import log
 from pagewave.pages.changed import remember_images
 from pagewave.plan.budget import NoRoom
-from pagewave.plan.estimates import estimator
+from pagewave.plan.estimates import Estimator, estimator
 from pagewave.prompts.request import Request
 from pagewave.waves import events
 from pagewave.waves.admission import batches_at_once, why_full, within_budget
@@ -91,12 +91,13 @@ class BatchRoad:
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
         look_at_pictures(session, requests)
-        estimator(session).look()
+        expected = estimator(session)
+        expected.look()
         held = None if self._may_send else "another lane has a longer way to go"
         decision = within_budget(
             session,
             trip.run_id,
-            lambda: _decide(trip, requests, held, counts=is_chosen or not session.waits),
+            lambda: _decide(trip, requests, expected, held, counts=is_chosen or not session.waits),
         )
         members, not_yet = decision.members, decision.not_yet
         if is_chosen and session.waits and decision.is_nothing:
@@ -137,15 +138,21 @@ class BatchRoad:
 
 
 def _decide(
-    trip: Trip, requests: Sequence[Request], held: str | None, *, counts: bool
+    trip: Trip,
+    requests: Sequence[Request],
+    expected: Estimator,
+    held: str | None,
+    *,
+    counts: bool,
 ) -> _Decision:
     """What to do about a wave's requests.
 
     Args:
+        expected: what they will use about; it has looked at images already.
         held: why what is new is not sent now, if it is not.
         counts: the batches in flight, of all lanes, as nobody else does.
     """
-    session, run_id, lane, number = trip.session, trip.run_id, trip.lane, trip.number
+    session, run_id, lane = trip.session, trip.run_id, trip.lane
     with session.ledger.transaction():
         remember_images(
             session.ledger,
@@ -166,20 +173,21 @@ def _decide(
         is_all = not (members.free or members.waiting)
         ready, resting = ready_parts(session, parts, waits=session.waits and is_all)
         at_once = batches_at_once(session, run_id, lane, members.waiting, counts=counts)
-        sendings, full = _intend_all(session, run_id, lane, number, ready[:at_once])
+        sendings, full = _intend_all(trip, expected, ready[:at_once])
     if len(ready) > at_once:
         full = full or "as many batches are in flight as there may be"
     return _Decision(standing, members, sendings, not_yet or full or resting, given_up)
 
 
 def _intend_all(
-    session: Session, run_id: str, lane: int, number: int, parts: Sequence[Sequence[Submission]]
+    trip: Trip, expected: Estimator, parts: Sequence[Sequence[Submission]]
 ) -> tuple[list[Sending], str | None]:
     """Write down each batch that the budget has room for; raises NoRoom if that is none."""
     sendings: list[Sending] = []
+    wave = trip.session, trip.run_id, trip.lane, trip.number
     for part in parts:
         try:
-            sendings.append((intend(session, run_id, lane, number, part), part))
+            sendings.append((intend(*wave, part, expected=expected), part))
         except NoRoom as full:
             if not sendings:
                 raise

@@ -247,6 +247,7 @@ def guarded(
         page_before=lambda: _page_before(workspace, answer.key),
         neighbours=lambda: [image for _, image in _neighbours(workspace, answer.key)],
         pages_read=lambda: _pages_read(workspace, answer.key),
+        is_inked=lambda: workspace.images.is_inked(image),
     )
     found = judge(answer, evidence, workspace.settings.quality)
     if isinstance(found, Failure):

@@ -61,20 +61,20 @@ def intend(
     transport: str = BY_BATCH,
     *,
     may_wait: bool = True,
+    expected: Estimator | None = None,
 ) -> Batch:
     """Write a batch and its records, all of one model, into the ledger; nothing is sent yet.
 
     Args:
-        may_wait: until batches in flight leave room for its tokens.
-
-    Args:
         transport: the tier of a single call, which is a batch of one record.
+        may_wait: until batches in flight leave room for its tokens.
+        expected: what pages use, where that is known already.
 
     Raises:
         BudgetReached: the run sends nothing more. (Called by `admission.within_budget`.)
     """
     prompt, settings, first = workspace.prompt, workspace.settings, submissions[0]
-    expected = estimator(workspace)
+    expected = expected or estimator(workspace)
     records = [_record(workspace, expected, each, transport) for each in submissions]
     what = f"lane {lane} wave {wave}"
     with workspace.ledger.transaction():

@@ -12,7 +12,7 @@ from pathlib import Path
 from pagewave.command_line import script
 from pagewave.errors import DataError
 from pagewave.log import emit, log
-from pagewave.pages.corrections import Correction, Finding, Kind
+from pagewave.pages.correction import Correction, Finding, Kind
 from pagewave.pages.dataset import Book, Page
 from pagewave.pages.json_files import is_as_noted, problem_of
 from pagewave.plan.outdated import behind_corrections, command_to_read_again, reading_again

@@ -24,6 +24,7 @@ from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.remote.fetch import awaited, notices_of_fetching, require_plugins
+from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.corrections import files_behind, refuse_unreadable
@@ -53,6 +54,7 @@ class Plan:
         sends_jobs_away: Callable[[], bool],
         outdated_exports: Callable[[], set[str]],
         site: Site,
+        words: BookWords,
     ) -> None:
         self.workspace = workspace
         self.command = command
@@ -62,6 +64,7 @@ class Plan:
         self._sends_jobs_away = sends_jobs_away
         self._outdated_exports = outdated_exports
         self._site = site
+        self._words = words
 
     # What is read
 
@@ -111,7 +114,7 @@ class Plan:
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make
             again |= files_behind(workspace, found) | self._outdated_exports()
             again |= self.fetches_to_make
-            again |= self._site.outdated()
+            again |= self._site.outdated() | self._words.outdated()
             self._make_again(again)
             in_flight = (
                 {}
@@ -209,6 +212,10 @@ class Plan:
         """What the shelf of the reading room is made of: its books, as exports are of books."""
         return self._needs_of_all(lambda book: [self._site.book_file(book.id)])
 
+    def needs_of_words(self) -> list[str]:
+        """The words of all books, for whoever asks for them alone."""
+        return self._needs_of_all(lambda book: [self._words.book_file(book.id)])
+
     def _needs_of_all(self, files_of: Callable[[Book], list[str]]) -> list[str]:
         if not self._head_id:
             _ = self.schedule
@@ -229,6 +236,10 @@ class Plan:
     def book_file(self, book_id: str) -> str:
         """Path of a book's file that exports are made of."""
         return str(self.workspace.book_files(self.workspace.dataset.book(book_id))[0])
+
+    def words_to_export(self, book_id: str) -> list[str]:
+        """What forms are made of that say where words stand: the book's file and its trees."""
+        return [self.book_file(book_id), self._words.book_file(book_id)]
 
     def pages_that_may_die(self) -> list[str]:
         """Pages that the default target names beside the books.

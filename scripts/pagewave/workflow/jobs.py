@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pagewave.exports.facts import facts_of, write_facts
 from pagewave.exports.site.site import Site
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
+from pagewave.ledger import WrittenFile
 from pagewave.log import log
 from pagewave.pages.dataset import Page
 from pagewave.pages.json_files import written_file
@@ -29,6 +30,7 @@ from pagewave.redaction import hide_keys
 from pagewave.remote.fetch import by_address, fetch_book
 from pagewave.waves.chooser import Chooser
 from pagewave.waves.wave import run_wave
+from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.images import take_over
 from pagewave.workflow.corrections import (
     book_file_name,
@@ -49,6 +51,7 @@ class Jobs(ABC):
     plan: Plan
     exports: Exports
     site: Site
+    words: BookWords
     left_open: dict[str, str]
     """Manifests of waves that go on in a later run, and what was said of each."""
     _trouble: LedgerError | None
@@ -120,6 +123,27 @@ class Jobs(ABC):
                 raise error(self._why_unread(page))
             self._write_file(page, attempt_id)
 
+    def write_pages(self, pages: Sequence[Page]) -> list[bool]:
+        """Do what `write_page` does for pages whose answers this run found, with one transaction.
+
+        Says of each page whether it was done; what is anything else is left to its own job.
+        """
+        ledger, done = self.session.ledger, dict[str, tuple[WrittenFile, int]]()
+        with self._while_ledger_works():
+            for page in pages:
+                attempt_id = ledger.runs.answer(self.plan.id, page.key)
+                if attempt_id is None:
+                    continue
+                try:
+                    take_in_page(self.session, page)
+                    done[page.key] = self._put_down(page, attempt_id), attempt_id
+                except LedgerError:
+                    raise
+                except PagewaveError:  # its own job tells
+                    continue
+            self._mark(done)
+        return [page.key in done for page in pages]
+
     def _write_answer(self, key: str, attempt_id: int) -> None:
         """Write a page's file while its wave goes on: the page behind is asked with what it says.
 
@@ -131,16 +155,25 @@ class Jobs(ABC):
 
     def _write_file(self, page: Page, attempt_id: int | None) -> None:
         """Write what was read, with what a person corrected of it."""
-        ledger = self.session.ledger
+        self._mark({page.key: (self._put_down(page, attempt_id), attempt_id)})
+
+    def _put_down(self, page: Page, attempt_id: int | None) -> WrittenFile:
+        """The file alone; the ledger doesn't know yet."""
         answer = self.session.page_text(attempt_id) if attempt_id else ""
         path = self.session.page_file(page)
         content = self.session.corrections.content_for(page, answer)
         write_atomically(path, content)
         crash.point("page-written")
+        return written_file(path, content)
+
+    def _mark(self, written: Mapping[str, tuple[WrittenFile, int | None]]) -> None:
+        """Tell the ledger of files that were written, by key, and of the attempts in them."""
+        ledger = self.session.ledger
         with ledger.transaction():
-            ledger.page_files.note({page.key: written_file(path, content)})
-            if attempt_id:
-                ledger.files.mark_written(page.key, attempt_id)
+            ledger.page_files.note({key: file for key, (file, _) in written.items()})
+            for key, (_, attempt_id) in written.items():
+                if attempt_id:
+                    ledger.files.mark_written(key, attempt_id)
         crash.point("page-marked")
 
     def write_book(self, book_id: str) -> None:
@@ -184,6 +217,11 @@ class Jobs(ABC):
         """Write a book of the reading room, or its shelf; needs as little as an export does."""
         with self._noting_trouble():
             self.site.write_book(book_id) if book_id else self.site.write()
+
+    def write_words(self, book_id: str, threads: int) -> None:
+        """Write where the words of a book stand; needs as little as an export does."""
+        with self._noting_trouble():
+            self.words.write_book(book_id, threads)
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:

@@ -53,6 +53,7 @@ from pagewave.waves.chooser import Chooser
 from pagewave.waves.lost_ledger import refuse_lost
 from pagewave.waves.recover import clear_up, recover
 from pagewave.wording import count
+from pagewave.words.book import BookWords
 from pagewave.workflow.corrections import keep_before_deleting, take_in
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.jobs import Jobs
@@ -106,6 +107,7 @@ class Run(Jobs):
             settings.paths, dataset, prompt.page_model, exporters, settings.citation
         )
         self.site = Site(settings, dataset, prompt.page_model)
+        self.words = BookWords(settings, dataset, prompt.page_model)
         self.plan = Plan(
             self.session,
             self._head_id,
@@ -115,6 +117,7 @@ class Run(Jobs):
             sends_jobs_away,
             self.exports.outdated,
             self.site,
+            self.words,
         )
         calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0
         self.stopper = SignalHandler(self.session.stop, calls_seconds)

@@ -6,7 +6,8 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pagewave import command_line
 from pagewave.config.keys import load_secrets
 from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError, PagewaveError, exit_on_error
-from pagewave.exports.registry import find_exporters
+from pagewave.exports.registry import find_exporters, refuse_unfit
 from pagewave.ledger import RunOutcome
 from pagewave.ledger.identity import levels_of, refuse_other_levels
 from pagewave.ledger.lock import RUN, LockedError, holder
@@ -25,7 +26,8 @@ from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
-from pagewave.workflow import guarantees, internals, terminal, typed
+from pagewave.words.book import THREADS
+from pagewave.workflow import guarantees, internals, many_jobs, terminal, typed
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -37,6 +39,9 @@ FETCHES = "fetches"
 SITE_BOOKS = "site_books"
 """The resource of which a book of the reading room takes one: threads are there for waves that wait
 for the service, and pictures of all books at once would take the processor from them."""
+
+WORDS_BOOKS = "words_books"
+"""The resource of which a book whose words are looked for takes one: it uses several threads."""
 
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
@@ -80,11 +85,14 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             settings.prompt.registry_dir, settings.prompt.name, settings.prompt.template_file
         )
         exporters = find_exporters(settings.exports, Path.cwd())
+        refuse_unfit(exporters, bool(settings.words.languages), settings.citation.url)
         require_plugins([settings.exports_to] if settings.exports_to else [])
         # Config is the one source of the limit; --resources gemini_batches=N still wins.
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
         internals.set_default_resource(workflow, FETCHES, 1)
         internals.set_default_resource(workflow, SITE_BOOKS, os.cpu_count() or 1)
+        books_at_once = max(1, (os.cpu_count() or 1) // THREADS)
+        internals.set_default_resource(workflow, WORDS_BOOKS, books_at_once)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt, exporters)
@@ -195,13 +203,15 @@ def start(run: Run, workflow: Any) -> None:
         # A wave of calls takes none of the slots of batches.
         lanes = len(run.plan.schedule.lanes) if run.plan.is_by_calls else 0
         internals.add_threads(workflow, max(most, lanes))
+        names = {ours: name for name, ours in internals.own_names(workflow).items()}
+        many_jobs.choose_at_once(workflow)
+        many_jobs.run_together(workflow, names.get("page", "page"), partial(write_pages, run))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)
         gc.freeze()  # Snakemake's jobs stay to the end: no need to go through them each time
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
-            names = {ours: name for name, ours in internals.own_names(workflow).items()}
             terminal.hide(names.get("page", "page"))
             if terminal.is_for_people():
                 from pagewave.workflow.live import LiveBlock
@@ -210,6 +220,14 @@ def start(run: Run, workflow: Any) -> None:
                 block.start()
 
     exit_on_error(begin)
+
+
+def write_pages(run: Run, jobs: Iterable[Any]) -> list[bool]:
+    """Write the pages that these jobs' wildcards name; says of each whether it was done."""
+    levels = run.dataset.levels.names
+    return run.write_pages(
+        [run.plan.page("/".join(getattr(job, level) for level in levels), job.page) for job in jobs]
+    )
 
 
 def end(run: Run, workflow: Any, outcome: str) -> None:

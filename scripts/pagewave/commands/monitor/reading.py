@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from pagewave.config.settings import Settings
 from pagewave.errors import ConfigError
-from pagewave.exports.content import Book, Books, Page
-from pagewave.exports.site.room import Shown
+from pagewave.exports.site.room import alone
 from pagewave.ledger import LogRow
 from pagewave.workspace import chosen_prompt
 
@@ -43,10 +42,8 @@ class Reading:
         # Looked for anew each time: a page model may be put in order while we watch.
         try:
             model = chosen_prompt(self._settings).page_model
-            page = Page(row.key, 0, model.model_validate_json(answer))
+            page = model.model_validate_json(answer)
         except (ConfigError, ValidationError):
             return {"content": facts, "tables": [], "raw": answer}
-        levels = self._settings.paths.tree
-        books = Books(self._settings.paths.books_dir, [], model, levels=levels)
-        shown = Shown(books, Book(levels.folders(row.key), (page,), levels=levels))
-        return {"content": shown.page(page, None) | facts, "tables": shown.schema()}
+        content, tables = alone(page, row.key, self._settings.paths)
+        return {"content": content | facts, "tables": tables}

@@ -1,33 +1,27 @@
-"""The monitor as a Starlette application, and the server that runs it."""
+"""The monitor as a Starlette application."""
 
 import asyncio
 import json
-import secrets
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from importlib.resources import files
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
 
-import jinja2
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from pagewave.commands.browser.guard import Guard
+from pagewave.commands.browser.server import ERRORS, page_routes
 from pagewave.commands.command import Place
 from pagewave.commands.monitor.failure_list import failure_list
 from pagewave.commands.monitor.feed import Feed
-from pagewave.commands.monitor.guard import TOKEN, Guard
 from pagewave.commands.monitor.page_history import page_history
 from pagewave.commands.monitor.past_runs import batch_opened, run_list, run_opened
 from pagewave.commands.monitor.reading import Reading
 from pagewave.commands.monitor.watching import Watcher
-from pagewave.errors import DataError, LedgerError
-from pagewave.exports import page_view
+from pagewave.errors import DataError
 from pagewave.ledger.lock import holder
-from pagewave.loopback import ADDRESS, OWN_NAMES
 
 LOOK_SECONDS = 0.5
 """How long after a look the ledger is asked whether it changed."""
@@ -38,13 +32,6 @@ BEAT_SECONDS = 10.0
 MOST_KEYS = 50
 MOST_DIGITS = 18
 """Of a batch's number: larger ones SQLite has none."""
-ASSET_TYPES = {
-    "css": "text/css",
-    "html": "text/html",
-    "js": "text/javascript",
-    "svg": "image/svg+xml",
-    "woff2": "font/woff2",
-}
 
 
 class Monitor:
@@ -56,14 +43,17 @@ class Monitor:
         self._watcher = Watcher(place)
         self._watcher.look()  # the first look takes longest: before anybody waits for it
         self._reading = Reading(place.settings)
-        self.is_ending: Callable[[], bool] = lambda: False
-        """Says that the server is about to end, which waits for the streams."""
+        self._is_ending: Callable[[], bool] = lambda: False
 
-    def app(self, token: str, port: int, names: Collection[str]) -> Guard:
-        """The application, with its guard; `names` are those that it answers to."""
-        folder = files(__package__) / "assets"
+    def app(
+        self, token: str, port: int, names: Collection[str], is_ending: Callable[[], bool]
+    ) -> Guard:
+        """The application, with its guard; `names` are those that it answers to.
+
+        `is_ending` says that the server is about to end, which waits for the streams.
+        """
+        self._is_ending = is_ending
         routes = [
-            Route("/", _asset(_page(), "html")),
             Route("/events", self.events),
             Route("/failures", self.failures),
             Route("/keys", self.keys),
@@ -72,13 +62,11 @@ class Monitor:
             Route("/batch", self.batch),
             Route("/page", self.page),
             Route("/image", self.image),
+            *page_routes(__package__, zoom=False),
         ]
-        ours = {file.name: file.read_bytes() for file in folder.iterdir()}
-        for name, content in {**page_view.assets(), **ours}.items():
-            routes.append(Route(f"/{name}", _asset(content, name.rpartition(".")[2])))
-        errors = {DataError: _explained(404), LedgerError: _explained(503)}
         # Outermost, so that even an error passes through it.
-        return Guard(Starlette(routes=routes, exception_handlers=errors), token, port, names)
+        app = Starlette(routes=routes, exception_handlers=dict(ERRORS))
+        return Guard(app, token, port, names, what="monitor")
 
     async def events(self, _: Request) -> Response:
         """How the run stands, and again whenever the ledger changed, until the browser leaves."""
@@ -88,7 +76,7 @@ class Monitor:
     async def _events(self) -> AsyncIterator[str]:
         feed = Feed(self._place.settings.execution)
         told, silent = None, 0.0
-        while not self.is_ending():
+        while not self._is_ending():
             picture = await run_in_threadpool(self._watcher.look)
             if picture is not told:
                 yield f"data: {json.dumps(feed.message(picture))}\n\n"
@@ -165,70 +153,3 @@ class Monitor:
         key = request.query_params.get("key", "")
         path, facts = await run_in_threadpool(self._watcher.pages.image, key)
         return FileResponse(path, media_type=facts.mime_type)
-
-
-def _page() -> bytes:
-    text = (files(__package__) / "page.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(text).render(view=page_view.markup(zoom=False)).encode()
-
-
-def _asset(content: bytes, suffix: str) -> Callable[[Request], Awaitable[Response]]:
-    """The call that answers with a file of the page, as it is."""
-
-    async def answer(_: Request) -> Response:
-        return Response(content, media_type=ASSET_TYPES[suffix])
-
-    return answer
-
-
-def _explained(code: int) -> Callable[[Request, Exception], Response]:
-    def answer(_: Request, error: Exception) -> Response:
-        return JSONResponse({"problem": str(error)}, code)
-
-    return answer
-
-
-class Server(uvicorn.Server):
-    """uvicorn, which says when it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-
-def serve(
-    place: Place,
-    config: Sequence[str],
-    bound: socket.socket,
-    names: Sequence[str],
-    ready: Callable[[str], None],
-) -> None:
-    """Serve until a signal ends it.
-
-    Args:
-        place: where the ledger is.
-        config: arguments that name the configuration.
-        bound: the socket.
-        names: the names that it goes by, beside those of this machine; the first is told.
-        ready: is told the address, with the token in it.
-    """
-    token = secrets.token_urlsafe(24)
-    port = bound.getsockname()[1]
-    monitor = Monitor(place, config)
-    options = uvicorn.Config(
-        monitor.app(token, port, OWN_NAMES.union(names)),
-        http="h11",
-        ws="none",
-        log_level="error",
-        access_log=False,
-    )
-    name = [*names, ADDRESS][0]
-    server = Server(options, lambda: ready(f"http://{name}:{port}/?{TOKEN}={token}"))
-    monitor.is_ending = lambda: server.should_exit
-    server.run(sockets=[bound])

@@ -18,7 +18,7 @@ from pagewave.exports.citing.check import Checked, check
 from pagewave.halves import HALVES, split_line_key
 from pagewave.ledger import LogRow
 from pagewave.pages import image_files
-from pagewave.pages.corrections import Correction
+from pagewave.pages.correction import Correction
 from pagewave.pages.dataset import Page
 from pagewave.pages.json_files import is_same, json_text
 from pagewave.pages.prepare import make_image

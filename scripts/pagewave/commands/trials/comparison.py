@@ -14,7 +14,8 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from pagewave.answers.scores import PageScore, matched_courses, normal_text, score, truth_of
+from pagewave.answers.scores import PageScore, matched_courses, score, truth_of
+from pagewave.answers.word_scores import normal_text
 from pagewave.commands.trials.context import Context, context_of
 from pagewave.commands.trials.courses import CourseChange, course_changes
 from pagewave.commands.trials.sides import Choice, Side, is_road_alone, labels

@@ -1,18 +1,12 @@
 """Which words of a text are not those of another: what a comparison shows side by side."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from rapidfuzz.distance import Levenshtein
 
-from pagewave.answers.scores import normal_text
-
-# As `normal_text` joins what a dash divides, also over the end of a line, so does this: "Philo-",
-# newline, "sophy" is one word. Leader dots are words that count for nothing.
-_DASH = "[-\u2013\u2014]"
-_WORD = re.compile(rf"(?:[.·…]\s*){{3,}}|\S+(?:(?:(?<={_DASH})\s+|\s+(?={_DASH}))\S+)*")
+from pagewave.answers.word_scores import WORD, normal_text
 
 
 @dataclass(frozen=True)
@@ -34,20 +28,25 @@ class Mark:
     missing: str = ""
 
 
-def marked(text: str, other: str, truth: str | None) -> list[Mark]:
+def marked(
+    text: str, other: str, truth: str | None, compared: Callable[[str], str] = normal_text
+) -> list[Mark]:
     """The words of `text`, marked where they are not those of the other text or of the truth.
 
     Words are compared as they are scored: quotes, dashes, leader dots and line breaks don't count.
-    A last mark without a word says what is missing at the end.
+    A last mark without a word says what is missing at the end. `compared` makes of a word what is
+    compared of it.
     """
-    found = list(_WORD.finditer(text))
+    found = list(WORD.finditer(text))
     starts = [match.start() for match in found] + [len(text)]
     # What is read as one run of dots has the space behind it in the word itself.
     shown = [match[0].rstrip() for match in found]
-    plain = [normal_text(word) for word in shown]
+    plain = [compared(word) for word in shown]
     counted = [word for word in plain if word]
-    differing = _compare(counted, other)
-    against_truth = _compare(counted, truth) if truth is not None else _Differences({}, {})
+    differing = _compare(counted, other, compared)
+    against_truth = _Differences({}, {})
+    if truth is not None:
+        against_truth = _compare(counted, truth, compared)
     marks = []
     numbers = iter(range(len(counted)))
     for place, word in enumerate(shown):
@@ -75,8 +74,8 @@ class _Differences:
     missing: dict[int, str]
 
 
-def _compare(words: Sequence[str], other: str) -> _Differences:
-    others = [plain for match in _WORD.findall(other) if (plain := normal_text(match))]
+def _compare(words: Sequence[str], other: str, compared: Callable[[str], str]) -> _Differences:
+    others = [plain for match in WORD.findall(other) if (plain := compared(match))]
     found = _Differences({}, {})
     steps = Levenshtein.opcodes(words, others)
     # Neighbouring changes are one: which word was read for which of several nobody can tell.

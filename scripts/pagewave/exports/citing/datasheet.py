@@ -24,6 +24,8 @@ from pagewave.exports.citing.summary import READER
 from pagewave.exports.schema import Table
 from pagewave.levels import Levels
 from pagewave.wording import count
+from pagewave.words.audit.certificate import FILE as CERTIFICATE
+from pagewave.words.audit.certificate import Audited, told
 
 SHEET = "datasheet.md"
 CITATION = "CITATION.cff"
@@ -35,11 +37,13 @@ def datasheet(
     tables: Sequence[Table],
     notes: Sequence[str],
     levels: Levels,
+    audited: Audited | None = None,
 ) -> str:
     """What a package holds, how it was read, what is missing, its limits, and how it is checked.
 
     Args:
         notes: which limits of the tables were met.
+        audited: the certificate that it carries, if there is one.
     """
     return "\n\n".join(
         [
@@ -47,10 +51,11 @@ def datasheet(
             _plain(description_of(citation, summary)),
             _cited(citation, summary, levels),
             _holds(summary, tables, levels),
+            *([_accuracy(audited)] if audited else []),
             _how_read(summary),
             _missing(summary),
             _doubts(summary),
-            _limits(notes),
+            _limits(notes, audited is not None),
             _checked(),
         ]
     ).replace("\n\n\n", "\n\n")
@@ -212,12 +217,41 @@ def _doubts(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _limits(notes: Sequence[str]) -> str:
+def _accuracy(audited: Audited) -> str:
+    made = audited.certificate
+    lines = [
+        "## How accurate it is",
+        "",
+        f"People compared lines with their scans, drawn at random from {made.lines:,} lines of "
+        f"{count(len(made.pages), 'page')} (`{CERTIFICATE}`, {made.made_at[:10]}). {made.method}",
+        "",
+        "| figure | in percent | 95 % interval | judged | share |",
+        "|---|---|---|---|---|",
+    ]
+    meanings = list(made.meanings.values())
+    for (name, value, interval, judged), meaning in zip(told(made.figures), meanings, strict=True):
+        lines.append(f"| {name} | {value} | {interval} | {judged} | {_cell(meaning)} |")
+    if made.pages_without:
+        lines += ["", f"It says nothing of {count(made.pages_without, 'page')} that were read."]
+    if audited.changed:
+        lines += [
+            "",
+            f"{count(audited.changed, 'page')} changed since: it stands for them as they were.",
+        ]
+    return "\n".join(lines)
+
+
+def _limits(notes: Sequence[str], is_certified: bool) -> str:
+    how_many = (
+        "How many, see above; which, nobody knows."
+        if is_certified
+        else "No figure here says how many; compare a sample with the images."
+    )
     lines = [
         "## Known limits",
         "",
         "- Models make mistakes that look right: letters, figures and names that stand on no page. "
-        "No figure here says how many; compare a sample with the images.",
+        + how_many,
         "- Pages without a flag can be wrong, and flagged ones right.",
         "- Spelling is meant to be as printed, but models modernize now and then.",
         "- The same request may be answered otherwise tomorrow; these are the answers that came.",

@@ -23,6 +23,7 @@ from pagewave.exports.forms.csv_files import CsvFiles
 from pagewave.exports.schema import CODEBOOK_TABLE
 from pagewave.own_files import ROOT as PROJECT
 from pagewave.redaction import hide_keys
+from pagewave.words.audit.certificate import FILE as CERTIFICATE
 
 PAGE_SCHEMA = "page.schema.json"
 
@@ -32,6 +33,7 @@ class Crate(Exporter):
 
     name = "crate"
     suffixes = (".zip",)
+    carries_certificate = True
 
     def write(self, books: Books, files: Sequence[Path]) -> None:
         """Write it: pages one after another, then tables, then what follows from them."""
@@ -52,7 +54,10 @@ def _write(books: Books, archive: Archive, file: Path) -> None:
     archive.add(SUMMARY, _json(numbers))
     archive.add(PAGE_SCHEMA, _json(books.model.model_json_schema()))
     archive.add(TABLES, _json(datapackage(books.schema, citation, numbers, archive.files)))
-    archive.add(SHEET, datasheet(citation, numbers, books.tables, books.notes, books.levels))
+    if books.audited:
+        archive.add(CERTIFICATE, books.audited.certificate.as_text())
+    given = (citation, numbers, books.tables, books.notes, books.levels, books.audited)
+    archive.add(SHEET, datasheet(*given))
     if cited := citation_file(citation, numbers, books.levels):
         archive.add(CITATION, cited)
     else:
@@ -106,6 +111,7 @@ def _meanings(archive: Archive, books: Books) -> Mapping[str, str]:
         CITATION: "How it is to be cited.",
         SUMMARY: "Its numbers: pages read, missing, corrected, flagged; models and prompts.",
         TABLES: "Tables and columns, as Frictionless has them.",
+        CERTIFICATE: "How accurate it is, by a random sample of lines that people judged.",
         PAGE_SCHEMA: "What the answer of a page looks like.",
     }
     for name in archive.files:

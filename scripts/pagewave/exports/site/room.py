@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pagewave.config.data import Paths
 from pagewave.exports.content import Book, Books, Page
 from pagewave.exports.schema import Column, Kind, Table
 from pagewave.exports.site.images import Picture
+from pagewave.page_model import PageModel
 
 FLAGS = {
     "repetition": "The same words over and over: the reader may have got stuck.",
@@ -152,6 +154,14 @@ class Shown:
             )
             for place in places
         )
+
+
+def alone(answer: PageModel, key: str, paths: Paths) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What is told of a page by itself, without its book: as `Shown.page` and `Shown.schema`."""
+    page = Page(key, 0, answer)
+    books = Books(paths.books_dir, [], type(answer), levels=paths.tree)
+    shown = Shown(books, Book(paths.tree.folders(key), (page,), levels=paths.tree))
+    return shown.page(page, None), shown.schema()
 
 
 def image(picture: Picture | None) -> list[Any] | None:

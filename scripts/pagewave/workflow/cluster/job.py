@@ -18,6 +18,7 @@ from pagewave.exports.site.site import Site
 from pagewave.ledger import Ledger
 from pagewave.pages.dataset import Dataset
 from pagewave.prompts.registry import Prompt
+from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.images import make_and_report
 from pagewave.workflow.cluster.orphans import announced
 from pagewave.workflow.run import RUN_VARIABLE
@@ -55,7 +56,15 @@ class RemoteInputs:
         """Nothing."""
         return []
 
+    def needs_of_words(self) -> list[str]:
+        """Nothing."""
+        return []
+
     def book_file(self, book_id: str) -> list[str]:
+        """Nothing."""
+        return []
+
+    def words_to_export(self, book_id: str) -> list[str]:
         """Nothing."""
         return []
 
@@ -79,6 +88,7 @@ class RemoteJob:
             settings.paths, dataset, prompt.page_model, exporters, settings.citation
         )
         self.site = Site(settings, dataset, prompt.page_model)
+        self.words = BookWords(settings, dataset, prompt.page_model)
         self.dataset = dataset
         self.workspace = Workspace(settings, dataset, Ledger.absent(), prompt)
         run_id = os.environ.get(RUN_VARIABLE, "unknown")
@@ -106,3 +116,8 @@ class RemoteJob:
         """Write a book of the reading room from its file and its scans, or its shelf."""
         announced(self._run)
         self.site.write_book(book_id) if book_id else self.site.write()
+
+    def write_words(self, book_id: str, threads: int) -> None:
+        """Write where the words of a book stand, from its page files and its scans."""
+        announced(self._run)
+        self.words.write_book(book_id, threads)

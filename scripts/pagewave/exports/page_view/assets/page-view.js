@@ -117,9 +117,10 @@ function entries([first, ...others], rows, changed, mark) {
   return el("ol", { className: "entries" }, items);
 }
 
-/** Puts a value into an element, and says where a person changed it. */
+/** Puts a value into an element with the place of its field, and says where a person changed it. */
 function corrected(element, value, column, number, changed, mark) {
   element.append(...mark.words(wordsIn(value)));
+  if (column.field) element.dataset.field = column.field.replace("[]", `[${number}]`);
   if (isChanged(column, number, changed)) {
     element.className = "changed";
     element.title = "Corrected by a person";

@@ -32,12 +32,15 @@ TOKEN = "token"
 class Guard:
     """Refuses what does not come from our own page in a browser that has the token."""
 
-    def __init__(self, app: ASGIApp, token: str, port: int, names: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str, port: int, names: Collection[str], *, what: str
+    ) -> None:
         self.app = app
+        self._what = what
         self._names = names
         self._token = token.encode()
-        # Ports share their cookies: two monitors must not take each other's.
-        self._cookie = f"pagewave-monitor-{port}"
+        # Ports share their cookies: two servers must not take each other's.
+        self._cookie = f"pagewave-{what}-{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,19 +62,22 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if not is_own_host(host, self._names):
-            said = "This monitor does not go by that name: see --allowed-hosts.\n"
+            said = f"This {self._what} does not go by that name: see --allowed-hosts.\n"
             return PlainTextResponse(said, 403)
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "none")
         foreign = site not in ("none", "same-origin")
-        if origin not in (None, f"http://{host}") or (
-            foreign and request.headers.get("sec-fetch-mode") != "navigate"
+        # What changes something comes from our own page alone; every browser names it then.
+        looks_only = request.method in ("GET", "HEAD")
+        ours = (f"http://{host}", None) if looks_only else (f"http://{host}",)
+        if origin not in ours or (
+            foreign and not (looks_only and request.headers.get("sec-fetch-mode") == "navigate")
         ):
             return PlainTextResponse("Other websites have no business here.\n", 403)
         given = (request.query_params.get(TOKEN), request.cookies.get(self._cookie))
         if not any(map(self._is_token, given)):
             return PlainTextResponse(
-                "Open the address that the monitor printed, with its token.\n", 401
+                f"Open the address that the {self._what} printed, with its token.\n", 401
             )
         return None
 

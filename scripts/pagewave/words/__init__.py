@@ -1,0 +1,1 @@
+"""Where does each word stand, and which of them must a person look at?"""

@@ -1,0 +1,1 @@
+"""How accurate is the whole collection, by a random sample of its lines that a person judged?"""
