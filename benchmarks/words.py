@@ -39,7 +39,7 @@ from pagewave.words.findings import with_the_book  # noqa: E402
 from pagewave.words.folding import key_of  # noqa: E402
 from pagewave.words.overlay import lay  # noqa: E402
 from pagewave.words.page import tree_of  # noqa: E402
-from pagewave.words.tree import Finding, Kind, PageTree, Source  # noqa: E402
+from pagewave.words.tree import FLAGGED, Finding, Kind, PageTree, Source  # noqa: E402
 
 FIGURES = ROOT / "benchmarks" / "words.json"
 FITTED = ROOT / "scripts/pagewave/words/doubt.json"
@@ -181,11 +181,11 @@ class Counts:
             self.words += 1
             self.boxed += word.box is not None and overlap(word.box, token.box) >= SAME_PLACE
             self.judged += 1
-            self.flagged += word.doubt >= doubt.FLAGGED
+            self.flagged += word.doubt >= FLAGGED
             if token.fault:
                 self.planted += 1
-                self.found += word.doubt >= doubt.FLAGGED
-                if word.doubt < doubt.FLAGGED:
+                self.found += word.doubt >= FLAGGED
+                if word.doubt < FLAGGED:
                     self.missed.append(
                         f"{token.text} seen {word.seen} {word.confidence} {word.doubt}"
                     )

@@ -17,8 +17,6 @@ from pagewave.words.overlay import LaidWord, Overlay
 
 OF_MARK = 0.02
 """Doubt of a dash, a dot or the like, which nobody looks for."""
-FLAGGED = 0.1
-"""Doubt from which on a word is lit for whoever looks the page over."""
 _LONG = 8
 
 _ALIKE = str.maketrans("1|j05bcuftyqgz", "iiioshenssvgq2")

@@ -13,7 +13,11 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pagewave import command_line
 from pagewave.atomic import write_atomically
+
+FLAGGED = 0.1
+"""Doubt from which on a word is lit for whoever looks the page over: one in ten such is wrong."""
 
 
 class Box(NamedTuple):
@@ -162,3 +166,11 @@ def _around(boxes: Iterator[Box | None]) -> Box | None:
         if box is not None:
             whole = box if whole is None else whole.around(box)
     return whole
+
+
+def how_to_make() -> str:
+    """What makes trees, for messages where there are none."""
+    return (
+        "A run makes them where the configuration names the books' languages, such as "
+        f"words: {{languages: [eng]}}. Then: {command_line.snakemake('words')}"
+    )

@@ -21,7 +21,7 @@ from pagewave.errors import DataError
 from pagewave.pages.dataset import Dataset, Page
 from pagewave.wording import count, few
 from pagewave.words.audit.draw import Floats, Whole
-from pagewave.words.tree import Box, PageTree, Source, Word
+from pagewave.words.tree import Box, PageTree, Source, Word, how_to_make
 
 SLIP = 2
 """Wrong characters of a wrong word that stands in its place, as they are expected; how far that is
@@ -95,12 +95,11 @@ def lines(paths: Paths, dataset: Dataset) -> Frame:
     if stale:
         raise DataError(
             f"{count(len(stale), 'page')} changed since their words were looked for "
-            f"({few(stale, SHOWN)}). Have that done again: {command_line.snakemake()}"
+            f"({few(stale, SHOWN)}). Have that done again: {command_line.snakemake('words')}"
         )
     if not frame.units:
         raise DataError(
-            f"{paths.words_dir}: no page that was read has its words there. To have them looked "
-            f"for: {command_line.snakemake()}"
+            f"{paths.words_dir}: no page that was read has its words there. {how_to_make()}"
         )
     return frame._replace(books=np.array(books, np.int64))
 

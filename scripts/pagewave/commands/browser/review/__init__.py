@@ -20,6 +20,7 @@ from pagewave.commands.browser.server import serve
 from pagewave.commands.command import add_page_option, command_parser, find_place, run_command
 from pagewave.commands.selection import add_selection, page_named, refuse_unknown, selection_of
 from pagewave.ledger import Ledger
+from pagewave.words.tree import FLAGGED
 
 EXAMPLES = """examples:
   %(prog)s
@@ -27,8 +28,6 @@ EXAMPLES = """examples:
   %(prog)s --page 'Ohio:Merrivale Female Seminary:1859:3' --from-doubt 0.05"""
 
 PORT = 8751
-FROM_DOUBT = 0.1
-"""One in ten of such words is wrong."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_page_option(parser, action="append", default=[], help="this page; may be repeated")
     add_selection(parser)
     parser.add_argument("--name", type=_name, help="who reviews (git's user.name, or the user's)")
-    what = f"look at words of which at least this share is wrong, from 0 to 1 ({FROM_DOUBT})"
-    parser.add_argument("--from-doubt", type=_share, default=FROM_DOUBT, metavar="D", help=what)
+    what = f"look at words of which at least this share is wrong, from 0 to 1 ({FLAGGED})"
+    parser.add_argument("--from-doubt", type=_share, default=FLAGGED, metavar="D", help=what)
     add_address_options(parser, PORT)
     options = parser.parse_args(arguments)
     check_address(parser, options)

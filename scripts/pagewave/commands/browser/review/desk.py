@@ -26,14 +26,11 @@ from pagewave.page_model import PageModel
 from pagewave.pages.corrections import Corrections
 from pagewave.pages.dataset import Dataset, Page, scan
 from pagewave.pages.json_files import json_text, problem_of
-from pagewave.words.tree import Finding, PageTree
+from pagewave.words.tree import Finding, PageTree, how_to_make
 from pagewave.workspace import chosen_prompt
 
 LOCK = "review.lock"
 """In the state folder: two reviews of a project save one after the other."""
-
-
-TREES = "Where words.languages names a language, a run makes them"
 
 
 class OnPile(NamedTuple):
@@ -97,8 +94,8 @@ class Desk:
         if not found:
             what = "none of the pages that were chosen" if chosen else "no page that was chosen"
             raise DataError(
-                f"{self.settings.paths.words_dir}: {what} has words with places yet. {TREES}: "
-                f"{script('run')}"
+                f"{self.settings.paths.words_dir}: {what} has words with places yet. "
+                f"{how_to_make()}"
             )
         return sorted(found, key=lambda entry: (not entry.left, -entry.doubt))
 
@@ -235,8 +232,7 @@ class Desk:
         except (OSError, ValidationError) as error:
             problem = error.strerror if isinstance(error, OSError) else problem_of(error)
             raise DataError(
-                f"{file}: the places of the page's words can't be read ({problem}). {TREES}: "
-                f"{script('run')}"
+                f"{file}: the places of the page's words can't be read ({problem}). {how_to_make()}"
             ) from None
 
     def _page_file(self, page: Page) -> Path:
