@@ -55,7 +55,8 @@ class EmbeddedProcess(Lasting):
     def open(self) -> None:
         """Starts it, and waits until it listens."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        forked = self.forks and self.program == PROGRAM
+        # A moved clock comes with an environment, and is set up when Python starts.
+        forked = self.forks and self.program == PROGRAM and not self.environment
         command = [*(python() if forked else [sys.executable]), *self.program]
         command += ["--state", str(self.state_dir)]
         with (self.state_dir / "stderr.txt").open("a") as stderr:
