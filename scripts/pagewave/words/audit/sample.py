@@ -4,7 +4,7 @@ It keeps lines as they were read then, so that what a person typed stays worth s
 are read again.
 """
 
-from datetime import UTC, datetime
+import time
 from pathlib import Path
 from typing import Literal, Self
 
@@ -97,7 +97,7 @@ class Sample(_Node):
             kind=kind,
             seed=seed,
             first=first,
-            drawn_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            drawn_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time())),
             frame_sha256=frame.sha256,
             units=len(frame.units),
             without=len(frame.without),
