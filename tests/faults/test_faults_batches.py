@@ -425,6 +425,23 @@ def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
     ]
 
 
+def test_the_results_of_a_twin_leave_nothing_that_the_next_run_stumbles_over(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name in the ledger holds the service's, which has a slash in it."""
+    create_twice(monkeypatch)
+    reading = Reading(tmp_path, quiet_server, BOOKS)
+    quiet_server.set_faults(["cancel-ignored"])
+    reading.run()
+    wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    (tmp_path / "state/results/left by an earlier version").mkdir(parents=True)
+    reading.run()  # fetches what the twin read
+    reading.run()
+    reading.check(paid_twice=2)
+    assert reading.batches() == [("collected", "SUCCEEDED")] * 3
+    assert not [path for path in (tmp_path / "state/results").rglob("*") if path.suffix != ".lock"]
+
+
 def test_of_twins_that_turn_up_late_both_are_taken_in(
     tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

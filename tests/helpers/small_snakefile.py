@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from helpers.embedded_process import SCRIPTS
+from helpers.embedded_process import NEVER_SECONDS, SCRIPTS
 from helpers.forked_heads import python
 
 HEAD = f"""
@@ -34,7 +34,7 @@ def snakemake(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=NEVER_SECONDS,
     )
     assert done.returncode == code, done.stdout
     return done.stdout

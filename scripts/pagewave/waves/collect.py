@@ -7,6 +7,7 @@ A batch that is lost, stuck or without results is given up only after several lo
 be sent again then, and should it turn up later, `recover` takes in what it brings.
 """
 
+import hashlib
 import random
 import time
 from collections.abc import Collection, Sequence
@@ -230,7 +231,9 @@ def download(
 
 
 def _download_once(session: Session, display_name: str, result_file: str) -> list[bytes] | None:
-    path = session.settings.paths.state_dir / "results" / f"{display_name}.jsonl"
+    # A display name may hold anything: that of a twin has the service's name in it, with its slash.
+    name = hashlib.sha256(display_name.encode()).hexdigest()[:32]
+    path = session.settings.paths.state_dir / "results" / f"{name}.jsonl"
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not session.client.download(result_file, path):

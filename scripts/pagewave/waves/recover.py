@@ -5,6 +5,7 @@ if it does. So it is looked for again: when a run starts, and now and then befor
 brought is taken in; while it still goes on it is adopted if its pages need it, else cancelled.
 """
 
+import shutil
 import time
 
 from pagewave.atomic import partial_of, remove_partial_files
@@ -89,7 +90,7 @@ def _remove_leftover_files(workspace: Workspace) -> None:
     paths = workspace.settings.paths
     remove_partial_files(paths.logs_dir / "waves")
     for leftover in (paths.state_dir / "results").glob("*"):
-        leftover.unlink()
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     remove_unsent(paths.state_dir / REQUESTS)
     remove_halves(workspace)
     settled = workspace.ledger.batches.settled()
