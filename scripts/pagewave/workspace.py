@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pagewave.config.settings import Settings
 from pagewave.errors import DataError
@@ -52,6 +53,8 @@ class Workspace:
     prompt: Prompt
     told: set[str] = field(default_factory=set, kw_only=True)
     """What is said once a run, and was."""
+    kept: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    """What took long to work out and stands for a while, by the module that did."""
 
     @cached_property
     def images(self) -> PreparedImages:

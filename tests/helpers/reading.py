@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import count
@@ -142,11 +142,9 @@ class Reading:
                 manifest = self.root / "logs" / run_id / f"lane{lane}-wave{wave}.json"
                 try:
                     place = (run_id, lane, wave, schedule, manifest)
-                    run_wave(session, chooser, *place, write=self._write_answer)
+                    run_wave(session, chooser, *place, write=self._write_answers)
                 except OnItsWay:
                     break
-                for key in [key for leg in legs for key in leg]:
-                    self._write_page(run_id, key)
         session.ledger.runs.end(run_id, "ok")
 
     def run_until(self, condition: Callable[[], object]) -> None:
@@ -185,16 +183,12 @@ class Reading:
             yield
         assert called.called, f"nobody calls {function} by this name"
 
-    def _write_page(self, run_id: str, key: str) -> None:
-        attempt_id = self.session.ledger.runs.answer(run_id, key)
-        if attempt_id is not None:
-            self._write_answer(key, attempt_id)
-
-    def _write_answer(self, key: str, attempt_id: int) -> None:
-        ledger = self.session.ledger
-        path = self.session.page_file(self.session.dataset.page(key))
-        write_atomically(path, ledger.answers.page(attempt_id) + "\n")
-        ledger.files.mark_written(key, attempt_id)
+    def _write_answers(self, answers: Mapping[str, int]) -> Collection[str]:
+        for key, attempt_id in answers.items():
+            path = self.session.page_file(self.session.dataset.page(key))
+            write_atomically(path, self.session.ledger.answers.page(attempt_id) + "\n")
+            self.session.ledger.files.mark_written(key, attempt_id)
+        return answers
 
     # Looking
 

@@ -85,7 +85,7 @@ def test_an_emptied_ledger_knows_what_was_written_into_files(
     backup = empty(tmp_path / "ledger.sqlite", recreate_tables=recreate_tables)
     with closing(Ledger.open(tmp_path / "ledger.sqlite")) as emptied:
         assert emptied.runs.latest_wave() == 0
-        assert emptied.page_files.noted() == written
+        assert emptied.page_files.noted([*written]) == written
     with closing(Ledger.peek(backup)) as old:
         assert old.runs.latest_wave() == 1
 

@@ -100,8 +100,7 @@ def test_all_waves_are_known_before_the_first(ledger: Ledger) -> None:
     assert [schedule.wave_of(key) for key in A] == [1, 2, 3]
     assert schedule.waves() == {1: 3, 2: 1}
     assert [schedule.waves_left(1, wave) for wave in (1, 2, 3, 4, 5)] == [3, 2, 1, 0, 0]
-    assert schedule.is_next(1, 1) and not schedule.is_next(1, 2)
-    assert [schedule.previous(key) for key in A] == [None, "a1", "a2"]
+    assert [schedule.steps_before(1, wave) for wave in (1, 2)] == [0, 1]
     assert schedule.lane_of("b2") == 1 and schedule.lane_of("c1") == 2
 
 
@@ -112,7 +111,7 @@ def test_an_ended_wave_keeps_its_pages_and_the_others_keep_theirs(ledger: Ledger
     schedule = schedule_of(ledger, 2, A, B)
     end_wave(ledger, 1, 1, a1="read", b1="read")
     assert [schedule.wave_of(key) for key in A + B] == [1, 2, 3, 1, 2]
-    assert schedule.is_next(1, 2)
+    assert schedule.steps_before(1, 2) == 0
     assert schedule.members(1, 1) == []
     assert schedule.members(1, 2) == ["a2", "b2"]
     assert schedule.waves() == {1: 2}
@@ -166,7 +165,7 @@ def test_lanes_advance_on_their_own(ledger: Ledger) -> None:
     end_wave(ledger, 2, 1, b1="failed")
     end_wave(ledger, 1, 1, a1="read")
     end_wave(ledger, 2, 2, b1="read")
-    assert schedule.is_next(1, 2) and schedule.is_next(2, 3)
+    assert schedule.steps_before(1, 3) == 1 and schedule.steps_before(2, 4) == 1
     assert [schedule.wave_of(key) for key in B] == [2, 3]
     assert schedule.waves() == {1: 2, 2: 1}
 
@@ -175,7 +174,7 @@ def test_another_run_is_none_of_its_business(ledger: Ledger) -> None:
     ledger.runs.start("earlier", "embedded", "gemini-2.5-flash", plan([A], 1), [])
     ledger.runs.close_wave("earlier", 1, 1, 0.0, [MemberOutcome("a1", "read", False, None)])
     schedule = schedule_of(ledger, 1, A)
-    assert schedule.is_next(1, 1)
+    assert schedule.steps_before(1, 2) == 1
     assert schedule.wave_of("a1") == 1
     assert schedule.waves() == {1: 3}
 

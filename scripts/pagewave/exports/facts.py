@@ -5,6 +5,7 @@ file.
 """
 
 import json
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from pagewave.workspace import JOBS, Workspace
 class PageFacts(BaseModel):
     """What is known of a page.
 
-    `reason` says why the book does without it, None where it does not; then `earlier_answer` is the
-    answer that it had before, as JSON. `correction` is what a person made of it, in few words.
+    `provenance` is None where its file was not written by pagewave. `reason` says why the book does
+    without it, None where it does not; then `earlier_answer` is the answer that it had before, as
+    JSON. `correction` is what a person made of it, in few words.
     """
 
     provenance: dict[str, Any] | None
@@ -36,7 +38,9 @@ _FILE = TypeAdapter(dict[str, PageFacts])
 
 def facts_of(workspace: Workspace, book: Book) -> dict[str, PageFacts]:
     """The facts of all pages of a book, by key."""
-    return {page.key: _facts_of(workspace, page) for page in book.pages}
+    keys = [page.key for page in book.pages]
+    rows = {row["key"]: row for row in workspace.ledger.files.provenance(*keys)} if keys else {}
+    return {page.key: _facts_of(workspace, page, rows.get(page.key)) for page in book.pages}
 
 
 def facts_file(run: Path, book: Book) -> Path:
@@ -64,11 +68,11 @@ def read_facts(path: Path) -> dict[str, PageFacts]:
         ) from error
 
 
-def _facts_of(workspace: Workspace, page: Page) -> PageFacts:
+def _facts_of(workspace: Workspace, page: Page, found: sqlite3.Row | None) -> PageFacts:
     reason = workspace.why_dead(page.key) if workspace.is_missing(page) else None
     earlier = workspace.earlier_answer(page) if reason else None
     return PageFacts(
-        provenance=_provenance(workspace.ledger, page),
+        provenance=_provenance(workspace.ledger, found) if found else None,
         reason=reason,
         earlier_answer=earlier.model_dump_json() if earlier else None,
         correction=_correction(workspace, page),
@@ -83,12 +87,9 @@ def _correction(workspace: Workspace, page: Page) -> dict[str, Any] | None:
     )
 
 
-def _provenance(ledger: Ledger, page: Page) -> dict[str, Any] | None:
-    """How a page's answer came about; None where its file was not written by pagewave."""
-    rows = ledger.files.provenance(page.key)
-    if not rows:
-        return None
-    row = dict(rows[0])
+def _provenance(ledger: Ledger, found: sqlite3.Row) -> dict[str, Any]:
+    """How a page's answer came about."""
+    row = dict(found)
     row["flags"] = [flag._asdict() for flag in ledger.answers.flags(row.pop("attempt_id"))]
     for told_elsewhere in ("key", "written_at", "run_id"):
         del row[told_elsewhere]

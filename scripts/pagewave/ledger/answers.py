@@ -346,6 +346,10 @@ class Answers(Shelf):
 
     # Flags
 
+    def attempts(self) -> int:
+        """How many attempts there ever were, told at once: the number of the latest one."""
+        return int(self._connection.query("SELECT COALESCE(MAX(id), 0) FROM attempt")[0][0])
+
     def flags(self, attempt_id: int | None) -> list[Flag]:
         """The flags of an attempt; none of no attempt."""
         rows = self._connection.query(

@@ -1,5 +1,6 @@
 """Page files, prompts, and files that the service still has."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
@@ -77,8 +78,8 @@ class Files(Shelf):
         )
         return {row["key"]: Origin(*row[1:]) for row in rows}
 
-    def provenance(self, key: str | None = None) -> list[sqlite3.Row]:
-        """How the answers in page files came about: of one page, or of all.
+    def provenance(self, *keys: str) -> list[sqlite3.Row]:
+        """How the answers in page files came about: of these pages, or of all.
 
         Columns: key, written_at, run_id, attempt_id, attempt, fingerprint, prompt_tokens,
         output_tokens, thoughts_tokens, cached_tokens, usd, created_at, batch, engine, model,
@@ -96,8 +97,8 @@ class Files(Shelf):
             " FROM page JOIN attempt a ON a.id = page.attempt_id JOIN batch b ON b.id = a.batch_id"
             " JOIN prompt p ON p.sha256 = b.prompt_sha256"
             " JOIN record r ON r.batch_id = a.batch_id AND r.key = a.key"
-            " WHERE ?1 IS NULL OR page.key = ?1",
-            key,
+            " WHERE ?1 IS NULL OR page.key IN (SELECT value FROM json_each(?1))",
+            json.dumps(keys) if keys else None,
         )
 
     def answer(self, key: str) -> int | None:

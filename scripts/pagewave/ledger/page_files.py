@@ -4,8 +4,9 @@ A page file whose hash is not the one here was changed by somebody. The correcti
 files (`pages/corrections.py`); what stands here of them is a copy, for rows of the log service.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pagewave.ledger.connection import Shelf
@@ -31,15 +32,17 @@ class Question(NamedTuple):
 class PageFiles(Shelf):
     """Files as they were left, by name: a page's key, or `{book id}/book.json`."""
 
-    def noted(self) -> dict[str, WrittenFile]:
-        """All files whose content is known."""
-        rows = self._connection.query("SELECT * FROM written_file")
+    def noted(self, names: Sequence[str]) -> dict[str, WrittenFile]:
+        """What is known of these files, by name; of others nothing is."""
+        rows = self._connection.query(
+            "SELECT * FROM written_file WHERE name IN (SELECT value FROM json_each(?))",
+            json.dumps(names),
+        )
         return {row["name"]: WrittenFile(*row[1:]) for row in rows}
 
     def noted_of(self, name: str) -> WrittenFile | None:
-        """What is known of one file."""
-        rows = self._connection.query("SELECT * FROM written_file WHERE name = ?", name)
-        return WrittenFile(*rows[0][1:]) if rows else None
+        """The same of one file."""
+        return self.noted([name]).get(name)
 
     def note(self, files: Mapping[str, WrittenFile]) -> None:
         """Remember files as they are now."""

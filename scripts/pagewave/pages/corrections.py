@@ -95,7 +95,7 @@ class Corrections:
 
     def look(self, pages: Sequence[Page]) -> list[Finding]:
         """The files of these pages that are not as they were noted. Nothing is written."""
-        known = _Known(self._ledger)
+        known = _Known(self._ledger, [page.key for page in pages])
         corrected = set(self.kept(pages))
         found = (self._look_at(page, known, corrected) for page in pages)
         return [finding for finding in found if finding]
@@ -108,7 +108,9 @@ class Corrections:
                 person's.
         """
         corrected = {page} if self.file(page).exists() else set()
-        known = _Known(self._ledger, page.key)
+        if not corrected and not self.page_file(page).exists():
+            return None  # as of most pages that are about to be written
+        known = _Known(self._ledger, [page.key])
         finding = self._look_at(page, known, corrected)
         found = self._ledger.page_files.noted_of(FOUND + page.key)
         is_ours = known.noted.get(page.key) not in (None, found)
@@ -361,15 +363,11 @@ class Corrections:
 
 
 class _Known:
-    """What the ledger knows, asked for once: of all pages, or of one."""
+    """What the ledger knows of pages, asked for once."""
 
-    def __init__(self, ledger: Ledger, key: str | None = None) -> None:
+    def __init__(self, ledger: Ledger, keys: Sequence[str]) -> None:
         self._ledger = ledger
-        if key is None:
-            self.noted: Mapping[str, WrittenFile] = ledger.page_files.noted()
-        else:
-            noted = ledger.page_files.noted_of(key)
-            self.noted = {key: noted} if noted else {}
+        self.noted: Mapping[str, WrittenFile] = ledger.page_files.noted(keys)
 
     @cached_property
     def asked(self) -> set[str]:

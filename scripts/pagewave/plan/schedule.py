@@ -123,11 +123,6 @@ class Schedule:
                 return chain.died_in_wave
             return self._next_wave[chain.lane] + (place - chain.passed) // self._pages_ahead
 
-    def is_next(self, lane: int, wave: int) -> bool:
-        """Is this wave the next one of its lane to run?"""
-        with self._as_of_now():
-            return wave == self._next_wave[lane]
-
     def steps_before(self, lane: int, wave: int) -> int:
         """How many waves of its lane come before a wave that is to come."""
         with self._as_of_now():
@@ -160,11 +155,6 @@ class Schedule:
     def last_of_chain(self, key: str) -> str:
         """The last page that the run reads in the page's chain."""
         return self._chain_of[key].keys[-1]
-
-    def previous(self, key: str) -> str | None:
-        """The page before this one, where the run reads that too."""
-        place = self._place[key]
-        return self._chain_of[key].keys[place - 1] if place else None
 
     def waves_left(self, lane: int, wave: int) -> int:
         """Waves from this one to the end of the lane's longest chain."""

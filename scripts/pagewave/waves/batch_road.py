@@ -76,9 +76,8 @@ class _Decision:
 class BatchRoad:
     """Carries the first page of each leg, all in one batch.
 
-    `is_chosen`: for this wave alone. Then nobody but the ledger counts the batches in flight, and
-    the files of its pages are written at once: the lane's next wave may go another road, which
-    waits for no page's job. `may_send`: is it the lane's turn, where others wait for room?
+    `is_chosen`: for this wave alone. Then nobody but the ledger counts the batches in flight.
+    `may_send`: is it the lane's turn, where others wait for room?
     """
 
     def __init__(self, *, is_chosen: bool = False, may_send: bool = True) -> None:
@@ -131,9 +130,6 @@ class BatchRoad:
         if not decided:
             raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
         outcomes = outcomes_of(session, decided, requests, members.free, decision.standing)
-        for outcome in outcomes if is_chosen else ():
-            if outcome.attempt_id is not None:
-                trip.write_page(outcome.key, outcome.attempt_id)
         return Carried(outcomes, batches)
 
 

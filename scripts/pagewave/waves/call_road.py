@@ -179,8 +179,7 @@ class _Wave:
                 return
             with self._lock:
                 self._outcomes.append(outcome)
-            written = outcome.attempt_id is None or self._trip.write_page(key, outcome.attempt_id)
-            if not written:
+            if outcome.attempt_id is not None and not self._trip.write_pages([outcome]):
                 return
             goes_on = self._session.continues_past_dead_letters and outcome.outcome == Outcome.DEAD
             if outcome.outcome != Outcome.READ and not goes_on:

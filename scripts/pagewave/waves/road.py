@@ -5,22 +5,21 @@ after page, in single calls, for as long as a wave may take. A wave looks the sa
 took: its pages have outcomes, and what one road read is free for the other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pagewave.errors import LedgerError, PagewaveError
 from pagewave.gemini.session import Session
 from pagewave.ledger import MemberOutcome
-from pagewave.log import log
 
 
 @dataclass(frozen=True)
 class Trip:
     """One wave to be carried: `legs` are the pages that each of its chains has still to read.
 
-    `write` puts an answer (the number of its attempt) into its page's file: what reads several
-    pages of a chain in one wave writes each at once, as the next is asked with what it says.
+    `write` puts answers (the numbers of attempts, by key) into the files of their pages, and tells
+    which it wrote. A wave writes what it read before its job ends, and calls, which carry several
+    pages of a chain, each at once: the page behind is asked with it.
     """
 
     session: Session
@@ -28,23 +27,18 @@ class Trip:
     lane: int
     number: int
     legs: Sequence[Sequence[str]]
-    write: Callable[[str, int], None]
+    write: Callable[[Mapping[str, int]], Collection[str]]
 
     @property
     def name(self) -> str:
         """What the wave is called in messages."""
         return f"lane {self.lane} wave {self.number}"
 
-    def write_page(self, key: str, attempt_id: int) -> bool:
-        """Write a page's file; where a person's file is in the way its own job says so."""
-        try:
-            self.write(key, attempt_id)
-        except LedgerError:
-            raise
-        except PagewaveError as error:
-            log.warning("%s", error)
-            return False
-        return True
+    def write_pages(self, outcomes: Iterable[MemberOutcome]) -> Collection[str]:
+        """Write the files of pages that were read; where a person's file is in the way, the page's
+        own job says so. Returns the keys of those whose files now hold what was read."""
+        answers = {each.key: each.attempt_id for each in outcomes if each.attempt_id is not None}
+        return self.write(answers) if answers else ()
 
 
 @dataclass

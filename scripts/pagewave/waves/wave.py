@@ -1,6 +1,6 @@
 """One wave, from start to end: pages of many books, carried by a road, and what became of each.
 
-    legs (the pages that each chain has still to read) -> road -> outcomes -> manifest
+    legs (the pages that each chain has still to read) -> road -> outcomes -> manifest -> page files
 
 Which road that is, `chooser` knows. How pages travel is the road's matter (`batch_road`,
 `call_road`); how the answers are understood and paid for is the same for all (`collect`).
@@ -8,7 +8,7 @@ Which road that is, `chooser` knows. How pages travel is the road's matter (`bat
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,13 +37,13 @@ def run_wave(
     number: int,
     schedule: Schedule,
     manifest: Path,
-    write: Callable[[str, int], None],
+    write: Callable[[Mapping[str, int]], Collection[str]],
 ) -> None:
     """Carry pages of every chain of the lane and write down what became of each.
 
     Args:
         schedule: tells what each chain has still to read.
-        write: writes the file of a page (key) from an answer (attempt).
+        write: writes the files of pages from answers (attempts by key); tells which it wrote.
 
     Raises:
         BudgetReached, ServiceError, OnItsWay, Stopped: as `Road.carry`; the wave stays open.
@@ -59,6 +59,7 @@ def run_wave(
     crash.point("manifest-written")
     session.ledger.runs.close_wave(run_id, lane, number, started_at, carried.outcomes)
     crash.point("wave-closed")
+    trip.write_pages(carried.outcomes)
     events.wave_closed(session, trip.name, run_id, lane, number, started_at, carried.outcomes)
 
 

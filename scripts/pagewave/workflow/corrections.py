@@ -178,7 +178,7 @@ def take_in_book(workspace: Workspace, book: Book) -> None:
         DataError: a page file was broken meanwhile.
     """
     corrections = workspace.corrections
-    found = [finding for page in book.pages if (finding := corrections.look_at(page))]
+    found = corrections.look(book.pages)
     _say(workspace, corrections.take_in(found))
 
 

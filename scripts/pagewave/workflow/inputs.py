@@ -7,7 +7,7 @@ and no more.
 import itertools
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -287,31 +287,19 @@ class Plan:
         return self.wave_file(self.schedule.lane_of(page.key), self.schedule.wave_of(page.key))
 
     def waits_for(self, lane: int, wave: int) -> list[str]:
-        """What a wave needs before it may start.
+        """What a wave needs before it may start: the wave before, which has written its pages, and
+        the images of its members that are to be made.
 
-        Only the next wave of a lane names the previous pages of its members, and the books whose
-        images are to be made for them: later ones may still carry other pages, and naming both ways
-        at once would be a circle.
+        It waits for no page: then what it needs stays the same as long as all goes as predicted,
+        and Snakemake has nothing to work out anew (`checkpoints`).
         """
-        if not self.schedule.is_next(lane, wave):
-            return [self.wave_file(lane, wave - 1)]
+        before = [self.wave_file(lane, wave - 1)] if wave > 1 else []
+        if not self.manifests_to_make:
+            return before
         members = self.schedule.members(lane, wave)
         books = {self.workspace.dataset.page(key).book_id for key in members}
         manifests = {str(self.workspace.images.manifest_file(book_id)) for book_id in books}
-        return [*self._behind(lane, wave, members), *sorted(manifests & self.manifests_to_make)]
-
-    def _behind(self, lane: int, wave: int, members: Sequence[str]) -> list[str]:
-        """What a lane's next wave comes after: the previous pages of its members.
-
-        A wave of calls, or whose road is chosen, has written its pages itself, and may have carried
-        more than was thought: it waits for the wave before, and for no page, whose job may hang on
-        a later wave yet.
-        """
-        if self.is_by_calls:
-            return [self.wave_file(lane, wave - 1)] if wave > 1 else []
-        before = [self.schedule.previous(key) for key in members]
-        pages = [self.workspace.dataset.page(key) for key in before if key]
-        return [self.page_file(page) for page in pages if not self.workspace.is_missing(page)]
+        return [*before, *sorted(manifests & self.manifests_to_make)]
 
     @property
     def is_by_calls(self) -> bool:

@@ -56,6 +56,8 @@ class Jobs(ABC):
     """Manifests of waves that go on in a later run, and what was said of each."""
     _trouble: LedgerError | None
     """Why the ledger can't be written any more, if it can't."""
+    _written: dict[str, tuple[WrittenFile, int]]
+    """Page files that this process wrote, by key, and the attempts in them."""
 
     @abstractmethod
     def ensure_begun(self) -> None:
@@ -88,7 +90,7 @@ class Jobs(ABC):
                     self.session,
                     self.chooser,
                     *(run_id, lane, wave, schedule, path),
-                    write=self._write_answer,
+                    write=self._write_answers,
                 )
             except Stopped:
                 left = "What was sent stays at the service; the same command collects it."
@@ -114,6 +116,8 @@ class Jobs(ABC):
                 # Snakemake may want a settled page again, as for an edited rule, or because a crash
                 # came between the page and Snakemake's own note of it: nothing is read.
                 attempt_id = ledger.runs.latest_answer(page.key) or ledger.files.answer(page.key)
+            if attempt_id is not None and self._stands(page.key, attempt_id):
+                return
             take_in_page(self.session, page)
             corrections = self.session.corrections
             # A corrected page that nobody wants read is made of its correction, if need be alone.
@@ -128,30 +132,45 @@ class Jobs(ABC):
 
         Says of each page whether it was done; what is anything else is left to its own job.
         """
-        ledger, done = self.session.ledger, dict[str, tuple[WrittenFile, int]]()
         with self._while_ledger_works():
-            for page in pages:
-                attempt_id = ledger.runs.answer(self.plan.id, page.key)
-                if attempt_id is None:
-                    continue
-                try:
-                    take_in_page(self.session, page)
-                    done[page.key] = self._put_down(page, attempt_id), attempt_id
-                except LedgerError:
-                    raise
-                except PagewaveError:  # its own job tells
-                    continue
-            self._mark(done)
+            run_id, runs = self.plan.id, self.session.ledger.runs
+            answers = {page.key: runs.answer(run_id, page.key) for page in pages}
+            done = self._write_answers({key: answer for key, answer in answers.items() if answer})
         return [page.key in done for page in pages]
 
-    def _write_answer(self, key: str, attempt_id: int) -> None:
-        """Write a page's file while its wave goes on: the page behind is asked with what it says.
+    def _write_answers(self, answers: Mapping[str, int]) -> set[str]:
+        """Write the files of pages from these attempts, with one transaction; says of which it did.
 
-        Its job writes the same once more when the wave is over.
+        A wave does so before it ends, as the page behind is asked with what it says, and each
+        page's job once more: what still holds what the wave wrote is left as it is. What does not
+        go, as a person's file is in the way, is left to the page's own job, which says so.
         """
-        page = self.session.dataset.page(key)
-        take_in_page(self.session, page)
-        self._write_file(page, attempt_id)
+        written = dict[str, tuple[WrittenFile, int]]()
+        standing = {key for key, attempt_id in answers.items() if self._stands(key, attempt_id)}
+        for key in answers.keys() - standing:
+            page = self.session.dataset.page(key)
+            try:
+                take_in_page(self.session, page)
+                written[key] = self._put_down(page, answers[key]), answers[key]
+            except LedgerError:
+                raise
+            except PagewaveError:
+                continue
+        if written:
+            self._mark(written)
+            self._written |= written
+        return standing | written.keys()
+
+    def _stands(self, key: str, attempt_id: int) -> bool:
+        """Is a page's file as this process wrote it from this very attempt?"""
+        file, of = self._written.get(key, (None, None))
+        if file is None or of != attempt_id:
+            return False
+        try:
+            status = self.session.page_file(self.session.dataset.page(key)).stat()
+        except OSError:
+            return False
+        return (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.modified_ns)
 
     def _write_file(self, page: Page, attempt_id: int | None) -> None:
         """Write what was read, with what a person corrected of it."""

@@ -98,6 +98,7 @@ class Run(Jobs):
         self._not_begun: PagewaveError | None = None
         self._ended = False
         self._trouble: LedgerError | None = None
+        self._written = {}
         ledger = self._open_ledger()
         ledger.answers.keeps_log_rows = settings.tracking.keep_rows or why_off(secrets) is None
         waits = settings.execution.wait
