@@ -8,12 +8,13 @@ from helpers.forked_heads import python
 
 HEAD = f"""
 import json
+import logging
 import sys
 import threading
 from pathlib import Path
 
 sys.path.insert(0, {str(SCRIPTS)!r})
-from pagewave.workflow import guarantees, internals, many_jobs, sayings, terminal
+from pagewave.workflow import guarantees, internals, many_jobs, sayings, terminal, wave_end
 """
 OPTIONS = ("--cores", "1", "--force-use-threads", "--scheduler", "greedy", "--nolock")
 OPTIONS += ("--keep-going", "--rerun-triggers")

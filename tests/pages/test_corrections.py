@@ -269,6 +269,15 @@ def test_a_crash_makes_no_correction_of_what_was_read(player: Player, point: str
     assert [name for name in found if ".json" in name] == ["2.json"]
 
 
+def test_nor_does_a_crash_in_the_middle_of_calls(player: Player) -> None:
+    """Which write a page before their wave is over."""
+    player.library.configure(execution={"transport": "flex"})
+    player.server.show_images(player.library.root / "images")
+    assert player.play(FORCED, crash_at="page-written") == "crashed"
+    assert player.play(FORCED) == "ok"
+    assert not list((player.library.root / "corrections").rglob("*.json"))
+
+
 def test_corrections_in_a_folder_that_is_a_link_count(player: Player) -> None:
     library, kept = player.library, player.library.root / "kept"
     edit(library, SECOND)

@@ -217,6 +217,61 @@ def test_when_a_wave_has_ended_those_that_waited_for_it_are_asked_again(tmp_path
     assert (tmp_path / "log").read_text() == "wave 1, wave 2, wave 3, "
 
 
+WAVES_AS_PREDICTED = """
+wave_of = {number: number // 2 + 1 for number in range(6)}
+
+
+rule all:
+    input:
+        expand("{number}.page", number=range(6)),
+
+
+checkpoint wave:
+    input:
+        lambda wildcards: f"wave{int(wildcards.n) - 1}" if wildcards.n != "1" else [],
+    output:
+        "wave{n}",
+    run:
+        Path(output[0]).write_text("")
+        if wildcards.n == str(config["fails"]):
+            wave_of[5] += 1  # known only now
+
+
+rule page:
+    input:
+        lambda wildcards: f"wave{wave_of[int(wildcards.number)]}",
+    output:
+        "{number}.page",
+    run:
+        Path(output[0]).write_text(input[0])
+
+
+class Told(logging.Handler):
+    def emit(self, record):
+        if "Updating checkpoint dependencies" in record.getMessage():
+            with open("log", "a") as log:
+                log.write("all anew, ")
+
+
+onstart:
+    sayings.snakemake_log().addHandler(Told())
+    if "wave" in config["kept"]:
+        wave_end.keep_what_stays(workflow, "wave")
+"""
+
+
+@pytest.mark.parametrize(("kept", "fails", "times"), [("wave", 0, 0), ("wave", 3, 1), ("no", 0, 3)])
+def test_only_where_a_wave_ended_otherwise_than_predicted_all_is_worked_out_anew(
+    tmp_path: Path, kept: str, fails: int, times: int
+) -> None:
+    snakemake(tmp_path, WAVES_AS_PREDICTED, "--config", f"kept={kept}", f"fails={fails}")
+    log = tmp_path / "log"
+    assert (log.read_text().count("all anew") if log.exists() else 0) == times
+    waves = [(tmp_path / f"{number}.page").read_text() for number in range(6)]
+    last = "wave4" if fails == 3 else "wave3"
+    assert waves == ["wave1", "wave1", "wave2", "wave2", "wave3", last]
+
+
 # The others
 
 WHAT_IS_KNOWN = """

@@ -333,6 +333,11 @@ class Answers(Shelf):
         )
         return rows[0][0] if rows else None
 
+    def newest_of(self, key: str) -> int | None:
+        """The newest good attempt of this page, whether or not its wave has ended."""
+        rows = self._connection.query("SELECT MAX(id) FROM attempt WHERE key = ? AND ok", key)
+        return rows[0][0] if rows else None
+
     def keys(self) -> set[str]:
         """Keys with at least one good attempt, under whatever fingerprint."""
         return {
@@ -345,10 +350,6 @@ class Answers(Shelf):
         return {name: rows[0][name] for name in rows[0].keys() if name != "batch_id"}  # noqa: SIM118
 
     # Flags
-
-    def attempts(self) -> int:
-        """How many attempts there ever were, told at once: the number of the latest one."""
-        return int(self._connection.query("SELECT COALESCE(MAX(id), 0) FROM attempt")[0][0])
 
     def flags(self, attempt_id: int | None) -> list[Flag]:
         """The flags of an attempt; none of no attempt."""

@@ -176,10 +176,12 @@ class Corrections:
         return Finding(page, kind, file, value)
 
     def _answers(self, page: Page) -> set[int]:
-        """The attempts that the page's file may hold; the latest may not have been noted."""
+        """The attempts that the page's file may hold; the latest may not have been noted, nor may
+        the wave that read it have ended, see `Trip.write`."""
         found = {
             self._ledger.files.answer(page.key),
             self._ledger.runs.latest_answer(page.key),
+            self._ledger.answers.newest_of(page.key),
         }
         return {attempt_id for attempt_id in found if attempt_id is not None}
 

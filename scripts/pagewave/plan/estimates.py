@@ -119,7 +119,7 @@ class Estimator:
 def estimator(workspace: Workspace) -> Estimator:
     """What the ledger and the data set tell today, or told a moment ago: what was measured stands
     until a quarter more was (`GROWN`)."""
-    attempts = workspace.ledger.answers.attempts()
+    attempts = workspace.ledger.answers.newest()
     kept, known = workspace.kept.get(__name__, (None, 0))
     # A copy of a workspace with other settings has another one's.
     is_ours = kept and kept.workspace is workspace and kept.is_measured

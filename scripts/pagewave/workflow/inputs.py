@@ -291,7 +291,7 @@ class Plan:
         the images of its members that are to be made.
 
         It waits for no page: then what it needs stays the same as long as all goes as predicted,
-        and Snakemake has nothing to work out anew (`checkpoints`).
+        and Snakemake has nothing to work out anew (`wave_end`).
         """
         before = [self.wave_file(lane, wave - 1)] if wave > 1 else []
         if not self.manifests_to_make:

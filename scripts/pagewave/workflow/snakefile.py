@@ -27,7 +27,7 @@ from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
 from pagewave.words.book import THREADS
-from pagewave.workflow import checkpoints, guarantees, internals, many_jobs, terminal, typed
+from pagewave.workflow import guarantees, internals, many_jobs, terminal, typed, wave_end
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -205,7 +205,7 @@ def start(run: Run, workflow: Any) -> None:
         internals.add_threads(workflow, max(most, lanes))
         names = {ours: name for name, ours in internals.own_names(workflow).items()}
         many_jobs.choose_at_once(workflow)
-        checkpoints.keep_what_stays(workflow, names.get("wave", "wave"))
+        wave_end.keep_what_stays(workflow, names.get("wave", "wave"))
         many_jobs.run_together(workflow, names.get("page", "page"), partial(write_pages, run))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
