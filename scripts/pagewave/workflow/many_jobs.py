@@ -42,9 +42,6 @@ def run_together(workflow: Any, rule: str, carry: Callable[[list[Any]], list[boo
 
     def run(jobs: list[Any]) -> None:
         ours = [job for job in jobs if is_ours(job)]
-        if len(ours) < 2:
-            run_jobs(jobs)
-            return
         run_jobs([job for job in jobs if not is_ours(job)])
         for job in ours:
             executor.run_job_pre(job)
