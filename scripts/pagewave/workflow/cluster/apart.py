@@ -5,7 +5,7 @@ What is done there is in `apart_job`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -13,13 +13,12 @@ from pagewave.config.settings import Settings
 from pagewave.errors import ConfigError
 from pagewave.exports.exports import NOTES, Exports
 from pagewave.pages.dataset import Book
-from pagewave.pages.places import LABEL
-from pagewave.pages.remote_scans import LIST, RECORD
+from pagewave.pages.remote_scans import RECORD
 from pagewave.prompts.registry import found_registry
 from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.head import RemoteJobs
 from pagewave.workflow.cluster.orphans import ANNOUNCED
-from pagewave.workflow.cluster.parcels import EXPORTS, IMAGES, WORDS, Given, pack, put_in_place
+from pagewave.workflow.cluster.parcels import IMAGES, WORDS, Given, pack, put_in_place
 from pagewave.workspace import JOBS, Workspace
 
 FOLDER = "parcels"
@@ -76,38 +75,32 @@ class Apart:
     def pack(self, kind: str, of: Sequence[str], parcel: Path) -> None:
         """Pack what a job needs; raises PagewaveError where something is not there."""
         books = self._books(kind, of)
-        reads_scans = kind != EXPORTS or self._exports.form(of[0]).reads_words
-        scans = {page.scan for book in books for page in book.pages}
-        files = [
-            self._folder / JOBS / ANNOUNCED,
-            *self._sources(books),
-            *self._read(kind, of, books),
-        ]
-        files += [scan for scan in scans if reads_scans and scan.exists()]
-        named = {file.as_posix(): file for file in files}
+        files = [self._folder / JOBS / ANNOUNCED, *self._read(kind, of, books)]
+        named = {file.as_posix(): file for file in files if file.is_file()}
         prompt = self._settings.prompt
         folder = found_registry(prompt.registry_dir, prompt.name) / prompt.name
         named |= {f"{_PROMPTS}/{prompt.name}/{f.name}": f for f in folder.iterdir() if f.is_file()}
         settings = self._settings.model_dump(mode="json")
         settings["prompt"]["registry_dir"] = _PROMPTS
-        # Only these books are there; a filter that names others would be a mistake.
-        settings["filters"] = {"labels": self._settings.filters.labels}
-        if kind == IMAGES:
-            of = [*of, str(self._report(of))]
-        empty = sorted({*self._names(books), *map(Path.as_posix, scans)} - named.keys())
-        given = Given(run=self._folder.name, kind=kind, of=[*of], settings=settings, empty=empty)
+        given = Given(
+            run=self._folder.name,
+            kind=kind,
+            of=[*of, str(self._report(of))] if kind == IMAGES else [*of],
+            settings=settings,
+            books=[*books],
+        )
         pack(parcel, given, named)
 
     def put_in_place(self, kind: str, of: Sequence[str], parcel: Path) -> None:
         """Take over what a job made; raises PagewaveError where that is not to be used."""
-        places = {
-            IMAGES: self._places_of_images,
-            WORDS: lambda of: [Path(self._words.book_file(of[0])).parent],
-            EXPORTS: lambda of: self._exports.places(*of),
-        }
-        if kind == EXPORTS:
+        if kind == IMAGES:
+            places = self._places_of_images(of)
+        elif kind == WORDS:
+            places = [Path(self._words.book_file(of[0])).parent]
+        else:
+            places = self._exports.places(*of)
             self._exports.keep_edited_of(*of)
-        put_in_place(parcel, places[kind](of))
+        put_in_place(parcel, places)
 
     def _books(self, kind: str, of: Sequence[str]) -> Sequence[Book]:
         dataset = self._workspace.dataset
@@ -124,41 +117,23 @@ class Apart:
         folders = [images.manifest_file(book.id).parent for book in self._books(IMAGES, of)]
         return [*folders, self._report(of)]
 
-    def _sources(self, books: Iterable[Book]) -> list[Path]:
-        """Of scans that lie elsewhere, where they are and what came of them; users' exporters."""
-        paths = self._settings.paths
-        found = [paths.image_source_dir / book.id / LIST for book in books]
-        found += [paths.fetched_dir / book.id / RECORD for book in books]
-        programs = (name.rpartition(":")[0] for name in self._settings.exports)
-        found += [Path(program) for program in programs if program.endswith(".py")]
-        return [file for file in found if file.exists()]
-
-    def _names(self, books: Iterable[Book]) -> list[str]:
-        """The labels, whose content nobody looks at."""
-        if self._settings.filters.labels == "all":
-            return []
-        folder = self._settings.paths.label_source_dir
-        return [f"{folder.as_posix()}/{p.name}{LABEL}" for book in books for p in book.pages]
-
     def _read(self, kind: str, of: Sequence[str], books: Sequence[Book]) -> list[Path]:
-        """What a job of this kind reads beside scans, as far as it is there."""
-        paths = self._settings.paths
-        trees = [paths.words_dir / book.id for book in books]
+        """What a job of this kind reads, as far as it is there."""
+        paths, pages = self._settings.paths, [page for book in books for page in book.pages]
+        scans = list({page.scan for page in pages})
+        trees = [tree for book in books for tree in (paths.words_dir / book.id).glob("*.json")]
         if kind == IMAGES:
-            found = [path for book in books for path in self._images_of(book)]
-        elif kind == WORDS:
-            found = [self._workspace.page_file(page) for book in books for page in book.pages]
-            found += [path for folder in trees for path in folder.glob("*.json")]
-        else:
-            found = [self._workspace.book_files(book)[0] for book in books]
-            found += [paths.exports_dir / of[0] / NOTES, *_below(paths.audit_dir)]
-            if self._exports.form(of[0]).reads_words:
-                found += [path for folder in trees for path in folder.glob("*.json")]
-        return [path for path in found if path.is_file()]
-
-    def _images_of(self, book: Book) -> Iterable[Path]:
-        """What an earlier job made: it is not made again."""
-        return self._workspace.images.manifest_file(book.id).parent.glob("*.jpg")
+            # What an earlier job made is not made again; of scans that never came it is said why.
+            folders = [self._workspace.images.manifest_file(book.id).parent for book in books]
+            made = [image for folder in folders for image in folder.glob("*.jpg")]
+            return [*scans, *made, *(paths.fetched_dir / book.id / RECORD for book in books)]
+        if kind == WORDS:
+            return [*scans, *trees, *map(self._workspace.page_file, pages)]
+        programs = (name.rpartition(":")[0] for name in self._settings.exports)
+        found = [self._workspace.book_files(book)[0] for book in books]
+        found += [paths.exports_dir / of[0] / NOTES, *paths.audit_dir.rglob("*")]
+        found += [Path(program) for program in programs if program.endswith(".py")]
+        return [*found, *scans, *trees] if self._exports.form(of[0]).reads_words else found
 
 
 def of_name(name: str) -> list[str]:
@@ -169,7 +144,3 @@ def of_name(name: str) -> list[str]:
 def _as_key(part: str) -> str:
     """Letters that every bucket takes: no `?`, `#` or space, and no further folder."""
     return quote(part, safe="").replace("%", "=")
-
-
-def _below(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())

@@ -15,7 +15,7 @@ from pagewave.errors import PagewaveError, exit_on_error
 from pagewave.exports.registry import find_exporters
 from pagewave.log import log_to_terminal
 from pagewave.own_files import SCRIPTS
-from pagewave.pages.dataset import scan
+from pagewave.pages.dataset import Dataset
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.cluster.parcels import (
     CONTENTS,
@@ -53,9 +53,13 @@ def main() -> None:
     """The job itself, in the folder of its parcel."""
     log_to_terminal()
     asked = Given.model_validate_json(Path(CONTENTS).read_bytes())
+    for name in ("label_source_dir", "image_source_dir"):
+        Path(asked.settings["paths"][name]).mkdir(parents=True, exist_ok=True)
     settings = load_settings(asked.settings, Path.cwd())
+    is_apart = settings.prompt.context == "none"
+    dataset = Dataset(tuple(asked.books), levels=settings.paths.tree, is_apart=is_apart)
     exporters = find_exporters(settings.exports, Path.cwd()) if asked.kind == EXPORTS else []
-    job = RemoteJob(settings, scan(settings), chosen_prompt(settings), exporters)
+    job = RemoteJob(settings, dataset, chosen_prompt(settings), exporters)
     jobs: dict[str, Callable[..., None]] = {
         IMAGES: lambda number, report: job.make_images(int(number), report),
         WORDS: lambda book: job.write_words(book, int(sys.argv[1])),

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from pagewave.atomic import partial_of
 from pagewave.errors import PagewaveError
+from pagewave.pages.dataset import Book
 
 IMAGES, WORDS, EXPORTS = "images", "words", "exports"
 """The kinds of jobs that parcels are for (rules/apart.smk)."""
@@ -28,16 +29,16 @@ CONTENTS = "parcel.json"
 
 
 class Given(BaseModel):
-    """What a job is given beside its files: whose run it is, its kind and what of it, settings."""
+    """What a job is given beside its files: whose run it is, its kind and what of it, the settings,
+    and the books with their pages as the head sees them."""
 
     run: str
     kind: str
     of: list[str]
     settings: dict[str, Any]
+    books: list[Book]
     changed_ns: dict[str, int] = {}
-    """When each file in the parcel was changed (Unix ns): images and words say it of their scans."""
-    empty: list[str] = []
-    """Files that are there by their names alone, as labels are."""
+    """When each file was changed (Unix ns): manifests of images and words say it of scans."""
 
 
 class Made(BaseModel):
@@ -53,7 +54,8 @@ def pack(parcel: Path, given: Given, files: Mapping[str, Path]) -> None:
     Raises:
         PagewaveError: one can't be read, or the disk is full.
     """
-    changed = {name: path.stat().st_mtime_ns for name, path in files.items()}
+    with _explaining(parcel):
+        changed = {name: path.stat().st_mtime_ns for name, path in files.items()}
     _write(parcel, given.model_copy(update={"changed_ns": changed}), files)
 
 
@@ -64,22 +66,17 @@ def unpack(parcel: Path, folder: Path) -> Given:
         archive.extractall(folder, filter="data")
     for name, changed_ns in given.changed_ns.items():
         os.utime(folder / name, ns=(changed_ns, changed_ns))
-    for name in given.empty:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
     return given
 
 
 def pack_made(parcel: Path, given: Given, folder: Path) -> None:
     """Pack what in this folder is new or changed since it was laid out."""
     there = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
-    known = given.changed_ns.keys() | set(given.empty) | {CONTENTS}
     made = {
         name: path
         for name, path in there.items()
-        if name not in known or path.stat().st_mtime_ns != given.changed_ns.get(name, 0)
+        if name != CONTENTS and path.stat().st_mtime_ns != given.changed_ns.get(name)
     }
-    made = {name: path for name, path in made.items() if name not in {CONTENTS, *given.empty}}
     _write(parcel, Made(removed=sorted(given.changed_ns.keys() - there.keys())), made)
 
 
@@ -117,14 +114,17 @@ def put_in_place(parcel: Path, places: Sequence[Path]) -> None:
 
 
 def _write(parcel: Path, contents: BaseModel, files: Mapping[str, Path]) -> None:
-    with _explaining(parcel), _written_whole(parcel) as partial:
-        with tarfile.open(partial, "w") as archive:
-            text = contents.model_dump_json().encode()
-            about = tarfile.TarInfo(CONTENTS)
-            about.size = len(text)
-            archive.addfile(about, io.BytesIO(text))
-            for name, path in sorted(files.items()):
-                archive.add(path.resolve(), name, recursive=False)  # of a link, what it leads to
+    text = contents.model_dump_json().encode()
+    about = tarfile.TarInfo(CONTENTS)
+    about.size = len(text)
+    with (
+        _explaining(parcel),
+        _written_whole(parcel) as partial,
+        tarfile.open(partial, "w") as archive,
+    ):
+        archive.addfile(about, io.BytesIO(text))
+        for name, path in sorted(files.items()):
+            archive.add(path.resolve(), name, recursive=False)  # of a link, what it leads to
 
 
 def _contents(archive: tarfile.TarFile) -> bytes:
