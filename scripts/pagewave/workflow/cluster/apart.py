@@ -1,4 +1,4 @@
-"""Jobs on machines that share no disk with the head: what each is given, and where what it makes goes.
+"""Jobs on machines that share no disk with the head: what each gets, and where what it made goes.
 
 What is done there is in `apart_job`.
 """
