@@ -323,9 +323,13 @@ def test_jobs_that_share_no_disk_make_images_and_exports(
         library.configure(prompt={"registry_dir": "prompts"})
         library.project, library.profile = root, "slurm-s3"
         library.environment = dict(bucket.environment)
-        library.run("--default-storage-prefix", "s3://archive/work", "--slurm-logdir", str(logs))
-        jobs = [job["Comment"].partition("_wildcards")[0] for job in jobs_of(cluster, library)]
-        assert jobs == ["rule_images_apart", "rule_exports_apart"]
+        where = ("--default-storage-prefix", "s3://archive/work", "--slurm-logdir", str(logs))
+        library.run(*where, "--set-resources", "images_apart:mem_mb=1400 * attempt")
+        jobs = jobs_of(cluster, library)
+        rules = [job["Comment"].partition("_wildcards")[0] for job in jobs]
+        assert rules == ["rule_images_apart", "rule_exports_apart"]
+        assert [job["MinMemoryNode"] for job in jobs] == ["1400M", "2000M"]
+        assert {job["TimeLimit"] for job in jobs} == {"00:20:00"}
         assert library.inferences() == keys(TIFF, 1, 2)
         assert library.book(TIFF)["page_count"] == 2
         with (root / "results/exports/csv/pages.csv").open(encoding="utf-8-sig") as file:
