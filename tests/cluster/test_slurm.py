@@ -322,7 +322,8 @@ def test_jobs_that_share_no_disk_make_images_and_exports(
         library.config["exports"] = ["csv"]
         library.configure(prompt={"registry_dir": "prompts"})
         library.project, library.profile = root, "slurm-s3"
-        library.environment = dict(bucket.environment)
+        # Jobs leave their copy of the workflow where temporary files go.
+        library.environment = {**bucket.environment, "TMPDIR": str(logs)}
         where = ("--default-storage-prefix", "s3://archive/work", "--slurm-logdir", str(logs))
         library.run(*where, "--set-resources", "images_apart:mem_mb=1400 * attempt")
         jobs = jobs_of(cluster, library)
