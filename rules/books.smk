@@ -29,6 +29,7 @@ rule book:
         # `update`: the old files stay until the new ones are there.
         book=update(f"{BOOKS}/{TREE}/book.json"),
         text=update(f"{BOOKS}/{TREE}/text.txt"),
+    localrule: APART
     # As for pages: all that are ready start at once.
     threads: threads_of_book
     resources:

@@ -3,19 +3,17 @@
 The package in scripts/pagewave holds the logic; functions here only translate wildcards.
 """
 
-import sys
-from pathlib import Path
-
-# Not `workflow.basedir`: another workflow may load this one.
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
-sys.path.insert(0, str(ROOT / "scripts"))
-
 from pagewave.workflow import snakefile as snake
+from pagewave.workflow.cluster.apart import of_name
 from pagewave.workflow.guarantees import makes_report
-from pagewave.workflow.internals import fix_parameters
+from pagewave.workflow.internals import fix_parameters, is_apart
 
 RUN = snake.load(config, workflow, ROOT)
 PLAN = RUN.plan
+
+# Where jobs on other machines share no disk with this one, they have rules of their own
+# (apart.smk), and those that do the same on a shared disk put in place what was made there.
+APART = is_apart(workflow)
 
 PAGES = str(RUN.settings.paths.output_dir)
 FETCHED = str(RUN.settings.paths.fetched_dir)
@@ -98,6 +96,39 @@ def words_to_export(wildcards):
 def threads_of_book(wildcards):
     # Here all books that are ready start at once; elsewhere a job has a CPU of its own.
     return 1 if PLAN.facts_of_book(book_id(wildcards)) else 0
+
+
+def made_elsewhere(kind, *of):
+    return [RUN.apart.made(kind, *of)] if RUN.apart else []
+
+
+def images_made(wildcards):
+    return made_elsewhere("images", wildcards.number)
+
+
+def words_made(wildcards):
+    return made_elsewhere("words", book_id(wildcards))
+
+
+def export_made(form):
+    return lambda wildcards: made_elsewhere(
+        "exports", form, *([book_id(wildcards)] if len(wildcards) else [])
+    )
+
+
+def needs_of_parcel(wildcards):
+    of = of_name(wildcards.name)
+    if wildcards.kind == "images":
+        return PLAN.needs_of_images(int(of[0]))
+    return PLAN.book_file(of[0]) if wildcards.kind == "words" else needs_of_form(*of)
+
+
+def needs_of_form(name, book=None):
+    if book is None:
+        return PLAN.needs_of_exports()
+    return (
+        PLAN.words_to_export(book) if RUN.exports.form(name).reads_words else PLAN.book_file(book)
+    )
 
 
 def needs_of_preparation(wildcards):

@@ -16,9 +16,11 @@ for form in RUN.exports.forms:
             words_to_export
             if form.reads_words
             else book_to_export if form.is_per_book else needs_of_exports,
+            made=export_made(form.name),
         output:
             # `update`: the old files stay until the new ones are there.
             [update(file) for file in form.outputs(TREE)],
+        localrule: APART
         threads: threads_of_book if form.is_per_book else 1
         resources:
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
@@ -29,5 +31,8 @@ for form in RUN.exports.forms:
             f"export {form.name}: " + (NAMED if form.is_per_book else "all books")
         run:
             snake.job(
-                RUN.write_export, params.form, book_id(wildcards) if len(wildcards) else None
+                RUN.write_export,
+                params.form,
+                book_id(wildcards) if len(wildcards) else None,
+                *input.made,
             )

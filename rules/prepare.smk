@@ -28,9 +28,11 @@ rule images:
 rule images_elsewhere:
     input:
         needs_of_images,
+        made=images_made,
     output:
         temp(f"{WAVES}/{{run}}/jobs/images{{number}}.json"),
     priority: waves_of_images
+    localrule: APART
     threads: 1
     # What an attempt made stays: the next one goes on from there.
     resources:
@@ -39,4 +41,4 @@ rule images_elsewhere:
     message:
         "images of several books, job {wildcards.number}"
     run:
-        snake.job(RUN.make_images, int(wildcards.number), output[0])
+        snake.job(RUN.make_images, int(wildcards.number), output[0], *input.made)

@@ -16,6 +16,7 @@ rule:
     output:
         # `update`: the old files stay until the new ones are there.
         update(RUN.site.book_file(TREE)),
+    localrule: APART
     resources:
         site_books=1,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
@@ -33,6 +34,7 @@ rule:
         needs_of_site,
     output:
         update(RUN.site.shelf_file),
+    localrule: APART
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,

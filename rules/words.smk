@@ -14,10 +14,12 @@ rule:
         "words_book"
     input:
         book_to_export,
+        made=words_made,
     output:
         # `update`: the old files stay until the new ones are there.
         update(RUN.words.book_file(TREE)),
-    threads: 4
+    localrule: APART
+    threads: 1 if APART else 4
     resources:
         words_books=1,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
@@ -25,7 +27,7 @@ rule:
     message:
         f"words of {NAMED}"
     run:
-        snake.job(RUN.write_words, book_id(wildcards), threads)
+        snake.job(RUN.write_words, book_id(wildcards), threads, *input.made)
 
 
 rule:

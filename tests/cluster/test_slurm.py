@@ -5,11 +5,13 @@ start, so runs are shared between assertions.
 """
 
 import contextlib
+import csv
 import itertools
 import json
 import os
 import re
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -18,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from helpers.buckets import S3
 from helpers.embedded_process import wait_for
 from helpers.library import REPO, Head, Library
 from helpers.one_node import OneNode, Unavailable, is_living, slurm
@@ -37,9 +40,10 @@ Jobs = list[dict[str, str]]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNode]:
-    """A Slurm that is up, or the reason why there is none."""
+    """A Slurm that is up, or the reason why there is none; jobs find its folder `hidden` empty."""
+    hidden = tmp_path_factory.mktemp("hidden")
     try:
-        with OneNode(tmp_path_factory.mktemp("slurm")) as node:
+        with OneNode(tmp_path_factory.mktemp("slurm"), hidden) as node:
             yield node
     except Unavailable as reason:
         pytest.skip(str(reason))
@@ -302,3 +306,48 @@ def test_a_job_that_takes_too_long_is_tried_again_with_more_time(
     assert frozen.inferences() == keys(TIFF, 1)
     assert frozen.book(TIFF)["page_count"] == 1
     assert_nothing_is_left(frozen)
+
+
+@pytest.mark.slow
+def test_jobs_that_share_no_disk_make_images_and_exports(
+    frozen: Library, cluster: OneNode, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    root = cluster.hidden / "checkout"
+    check_out(root)
+    with S3() as bucket, slurm_library(root, {}) as library:
+        bucket.put("of somebody", b"else")  # the plugin deletes a bucket that it has emptied
+        add_scans(library, pages=2)
+        library.config["exports"] = ["csv"]
+        library.configure(prompt={"registry_dir": "prompts"})
+        library.project, library.profile = root, "slurm-s3"
+        # Jobs leave their copy of the workflow where temporary files go.
+        library.environment = {**bucket.environment, "TMPDIR": str(logs)}
+        where = ("--default-storage-prefix", "s3://archive/work", "--slurm-logdir", str(logs))
+        library.run(*where, "--set-resources", "images_apart:mem_mb=1400 * attempt")
+        jobs = jobs_of(cluster, library)
+        rules = [job["Comment"].partition("_wildcards")[0] for job in jobs]
+        assert rules == ["rule_images_apart", "rule_exports_apart"]
+        assert [job["MinMemoryNode"] for job in jobs] == ["1400M", "2000M"]
+        assert {job["TimeLimit"] for job in jobs} == {"00:20:00"}
+        assert library.inferences() == keys(TIFF, 1, 2)
+        assert library.book(TIFF)["page_count"] == 2
+        with (root / "results/exports/csv/pages.csv").open(encoding="utf-8-sig") as file:
+            assert Counter(row["key"] for row in csv.DictReader(file)) == keys(TIFF, 1, 2)
+        assert bucket.keys() == {"of somebody"}
+        assert_nothing_is_left(library)
+        library.profile = "local"
+        assert "Nothing to be done" in library.run()
+
+
+def check_out(folder: Path) -> None:
+    """The workflow's files in a git repository of its own, as Snakemake sends them to jobs."""
+    folder.mkdir()
+    parts = ("Snakefile", "rules", "scripts", "prompts", "profiles", "report")
+    git = ["git", "-C", str(REPO), "ls-files", "-z", "--", *parts]
+    for name in subprocess.check_output(git, text=True).split("\0")[:-1]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((REPO / name).read_bytes())
+    for command in (["init", "-q"], ["add", "--all"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)

@@ -84,12 +84,15 @@ class Unavailable(Exception):
 class OneNode(Lasting):
     """The cluster, from `with` to its end; one at a time on a machine, others wait.
 
+    Jobs find the folder `hidden` empty, as on a machine that does not share it.
+
     Raises:
         Unavailable: it can't be had here; says why.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hidden: Path | None = None) -> None:
         self.folder = folder
+        self.hidden = hidden or folder / "hidden"
         self._lock: IO[str] | None = None
 
     def open(self) -> None:
@@ -129,7 +132,7 @@ class OneNode(Lasting):
             CONFIGURATION.unlink()
         if CONFIGURATION.exists():
             raise Unavailable(f"{CONFIGURATION} is there: this machine has a Slurm of its own")
-        for name in ("ctld", "d"):
+        for name in ("ctld", "d", "hidden"):
             (self.folder / name).mkdir(parents=True)
         key = self.folder / "munge.key"
         key.touch(0o600)
@@ -148,7 +151,9 @@ class OneNode(Lasting):
             *(f"--seed-file={self.folder}/munged.seed", "--num-threads=2"),
         )
         self._daemon("slurmctld", "-f", str(configuration))
-        self._daemon("slurmd", "-f", str(configuration))
+        # Jobs live in the mount namespace of the daemon that starts them.
+        hide = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"')
+        self._daemon(*hide, str(self.hidden), "slurmd", "-f", str(configuration))
         deadline = time.monotonic() + START_SECONDS
         while slurm("sinfo", "--noheader", "--format=%t", check=False).strip() != "idle":
             if time.monotonic() > deadline:

@@ -129,6 +129,21 @@ class Exports:
             files = [Path(file) for file in _outputs(form, book)]
             _keep_edited(files, _noted(form.record(book)))
 
+    def keep_edited_of(self, name: str, book_id: str | None = None) -> None:
+        """Keep what somebody changed in the files of a form (of one book, if it is by book)."""
+        form, book = self.form(name), self._dataset.book(book_id) if book_id else None
+        _keep_edited([Path(file) for file in _outputs(form, book)], _noted(form.record(book)))
+
+    def places(self, name: str, book_id: str | None = None) -> list[Path]:
+        """All files that `write` may write."""
+        form, book = self.form(name), self._dataset.book(book_id) if book_id else None
+        files = [Path(file) for file in _outputs(form, book)]
+        return [*files, form.record(book), *([] if form.is_per_book else [form.folder / NOTES])]
+
+    def form(self, name: str) -> Form:
+        """The form of this name."""
+        return next(form for form in self.forms if form.name == name)
+
     def write(self, name: str, book_id: str | None = None) -> None:
         """Write the files of a form, all or none of them; of one book, if it is by book.
 
@@ -136,7 +151,7 @@ class Exports:
             DataError: a book's file can't be read.
             PagewaveError: the disk is full, or the exporter fails.
         """
-        form = next(form for form in self.forms if form.name == name)
+        form = self.form(name)
         book = self._dataset.book(book_id) if book_id else None
         books = Books(
             self._paths.books_dir,

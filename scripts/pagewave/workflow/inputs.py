@@ -41,7 +41,8 @@ class Plan:
 
     `head_id` is the run's name in the process of one of its jobs, which goes by what the head put
     into the ledger. `command`, `is_dry` and `sends_jobs_away` are known only once Snakemake has
-    read the whole workflow; `make_again` has it make files that are there.
+    read the whole workflow; `make_again` has it make files that are there. `is_apart`: jobs on
+    other machines share no disk with this one.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Plan:
         outdated_exports: Callable[[], set[str]],
         site: Site,
         words: BookWords,
+        is_apart: bool = False,
     ) -> None:
         self.workspace = workspace
+        self.is_apart = is_apart
         self.command = command
         self._head_id = head_id
         self._is_dry = is_dry
@@ -397,5 +400,5 @@ class Plan:
 
     def facts_of_book(self, book_id: str) -> list[str]:
         """The file with what the ledger knows, where books are put together elsewhere."""
-        jobs = self.remote_jobs
+        jobs = None if self.is_apart else self.remote_jobs
         return [str(jobs.facts(self.workspace.dataset.book(book_id)))] if jobs else []

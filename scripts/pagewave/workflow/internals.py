@@ -18,12 +18,13 @@ import re
 import signal
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pagewave.command_line import again
+from pagewave.config.data import Paths
 from pagewave.errors import ConfigError
 from pagewave.plan.targets import Command
 from pagewave.workflow.sayings import not_forced, snakemake_log
@@ -172,6 +173,36 @@ def sends_jobs_away(workflow: Any) -> bool:
     Touches `workflow.non_local_exec`. If it is gone: nothing is planned, so nothing is sent.
     """
     return bool(workflow.non_local_exec)
+
+
+@_uses("workflow.storage_settings.default_storage_provider")
+def is_apart(workflow: Any) -> bool:
+    """Do jobs on other machines share no disk with this one (`--default-storage-provider`)?
+
+    Touches `workflow.storage_settings.default_storage_provider`. If it is gone: no run begins.
+    """
+    return workflow.storage_settings.default_storage_provider is not None
+
+
+@_uses("workflow.modifier_stack and their path_modifier.apply_default_storage")
+def keep_here(workflow: Any, paths: Paths) -> None:
+    """Keep what lies in these folders on this machine's disk, where files have a default storage.
+
+    Touches `apply_default_storage` of the `path_modifier` of our rules, and of the main Snakefile,
+    by which files are found that are typed as targets. Snakemake's own way is the flag `local`: an
+    input function would have to put it on each page's file, and a typed target has none. If it is
+    gone: no run begins.
+    """
+    folders = tuple(f"{getattr(paths, name)}/" for name in paths.folders())
+
+    def keep(path: Any, apply: Callable[[Any], Any]) -> Any:
+        return path if isinstance(path, str) and path.startswith(folders) else apply(path)
+
+    for modifier in {
+        id(each): each for each in (*workflow.modifier_stack, workflow.modifier)
+    }.values():
+        ours = modifier.path_modifier
+        ours.apply_default_storage = partial(keep, apply=ours.apply_default_storage)
 
 
 @_uses("workflow.output_settings.verbose")

@@ -4,6 +4,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from pagewave import crash_points as crash
@@ -31,7 +32,9 @@ from pagewave.remote.fetch import by_address, fetch_book
 from pagewave.waves.chooser import Chooser
 from pagewave.waves.wave import run_wave
 from pagewave.words.book import BookWords
+from pagewave.workflow.cluster.apart import Apart, of_name
 from pagewave.workflow.cluster.images import take_over
+from pagewave.workflow.cluster.parcels import EXPORTS, IMAGES, WORDS
 from pagewave.workflow.corrections import (
     book_file_name,
     copies_of_edited,
@@ -80,6 +83,34 @@ class Jobs(ABC):
                 take_over(self.session.images, book, report)
             else:
                 prepare_book(self.session.images, book, self.session.stop)
+
+    # Jobs on machines that share no disk with this one
+
+    @cached_property
+    def apart(self) -> Apart | None:
+        """What they are given and give back; None where there are none."""
+        jobs, folder = self.plan.remote_jobs, self.plan.runs_folder / self.plan.id
+        if not (self.plan.is_apart and jobs):
+            return None
+        return Apart(self.session, folder, jobs, self.exports, self.words)
+
+    def pack_parcel(self, kind: str, name: str, parcel: str) -> None:
+        """Pack what a job needs that is called so."""
+        self.ensure_begun()
+        with self._noting_trouble():
+            self._the_apart().pack(kind, of_name(name), Path(parcel))
+
+    def make_images(self, number: int, report: str, made: str) -> None:
+        """Take over images, and the report on them, that a job made; its books' jobs read it."""
+        with self._noting_trouble():
+            self._the_apart().put_in_place(IMAGES, [str(number)], Path(made))
+
+    def _the_apart(self) -> Apart:
+        if self.apart is None:
+            raise PagewaveError("No job of this run goes to a machine that shares no disk with it.")
+        return self.apart
+
+    # The jobs
 
     def read_wave(self, lane: int, wave: int, manifest: str) -> None:
         """Carry out one wave."""
@@ -224,23 +255,31 @@ class Jobs(ABC):
             self.session.ledger.page_files.forget(names)
             write_facts(Path(file), facts_of(self.session, book))
 
-    def write_export(self, form: str, book_id: str | None) -> None:
+    def write_export(self, form: str, book_id: str | None, made: str = "") -> None:
         """Write an export, of all books or of one; it needs neither ledger nor service.
 
-        So where nothing else is to be done no run is begun for it.
+        So where nothing else is to be done no run is begun for it. `made`: by a job elsewhere.
         """
         with self._noting_trouble():
-            self.exports.write(form, book_id)
+            if made:
+                self._the_apart().put_in_place(
+                    EXPORTS, [form, *filter(None, [book_id])], Path(made)
+                )
+            else:
+                self.exports.write(form, book_id)
 
     def write_site(self, book_id: str | None = None) -> None:
         """Write a book of the reading room, or its shelf; needs as little as an export does."""
         with self._noting_trouble():
             self.site.write_book(book_id) if book_id else self.site.write()
 
-    def write_words(self, book_id: str, threads: int) -> None:
+    def write_words(self, book_id: str, threads: int, made: str = "") -> None:
         """Write where the words of a book stand; needs as little as an export does."""
         with self._noting_trouble():
-            self.words.write_book(book_id, threads)
+            if made:
+                self._the_apart().put_in_place(WORDS, [book_id], Path(made))
+            else:
+                self.words.write_book(book_id, threads)
 
     @contextmanager
     def _while_ledger_works(self) -> Iterator[None]:

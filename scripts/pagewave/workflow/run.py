@@ -67,7 +67,8 @@ RUN_VARIABLE = "PAGEWAVE_RUN"
 class Run(Jobs):
     """A run, or the look at one; shared by all threads of the process.
 
-    `is_part`: this process is that of a single job, whose head has begun the run.
+    `is_part`: this process is that of a single job, whose head has begun the run. `is_apart`: jobs
+    on other machines share no disk with this one.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Run(Jobs):
         sends_jobs_away: Callable[[], bool] = lambda: False,
         *,
         is_part: bool = False,
+        is_apart: bool = False,
         exporters: Sequence[Exporter] = (),
     ) -> None:
         self.settings = settings
@@ -119,6 +121,7 @@ class Run(Jobs):
             self.exports.outdated,
             self.site,
             self.words,
+            is_apart,
         )
         calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0
         self.stopper = SignalHandler(self.session.stop, calls_seconds)

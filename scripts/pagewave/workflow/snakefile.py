@@ -28,6 +28,7 @@ from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
 from pagewave.words.book import THREADS
 from pagewave.workflow import guarantees, internals, many_jobs, terminal, typed, wave_end
+from pagewave.workflow.cluster.apart import refuse_paths
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -96,6 +97,10 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt, exporters)
+        is_apart = internals.is_apart(workflow)
+        if is_apart:
+            refuse_paths(settings)
+            internals.keep_here(workflow, settings.paths)
         is_part = internals.is_job_process(workflow)
         if not is_part:
             os.environ.pop(RUN_VARIABLE, None)  # of a run that carries out this very command
@@ -112,6 +117,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             make_again=lambda files: internals.make_again(workflow, files),
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
             is_part=is_part,
+            is_apart=is_apart,
             exporters=exporters,
         )
         for notice in [] if is_part else run.site.notices:

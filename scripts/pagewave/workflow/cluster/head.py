@@ -41,7 +41,11 @@ class RemoteJobs:
     def report(self, book: Book) -> Path | None:
         """What the job that makes a book's images will write; None where no job makes them."""
         number = self._number_of.get(book.id)
-        return None if number is None else self._folder / JOBS / f"images{number}.json"
+        return None if number is None else self.report_of(number)
+
+    def report_of(self, number: int) -> Path:
+        """What a job for images will write."""
+        return self._folder / JOBS / f"images{number}.json"
 
     def facts(self, book: Book) -> Path:
         """Where the job that writes a book's files finds what the ledger knows of its pages."""

@@ -76,6 +76,8 @@ class RemoteInputs:
 class RemoteJob:
     """Does as `Run` does, but only what is done on another machine."""
 
+    apart = None
+
     def __init__(
         self,
         settings: Settings,
