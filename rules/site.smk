@@ -3,7 +3,7 @@
 Both need no ledger, key or network, as exports don't, and go by their manner: they have no name of
 their own in this file, so that where nothing else is to be done no run is begun for them.
 
-REQUIRED: files of books, scans
+REQUIRED: files of books, scans; where words are looked for, their trees
 OUTPUTS:  results/site; named are the records that are written last (`.pagewave.json`)
 """
 
@@ -12,7 +12,8 @@ rule:
     name:
         "site_book"
     input:
-        book_to_export,
+        # The pages in doubt are named, where it is known which they are.
+        words_to_export if RUN.words.files() else book_to_export,
     output:
         # `update`: the old files stay until the new ones are there.
         update(RUN.site.book_file(TREE)),

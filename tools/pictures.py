@@ -26,7 +26,10 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 from browser import pictures as of_monitor  # type: ignore[import-not-found]  # noqa: E402
 from helpers.browser import browser  # type: ignore[import-not-found]  # noqa: E402
 from helpers.embedded_process import wait_for  # type: ignore[import-not-found]  # noqa: E402
-from helpers.monitor_process import ReviewProcess  # type: ignore[import-not-found]  # noqa: E402
+from helpers.monitor_process import (  # type: ignore[import-not-found]  # noqa: E402
+    AuditProcess,
+    ReviewProcess,
+)
 
 REVIEWED = "Ohio:Merrivale Female Seminary:1859:3"
 ROOM_PAGE = "Ohio/Merrivale Female Seminary/1859/index.html"
@@ -39,7 +42,7 @@ TERMINALS = {
     "pages": (150, "pages --outdated --limit 6"),
 }
 """Commands whose terminal is a picture, with its columns."""
-PICTURES = (*TERMINALS, "comparison", "reading_room", "review", "monitor")
+PICTURES = (*TERMINALS, "comparison", "reading_room", "review", "audit", "monitor")
 
 
 def main() -> None:
@@ -98,11 +101,21 @@ def _of_project(project: Path, wanted: set[str], folder: Path) -> None:
         address = (project / "results/site" / ROOM_PAGE).as_uri()
         shown = "document.body?.dataset.shown"
         _shoot(f"{address}#page=3", (1600, 980), folder / "reading_room.png", shown)
+    if wanted & {"review", "audit"}:
+        with (project / "config/config.yaml").open("a", encoding="utf-8") as config:
+            config.write("\nwords:\n  languages: [eng]\n")
+        _said("run words", project)
     if "review" in wanted:
         options = ("--configfile", "config/config.yaml", "--name", "Ann Lee")
         with ReviewProcess(project, *options) as review:
             shown = "document.querySelector('.chosen') !== null"
             _shoot(f"{review.url}#page={REVIEWED}", (1280, 860), folder / "review.png", shown)
+    if "audit" in wanted:
+        _said("audit --lines 60", project)
+        options = ("--configfile", "config/config.yaml", "--name", "Ann Lee")
+        with AuditProcess(project, *options) as audit:
+            shown = "byId('picture').naturalWidth > 0"
+            _shoot(audit.url, (1280, 560), folder / "audit.png", shown)
 
 
 def _said(command: str, folder: Path, columns: int = 120) -> str:

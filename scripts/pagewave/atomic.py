@@ -1,4 +1,4 @@
-"""Files written whole or not at all, whatever happens meanwhile."""
+"""Files written whole or not at all, and lines added to them, whatever happens meanwhile."""
 
 import os
 from pathlib import Path
@@ -35,6 +35,42 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             f"{path} can't be written: {error.strerror}. Check the disk's space and the folder's "
             "permissions, then run the same command again: what was read is in the ledger."
         ) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file; it is on the disk when this returns, and the file's name as well.
+
+    Half a line that a crash left before it stays apart from it.
+
+    Raises:
+        PagewaveError: the disk is full, or something else is in the way.
+    """
+    try:
+        is_new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise PagewaveError(
+            f"{path} can't be written: {error.strerror}. Check the disk's space and the folder's "
+            "permissions."
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the name of a new file on the disk as well."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -16,6 +16,7 @@ from helpers.embedded_process import wait_for
 from helpers.letters import enclosure, letter
 from helpers.reading_room import ReadingRoom
 from pagewave.exports.site.words import fold, words_of
+from pagewave.words.tree import Finding, Kind
 
 EVIL = """<script>document.title='harm'</script><img src=x onerror="document.title='harm'">"""
 SCHOOL = """Elm & "Oak" <img src=x onerror=alert(1)>"""
@@ -46,6 +47,12 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> ReadingRoom:
         tmp_path_factory.mktemp("room"),
         {BOOK: pages, "Ohio/Ash/1851": [letter(words="Latin")], "Maine/Fir/1852": None},
     )
+    key = BOOK.replace("/", ":")
+    swapped = {"kind": "swapped leaves", "page": f"{key}:2", "other": f"{key}:5", "what": EVIL}
+    over = {"page": f"{key}:1", "other": f"{key}:2", "text": EVIL}
+    lost = Finding(kind=Kind.LEFT_OUT, text=EVIL, other=f"{key}:1")
+    made.say(BOOK, [swapped], [over], {1: (0.001, []), 4: (0.1, []), 5: (0.25, [lost])})
+    made.certify()
     made.make()
     return made
 
@@ -201,6 +208,50 @@ def test_a_deep_link_finds_its_page_and_its_words(page: Page, room: ReadingRoom)
     assert page.js("byId('query').value") == "geometry"
     page.open(shelf(room, "#q=latin"))
     wait_for(lambda: hits(page) == ["Ash, 1851, page 1"])
+
+
+def test_what_is_worth_a_look_leads_to_its_pages_by_keyboard(page: Page, room: ReadingRoom) -> None:
+    page.open(shelf(room))
+    wait_for(lambda: page.text("#summary"))
+    assert "3 worth a look" in page.text(".badges")
+    assert "0.65\u00a0% of characters wrong (95 % interval 0.40 to 0.90)" in page.text("#accurate")
+    [cer] = page.table("#accuracy")
+    assert cer[:4] == ["CER", "0.65%", "0.40 to 0.90", "400"]
+    assert "1 page changed since. Of 1 page that was read" in page.text("#accuracy")
+    assert complaints(page) == []
+    page.open(book(room, "#page=1"))
+    shown(page, 1)
+    assert "Goes on on page 2" in page.text("#notes") and "Worth" not in page.text("#notes")
+    for width, dark in ((390, True), (1280, False)):
+        page.look(width=width, dark=dark)
+        page.js("byId('worth-open').focus()")
+        page.press("Enter")
+        wait_for(lambda: page.js("byId('worth').open"))
+        assert page.text("#worth h2") == "Worth a look" and EVIL in page.text("#worth-list")
+        worst = page.js(
+            "[...document.querySelectorAll('#worth section:nth-child(2) li')]"
+            ".map(each => each.innerText.slice(0, 28))"
+        )
+        assert worst == ["Page 5. About 25 words in 10", "Page 4. About 10 words in 10"]
+        assert complaints(page) == []
+        page.press("Escape")
+        wait_for(lambda: not page.js("byId('worth').open"))
+    page.press("Enter")
+    page.press("Tab", "Tab", "Enter")  # the second: to the page itself
+    shown(page, 2)
+    assert not page.js("byId('worth').open")
+    assert "It and the next may have changed places" in page.text("#notes")
+    page.js("[...document.querySelectorAll('#notes a')].at(0).click()")
+    shown(page, 5)
+    assert "It may lack a line" in page.text("#notes")
+
+
+def test_without_words_and_certificate_there_is_nothing_of_it(
+    page: Page, room: ReadingRoom
+) -> None:
+    page.open((room.folder / "Ohio/Ash/1851/index.html").as_uri())
+    shown(page, 1)
+    assert page.js("byId('worth-open').hidden && byId('notes').children.length === 1")
 
 
 def test_it_folds_as_the_index_does(page: Page, room: ReadingRoom) -> None:

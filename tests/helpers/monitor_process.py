@@ -1,4 +1,4 @@
-"""scripts/monitor.py or scripts/review.py as a process of its own, and a plain client to it."""
+"""scripts/monitor.py, review.py or audit.py as a process of its own, and a plain client to it."""
 
 import json
 import signal
@@ -108,3 +108,12 @@ class ReviewProcess(MonitorProcess):
             reply = client.post("/save", content=json.dumps(ask), headers=own | headers)
         assert reply.status_code == code, (reply.status_code, reply.text)
         return dict(reply.json()) if "json" in reply.headers["content-type"] else {}
+
+
+class AuditProcess(ReviewProcess):
+    """`audit --review`, in the same way."""
+
+    what = "audit"
+
+    def __init__(self, root: Path, *options: str) -> None:
+        super().__init__(root, "--review", *options)

@@ -8,12 +8,15 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from helpers.audited import tree, words
 from helpers.letters import Letters
 from pagewave.config.settings import changed
 from pagewave.exports.site.made import RECORD, SO_FAR
 from pagewave.exports.site.room import value_of
 from pagewave.exports.site.site import Site
 from pagewave.pages.dataset import Dataset
+from pagewave.words.audit.certificate import FIGURES, Certificate, Figure
+from pagewave.words.tree import Finding
 
 
 class ReadingRoom(Letters):
@@ -64,6 +67,39 @@ class ReadingRoom(Letters):
                 file = self.settings.paths.output_dir / f"{page.name}.json"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(json.dumps(answer))
+
+    def say(
+        self,
+        book_id: str,
+        findings: Sequence[Mapping[str, Any]],
+        runs_over: Sequence[Mapping[str, Any]],
+        doubts: Mapping[int, tuple[float, Sequence[Finding]]],
+    ) -> None:
+        """Let a book's pages say this of each other, and trees of words have these doubts."""
+        file = self.settings.paths.books_dir / book_id / "book.json"
+        said = {"findings": list(findings), "runs_over": list(runs_over)}
+        file.write_text(json.dumps(json.loads(file.read_bytes()) | said))
+        self.settings = changed(self.settings, {"words.languages": ["eng"]})
+        for number, (doubt, faults) in doubts.items():
+            key = f"{book_id.replace('/', ':')}:{number}"
+            whole = tree(key, [words("Dear Bo", doubt, 50)])
+            place = self.settings.paths.words_dir / book_id / f"{number}.json"
+            whole.model_copy(update={"doubt": doubt, "findings": tuple(faults)}).write(place)
+
+    def certify(self, low: float = 0.004) -> None:
+        """Write a certificate of two pages of Elm, one of which was changed since."""
+        named = {"cer": Figure(value=0.0065, low=low, high=0.009, judged=400)}
+        elm = [page.key for page in self.dataset.books[0].pages[:2]]
+        Certificate(
+            made_at="2026-01-02T03:04:05Z",
+            method="As it is done.",
+            seed=1,
+            lines=12_345,
+            pages_without=1,
+            figures=named,
+            meanings={"cer": FIGURES["cer"]},
+            pages={elm[0]: self.page_sha256(elm[0]), elm[1]: "a" * 64},
+        ).write(self.settings.paths.audit_dir / "certificate.json")
 
     def value(self, file: str) -> Any:
         """What a file of data in the reading room hands over."""

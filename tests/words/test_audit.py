@@ -11,6 +11,7 @@ from pagewave.words.audit import answers
 from pagewave.words.audit.certificate import Certificate
 from pagewave.words.audit.figures import certify
 from pagewave.words.audit.frame import Frame, Unit, units_of
+from pagewave.words.audit.said import Entry, Said, bring_back
 from pagewave.words.audit.sample import Sample
 from pagewave.words.tree import Source
 
@@ -55,11 +56,59 @@ def test_rows_are_added_and_nothing_that_was_typed_is_changed(tmp_path: Path) ->
     typed = "\ufeff" + path.read_text(encoding="utf-8").replace(",", ";").replace("\n", "\r\n")
     typed = typed.replace(";;;;;", ";right;;;he said \u201eja\u201c;", 1)
     path.write_bytes(typed.encode())
-    before = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    before = path.read_bytes()
     assert answers.add_rows(path, _sample(12)) == 6
     assert path.read_bytes().startswith(before)
     assert len(answers.judged(path, _sample(12))) == 1
     assert answers.add_rows(path, _sample(12)) == 0
+
+
+@pytest.mark.parametrize(
+    "now", ["=SUM(A1)", "-- Latin", "\u2019Tis \u201cso\u201d, yes", "two\nlines; of it"]
+)
+def test_one_row_is_filled_and_all_else_stays_to_the_byte(tmp_path: Path, now: str) -> None:
+    path, sample = tmp_path / "lines.csv", _sample(6)
+    answers.add_rows(path, sample)
+    name = sample.drawn[2].name
+    text = "\ufeff" + path.read_text(encoding="utf-8").replace(",", ";").replace("\n", "\r\n")
+    text = text.replace(";;;;", ';right;;"two\nlines; ""so""";', 1)
+    path.write_bytes(text.encode())
+    rows = path.read_bytes().split(b"\r\n")
+    said = answers.Typed("wrong", now, "above")
+    assert answers.replace(path, name, answers.Typed(), said) == answers.Typed()
+    assert answers.typed(path)[name] == said
+    after = path.read_bytes()
+    at = next(n for n, row in enumerate(rows) if row.startswith(name.encode()))
+    assert after.startswith(b"\r\n".join(rows[:at])) and after.endswith(
+        b"\r\n".join(rows[at + 1 :])
+    )
+    # Who saw something else changes nothing.
+    other = answers.Typed("right")
+    assert answers.replace(path, name, answers.Typed(), other) == said
+    assert path.read_bytes() == after
+    assert answers.replace(path, name, said, answers.Typed()) == said
+    assert path.read_bytes().split(b"\r\n") == rows
+
+
+def test_what_a_spreadsheet_saved_over_comes_back_and_what_was_typed_there_stays(
+    tmp_path: Path,
+) -> None:
+    path, sample = tmp_path / "lines.csv", _sample(6)
+    answers.add_rows(path, sample)
+    lost, typed, undone = (unit.name for unit in sample.drawn[:3])
+    said, right = Said(path), answers.Typed("right")
+    for number, line in enumerate((lost, typed, undone)):
+        about = {"id": f"entry-{number}", "at": "2026-01-02T03:04:05Z", "by": "Ann"}
+        said.add(Entry(**about, line=line, now=right))
+    said.add(Entry(id="back", at="", by="Ann", line=undone, was=right, undoes="entry-2"))
+    with said.file.open("a") as file:
+        file.write('{"id": "half a li')
+    by_hand = answers.Typed("wrong", "this")
+    answers.replace(path, typed, answers.Typed(), by_hand)
+    assert bring_back(path) == 1
+    found = answers.typed(path)
+    assert (found[lost], found[typed], found[undone]) == (right, by_hand, answers.Typed())
+    assert bring_back(path) == 0
 
 
 def test_a_certificate_of_all_lines_is_exact(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from helpers.library import Library
+from pagewave.exports.site.room import value_of
 from pagewave.words.tree import PageTree
 
 ELM, OAK = "Ohio/Elm/1850", "Ohio/Oak/1851"
@@ -46,6 +47,13 @@ def test_it_is_made_by_book_again_where_a_page_changed_and_costs_no_run(tmp_path
         assert not trees[f"{ELM}/2"].exists()
         assert jobs(library.run()) == {"words_book": 1}
         assert trees[f"{ELM}/2"].exists()
+
+        # The reading room waits for it, and names the pages in doubt: nothing of it is printed.
+        trees[f"{ELM}/2"].unlink()
+        library.configure(site={"enabled": True})
+        assert jobs(library.run()) == {"words_book": 1}
+        book = value_of((tmp_path / f"results/site/{ELM}/book.js").read_bytes())
+        assert {page for page, *_ in book["worth"]["pages"]} == {1, 2}
 
 
 def test_a_language_that_is_not_installed_is_said_before_anything_is_sent(tmp_path: Path) -> None:

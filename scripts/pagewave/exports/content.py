@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pagewave import command_line
 from pagewave.characters import clean
@@ -43,11 +43,22 @@ PUBLISHED = {
     "flag": ("guard", "what"),  # as book files of earlier versions have it
     "correction": ("attempt", "fingerprint", "sha256"),
     "missing": ("key", "reason"),
+    "finding": ("kind", "page", "other", "what"),
+    "runs over": ("page", "other", "text"),
 }
 """The fields of book.json that exports may tell; of a reason only its beginning goes on."""
 
 NOT_FINISHED = "its book is not finished"
 NOT_READ_YET = "not read yet"
+
+
+class Remark(NamedTuple):
+    """What a book's pages say of each other: of which (its key), with which other one, and what."""
+
+    kind: str
+    page: str
+    other: str | None
+    what: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,8 @@ class Page:
 
 @dataclass(frozen=True)
 class Book(BookPlace):
-    """A book and its pages in order; `is_finished`: its file is there.
+    """A book and its pages in order; `is_finished`: its file is there. `findings` are what is odd
+    about its leaves, heads and courses, `runs_over` what goes on on the next page.
 
     What its folders say has their levels' names: `book.state`, `book.year`; all are in `place`.
     """
@@ -90,6 +102,8 @@ class Book(BookPlace):
     pages: tuple[Page, ...]
     is_finished: bool = True
     levels: Levels = DEFAULT
+    findings: tuple[Remark, ...] = ()
+    runs_over: tuple[Remark, ...] = ()
 
     @cached_property
     def place(self) -> dict[str, str | int]:
@@ -231,6 +245,11 @@ class Books:
                 each["key"]: each["reason"].partition(": ")[0]
                 for each in _published(content, "missing", "missing")
             }
+            findings = [Remark(**each) for each in _published(content, "findings", "finding")]
+            over = [
+                Remark("runs over", each["page"], each["other"], each["text"])
+                for each in _published(content, "runs_over", "runs over")
+            ]
         except FileNotFoundError:
             pages = tuple(self._page_so_far(page) for page in book.pages)
             return Book(book.folders, pages, is_finished=False, levels=self.levels)
@@ -245,7 +264,13 @@ class Books:
             read.get(p.key) or Page(p.key, p.number, missing=lost.get(p.key, NOT_FINISHED))
             for p in book.pages
         )
-        return Book(book.folders, pages, levels=self.levels)
+        return Book(
+            book.folders,
+            pages,
+            levels=self.levels,
+            findings=tuple(findings),
+            runs_over=tuple(over),
+        )
 
     def _page_so_far(self, page: PageOfBook) -> Page:
         """A page of a book that has no file: what its own file says is all that is known."""

@@ -59,8 +59,9 @@ def check_address(parser: argparse.ArgumentParser, options: argparse.Namespace) 
         )
 
 
-def listen(options: argparse.Namespace, command: str) -> Listening:
-    """Bind the socket that the options name; `command` is that of which another may be running.
+def listen(options: argparse.Namespace, command: str, *arguments: str) -> Listening:
+    """Bind the socket that the options name; `command` is that of which another may be running,
+    with the arguments that it takes.
 
     Raises:
         PagewaveError: the port is taken, or the address is none of this machine.
@@ -72,7 +73,7 @@ def listen(options: argparse.Namespace, command: str) -> Listening:
             raise PagewaveError(f"--host {options.host} is no address of this machine.") from None
         raise PagewaveError(
             f"Port {options.port} can't be used: {error.strerror}. Another {command} may be "
-            f"running; choose another port: {script(command, '--port', '0')}"
+            f"running; choose another port: {script(command, *arguments, '--port', '0')}"
         ) from None
     is_open = not ip_address(options.host).is_loopback
     if is_open:

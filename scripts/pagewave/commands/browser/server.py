@@ -5,9 +5,11 @@ import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import TypeVar
 
 import jinja2
 import uvicorn
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -27,15 +29,26 @@ ASSET_TYPES = {
     "woff2": "font/woff2",
 }
 
+MOST_BYTES = 1_000_000
+"""Of what a browser sends."""
+Asked = TypeVar("Asked", bound=BaseModel)
+
 MakeApp = Callable[[str, int, Collection[str], Callable[[], bool]], ASGIApp]
 """Makes an application of its token, port and names, and of what says that the server is about to
 end, which waits for streams."""
 
 
-def page_routes(package: str, *, zoom: bool) -> list[Route]:
-    """The page of a package (`page.html.jinja`) with its `assets`, and those of the page view."""
+def page_routes(package: str, *, zoom: bool, saves: bool = False) -> list[Route]:
+    """The page of a package (`page.html.jinja`) with its `assets`, and those of the page view.
+
+    Args:
+        zoom: as `page_view.markup` has it.
+        saves: does it save what people do? There is a script for that.
+    """
     folder = files(package)
     ours = {file.name: file.read_bytes() for file in (folder / "assets").iterdir()}
+    if saves:
+        ours |= {file.name: file.read_bytes() for file in (files(__package__) / "assets").iterdir()}
     routes = [Route("/", _asset(_page(folder, zoom), "html"))]
     for name, content in {**page_view.assets(), **ours}.items():
         routes.append(Route(f"/{name}", _asset(content, name.rpartition(".")[2])))
@@ -55,6 +68,26 @@ def _asset(content: bytes, suffix: str) -> Callable[[Request], Awaitable[Respons
         return Response(content, media_type=ASSET_TYPES[suffix])
 
     return answer
+
+
+async def asked(request: Request, model: type[Asked]) -> Asked | Response:
+    """What a browser sent to be saved, or the answer that it is nothing of the kind."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return JSONResponse({"problem": "JSON is wanted."}, 415)
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            return JSONResponse({"problem": "That is too much."}, 413)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError:
+        return JSONResponse({"problem": "It is not what the page sends."}, 422)
+
+
+def trouble(_: Request, error: Exception) -> Response:
+    """A file that can't be written, or the like: the browser keeps what was typed."""
+    return JSONResponse({"problem": str(error)}, 503)
 
 
 def _explained(code: int) -> Callable[[Request, Exception], Response]:

@@ -1,9 +1,11 @@
 """How accurate is the whole collection? Draw a random sample of its lines, judge it, certify it.
 
 Without an option it draws the sample (or says how far it is judged): a sheet to look at, and a CSV
-file for what you find, in the folder `paths.audit_dir`. With --certify it says what follows for
-all lines, each figure with its 95 % interval, and writes the certificate that exports carry.
-What you typed is never changed. docs/audit.md says how, and how sure the intervals are."""
+file for what you find, in the folder `paths.audit_dir`. With --review you judge its lines in the
+browser, one after the other, by keyboard: it serves this machine alone, at the address it prints.
+With --certify it says what follows for all lines, each figure with its 95 % interval, and writes
+the certificate that exports carry. What you typed is never changed. docs/audit.md says how, and how
+sure the intervals are."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pagewave import command_line
+from pagewave.commands.browser.address import add_address_options, check_address
+from pagewave.commands.browser.reviewer import add_name_option, own_name
 from pagewave.commands.command import (
     Place,
     command_parser,
@@ -25,7 +29,7 @@ from pagewave.console import printer, table
 from pagewave.errors import DataError
 from pagewave.pages.dataset import Dataset, scan
 from pagewave.wording import count, few
-from pagewave.words.audit import answers, certificate, figures, frame
+from pagewave.words.audit import answers, certificate, figures, frame, said
 from pagewave.words.audit.certificate import Certificate, file_of
 from pagewave.words.audit.frame import Frame
 from pagewave.words.audit.sample import Kind, Sample
@@ -35,12 +39,14 @@ EXAMPLES = """examples:
   %(prog)s                                draws 400 lines, or says how far they are judged
   %(prog)s --lines 600                    adds more to them
   %(prog)s --lines 400 --course-pages 60  pages whose courses are judged, too
+  %(prog)s --review --name 'Ann Lee'      judge the lines in the browser
   %(prog)s --certify                      what follows from what is judged"""
 
 LINES = 400
 """Of the first sample where nobody says how many: docs/audit.md has what they are good for."""
 SEED = 1
 SHOWN = 5
+PORT = 8752
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,12 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--course-pages", type=positive, metavar="N", help=what)
     what = f"the same seed draws the same lines ({SEED})"
     parser.add_argument("--seed", type=positive, metavar="N", help=what)
+    parser.add_argument("--review", action="store_true", help="judge the lines in the browser")
     parser.add_argument("--certify", action="store_true", help="say what follows; draw nothing")
     what = "where sample, answers and certificate are (paths.audit_dir)"
     parser.add_argument("--folder", type=typed_path, metavar="DIR", help=what)
+    add_name_option(parser)
+    add_address_options(parser, PORT)
     options = parser.parse_args(arguments)
-    if options.certify and (options.lines or options.course_pages or options.seed):
-        parser.error("--certify draws nothing: leave --lines, --course-pages and --seed out")
+    check_address(parser, options)
+    if options.certify and options.review:
+        parser.error("judge first (--review), then --certify")
+    if (options.certify or options.review) and (
+        options.lines or options.course_pages or options.seed
+    ):
+        what = "--certify" if options.certify else "--review"
+        parser.error(f"{what} draws nothing: leave --lines, --course-pages and --seed out")
     return run_command(lambda: _carry_out(options))
 
 
@@ -67,6 +82,8 @@ def _carry_out(options: argparse.Namespace) -> int:
     dataset = scan(place.settings)
     if options.certify:
         return _certify(folder, place.settings.paths, dataset, options.json)
+    if options.review:
+        return _review(options, place, folder, dataset)
     return _draw(options, place, folder, dataset)
 
 
@@ -85,6 +102,7 @@ def _draw(options: argparse.Namespace, place: Place, folder: Path, dataset: Data
         wanted = options.course_pages
         courses = _sample(folder, "courses", paths, dataset, options.seed, wanted)
     added = answers.add_rows(_file(folder, "lines", ".csv"), lines)
+    said.bring_back(_file(folder, "lines", ".csv"))
     if courses:
         added += answers.add_rows(_file(folder, "courses", ".csv"), courses)
     sheet = folder / "sheet.html"
@@ -105,6 +123,7 @@ def _draw(options: argparse.Namespace, place: Place, folder: Path, dataset: Data
         if each["without"]:
             print(f"  Nothing is drawn of {count(each['without'], 'page')} {each['why']}.")
     print(f"To look at: {sheet}")
+    print(f"Or in the browser: {command_line.pagewave('audit', '--review', *_folder(options))}")
     print(f"Then: {command_line.pagewave('audit', '--certify', *_folder(options))}")
     return 0
 
@@ -157,22 +176,54 @@ def _stands(folder: Path, sample: Sample) -> dict[str, Any]:
     }
 
 
+# Judging in the browser
+
+
+def _review(options: argparse.Namespace, place: Place, folder: Path, dataset: Dataset) -> int:
+    from pagewave.commands.browser.address import listen
+    from pagewave.commands.browser.audit.judging import Judging
+    from pagewave.commands.browser.audit.server import Audit
+    from pagewave.commands.browser.server import serve
+
+    lines, file = _drawn(folder), _file(folder, "lines", ".csv")
+    answers.add_rows(file, lines)
+    said.bring_back(file)
+    command = command_line.pagewave("audit", "--certify", *_folder(options))
+    by = options.name or own_name()
+    judging = Judging(lines, file, by, lambda: _made(folder, lines), command)
+    judging.stands()  # what can't be read is told before anybody opens the page
+    audit = Audit(judging, Sheet(dataset, place.settings.images.pdf_dpi))
+    serve(audit.app, listen(options, "audit", "--review"))
+    return 0
+
+
 # The certificate
 
 
-def _certify(folder: Path, paths: Paths, dataset: Dataset, as_json: bool) -> int:
+def _drawn(folder: Path) -> Sample:
     lines = Sample.read(_file(folder, "lines", ".json"))
     if lines is None:
         raise DataError(
             f"{folder}: no sample was drawn there. To draw one: {command_line.pagewave('audit')}"
         )
+    return lines
+
+
+def _made(folder: Path, lines: Sample) -> Certificate:
+    """The certificate of what is judged."""
     judged = answers.judged(_file(folder, "lines", ".csv"), lines)
     courses = Sample.read(_file(folder, "courses", ".json"))
     of_courses = None
     if courses:
-        said = answers.judged(_file(folder, "courses", ".csv"), courses)
-        of_courses = (courses, said) if said else None
-    made = figures.certify(lines, judged, of_courses)
+        found = answers.judged(_file(folder, "courses", ".csv"), courses)
+        of_courses = (courses, found) if found else None
+    return figures.certify(lines, judged, of_courses)
+
+
+def _certify(folder: Path, paths: Paths, dataset: Dataset, as_json: bool) -> int:
+    lines = _drawn(folder)
+    said.bring_back(_file(folder, "lines", ".csv"))
+    made = _made(folder, lines)
     file = folder / certificate.FILE
     made.write(file)
     changed = made.changed(file_of(paths, dataset))

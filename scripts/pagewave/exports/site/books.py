@@ -23,6 +23,7 @@ from pagewave.exports.site.made import (
 )
 from pagewave.exports.site.room import Shown, image, on_shelf, script
 from pagewave.exports.site.words import book_index, ranges
+from pagewave.exports.site.worth import page_doubts, pages_of, told
 from pagewave.ledger.lock import one_at_a_time
 from pagewave.page_model import PageModel
 from pagewave.pages.dataset import Book
@@ -93,6 +94,8 @@ class BookWriter:
         pictures = [by_stem.get(stems[page.number]) for page in read.pages]
         named = {file for each in by_stem.values() for file in files_of(folder / "images", each)}
         shown = Shown(books, read)
+        looked_for = read.is_finished and bool(self._settings.words.languages)
+        worth = told(read, page_doubts(paths.words_dir, book) if looked_for else {})
         listed = []
         for page, picture in zip(read.pages, pictures, strict=True):
             entry = {
@@ -119,6 +122,7 @@ class BookWriter:
                 **called,
                 **{"site": self._settings.site.title, "pages": listed, "tables": shown.schema()},
                 "search": short_hash(index),
+                **({"worth": worth} if worth else {}),
             },
         )
         title, data = self._settings.site.title, short_hash(content)
@@ -136,7 +140,8 @@ class BookWriter:
             put(folder / name, what)
         remove_all_but(folder / "images", named)
         remove_all_but(folder / "pages", named)
-        return on_shelf(read, pictures) | {"numbers": ranges([*stems])}
+        facts = on_shelf(read, pictures) | {"numbers": ranges([*stems])}
+        return facts | ({"worth": pages_of(worth)} if pages_of(worth) else {})
 
 
 def _written_at(file: Path) -> int:

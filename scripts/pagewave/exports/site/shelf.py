@@ -11,6 +11,7 @@ from typing import Any
 
 from pagewave.atomic import write_atomically
 from pagewave.config.settings import Settings
+from pagewave.exports.site.accuracy import Accuracy
 from pagewave.exports.site.made import (
     RECORD,
     ROOM,
@@ -36,12 +37,13 @@ from pagewave.wording import count, few
 class Shelf:
     """The shelf of a configuration's books."""
 
-    def __init__(self, settings: Settings, books: Sequence[Book]) -> None:
+    def __init__(self, settings: Settings, books: Sequence[Book], accuracy: Accuracy) -> None:
         self._site = settings.paths.site_dir
         self._room = self._site / ROOM
         self._pages = settings.paths.output_dir
         self._title = settings.site.title
         self._books = books
+        self._accuracy = accuracy
         self._levels = settings.paths.tree
         self._lock = self._room / ".lock"  # books are made side by side
 
@@ -58,18 +60,19 @@ class Shelf:
             if earlier is None:
                 self._write([self._facts(each) for each in self._books], self._search_on_disk())
                 return
-            facts, search = earlier
+            facts, search, accuracy = earlier
             for place, each in enumerate(self._books):
                 if each is book:
                     facts[place] = self._facts(each)
                 elif not facts[place]["finished"]:
                     facts[place]["read"] = self._read_so_far(each)
-            self._write(facts, search)
+            self._write(facts, search, accuracy)
 
     def write(self) -> None:
         """Write the shelf and the index for searching, of all books that can be opened.
 
         Raises:
+            DataError: the certificate can't be read.
             PagewaveError: the disk is full.
         """
         with one_at_a_time(self._lock):
@@ -91,24 +94,32 @@ class Shelf:
             books = [[book.id, known["numbers"]] for book, known in opened]
             search = script("search", {"books": books, "shards": shards})
             put(self._room / "search.js", search)
-            self._write(facts, short_hash(search), whole=True)
+            self._write(facts, short_hash(search), self._accuracy.told(), whole=True)
             remove_all_but(self._room / "search", named)
 
     def _write(
-        self, facts: Sequence[Mapping[str, Any]], search: str, *, whole: bool = False
+        self,
+        facts: Sequence[Mapping[str, Any]],
+        search: str,
+        accuracy: Mapping[str, Any] | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
         books = [{name: each[name] for name in each if name != "numbers"} for each in facts]
         told = {"title": self._title, "books": books, "search": search, "whole": whole}
+        told |= {"accuracy": accuracy} if accuracy else {}
         put(self._room / "shelf.js", script("shelf", told))
         put(self._site / "index.html", html("shelf.html.jinja", "", self._title))
 
-    def _earlier(self) -> tuple[list[dict[str, Any]], str] | None:
-        """What the shelf says of each book; None where it is none of these books."""
+    def _earlier(self) -> tuple[list[dict[str, Any]], str, dict[str, Any] | None] | None:
+        """What the shelf says of each book, what finds words, and how accurate it is, as it was
+        said last; None where it is none of these books."""
         try:
             told = value_of((self._room / "shelf.js").read_bytes())
             ids = ["/".join(each["folders"]) for each in told["books"]]
             are_ours = ids == [book.id for book in self._books]
-            return (told["books"], told["search"]) if are_ours else None
+            known = (told["books"], told["search"], told.get("accuracy"))
+            return known if are_ours else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pagewave.atomic import write_atomically
 from pagewave.config.settings import Settings
 from pagewave.exports.schema import schema_of
+from pagewave.exports.site.accuracy import Accuracy
 from pagewave.exports.site.books import BookWriter
 from pagewave.exports.site.made import RECORD, ROOM, Record, program, read_record
 from pagewave.exports.site.shelf import Shelf
@@ -33,7 +34,9 @@ class Site:
         self._dataset = dataset
         self._model = model
         self._writer = BookWriter(settings, model)
-        self._shelf = Shelf(settings, dataset.books)
+        self._languages = settings.words.languages
+        self._accuracy = Accuracy(settings.paths, dataset)
+        self._shelf = Shelf(settings, dataset.books, self._accuracy)
 
     # What there is
 
@@ -101,7 +104,7 @@ class Site:
         if not self.is_made:
             return set()
         made_of = {self.book_file(b.id): (b.id, self._made_of([b])) for b in self._dataset.books}
-        made_of[self.shelf_file] = ("", self._made_of(self._dataset.books))
+        made_of[self.shelf_file] = ("", self._shelf_made_of())
         return {
             file
             for file, (place, wanted) in made_of.items()
@@ -112,8 +115,13 @@ class Site:
     def _made_of(self, books: Sequence[Book]) -> str:
         """A hash of what decides about its files, but for the books' contents and scans."""
         options = self._options.model_dump_json(exclude={"enabled", "max_gigabytes"})
-        given = [program(), self._schema, options, str(self._costs), *(book.id for book in books)]
+        given = [program(), self._schema, options, str(self._costs), *self._languages]
+        given += [book.id for book in books]
         return hashlib.sha256("\n".join(given).encode()).hexdigest()
+
+    def _shelf_made_of(self) -> str:
+        books, accuracy = self._made_of(self._dataset.books), self._accuracy.made_of
+        return hashlib.sha256(f"{books}\n{accuracy}".encode()).hexdigest()
 
     @cached_property
     def _schema(self) -> str:
@@ -139,9 +147,10 @@ class Site:
         Raises:
             PagewaveError: the disk is full.
         """
+        made_of = self._shelf_made_of()  # a certificate that is written meanwhile makes it again
         self.write_so_far()
         self._shelf.tidy()
-        record = Record(made_of=self._made_of(self._dataset.books))
+        record = Record(made_of=made_of)
         write_atomically(Path(self.shelf_file), record.model_dump_json())
 
     def write_so_far(self) -> None:

@@ -73,17 +73,32 @@ class Sheet:
     def _shown(self, unit: Drawn) -> Shown:
         picture, problem = "", ""
         try:
+            picture = "data:image/webp;base64," + base64.b64encode(self.picture(unit)).decode()
+        except DataError as error:
+            problem = str(error)
+        return Shown(unit.name, unit.text, picture, problem, has_place(unit), unit.behind)
+
+    def picture(self, unit: Drawn) -> bytes:
+        """The scan around a line in a frame, or the whole of its page, as WebP.
+
+        Raises:
+            DataError: the scan can't be shown.
+        """
+        try:
             image = self._image(unit.page)
             box = unit.box and unit.scan and _scaled(unit.box, unit.scan, image.size)
-            picture = _address(_cut(image, box) if box else image)
+            return _webp(_cut(image, box) if box else image)
         except (DataError, OSError) as error:
-            problem = f"Its scan can't be shown: {error}"
-        has_place = unit.box is not None or unit.scan is None
-        return Shown(unit.name, unit.text, picture, problem, has_place, unit.behind)
+            raise DataError(f"Its scan can't be shown: {error}") from error
 
     def _loaded(self, key: str) -> Image.Image:
         page = self._dataset.page(key)
         return scan_files.load(page.scan, max(page.leaf, 1), self._pdf_dpi, None).convert("RGB")
+
+
+def has_place(unit: Drawn) -> bool:
+    """Is it known where on its page a line stands? Courses have none to look for."""
+    return unit.box is not None or unit.scan is None
 
 
 def _scaled(box: Box, size: tuple[int, int], now: tuple[int, int]) -> Box:
@@ -106,10 +121,9 @@ def _cut(image: Image.Image, box: Box) -> Image.Image:
     return cut
 
 
-def _address(image: Image.Image) -> str:
-    """A picture as part of the file itself."""
+def _webp(image: Image.Image) -> bytes:
     small = image.copy()
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     data = io.BytesIO()
     small.convert("L" if small.mode == "L" else "RGB").save(data, "WEBP", quality=QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(data.getvalue()).decode()
+    return data.getvalue()

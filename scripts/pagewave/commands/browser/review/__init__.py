@@ -9,13 +9,12 @@ again. Safe beside a run. Serves this machine alone, at the address it prints; C
 # what a browser asks for, `told` says what it is told. `assets/` is what it runs, with no build.
 
 import argparse
-import getpass
-import subprocess
 from collections.abc import Sequence
 
 from pagewave.commands.browser.address import add_address_options, check_address, listen
 from pagewave.commands.browser.review.desk import Desk
 from pagewave.commands.browser.review.server import Review
+from pagewave.commands.browser.reviewer import add_name_option, own_name
 from pagewave.commands.browser.server import serve
 from pagewave.commands.command import add_page_option, command_parser, find_place, run_command
 from pagewave.commands.selection import add_selection, page_named, refuse_unknown, selection_of
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser(__doc__, EXAMPLES)
     add_page_option(parser, action="append", default=[], help="this page; may be repeated")
     add_selection(parser)
-    parser.add_argument("--name", type=_name, help="who reviews (git's user.name, or the user's)")
+    add_name_option(parser)
     what = f"look at words of which at least this share is wrong, from 0 to 1 ({FLAGGED})"
     parser.add_argument("--from-doubt", type=_share, default=FLAGGED, metavar="D", help=what)
     add_address_options(parser, PORT)
@@ -54,12 +53,6 @@ def _share(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text} is no share above 0, up to 1")
 
 
-def _name(text: str) -> str:
-    if text.strip() and text.isprintable():
-        return text.strip()
-    raise argparse.ArgumentTypeError("a name has letters")
-
-
 def _review(options: argparse.Namespace) -> int:
     place = find_place(options, needs_config=True)
     options.keys = options.page
@@ -72,7 +65,7 @@ def _review(options: argparse.Namespace) -> int:
     desk = Desk(
         place.settings,
         lambda key: key in selection,
-        options.name or _own_name(),
+        options.name or own_name(),
         options.from_doubt,
     )
     for key in options.page:
@@ -80,19 +73,3 @@ def _review(options: argparse.Namespace) -> int:
     desk.pile()  # takes longest, or there is none: before anybody waits for it
     serve(Review(desk).app, listen(options, "review"))
     return 0
-
-
-def _own_name() -> str:
-    """The name that git has, else that of the user."""
-    try:
-        said = subprocess.run(
-            ["git", "config", "user.name"], capture_output=True, text=True, check=False
-        )
-        if name := said.stdout.strip():
-            return name
-    except OSError:
-        pass
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "somebody"

@@ -6,13 +6,13 @@ Nothing is ever taken out of it.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pagewave.atomic import append_line
 from pagewave.commands.browser.review.places import Field, value_at, with_value
 from pagewave.errors import PagewaveError
 from pagewave.pages.dataset import Page
@@ -143,38 +143,10 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Write an entry; it is on the disk when this returns. Raises PagewaveError."""
-        self._append(entry.model_dump_json(exclude_defaults=True))
+        append_line(self.file, entry.model_dump_json(exclude_defaults=True))
         self.entries.append(entry)
 
     def finish(self, entry: Entry, after: str) -> None:
         """Note that an entry's change was made, and the hash that the page file has since."""
-        self._append(_Done(done=entry.id, after=after).model_dump_json())
+        append_line(self.file, _Done(done=entry.id, after=after).model_dump_json())
         self._after[entry.id] = after
-
-    def _append(self, line: str) -> None:
-        try:
-            is_new = not self.file.exists()
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("ab+") as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    line = line if file.read(1) == b"\n" else f"\n{line}"
-                file.write(f"{line}\n".encode())
-                file.flush()
-                os.fsync(file.fileno())
-            if is_new:
-                _sync_folder(self.file.parent)
-        except OSError as error:
-            raise PagewaveError(
-                f"{self.file} can't be written: {error.strerror}. What was typed is kept in the "
-                "browser. Check the disk's space and the folder's permissions."
-            ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the name of a new file on the disk as well."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

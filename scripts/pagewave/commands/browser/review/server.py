@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,14 +18,12 @@ from pagewave.commands.browser.review import told
 from pagewave.commands.browser.review.changes import Ask, Refused
 from pagewave.commands.browser.review.desk import Conflict, Desk
 from pagewave.commands.browser.review.opened import Opened
-from pagewave.commands.browser.server import ERRORS, page_routes
+from pagewave.commands.browser.server import ERRORS, asked, page_routes, trouble
 from pagewave.errors import PagewaveError
 from pagewave.pages import scan_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.prepared import PreparedImages
 
-MOST_BYTES = 1_000_000
-"""Of what a browser sends."""
 LONGEST_SIDE, QUALITY = 2400, 80
 """Of a scan that no browser shows as it is."""
 
@@ -44,9 +41,9 @@ class Review:
             Route("/page", self.page),
             Route("/image", self.image),
             Route("/save", self.save, methods=["POST"]),
-            *page_routes(__package__, zoom=True),
+            *page_routes(__package__, zoom=True, saves=True),
         ]
-        errors = {**ERRORS, PagewaveError: _trouble}
+        errors = {**ERRORS, PagewaveError: trouble}
         return Guard(
             Starlette(routes=routes, exception_handlers=errors), token, port, names, what="review"
         )
@@ -87,17 +84,9 @@ class Review:
 
     async def save(self, request: Request) -> Response:
         """What a person said of a page."""
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return JSONResponse({"problem": "JSON is wanted."}, 415)
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > MOST_BYTES:
-                return JSONResponse({"problem": "That is too much."}, 413)
-        try:
-            ask = Ask.model_validate_json(body)
-        except ValidationError:
-            return JSONResponse({"problem": "It is not what the page sends."}, 422)
+        ask = await asked(request, Ask)
+        if isinstance(ask, Response):
+            return ask
         return await run_in_threadpool(self._save, ask)
 
     def _save(self, ask: Ask) -> Response:
@@ -114,11 +103,6 @@ class Review:
             }
             return Response(json.dumps(answer), 409, media_type="application/json")
         return Response(self._told(opened), media_type="application/json")
-
-
-def _trouble(_: Request, error: Exception) -> Response:
-    """A file that can't be written, or the like: the browser keeps what was typed."""
-    return JSONResponse({"problem": str(error)}, 503)
 
 
 @lru_cache(maxsize=4)

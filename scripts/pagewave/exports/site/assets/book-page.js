@@ -18,11 +18,13 @@ const pictureOf = (image) => `images/${image[0]}.webp`;
 
 function showRail() {
   const q = byId("query").value.trim();
+  const toLookAt = worthy(book.worth);
   const items = book.pages.map((entry) => {
     const said = [`Page ${entry.n}`];
     if (entry.label && entry.label !== String(entry.n)) said.push(`printed ${entry.label}`);
     const marks = [];
     if (entry.flags) marks.push(["flag", "in doubt"]);
+    else if (toLookAt.has(entry.n)) marks.push(["flag", "worth a look"]);
     if (entry.corrected) marks.push(["corrected", "corrected"]);
     if (entry.missing) marks.push(["missing", "not read"]);
     if (entry.waiting) marks.push(["waiting", "not read yet"]);
@@ -114,6 +116,7 @@ function showText(content) {
     lines: (text) => markedLines(text, words),
     words: (text) => marked(text, words),
   });
+  byId("notes").append(...notesOf(book.worth, current));
   document.querySelector(".reading").scrollTop = 0;
 }
 
@@ -201,6 +204,7 @@ load(document.body.dataset.book).then(
   (value) => {
     book = value;
     numbers = book.pages.map((entry) => entry.n);
+    offerWorth(book.worth);
     byId("query").value = wanted().get("q") ?? "";
     return search();
   },

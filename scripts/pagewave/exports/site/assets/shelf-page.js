@@ -21,6 +21,7 @@ function card(book) {
   const notes = [];
   const unread = book.pages - book.read;
   if (book.flagged) notes.push(el("li", { className: "flag" }, `${book.flagged} in doubt`));
+  if (book.worth) notes.push(el("li", { className: "flag" }, `${book.worth} worth a look`));
   if (book.corrected) notes.push(el("li", { className: "corrected" }, `${book.corrected} corrected`));
   if (book.finished && unread) notes.push(el("li", { className: "missing" }, `${unread} not read`));
   if (!book.finished) notes.push(el("li", { className: "waiting" }, "being read"));
@@ -90,6 +91,7 @@ function showShelf(shelf) {
       : "Books are being read: all can be searched here once they are done, and each by itself now.";
   }
   byId("query").disabled = !shelf.search;
+  showAccuracy(shelf.accuracy);
   return shelf;
 }
 
