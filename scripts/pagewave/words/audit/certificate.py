@@ -104,7 +104,7 @@ class Audited:
 
 def file_of(paths: Paths, dataset: Dataset) -> Callable[[str], Path | None]:
     """Where the file of a page is, by its key; None where there is no such page."""
-    files = {page.key: paths.output_dir / f"{page.name}.json" for page in dataset.pages}
+    files = {page.key: paths.page_file(page.name) for page in dataset.pages}
     return files.get
 
 
