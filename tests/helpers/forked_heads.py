@@ -348,6 +348,20 @@ def instead(_: str, words: Sequence[str], environment: Mapping[str, str]) -> Non
     raise SystemExit(0)
 
 
+def end(code: int) -> None:
+    """End as Python does, but leave the memory to the kernel: to take its imports apart would copy
+    all of what is shared with the process that forks, which costs more than most heads do."""
+    with contextlib.suppress(KeyboardInterrupt):  # as it is then
+        threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        raise SystemExit(code) from None  # Python says it
+    os._exit(code & 0xFF)
+
+
 if __name__ == "__main__":
     with (
         socket.socket(fileno=int(sys.argv[1])) as given,
@@ -364,7 +378,13 @@ if __name__ == "__main__":
         suit(order)
         fork_children(sys.argv[2])
         os.execve = instead
-        if "program" in order:
-            run(order["program"], order["arguments"])
-        else:
-            called(order["arguments"])
+        try:
+            if "program" in order:
+                run(order["program"], order["arguments"])
+            else:
+                called(order["arguments"])
+        except SystemExit as ended:
+            if not isinstance(ended.code, int | None):
+                raise
+            end(ended.code or 0)
+        end(0)
