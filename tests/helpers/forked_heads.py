@@ -274,6 +274,9 @@ def load() -> None:
     sys.path.insert(0, str(REPO / "scripts"))
     for module in (*IMPORTS, *OWN):
         importlib.import_module(module)
+    importlib.import_module("new_ledgers").install()
+    for name in ("page.html.jinja", "waves.svg.jinja"):  # to compile them takes 40 ms
+        sys.modules["pagewave.exports.summary"].template(name)
     sys.path.remove(str(REPO / "scripts"))
     for kind in PLUGINS:
         registry = importlib.import_module(f"snakemake_interface_{kind}_plugins.registry")
