@@ -60,8 +60,6 @@ MOST_BYTES = 1_000_000
 """Of a message: an environment and a command line."""
 SET_BY_IMPORTS: dict[str, str] = {}
 """What libraries put into the environment as they are imported, in the process that forks."""
-
-
 PROGRAMS = {"snakemake": "snakemake", "pagewave": "pagewave.commands"}
 """What can be started, each with the module that it runs."""
 MODULES = ("snakemake", "pagewave.embedded", "pagewave.commands")
@@ -125,8 +123,7 @@ def python() -> list[str]:
 
 def cpu_seconds() -> float:
     """Of all that was forked and has ended: the kernel counts them as children of another."""
-    started = _forker.cache_info().currsize
-    return float(_forker().ask({"cpu_seconds": None})) if started else 0.0
+    return float(_forker().ask({"cpu_seconds": None})) if _forker.cache_info().currsize else 0.0
 
 
 class Forker:
@@ -284,10 +281,7 @@ def load() -> None:
 
 
 def prepare() -> None:
-    """What each head makes once of files: templates, the prompt's page model and its schema.
-
-    A head looks for what is made of the same text, and takes some 40 ms less.
-    """
+    """Make what each head makes of templates and the prompt's page.py: some 40 ms."""
     from pagewave.exports.summary import template
     from pagewave.prompts.registry import load_prompt
     from pagewave.prompts.schema import response_schema
@@ -309,8 +303,7 @@ def suit(order: Mapping[str, Any]) -> None:
         crash_points = sys.modules["pagewave.crash_points"]
         crash_points.arm(os.environ.get(crash_points.VARIABLE))
         return
-    # The page model, a user's file, is called pagewave_page_….
-    for name in [name for name in sys.modules if name.startswith("pagewave")]:
+    for name in [name for name in sys.modules if name.startswith("pagewave")]:  # a page.py's too
         del sys.modules[name]
 
 
