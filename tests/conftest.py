@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from helpers import new_ledgers
 from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.random_cases import seed_of_commit
@@ -26,6 +27,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+new_ledgers.install()
 
 # The same random cases in every run, but for test_random_runs.py, where each commit draws others.
 settings.register_profile(

@@ -60,8 +60,6 @@ MOST_BYTES = 1_000_000
 """Of a message: an environment and a command line."""
 SET_BY_IMPORTS: dict[str, str] = {}
 """What libraries put into the environment as they are imported, in the process that forks."""
-
-
 PROGRAMS = {"snakemake": "snakemake", "pagewave": "pagewave.commands"}
 """What can be started, each with the module that it runs."""
 MODULES = ("snakemake", "pagewave.embedded", "pagewave.commands")
@@ -125,8 +123,7 @@ def python() -> list[str]:
 
 def cpu_seconds() -> float:
     """Of all that was forked and has ended: the kernel counts them as children of another."""
-    started = _forker.cache_info().currsize
-    return float(_forker().ask({"cpu_seconds": None})) if started else 0.0
+    return float(_forker().ask({"cpu_seconds": None})) if _forker.cache_info().currsize else 0.0
 
 
 class Forker:
@@ -274,11 +271,24 @@ def load() -> None:
     sys.path.insert(0, str(REPO / "scripts"))
     for module in (*IMPORTS, *OWN):
         importlib.import_module(module)
+    importlib.import_module("new_ledgers").install()
+    prepare()
     sys.path.remove(str(REPO / "scripts"))
     for kind in PLUGINS:
         registry = importlib.import_module(f"snakemake_interface_{kind}_plugins.registry")
         getattr(registry, f"{kind.title()}PluginRegistry")()
     SET_BY_IMPORTS.update(os.environ.items() - before.items())
+
+
+def prepare() -> None:
+    """Make what each head makes of templates and the prompt's page.py: some 40 ms."""
+    from pagewave.exports.summary import template
+    from pagewave.prompts.registry import load_prompt
+    from pagewave.prompts.schema import response_schema
+
+    for name in ("page.html.jinja", "waves.svg.jinja"):
+        template(name)
+    response_schema(load_prompt(REPO / "prompts", "page_ocr", "v1.jinja").page_model)
 
 
 def suit(order: Mapping[str, Any]) -> None:
@@ -293,7 +303,7 @@ def suit(order: Mapping[str, Any]) -> None:
         crash_points = sys.modules["pagewave.crash_points"]
         crash_points.arm(os.environ.get(crash_points.VARIABLE))
         return
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pagewave"]:
+    for name in [name for name in sys.modules if name.startswith("pagewave")]:  # a page.py's too
         del sys.modules[name]
 
 
@@ -348,6 +358,20 @@ def instead(_: str, words: Sequence[str], environment: Mapping[str, str]) -> Non
     raise SystemExit(0)
 
 
+def end(code: int) -> None:
+    """End as Python does, but leave the memory to the kernel: to take its imports apart would copy
+    all of what is shared with the process that forks, which costs more than most heads do."""
+    with contextlib.suppress(KeyboardInterrupt):  # as it is then
+        threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except (OSError, ValueError):
+        raise SystemExit(code) from None  # Python says it
+    os._exit(code & 0xFF)
+
+
 if __name__ == "__main__":
     with (
         socket.socket(fileno=int(sys.argv[1])) as given,
@@ -364,7 +388,13 @@ if __name__ == "__main__":
         suit(order)
         fork_children(sys.argv[2])
         os.execve = instead
-        if "program" in order:
-            run(order["program"], order["arguments"])
-        else:
-            called(order["arguments"])
+        try:
+            if "program" in order:
+                run(order["program"], order["arguments"])
+            else:
+                called(order["arguments"])
+        except SystemExit as ended:
+            if not isinstance(ended.code, int | None):
+                raise
+            end(ended.code or 0)
+        end(0)

@@ -1,10 +1,12 @@
 """A ledger remembers of which levels its keys are, and takes no others."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from helpers.earlier import LEDGER, restore
+from pagewave.config.data import Paths
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
 from pagewave.ledger.identity import levels_of, refuse_other_levels
@@ -28,6 +30,14 @@ def test_the_first_run_says_which_levels_they_are(tmp_path: Path) -> None:
         assert "paths.levels: [archive, box]" in str(said.value)
     assert ledger.identity.known_levels() == LETTERS
     ledger.close()
+
+
+def test_who_begins_anew_is_told_all_folders_that_know_pages_by_key_or_place() -> None:
+    # Labels and scans are what the levels are of; scans that were fetched are theirs; logs may mix.
+    stay = {"label_source_dir", "image_source_dir", "fetched_dir", "logs_dir"}
+    with pytest.raises(LedgerError) as said:
+        refuse_other_levels(DEFAULT, LETTERS)
+    assert set(re.findall(r"\w+_dir\b", str(said.value))) == set(Paths.folders()) - stay
 
 
 def test_what_an_earlier_version_read_lies_in_states_schools_and_years(tmp_path: Path) -> None:

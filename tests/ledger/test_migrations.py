@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
+from helpers import new_ledgers
 from helpers.earlier import LEDGER, restore
 from helpers.small_disk import files_up_to
 from pagewave.errors import LedgerError
 from pagewave.ledger import Ledger
-from pagewave.ledger.migrations import SCHEMA, SCHEMA_VERSION, STEPS, newest_version
+from pagewave.ledger.migrations import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    STEPS,
+    migrate,
+    newest_version,
+    version,
+)
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -281,3 +289,18 @@ def test_counts_that_no_service_means_are_unknown_from_now_on(
     assert len(ledger.spending.by_page()) > 0
     assert all(batch for batch in map(ledger.answers.totals, (b.id for b in ledger.batches.all())))
     ledger.close()
+
+
+def test_a_new_ledger_of_the_tests_is_what_all_steps_make_of_an_empty_file(
+    steps: list[str],
+) -> None:
+    for _ in range(2):
+        with (
+            closing(sqlite3.connect(":memory:")) as made,
+            closing(sqlite3.connect(":memory:")) as ours,
+        ):
+            migrate(made)
+            new_ledgers.migrate(ours)
+            assert list(ours.iterdump()) == list(made.iterdump()) and tables(ours)
+            assert version(ours) == version(made) == newest_version()
+        steps.append(NEXT_STEP)

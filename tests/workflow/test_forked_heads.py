@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not POSSIBLE, reason="only Linux has handles of 
 
 BOOKS = {"Ohio/Ashgrove/1852": 1}
 SNAKEFILE = """
-import json, os, signal, sys, threading, time
+import atexit, json, os, signal, sys, threading, time
 
 seen = {
     "folder": os.getcwd(),
@@ -37,6 +37,8 @@ seen = {
     "pagewave": [name for name in sys.modules if name.startswith("pagewave")],
 }
 print("seen", json.dumps(seen))
+atexit.register(print, "said at its end")
+threading.Timer(0.2, print, ["said by a thread"]).start()
 
 rule all:
     run:
@@ -50,6 +52,7 @@ def seen_by_head(library: Library, forks: bool) -> Any:
     vars(library)["forks"] = forks
     output = library.run("-n")
     assert isinstance(library.heads[-1].process, ForkedHead) == forks
+    assert output.index("said by a thread") < output.index("said at its end")
     (line,) = [line for line in output.splitlines() if line.startswith("seen ")]
     return json.loads(line.removeprefix("seen ").replace("/output/1.txt", "/output/0.txt"))
 

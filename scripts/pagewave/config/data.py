@@ -87,6 +87,14 @@ class Paths(Section):
         """The levels of the trees."""
         return Levels(tuple(self.levels))
 
+    def page_file(self, name: str) -> Path:
+        """Where a page's answer is, by the page's name (`dataset.Page.name`)."""
+        return self.output_dir / f"{name}.json"
+
+    def words_file(self, name: str) -> Path:
+        """Where a page's words stand, by its name."""
+        return self.words_dir / f"{name}.json"
+
     @classmethod
     def folders(cls) -> list[str]:
         """The names of the keys that hold a folder."""

@@ -11,17 +11,13 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from statistics import median_low
 
-from pydantic import ValidationError
-
 import pagewave
-from pagewave import command_line
 from pagewave.characters import clean
 from pagewave.errors import DataError
 from pagewave.exports.content import Book, Books, Page
 from pagewave.exports.divided_words import Joiner
 from pagewave.pages.dataset import Page as PageOfBook
-from pagewave.words.book import RECORD
-from pagewave.words.tree import Box, Line, PageTree, Source
+from pagewave.words.tree import Box, Line, PageTree, Source, how_to_make_book
 
 LINES = 40
 """On a page of which no line has a place."""
@@ -124,37 +120,20 @@ def pages_of(books: Books, book: Book) -> Iterator[PlacedPage]:
     Raises:
         DataError: it isn't known where words stand, or a file that says so can't be read.
     """
+    assert books.words is not None  # exports.py gives it
     found = 0
     for page in book.pages:
         scan = books.scan(page.key)
-        tree = _tree(books, scan) if page.answer else None
+        file = books.words / f"{scan.name}.json"
+        tree = PageTree.read_if_there(file) if page.answer else None
         found += tree is not None
         blocks = place_words(tree, book.joiner) if tree else ()
         yield PlacedPage(page, scan, tree, blocks)
     if not found and any(page.answer for page in book.pages):
         raise DataError(
             f"Where the words of {book.id} stand is in no file of {books.words}. To have it made: "
-            + _again(books, book.id)
+            + how_to_make_book(books.words / book.id)
         )
-
-
-def _tree(books: Books, scan: PageOfBook) -> PageTree | None:
-    if books.words is None:
-        return None
-    file = books.words / f"{scan.name}.json"
-    try:
-        return PageTree.read(file)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        raise DataError(
-            f"{file} can't be read ({type(error).__name__}). To have it made again, of the same "
-            f"page and scan, delete it, then run: {_again(books, scan.book_id)}"
-        ) from error
-
-
-def _again(books: Books, book_id: str) -> str:
-    return command_line.snakemake("-f", f"{books.words}/{book_id}/{RECORD}")
 
 
 def place_words(tree: PageTree, joiner: Joiner) -> tuple[PlacedBlock, ...]:

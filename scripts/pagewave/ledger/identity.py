@@ -31,7 +31,8 @@ def refuse_other_levels(known: Levels | None, levels: Levels) -> None:
         f"What was read so far lies in {known.form}, and paths.levels says {levels.form}: pages of "
         f"both can't be told apart. Nothing was sent. Put back paths.levels: "
         f"[{', '.join(known.names)}], or begin anew, with other folders for paths.state_dir, "
-        "output_dir, books_dir, exports_dir, site_dir, words_dir, prepared_dir and corrections_dir."
+        "output_dir, books_dir, exports_dir, site_dir, words_dir, prepared_dir, corrections_dir "
+        "and audit_dir."
     )
 
 

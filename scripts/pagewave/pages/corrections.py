@@ -48,7 +48,7 @@ class Corrections:
 
     def page_file(self, page: Page) -> Path:
         """Where a page's answer is written."""
-        return self._paths.output_dir / f"{page.name}.json"
+        return self._paths.page_file(page.name)
 
     def file(self, page: Page) -> Path:
         """Where a page's correction is kept, if it has one."""

@@ -23,12 +23,11 @@ from pagewave.page_model import PageModel
 from pagewave.pages import image_files, scan_files
 from pagewave.pages.dataset import Book, Dataset, Page
 from pagewave.pages.json_files import json_text, problem_of
-from pagewave.words.tree import PageTree
+from pagewave.words.tree import RECORD, PageTree
 
 if TYPE_CHECKING:  # numpy is loaded where it is needed: see tests/workflow/test_imports.py
     from pagewave.words.eyes import TesseractEye
 
-RECORD = ".pagewave.json"
 THREADS = 4
 """Of a job (rules/words.smk): so many pages of a book are looked at side by side."""
 _MADE_WITH = ("cleaning.py", "blobs.py", "leaders.py")
@@ -77,7 +76,7 @@ class BookWords:
 
     def page_file(self, page: Page) -> Path:
         """Where the tree of a page is."""
-        return self._paths.words_dir / f"{page.name}.json"
+        return self._paths.words_file(page.name)
 
     def files(self) -> list[str]:
         """What a run makes; nothing where no language is named."""
@@ -181,7 +180,7 @@ class BookWords:
 
     def _reading(self, page: Page) -> tuple[str, str]:
         """The text of a page's file, and the hash of its bytes."""
-        path = self._paths.output_dir / f"{page.name}.json"
+        path = self._paths.page_file(page.name)
         try:
             content = path.read_bytes()
         except FileNotFoundError:

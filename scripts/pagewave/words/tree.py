@@ -11,10 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pagewave import command_line
 from pagewave.atomic import write_atomically
+from pagewave.errors import DataError
+
+RECORD = ".pagewave.json"
+"""What stands for a book whose trees are all made, in the folder where they are."""
 
 FLAGGED = 0.1
 """Doubt from which on a word is lit for whoever looks the page over: one in ten such is wrong."""
@@ -159,6 +163,23 @@ class PageTree(_Node):
         """
         return cls.model_validate_json(path.read_bytes())
 
+    @classmethod
+    def read_if_there(cls, path: Path) -> Self | None:
+        """The same; None where there is none.
+
+        Raises:
+            DataError: it can't be read; says how to have it made again.
+        """
+        try:
+            return cls.read(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise DataError(
+                f"{path} can't be read ({type(error).__name__}). To have it made again, of the "
+                f"same page and scan, delete it, then run: {how_to_make_book(path.parent)}"
+            ) from error
+
 
 def _around(boxes: Iterator[Box | None]) -> Box | None:
     whole: Box | None = None
@@ -174,3 +195,8 @@ def how_to_make() -> str:
         "A run makes them where the configuration names the books' languages, such as "
         f"words: {{languages: [eng]}}. Then: {command_line.snakemake('words')}"
     )
+
+
+def how_to_make_book(folder: Path) -> str:
+    """The command that makes the trees of a book, by the folder where they are."""
+    return command_line.snakemake("-f", str(folder / RECORD))

@@ -70,7 +70,7 @@ def _has_screen() -> bool:
 def _of_page(options: argparse.Namespace) -> list[Path]:
     settings = find_place(options, needs_config=True).settings
     page = page_named(scan(settings), options.page)
-    file = settings.paths.output_dir / f"{page.name}.json"
+    file = settings.paths.page_file(page.name)
     return [page.scan, file] if file.exists() else [page.scan]
 
 

@@ -4,35 +4,24 @@ https://www.loc.gov/standards/alto/. Pixels of the scan; WC is the share of such
 right; a word divided at a line's end is told whole (SUBS_CONTENT), so that it is found.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from pagewave.exports.citing.archive import Archive
-from pagewave.exports.content import Books
-from pagewave.exports.exporter import Exporter
-from pagewave.exports.placed import PlacedBlock, PlacedLine, PlacedPage, PlacedWord, pages_of
+from pagewave.exports.forms.page_files import PageFiles
+from pagewave.exports.placed import PlacedBlock, PlacedLine, PlacedPage, PlacedWord
 from pagewave.words.tree import Box
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 VERSION = "4.4"
 
 
-class Alto(Exporter):
+class Alto(PageFiles):
     """`{state}/{school}/{year}.zip`."""
 
     name = "alto"
-    suffixes = (".zip",)
-    per = "book"
-    reads_words = True
 
-    def write(self, books: Books, files: Sequence[Path]) -> None:
-        """Write one book, of each page that has words a file."""
-        [book] = books
-        with Archive(files[0]) as archive:
-            for page in pages_of(books, book):
-                if page.tree:
-                    archive.add(f"{page.name}.xml", alto_of(page))
+    def content(self, page: PlacedPage) -> bytes:
+        """The file of a page that has words."""
+        return alto_of(page)
 
 
 def alto_of(page: PlacedPage) -> bytes:

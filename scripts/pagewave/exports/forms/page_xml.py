@@ -5,14 +5,10 @@ A word without a place of its own has the room between its neighbours, as every 
 and `custom="place {guessed:true;}"`.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from pagewave.exports.citing.archive import Archive
-from pagewave.exports.content import Books
-from pagewave.exports.exporter import Exporter
-from pagewave.exports.placed import PlacedBlock, PlacedLine, PlacedPage, pages_of
+from pagewave.exports.forms.page_files import PageFiles
+from pagewave.exports.placed import PlacedBlock, PlacedLine, PlacedPage
 from pagewave.words.tree import Box
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
@@ -26,21 +22,14 @@ UNKNOWN = "1970-01-01T00:00:00Z"
 """When nobody knows; the format wants a time, and that of writing would make each file another."""
 
 
-class PageXml(Exporter):
+class PageXml(PageFiles):
     """`{state}/{school}/{year}.zip`."""
 
     name = "page_xml"
-    suffixes = (".zip",)
-    per = "book"
-    reads_words = True
 
-    def write(self, books: Books, files: Sequence[Path]) -> None:
-        """Write one book, of each page that has words a file."""
-        [book] = books
-        with Archive(files[0]) as archive:
-            for page in pages_of(books, book):
-                if page.tree:
-                    archive.add(f"{page.name}.xml", page_xml_of(page))
+    def content(self, page: PlacedPage) -> bytes:
+        """The file of a page that has words."""
+        return page_xml_of(page)
 
 
 def page_xml_of(page: PlacedPage) -> bytes:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pagewave.atomic import write_atomically
 from pagewave.config.data import Paths
-from pagewave.errors import DataError
 from pagewave.pages.dataset import Dataset
+from pagewave.words.audit.kept import Kept
 
 FILE = "certificate.json"
 METHOD = (
@@ -44,10 +44,10 @@ class Figure(BaseModel):
     judged: int
 
 
-class Certificate(BaseModel):
+class Certificate(Kept):
     """How accurate a collection is, and what that is said of."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    instead = "`pagewave audit --certify` makes it again."
 
     version: Literal[1] = 1
     made_at: str
@@ -66,19 +66,6 @@ class Certificate(BaseModel):
     def as_text(self) -> str:
         """What its file holds."""
         return self.model_dump_json(indent=1) + "\n"
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Read what `write` wrote; None where there is none. Raises DataError if it is no such."""
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise DataError(
-                f"{path} can't be read ({type(error).__name__}). `pagewave audit --certify` "
-                "makes it again."
-            ) from error
 
     def changed(self, file_of: Callable[[str], Path | None]) -> list[str]:
         """The pages whose files are not what they were, or are gone.
@@ -104,7 +91,7 @@ class Audited:
 
 def file_of(paths: Paths, dataset: Dataset) -> Callable[[str], Path | None]:
     """Where the file of a page is, by its key; None where there is no such page."""
-    files = {page.key: paths.output_dir / f"{page.name}.json" for page in dataset.pages}
+    files = {page.key: paths.page_file(page.name) for page in dataset.pages}
     return files.get
 
 

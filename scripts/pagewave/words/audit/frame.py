@@ -8,11 +8,9 @@ eye saw them or not. A page without any line is one unit, with nothing read.
 import hashlib
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import ValidationError
 
 from pagewave import command_line
 from pagewave.answers.word_scores import normal_text
@@ -81,7 +79,8 @@ def lines(paths: Paths, dataset: Dataset) -> Frame:
     frame, stale = Frame([], np.empty(0, np.int64), {}, []), list[str]()
     books: list[int] = []
     for book, page in _read_pages(paths, dataset):
-        content, tree = page_file(paths, page).read_bytes(), _tree(paths, page)
+        content = paths.page_file(page.name).read_bytes()
+        tree = PageTree.read_if_there(paths.words_file(page.name))
         if tree is None:
             frame.without.append(page.key)
             continue
@@ -112,7 +111,7 @@ def courses(paths: Paths, dataset: Dataset) -> Frame:
     """
     frame, books = Frame([], np.empty(0, np.int64), {}, []), list[int]()
     for book, page in _read_pages(paths, dataset):
-        content = page_file(paths, page).read_bytes()
+        content = paths.page_file(page.name).read_bytes()
         named = course_names(content)
         if named is None:
             frame.without.append(page.key)
@@ -134,11 +133,6 @@ def course_names(content: bytes) -> list[str] | None:
     except (ValueError, KeyError, TypeError):
         return None
     return [f"{number}. {name}" for number, name in enumerate(names, 1)]
-
-
-def page_file(paths: Paths, page: Page) -> Path:
-    """Where a page's answer is."""
-    return paths.output_dir / f"{page.name}.json"
 
 
 def units_of(tree: PageTree) -> list[Unit]:
@@ -172,18 +166,5 @@ def _read_pages(paths: Paths, dataset: Dataset) -> Iterable[tuple[int, Page]]:
     """All pages that have a file, each with the number of its book."""
     for number, book in enumerate(dataset.books):
         for page in book.pages:
-            if page_file(paths, page).is_file():
+            if paths.page_file(page.name).is_file():
                 yield number, page
-
-
-def _tree(paths: Paths, page: Page) -> PageTree | None:
-    file = paths.words_dir / f"{page.name}.json"
-    try:
-        return PageTree.read(file)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        raise DataError(
-            f"{file} can't be read ({type(error).__name__}). Delete it, and have it made again: "
-            f"{command_line.snakemake()}"
-        ) from error

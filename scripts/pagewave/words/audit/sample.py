@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pagewave.atomic import write_atomically
-from pagewave.errors import DataError
 from pagewave.words.audit import draw
 from pagewave.words.audit.frame import Frame
+from pagewave.words.audit.kept import Kept
 from pagewave.words.tree import Box
 
 Kind = Literal["lines", "courses"]
@@ -48,11 +48,16 @@ class DrawnFrom(_Node):
     whole: int
 
 
-class Sample(_Node):
+class Sample(Kept):
     """A random sample of a collection's units, in the order in which they were drawn.
 
     Any first part of it is a smaller sample of the same kind.
     """
+
+    instead = (
+        "It is no sample of this version of pagewave, or was changed. Put it back from a copy, or "
+        "move its folder away and draw a new one."
+    )
 
     version: Literal[1] = 1
     kind: Kind
@@ -115,21 +120,3 @@ class Sample(_Node):
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
         write_atomically(path, self.model_dump_json(indent=1, exclude_defaults=True) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """Read what `write` wrote; None where there is none.
-
-        Raises:
-            DataError: it can't be read, or is no such file.
-        """
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise DataError(
-                f"{path} can't be read ({type(error).__name__}): it is no sample of this version "
-                "of pagewave, or was changed. Put it back from a copy, or move its folder away and "
-                "draw a new one."
-            ) from error
