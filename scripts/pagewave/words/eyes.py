@@ -21,7 +21,6 @@ from pagewave.embedded.reader.cleaning import DARK, drop_leaders, flatten, scale
 from pagewave.embedded.reader.leaders import find_leaders
 from pagewave.embedded.reader.recognition import REFERENCE_DPI
 from pagewave.embedded.reader.tessdata import tessdata_folder
-from pagewave.pages.deskew import turn
 from pagewave.words.skew import skew_of
 from pagewave.words.tree import Box
 
@@ -177,7 +176,8 @@ def made_ready(image: Image.Image) -> tuple[Image.Image, Sheet]:
     shrink = whole.width / grey.width
     degrees = skew_of(grey)
     if degrees:
-        grey = turn(grey, degrees)
+        # Smoother ways to turn take three times as long, and Tesseract reads no better.
+        grey = grey.rotate(degrees, Image.Resampling.BILINEAR, expand=True, fillcolor=255)
     even = flatten(grey)
     if has_leaders:
         even, _ = drop_leaders(even)
