@@ -17,7 +17,7 @@ rule:
         # `update`: the old files stay until the new ones are there.
         update(RUN.site.book_file(TREE)),
     resources:
-        site_books=1,  # the limit is in workflow/snakefile.py
+        site_books=of_this_machine,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     message:

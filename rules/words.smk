@@ -19,7 +19,7 @@ rule:
         update(RUN.words.book_file(TREE)),
     threads: 4
     resources:
-        words_books=1,  # the limit is in workflow/snakefile.py
+        words_books=of_this_machine,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     message:

@@ -41,8 +41,7 @@ SITE_BOOKS = "site_books"
 for the service, and pictures of all books at once would take the processor from them."""
 
 WORDS_BOOKS = "words_books"
-"""The resource of which a book whose words are looked for takes one: it uses several threads of
-this machine."""
+"""The resource of which a book whose words are looked for takes one: it uses several threads."""
 
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
@@ -92,9 +91,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         internals.set_default_resource(workflow, BATCHES, settings.execution.max_concurrent_batches)
         internals.set_default_resource(workflow, FETCHES, 1)
         internals.set_default_resource(workflow, SITE_BOOKS, os.cpu_count() or 1)
-        if not internals.sends_jobs_away(workflow):  # a cluster shares its own processors out
-            books_at_once = max(1, (os.cpu_count() or 1) // THREADS)
-            internals.set_default_resource(workflow, WORDS_BOOKS, books_at_once)
+        books_at_once = max(1, (os.cpu_count() or 1) // THREADS)
+        internals.set_default_resource(workflow, WORDS_BOOKS, books_at_once)
         if internals.is_remote_job(workflow) or NODE_VARIABLE in os.environ:
             os.environ[NODE_VARIABLE] = "1"
             return RemoteJob(settings, dataset, prompt, exporters)
@@ -222,6 +220,12 @@ def start(run: Run, workflow: Any) -> None:
                 block.start()
 
     exit_on_error(begin)
+
+
+def of_this_machine(workflow: Any) -> int:
+    """How much a job takes of what there is only so much of on this machine: nothing where it is
+    done on another one."""
+    return 0 if internals.sends_jobs_away(workflow) else 1
 
 
 def write_pages(run: Run, jobs: Iterable[Any]) -> list[bool]:
