@@ -26,7 +26,7 @@ Putnam Quincy Robinson Sawyer Shattuck Silliman Sparks Stoddard Storrs Thatcher 
 Walker Warren Wayland Webster Wheeler Whitney Willard Winslow Woodbridge Worcester
 """
 NAMES = _NAME_LIST.split()
-STYLES = ("prose", "columns", "small", "oblong", "index", "catalog", "long s")
+STYLES = ("prose", "columns", "small", "oblong", "index", "catalog", "long s", "title")
 POINTS = 72
 
 
@@ -91,6 +91,26 @@ class _Sheet:
             left, top, right, bottom = font.getbbox(shown, anchor="ls")
             box = (place[0] + left, place[1] + top, place[0] + right, place[1] + bottom)
             line.append(Boxed(shown, tuple(map(round, box))))
+        self.lines.append(line)
+
+    def spaced(self, text: str, y: float, points: float, gap: float) -> None:
+        """Print a line in the middle, with so much between its letters, as a share of its size."""
+        font, gap, line = self.font(points), gap * points / POINTS, []
+        space = self.extent(" ", points) + 3 * gap
+        extents = [sum(self.extent(x, points) + gap for x in w) - gap for w in text.split()]
+        x = (self.width - sum(extents) - space * (len(extents) - 1)) / 2
+        for word in text.split():
+            boxes = []
+            for letter in word:
+                place = (self.px(x), self.px(y))
+                self.pen.text(place, letter, fill=0, font=font, anchor="ls")
+                left, top, right, bottom = font.getbbox(letter, anchor="ls")
+                boxes.append((place[0] + left, place[1] + top, place[0] + right, place[1] + bottom))
+                x += self.extent(letter, points) + gap
+            lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+            box = (min(lefts), min(tops), max(rights), max(bottoms))
+            line.append(Boxed(word, tuple(map(round, box))))
+            x += space - gap
         self.lines.append(line)
 
     def centred(self, text: str, y: float, points: float, bold: bool = False) -> None:
@@ -161,7 +181,7 @@ def draw(
     sheet = _Sheet(width, height, int(rng.choice([200, 250, 300])), rng)
     if style == "long s":
         sheet.face, sheet.has_long_s = "oldstandard", True
-    if head:
+    if head and style != "title":
         sheet.centred(head, 0.6, 9)
         sheet.lines[-1:] = [[*sheet.lines[-1]]]
         sheet.put([(width - 0.9, str(number))], 0.6, 9)
@@ -238,7 +258,58 @@ def _catalog(sheet: _Sheet) -> None:
         y = sheet.paragraph(0.65, y, sheet.width - 1.3, 10, sheet.height - 0.6)
 
 
+def _title(sheet: _Sheet) -> None:
+    """A title page: large and spaced capitals, small words between them, an ornament, an imprint
+    in small type."""
+    rng, y, widest = sheet.rng, 1.0, sheet.width - 1.0
+
+    def words(count: int) -> str:
+        return " ".join(str(rng.choice(WORDS)) for _ in range(count))
+
+    def line(text: str, points: float, gap: float = 0.0) -> None:
+        nonlocal y
+        while sheet.extent(text, points) + gap * points / POINTS * (len(text) + 3) > widest:
+            points *= 0.9
+        y += points / POINTS
+        if gap:
+            sheet.spaced(text, y, points, gap)
+        else:
+            sheet.centred(text, y, points)
+        y += 0.14 + 0.5 * points / POINTS
+
+    line(words(1).upper(), float(rng.uniform(26, 40)))
+    line("OF THE", 9)
+    line(words(2).upper(), float(rng.uniform(16, 24)), float(rng.uniform(0.1, 0.3)))
+    line("OF", 8)
+    line(f"{words(1)} {rng.choice(['COLLEGE,', 'SEMINARY,', 'ACADEMY,'])}".upper(), 28)
+    if rng.random() < 0.5:
+        line(f"{words(2)}, {words(2)}.".title(), 11)
+    line(f"FOR THE {words(2).upper()}", 11, float(rng.choice([0, 0.15])))
+    line(f"{rng.integers(1800, 1890)}.", 16)
+    _ornament(sheet, y + 0.35)
+    y = sheet.height - 1.9
+    line(f"By {rng.choice(NAMES)} {rng.choice(NAMES)}, and {rng.choice(NAMES)}.", 10)
+    line(f"{words(1).upper()}:", 12, 0.1)
+    line(f"PRINTED BY {words(2).upper()}, {rng.integers(2, 400)} {words(1).upper()} STREET.", 7.5)
+    line(f"{rng.integers(1800, 1890)}.", 8)
+
+
+def _ornament(sheet: _Sheet, y: float) -> None:
+    """A rule that swells, or a lozenge between two rules."""
+    middle, half = sheet.width / 2, float(sheet.rng.uniform(0.4, 0.9))
+    thick = float(sheet.rng.uniform(0.02, 0.08))
+    if sheet.rng.random() < 0.5:
+        corners = [(middle - half, y), (middle, y - thick), (middle + half, y), (middle, y + thick)]
+    else:
+        for start in (middle - half, middle + 0.15):
+            edges = (start, y - 0.005, start + half - 0.15, y + 0.005)
+            sheet.pen.rectangle(tuple(map(sheet.px, edges)), fill=0)
+        corners = [(middle - 0.08, y), (middle, y - 0.1), (middle + 0.08, y), (middle, y + 0.1)]
+    sheet.pen.polygon([(sheet.px(x), sheet.px(y)) for x, y in corners], fill=0)
+
+
 _SETTERS = {
+    "title": _title,
     "prose": _prose,
     "long s": _prose,
     "small": lambda sheet: _prose(sheet, 7.0),

@@ -5,7 +5,7 @@ each reading over what Tesseract sees, and prints how many words have their box,
 found, what was flagged for nothing, and how far doubts are from the share that is wrong. The faults
 are planted: a model's own may be harder to find. Needs the sample's fonts.
 
-    python benchmarks/words.py                      7 styles, clean and degraded
+    python benchmarks/words.py                      8 styles, clean and degraded
     python benchmarks/words.py --figures FILE       the same, figures as JSON
     python benchmarks/words.py --table FILE         the table of such a file
     python benchmarks/words.py --fit                fits doubt.json, on books of other seeds
@@ -147,6 +147,8 @@ class Counts:
     found: int = 0
     judged: int = 0
     flagged: int = 0
+    by_style: dict[str, list[bool]] = field(default_factory=dict)
+    """Of the words of each style, whether they were flagged."""
     lines: int = 0
     named: int = 0
     alarms: int = 0
@@ -182,6 +184,7 @@ class Counts:
             self.boxed += word.box is not None and overlap(word.box, token.box) >= SAME_PLACE
             self.judged += 1
             self.flagged += word.doubt >= FLAGGED
+            self.by_style.setdefault(case.page.style, []).append(word.doubt >= FLAGGED)
             if token.fault:
                 self.planted += 1
                 self.found += word.doubt >= FLAGGED
@@ -221,6 +224,8 @@ class Counts:
             "planted": self.planted,
             "found": self.found / max(1, self.planted),
             "flagged": self.flagged / self.judged,
+            "flagged_at_most": max(sum(each) / len(each) for each in self.by_style.values()),
+            "flagged_of_titles": sum(self.by_style["title"]) / len(self.by_style["title"]),
             "lines": self.lines,
             "named": self.named / max(1, self.lines),
             "alarms": self.alarms / self.pages,
@@ -348,6 +353,8 @@ def table(figures: dict[str, Any]) -> str:
             row("planted wrong words", "planted", "{:.0f}"),
             row("… flagged", "found"),
             row("all words flagged", "flagged"),
+            row("… of the style with most of them", "flagged_at_most"),
+            row("… of title pages", "flagged_of_titles"),
             row("planted lines (left out, doubled, made up, of the next page)", "lines", "{:.0f}"),
             row("… named", "named"),
             row("false alarms a page", "alarms", "{:.2f}"),

@@ -77,6 +77,10 @@ def needs_of_site(wildcards):
     return PLAN.needs_of_site()
 
 
+def of_this_machine(wildcards):
+    return snake.of_this_machine(workflow)
+
+
 def words_files(wildcards):
     return RUN.words.files()
 

@@ -19,7 +19,7 @@ rule:
         update(RUN.site.book_file(TREE)),
     localrule: APART
     resources:
-        site_books=1,  # the limit is in workflow/snakefile.py
+        site_books=of_this_machine,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 20 * attempt,
     message:

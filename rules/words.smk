@@ -21,7 +21,7 @@ rule:
     localrule: APART
     threads: 1 if APART else 4
     resources:
-        words_books=1,  # the limit is in workflow/snakefile.py
+        words_books=of_this_machine,  # the limit is in workflow/snakefile.py
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     message:

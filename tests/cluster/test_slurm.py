@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections import Counter
@@ -19,19 +20,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from helpers.buckets import S3
 from helpers.embedded_process import wait_for
 from helpers.library import REPO, Head, Library
 from helpers.one_node import OneNode, Unavailable, is_living, slurm
-from helpers.sample import sample_library
+from helpers.sample import BOOK, SAMPLE, sample_library
 from helpers.scan_files import page_of, save
 
 if not find_spec("snakemake_executor_plugin_slurm"):  # its import takes long, in each worker
     pytest.skip("the extra `slurm` is not installed", allow_module_level=True)
 
 QUICK = [str(REPO / "tests/helpers/quick_snakemake.py")]
-TIFF, PLAIN = "Ohio/Tiff/1853", "Ohio/Plain/1854"
+TIFF, PLAIN, OTHER = "Ohio/Tiff/1853", "Ohio/Plain/1854", "Ohio/Other/1855"
 
 ENDING = re.compile(r"ending \d+ Slurm jobs of a run that died")
 
@@ -292,6 +294,33 @@ def test_jobs_that_fail_get_more_memory_and_time(
         assert page.read_bytes() == content
         assert library.inferences() == keys(PLAIN, 1, 2)
         assert library.book(PLAIN)["page_count"] == 2
+
+
+@pytest.mark.slow
+def test_words_of_several_books_are_jobs_side_by_side_and_as_on_one_computer(
+    cluster: OneNode, tmp_path: Path
+) -> None:
+    with Image.open(SAMPLE / "images" / BOOK / "2.jpg") as scan:
+        words = scan.crop((100, 500, 1000, 900))
+    with slurm_library(tmp_path, {PLAIN: 1, OTHER: 1}) as library:
+        for book in (PLAIN, OTHER):
+            words.rotate(180 * (book == OTHER)).save(library.image(f"{book.replace('/', ':')}:1"))
+        library.profile = "local"
+        library.configure(words={"languages": ["eng"]})
+        library.run()
+        trees = {path: path.read_bytes() for path in tmp_path.glob("results/words/*/*/*/1.json")}
+        assert len(trees) == 2
+        assert b"eye" in trees[tmp_path / f"results/words/{PLAIN}/1.json"]
+
+        shutil.rmtree(tmp_path / "results/words")
+        library.profile = "slurm"
+        library.run("words")
+        assert {path: path.read_bytes() for path in trees} == trees
+        jobs = jobs_of(cluster, library)
+        assert [job["JobState"] for job in jobs] == ["COMPLETED"] * 2
+        # The head may have fewer processors than a job has: it does not hold them back.
+        assert max(job["SubmitTime"] for job in jobs) < min(job["EndTime"] for job in jobs)
+        assert_nothing_is_left(library)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """How exports are found and written: whole or not at all, by whatever class."""
 
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from helpers.letters import Letters, letter
 from pagewave import crash_points
 from pagewave.config.settings import load_settings
 from pagewave.errors import ConfigError, PagewaveError
+from pagewave.exports import program
 from pagewave.exports.divided_words import Joiner
 from pagewave.exports.registry import FORMS, find_exporters
 from pagewave.exports.schema import Column, Kind
@@ -36,6 +38,39 @@ OWN = textwrap.dedent(
             {}
     """
 )
+
+
+def test_a_form_is_made_anew_where_what_it_imports_of_this_room_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The folder in place of our own: nothing of the package is changed by a test.
+    monkeypatch.setattr(program, "_FOLDER", tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/__init__.py").write_text("")
+    helper, deeper = tmp_path / "helper.py", tmp_path / "deep/deeper.py"
+    helper.write_text("def told():\n    import pagewave.exports.deep.deeper\n")
+    deeper.write_text("from pagewave.exports import helper\n")  # in a ring
+    (tmp_path / "other.py").write_text("")
+    (form,) = find_exporters([own(tmp_path, "from pagewave.exports import helper")], tmp_path)
+
+    def now() -> str:
+        program._imported.cache_clear()
+        return program.program_of(form)
+
+    first = now()
+    (tmp_path / "other.py").write_text("1")
+    assert now() == first
+    seen = {first}
+    for file in (helper, deeper, tmp_path / "own.py"):
+        file.write_text(f"{file.read_text()}\n# changed\n")
+        seen.add(now())
+    assert len(seen) == 4
+
+
+def test_a_form_of_ours_is_made_of_the_helpers_that_it_imports() -> None:
+    (form,) = find_exporters(["iiif"], ROOT)
+    files = {file.name for file in program.files_of(Path(inspect.getfile(type(form))))}
+    assert {"iiif.py", "alto.py", "placed.py", "rows.py"} <= files
 
 
 def own(folder: Path, line: str) -> str:

@@ -14,7 +14,7 @@ from pagewave.pages.deskew import turn
 from pagewave.words.eyes import Sheet, TesseractEye, made_ready
 from pagewave.words.page import tree_of
 from pagewave.words.skew import skew_of
-from pagewave.words.tree import Box, Source
+from pagewave.words.tree import FLAGGED, Box, Source
 
 PAGE = 2
 
@@ -87,6 +87,20 @@ def test_large_letters_are_read_smaller_and_boxes_are_of_the_scan() -> None:
     large = scan().resize((3300, 5160), Image.Resampling.BICUBIC)
     ready, sheet = made_ready(large)
     assert ready.width < 1700 and sheet.shrink == large.width / ready.width
+
+
+def test_a_title_page_is_not_made_so_small_that_its_small_words_are_lost(eye: TesseractEye) -> None:
+    book = "Massachusetts/Ashgrove College/1852"
+    text: str = json.loads((TRUTH / book / "1.json").read_text(encoding="utf-8"))["text"]
+    with Image.open(SAMPLE / "images" / book / "1.jpg") as title:
+        seen = eye.see(title.convert("RGB"))
+    assert seen.sheet.shrink == 1
+    tree = tree_of("a", text, seen, eye, reading_sha256="", scan_sha256="")
+    assert not [word for word in tree.words() if word.doubt >= FLAGGED or not word.box]
+    assert not tree.findings
+    # It is made smaller where it was scanned with more pixels than a leaf needs.
+    larger = title.convert("L").resize((2200, 3440), Image.Resampling.BICUBIC)
+    assert made_ready(larger)[1].shrink == pytest.approx(2, abs=0.01)
 
 
 def test_a_language_that_is_not_installed_is_named_with_where_it_was_looked_for() -> None:

@@ -124,6 +124,27 @@ def test_a_line_that_the_eye_could_not_read_is_not_called_made_up() -> None:
     assert findings_of(overlay) == []
 
 
+def test_small_words_that_the_eye_missed_beside_large_ones_are_not_called_made_up() -> None:
+    large = ["CATALOGUE", "ASHGROVE COLLEGE", "OFFICERS AND STUDENTS"]
+    words: list[SeenWord] = []
+    ink = np.zeros((600, 900), np.bool_)
+    for number, line in enumerate([*large, "printed by me", "seen well"]):
+        size = 3 if number < len(large) else 1
+        x, top = 20, 20 + 100 * number
+        for text in line.split():
+            box = box_of(x, top, x + 10 * size * len(text), top + 16 * size)
+            ink[box.top : box.bottom : 2, box.left : box.right] = True
+            if "printed" not in line:
+                words.append(SeenWord(text, box, 0.95, number, number))
+            x = box.right + 10 * size
+    page = Seen(tuple(words), Sheet(900, 600), ink)
+    made_up = "mountain river spring"
+    laid = tree("a", [*large, "printed by me", "seen well", made_up], page)
+    assert [finding.text for finding in laid.findings] == [made_up]
+    doubts = {word.text: word.doubt for word in laid.words()}
+    assert max(doubts[text] for text in ("printed", "by", "me")) < 0.5 < doubts["river"]
+
+
 def test_lines_of_the_next_page_are_named_with_it_whoever_is_asked_first() -> None:
     pages = {
         "b:1": tree("b:1", [*LINES, NEXT[0]], seen(LINES)),

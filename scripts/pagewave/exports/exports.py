@@ -6,7 +6,6 @@ them is kept.
 """
 
 import hashlib
-import inspect
 import itertools
 import json
 import os
@@ -24,6 +23,7 @@ from pagewave.config.data import Paths
 from pagewave.errors import PagewaveError
 from pagewave.exports.content import Books
 from pagewave.exports.exporter import Exporter
+from pagewave.exports.program import program_of
 from pagewave.exports.schema import schema_of
 from pagewave.ledger.lock import one_at_a_time
 from pagewave.log import log
@@ -89,7 +89,7 @@ class Form:
 
     @cached_property
     def _program(self) -> str:
-        return Path(inspect.getfile(type(self.exporter))).read_bytes().hex()
+        return program_of(self.exporter)
 
 
 class Exports:

@@ -23,6 +23,9 @@ _ROOM = 0.6
 """Height, in lines, from which on there is room for a line between two others."""
 _UNUSUAL_INK = 3.0
 """No word has more of what ink its letters usually have; a blot would have."""
+_FEW, _ONE_SIZE = 0.1, 1.4
+"""The tenth of a page's words that is the lowest, and how much higher than they are its words may
+be where all print is of one size: some letters are high, and some are not."""
 ENOUGH_INK = 0.35
 """Of what ink so many letters usually have: with less there is no word."""
 
@@ -173,14 +176,19 @@ class _Places:
 
     @cached_property
     def _a_letter(self) -> float:
-        """Dark pixels that a letter has, on this page."""
-        ink = letters = 0
+        """Dark pixels that a letter has, on this page: in its smaller print, if it has several."""
+        inks, letters, heights = list[int](), list[int](), list[int]()
         for word in self._words:
             if word.box and word.similarity == 1 and not word.shared and len(word.seen) == 1:
                 box = word.box
-                ink += int(self._seen.ink[box.top : box.bottom, box.left : box.right].sum())
-                letters += len(word.key)
-        return ink / letters if letters else 0.0
+                inks.append(int(self._seen.ink[box.top : box.bottom, box.left : box.right].sum()))
+                letters.append(len(word.key))
+                heights.append(box.bottom - box.top)
+        if not letters:
+            return 0.0
+        usual = float(np.average(np.square(heights), weights=letters))
+        smaller = (_ONE_SIZE * float(np.quantile(heights, _FEW))) ** 2 / usual
+        return sum(inks) / sum(letters) * min(1.0, smaller)
 
     def _place(self, start: int, stop: int, run: list[LaidWord]) -> None:
         before = next((w for w in reversed(self._words[:start]) if w.box), None)

@@ -229,6 +229,12 @@ def start(run: Run, workflow: Any) -> None:
     exit_on_error(begin)
 
 
+def of_this_machine(workflow: Any) -> int:
+    """How much a job takes of what there is only so much of on this machine: nothing where it is
+    done on another one."""
+    return 0 if internals.sends_jobs_away(workflow) else 1
+
+
 def write_pages(run: Run, jobs: Iterable[Any]) -> list[bool]:
     """Write the pages that these jobs' wildcards name; says of each whether it was done."""
     levels = run.dataset.levels.names

@@ -6,6 +6,7 @@ that stand alone are none of that, and neither are dots of i, full stops and dot
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,8 +123,9 @@ class _Ink:
 
     def __init__(self, dark: Mask) -> None:
         self._sum: NDArray[np.int32] = np.zeros((dark.shape[0] + 1, dark.shape[1] + 1), np.int32)
-        np.cumsum(dark, axis=0, dtype=np.int32, out=self._sum[1:, 1:])
-        np.cumsum(self._sum[1:, 1:], axis=1, out=self._sum[1:, 1:])
+        np.cumsum(dark, axis=1, dtype=np.int32, out=self._sum[1:, 1:])
+        for above, row in pairwise(self._sum):  # five times as quick as along an axis
+            row += above
 
     def within(self, left: Numbers, top: Numbers, right: Numbers, bottom: Numbers) -> Numbers:
         """Dark pixels in boxes, cut off at the page's edges."""
