@@ -27,7 +27,7 @@ from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
 from pagewave.words.book import THREADS
-from pagewave.workflow import guarantees, internals, many_jobs, terminal, typed
+from pagewave.workflow import guarantees, internals, many_jobs, outside, terminal, typed
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
 
@@ -111,6 +111,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             is_dry=lambda: internals.is_dry_run(workflow),
             make_again=lambda files: internals.make_again(workflow, files),
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
+            books_outside=partial(outside.books_outside, workflow),
             is_part=is_part,
             exporters=exporters,
         )
@@ -118,6 +119,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             print(f"pagewave: {notice}", file=sys.stderr)
         guarantees.ensure_settings(workflow, lambda: before_dag(workflow))
         guarantees.note_reports(workflow)
+        outside.note_execution(workflow)
         guarantees.before_commands(
             workflow,
             lambda results: exit_on_error(lambda: before_deleting(run, results=results)),
