@@ -12,7 +12,7 @@ from typing import Any
 
 from pagewave.plan.settled import settled_books
 from pagewave.plan.targets import Wanted
-from pagewave.workflow.internals import _uses, loaded, own_names
+from pagewave.workflow.internals import _uses, is_alone, loaded
 from pagewave.workspace import Workspace
 
 
@@ -54,7 +54,7 @@ def books_outside(workflow: Any, workspace: Workspace, wanted: Wanted) -> Outsid
     again = {str(file) for file in workflow.dag.forcefiles}
     books = settled_books(workspace, wanted, again, lambda files: _incomplete(workflow, files))
     # A rule of theirs may have the inputs of our default target, and is given all of them.
-    return Outside(books, {rule.name for rule in workflow.rules} != set(own_names(workflow)))
+    return Outside(books, are_named=not is_alone(workflow))
 
 
 def _is_plain(workflow: Any) -> bool:

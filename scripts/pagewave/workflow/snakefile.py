@@ -141,7 +141,10 @@ def before_dag(workflow: Any) -> None:
     """Refuse what our rules can't do; and have a dry run show waves, not each of its jobs."""
     exit_on_error(lambda: guarantees.refuse_options(workflow))
     if internals.is_dry_run(workflow) and not internals.is_verbose(workflow):
-        terminal.hide_look(set(internals.own_names(workflow)))
+        if internals.is_alone(workflow):
+            guarantees.only_count_jobs(workflow)
+        else:
+            terminal.hide_look(set(internals.own_names(workflow)))
 
 
 def job(call: Callable[..., None], *arguments: Any) -> None:
