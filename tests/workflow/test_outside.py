@@ -192,7 +192,7 @@ def jobs(shown: str) -> dict[str, set[str]]:
     """Which jobs a dry run shows, and why each would run."""
     found = re.findall(r"^Job \d+: (.+)\n(?:Reason: (.+))?", shown, re.M)
     assert found
-    return {what: set(why.split(", ")) for what, why in found}
+    return {what: set(re.split(": |, ", why)) for what, why in found}
 
 
 def pages_in_dag(library: Library, *arguments: str) -> int:

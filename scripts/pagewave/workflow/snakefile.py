@@ -43,6 +43,9 @@ for the service, and pictures of all books at once would take the processor from
 WORDS_BOOKS = "words_books"
 """The resource of which a book whose words are looked for takes one: it uses several threads."""
 
+LOOKS_FOR_CIRCLES = (50_000, 20, 20)
+"""After how many new objects Python looks for those that only hold each other (700, 10, 10)."""
+
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
 
@@ -57,6 +60,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
     def build() -> Run | RemoteJob:
         known = internals.loaded(workflow)
         if not known:
+            # Next to nothing of what a start makes is in circles; to look for some takes a tenth.
+            gc.set_threshold(*LOOKS_FOR_CIRCLES)
             command_line.remember(folder=typed.working_directory(workflow))
         terminal.speak_plainly()
         guarantees.refuse_prefix(workflow)
