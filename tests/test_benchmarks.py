@@ -52,6 +52,17 @@ def test_overhead_is_measured_beside_its_yardsticks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_starts_are_measured_beside_another_build(tmp_path: Path) -> None:
+    asked = ("4", "--pages-a-book", "2", "--rounds", "1", "--against", str(ROOT))
+    printed = run("starts.py", *asked, "--write", str(tmp_path / "figures.json"))
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    [found] = figures["sizes"]
+    assert [*found["starts"]] == ["fresh", "nothing", "settled", "few", "again"]
+    assert all(each["ratios"]["cpu"]["least"] > 0 for each in found["starts"].values())
+    assert "| 4 | nothing |" in printed
+
+
+@pytest.mark.slow
 def test_makespan_is_measured_beside_its_limit(tmp_path: Path) -> None:
     printed = run("makespan.py", "mixed", "--scale", "0.05", "--write", str(tmp_path / "f.json"))
     figures = json.loads((tmp_path / "f.json").read_text())
