@@ -60,7 +60,6 @@ class Plan:
         books_outside: Callable[[Workspace, Wanted], Outside],
     ) -> None:
         self.workspace = workspace
-        self._pages_dir = str(workspace.settings.paths.output_dir)
         self.command = command
         self._head_id = head_id
         self._is_dry = is_dry
@@ -185,7 +184,7 @@ class Plan:
 
     def page_file(self, page: Page) -> str:
         """Path of a page's answer."""
-        return f"{self._pages_dir}/{page.name}.json"  # asked for more often than all else
+        return str(self.workspace.page_file(page))
 
     def _files_behind(self, keys: Iterable[str]) -> set[str]:
         """The files of pages and of their books; those that exist, Snakemake would not miss."""
