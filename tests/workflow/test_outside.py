@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from helpers.library import Library
-from pagewave import crash_points as crash
 
 THREADS = "--force-use-threads"
 WHOLE = ("--until", "all")
@@ -250,16 +249,3 @@ def test_exports_of_all_books_bring_no_pages_into_the_dag(read: Library) -> None
     book.pages[0].touch()
     shown = jobs(go(read, "-n", "--verbose"))
     assert shown == jobs(go(read, "-n", "--verbose", *WHOLE)) and len(shown) >= 2
-
-
-def test_a_book_that_a_crash_left_behind_is_made_again(read: Library) -> None:
-    Book(read.root, "delete_book").made[0].unlink()
-    read.environment[crash.VARIABLE] = "book-written"
-    read.run(THREADS, profile=False, code=crash.EXIT_CODE)
-    del read.environment[crash.VARIABLE]
-    # Its files are there and up to date; only Snakemake knows that it was not done with them.
-    shown = jobs(go(read, "-n", "--verbose"))
-    assert shown == jobs(go(read, "-n", "--verbose", *WHOLE))
-    assert "book Ohio/delete_book/1850" in shown
-    go(read)
-    assert "Nothing to be done" in go(read)
