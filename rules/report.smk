@@ -39,7 +39,7 @@ def summary_in_report(wildcards):
 
 
 def book_files(wildcards):
-    return [file for book in RUN.dataset.books for file in files_of_book(book)]
+    return [file for book in PLAN.books_of_all() for file in files_of_book(book)]
 
 
 def files_of_book(book):

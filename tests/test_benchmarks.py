@@ -52,6 +52,17 @@ def test_overhead_is_measured_beside_its_yardsticks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_starts_are_measured(tmp_path: Path) -> None:
+    asked = ("4", "--pages-a-book", "2", "--rounds", "1", "--only", "nothing", "few")
+    printed = run("starts.py", *asked, "--write", str(tmp_path / "figures.json"))
+    [found] = json.loads((tmp_path / "figures.json").read_text())["sizes"]
+    for start in ("nothing", "few"):
+        [cost] = found["starts"][start][OURS]
+        assert cost["cpu"] > 0 and cost["memory_mb"] > 0
+        assert f"| 4 | {start} |" in printed
+
+
+@pytest.mark.slow
 def test_makespan_is_measured_beside_its_limit(tmp_path: Path) -> None:
     printed = run("makespan.py", "mixed", "--scale", "0.05", "--write", str(tmp_path / "f.json"))
     figures = json.loads((tmp_path / "f.json").read_text())

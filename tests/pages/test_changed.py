@@ -10,7 +10,9 @@ from pagewave.pages.changed import changed_images
 
 def changed(reading: Reading) -> set[str]:
     """Keys of the pages whose scans are not those that were read."""
-    return changed_images(reading.session.ledger, reading.session.dataset.pages)
+    session = reading.session
+    origins = session.ledger.files.origins()
+    return changed_images(session.ledger, session.dataset.pages, origins)
 
 
 def test_a_scan_is_another_once_its_content_is_and_is_looked_at_when_size_or_date_differ(

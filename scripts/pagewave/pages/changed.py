@@ -8,11 +8,11 @@ What was read may have been made of the scan. The ledger remembers from which, s
 or a deleted image change nothing, and another scan always does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pagewave.errors import DataError
-from pagewave.ledger import KnownImage, Ledger
+from pagewave.ledger import KnownImage, Ledger, Origin
 from pagewave.pages import image_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.image_files import ImageFacts
@@ -42,15 +42,21 @@ def remember_images(
         ledger.files.add_prepared(made_from)
 
 
-def changed_images(ledger: Ledger, pages: Iterable[Page]) -> set[str]:
-    """Keys of the pages whose answer on file was read from another scan than is there now."""
-    origins, made_from = ledger.files.origins(), ledger.files.prepared_from()
+def changed_images(
+    ledger: Ledger, pages: Iterable[Page], origins: Mapping[str, Origin]
+) -> set[str]:
+    """Keys of the pages whose answer on file was read from another scan than is there now.
+
+    Args:
+        origins: of all answers on file, as the ledger has them (`files.origins`).
+    """
+    made_from = ledger.files.prepared_from()
     hashes = _Hashes(ledger.files.known_images())
     changed = set()
     for page in pages:
-        if page.key not in origins:
+        if (origin := origins.get(page.key)) is None:
             continue
-        read, scan = origins[page.key].image_sha256, hashes.of(page.scan)
+        read, scan = origin.image_sha256, hashes.of(page.scan)
         if scan not in (read, None) and (read, scan, page.leaf) not in made_from:
             changed.add(page.key)
     return changed

@@ -63,13 +63,17 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
     force_every_page = command.force_all or bool(PAGE_RULES & set(command.forced))
     rebuilds = workspace.ledger.runs.rebuilds()
     origins = workspace.ledger.files.origins()
-    changed = changed_images(workspace.ledger, workspace.dataset.pages)
+    changed = changed_images(workspace.ledger, workspace.dataset.pages, origins)
     corrected = set(workspace.corrections.kept(workspace.dataset.pages))
     by_embedded = {key for key, origin in origins.items() if origin.engine == "embedded"}
     if (workspace.engine == "gemini" and by_embedded) or rebuilds.keys() & set(dead):
         # Here those decide too that become one when the run begins.
         corrected.update(workspace.corrections.corrected(list(workspace.dataset.pages)))
-    files = {page.key: _normal(workspace.page_file(page)) for page in workspace.dataset.pages}
+    files: dict[str, str] = {}
+    for book in workspace.dataset.books:
+        # Once a book: a path object for each page of a large library takes seconds.
+        folder = _normal(workspace.page_file(book.pages[0]).parent)
+        files |= {page.key: f"{folder}/{page.stem}.json" for page in book.pages}
     page_targets = targets & set(files.values())
     book_targets = {
         _normal(path): book.id
@@ -101,7 +105,7 @@ def wanted_pages(workspace: Workspace, command: Command, dead: Collection[str]) 
         return page.key in dead and not is_forced(page)
 
     def reason_to_read(page: Page) -> str | None:
-        if not Path(files[page.key]).exists():
+        if not os.path.exists(files[page.key]):  # noqa: PTH110  (as above)
             # A corrected page is made of its correction.
             return None if page in corrected and not is_forced(page) else ""
         if is_forced(page):

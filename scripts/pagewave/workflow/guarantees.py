@@ -94,6 +94,21 @@ def refuse_options(workflow: Any) -> None:
         )
 
 
+@_uses("workflow.output_settings.quiet")
+def only_count_jobs(workflow: Any) -> None:
+    """Have a dry run count its jobs and end there, as by `--quiet rules progress`.
+
+    Else Snakemake goes through all of them as in a run, with their order and what it says of each.
+    Touches `workflow.output_settings.quiet`, which `--quiet` fills. If it is gone: nothing is
+    planned, so nothing is sent.
+    """
+    from snakemake.settings.enums import Quietness
+
+    settings = workflow.output_settings
+    if Quietness.ALL not in (settings.quiet or ()):
+        settings.quiet = {Quietness.RULES, Quietness.PROGRESS}
+
+
 @_uses("workflow.scheduler.keepgoing")
 def keep_going(workflow: Any) -> None:
     """Let other lanes go on when a job fails, as by `--keep-going`; called before the first job.

@@ -22,6 +22,7 @@ from pagewave.plan.boxes import pages_ahead
 from pagewave.plan.forecast import Forecast
 from pagewave.plan.pictures import doubtful_pictures
 from pagewave.plan.schedule import Schedule, plan
+from pagewave.plan.settled import files_lost
 from pagewave.plan.targets import Command, Wanted, wanted_pages
 from pagewave.remote.fetch import awaited, notices_of_fetching, require_plugins
 from pagewave.words.book import BookWords
@@ -30,6 +31,7 @@ from pagewave.workflow.cluster.orphans import end_orphans
 from pagewave.workflow.corrections import files_behind, refuse_unreadable
 from pagewave.workflow.corrections import notices as notices_of_corrections
 from pagewave.workflow.messages import notices
+from pagewave.workflow.outside import Outside
 from pagewave.workspace import REQUESTS, Workspace
 
 NOT_STARTED = "next"
@@ -56,6 +58,7 @@ class Plan:
         outdated_exports: Callable[[], set[str]],
         site: Site,
         words: BookWords,
+        books_outside: Callable[[Workspace, Wanted], Outside],
         is_apart: bool = False,
     ) -> None:
         self.workspace = workspace
@@ -68,6 +71,7 @@ class Plan:
         self._outdated_exports = outdated_exports
         self._site = site
         self._words = words
+        self._books_outside = books_outside
 
     # What is read
 
@@ -117,7 +121,7 @@ class Plan:
             again = self._files_behind(self.wanted.keys) | self.manifests_to_make
             again |= files_behind(workspace, found) | self._outdated_exports()
             again |= self.fetches_to_make
-            again |= self._site.outdated() | self._words.outdated()
+            again |= self._site.outdated() | self._words.outdated() | files_lost(workspace)
             self._make_again(again)
             in_flight = (
                 {}
@@ -136,6 +140,14 @@ class Plan:
             workspace.continues_past_dead_letters,
             pages_ahead(workspace.ledger, workspace.settings, began),
         )
+
+    @cached_property
+    def outside(self) -> Outside:
+        """The books that stay outside of the DAG, as nothing of them is to be done."""
+        if self._head_id:
+            return Outside()
+        _ = self.schedule  # here at the latest it is settled which files are made again
+        return exit_on_error(lambda: self._books_outside(self.workspace, self.wanted))
 
     def refuse_foreign(self) -> None:
         """Make sure that the output folder is this ledger's; raises LedgerError."""
@@ -187,6 +199,13 @@ class Plan:
             str(file) for book in books for file in self.workspace.book_files(book)
         }
 
+    def books_of_all(self) -> Sequence[Book]:
+        """The books that the default target names; one at least, as it would run without any."""
+        books = self.workspace.dataset.books
+        if self.outside.are_named:
+            return books
+        return [book for book in books if book.id not in self.outside.books] or books[:1]
+
     def pages_of_book(self, book_id: str) -> list[str]:
         """The answers that a book is put together from.
 
@@ -194,8 +213,8 @@ class Plan:
         asks again what a job needs only when a wave that it waits for has ended.
         """
         book = exit_on_error(lambda: self.workspace.dataset.book(book_id))  # somebody typed it
-        if not self._head_id:
-            _ = self.schedule  # here at the latest it is settled which files are made again
+        if book.id in self.outside.books:
+            return []
         files = [self.page_file(page) for page in book.pages if not self.workspace.is_missing(page)]
         if self.workspace.continues_past_dead_letters:
             read = [page.key for page in book.pages if page.key in self.schedule]
@@ -396,7 +415,8 @@ class Plan:
 
     def needs_of_book(self, book_id: str) -> list[str]:
         """What a book is put together from; elsewhere, what the ledger knows comes in a file."""
-        return [*self.pages_of_book(book_id), *self.facts_of_book(book_id)]
+        is_outside = book_id in self.outside.books
+        return [*self.pages_of_book(book_id), *([] if is_outside else self.facts_of_book(book_id))]
 
     def facts_of_book(self, book_id: str) -> list[str]:
         """The file with what the ledger knows, where books are put together elsewhere."""

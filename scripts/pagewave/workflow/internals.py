@@ -248,6 +248,11 @@ def own_names(workflow: Any) -> dict[str, str]:
     }
 
 
+def is_alone(workflow: Any) -> bool:
+    """Are all rules of the workflow ours, so that no other workflow loads them?"""
+    return {rule.name for rule in workflow.rules} == set(own_names(workflow))
+
+
 # What is made
 
 

@@ -42,7 +42,7 @@ from pagewave.ledger.private import keep_private
 from pagewave.log import emit, log_to_terminal, start_run_log, stop_run_log
 from pagewave.pages.dataset import Dataset
 from pagewave.plan.budget import check_prices
-from pagewave.plan.targets import Command
+from pagewave.plan.targets import Command, Wanted
 from pagewave.prompts.registry import Prompt
 from pagewave.redaction import hide_keys
 from pagewave.tracking.background import BackgroundDelivery, start_delivery
@@ -58,7 +58,9 @@ from pagewave.workflow.corrections import keep_before_deleting, take_in
 from pagewave.workflow.inputs import Plan
 from pagewave.workflow.jobs import Jobs
 from pagewave.workflow.messages import WHEN_OVER_BUDGET, ending, lost_answers, spending_lines
+from pagewave.workflow.outside import Outside
 from pagewave.workflow.signals import SignalHandler
+from pagewave.workspace import Workspace
 
 RUN_VARIABLE = "PAGEWAVE_RUN"
 """What a head leaves in the environment for jobs that are processes of their own."""
@@ -81,6 +83,7 @@ class Run(Jobs):
         is_dry: Callable[[], bool],
         make_again: Callable[[Collection[str]], None],
         sends_jobs_away: Callable[[], bool] = lambda: False,
+        books_outside: Callable[[Workspace, Wanted], Outside] = lambda *_: Outside(),
         *,
         is_part: bool = False,
         is_apart: bool = False,
@@ -121,6 +124,7 @@ class Run(Jobs):
             self.exports.outdated,
             self.site,
             self.words,
+            books_outside,
             is_apart,
         )
         calls_seconds = settings.calls.stop_seconds if self.plan.is_by_calls else 0.0

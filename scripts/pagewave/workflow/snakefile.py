@@ -27,7 +27,15 @@ from pagewave.redaction import traceback_without_keys
 from pagewave.remote.fetch import require_plugins
 from pagewave.wording import count
 from pagewave.words.book import THREADS
-from pagewave.workflow import guarantees, internals, many_jobs, terminal, typed, wave_end
+from pagewave.workflow import (
+    guarantees,
+    internals,
+    many_jobs,
+    outside,
+    terminal,
+    typed,
+    wave_end,
+)
 from pagewave.workflow.cluster.apart import refuse_paths
 from pagewave.workflow.cluster.job import RemoteJob
 from pagewave.workflow.run import RUN_VARIABLE, Run
@@ -44,6 +52,9 @@ for the service, and pictures of all books at once would take the processor from
 WORDS_BOOKS = "words_books"
 """The resource of which a book whose words are looked for takes one: it uses several threads."""
 
+LOOKS_FOR_CIRCLES = (50_000, 20, 20)
+"""After how many new objects Python looks for those that only hold each other (700, 10, 10)."""
+
 NODE_VARIABLE = "PAGEWAVE_NODE"
 """Set in a job on another machine, for processes that it starts for its parts."""
 
@@ -58,6 +69,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
     def build() -> Run | RemoteJob:
         known = internals.loaded(workflow)
         if not known:
+            # Next to nothing of what a start makes is in circles; to look for some takes a tenth.
+            gc.set_threshold(*LOOKS_FOR_CIRCLES)
             command_line.remember(folder=typed.working_directory(workflow))
         terminal.speak_plainly()
         guarantees.refuse_prefix(workflow)
@@ -116,6 +129,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             is_dry=lambda: internals.is_dry_run(workflow),
             make_again=lambda files: internals.make_again(workflow, files),
             sends_jobs_away=lambda: internals.sends_jobs_away(workflow),
+            books_outside=partial(outside.books_outside, workflow),
             is_part=is_part,
             is_apart=is_apart,
             exporters=exporters,
@@ -124,6 +138,7 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
             print(f"pagewave: {notice}", file=sys.stderr)
         guarantees.ensure_settings(workflow, lambda: before_dag(workflow))
         guarantees.note_reports(workflow)
+        outside.note_execution(workflow)
         guarantees.before_commands(
             workflow,
             lambda results: exit_on_error(lambda: before_deleting(run, results=results)),
@@ -145,7 +160,10 @@ def before_dag(workflow: Any) -> None:
     """Refuse what our rules can't do; and have a dry run show waves, not each of its jobs."""
     exit_on_error(lambda: guarantees.refuse_options(workflow))
     if internals.is_dry_run(workflow) and not internals.is_verbose(workflow):
-        terminal.hide_look(set(internals.own_names(workflow)))
+        if internals.is_alone(workflow):
+            guarantees.only_count_jobs(workflow)
+        else:
+            terminal.hide_look(set(internals.own_names(workflow)))
 
 
 def job(call: Callable[..., None], *arguments: Any) -> None:

@@ -16,7 +16,7 @@ from pagewave.exports.exports import Exports
 from pagewave.exports.facts import facts_file, read_facts
 from pagewave.exports.site.site import Site
 from pagewave.ledger import Ledger
-from pagewave.pages.dataset import Dataset
+from pagewave.pages.dataset import Book, Dataset
 from pagewave.prompts.registry import Prompt
 from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.images import make_and_report
@@ -35,6 +35,10 @@ class RemoteInputs:
     def __init__(self, dataset: Dataset, run_folder: Path) -> None:
         self._dataset = dataset
         self._run_folder = run_folder
+
+    def books_of_all(self) -> Sequence[Book]:
+        """All: the head knows which are settled."""
+        return self._dataset.books
 
     def facts_of_book(self, book_id: str) -> list[str]:
         """The file in which the head hands over what the ledger knows of a book's pages."""
