@@ -46,7 +46,7 @@ from mutants.choosing import choose
 from mutants.drawing import drawn
 from mutants.figures import Result
 from mutants.mutant import PACKAGE, Mutant, Stale, equivalents, handwritten
-from mutants.processes import Task, load_heavy, work_off
+from mutants.processes import Task, load_heavy, queued_seconds, work_off
 
 REPO = Path(__file__).parents[2]
 KEPT = REPO / ".mutants"
@@ -290,7 +290,7 @@ def _run_all(
     with suppress(KeyboardInterrupt):
         for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
             mutant = by_id[task.name]
-            said = _said(task.output)
+            said, has_failed = _said(task.output)
             outcome = "survived" if code in (0, 5) else "killed"
             by = said or f"exit code {code}"
             result = Result(
@@ -303,6 +303,7 @@ def _run_all(
                 len(tests[mutant.id]),
                 shown[mutant.id],
                 mutant.cost,
+                not has_failed and outcome == "killed",
             )
             done[mutant.id] = result
             _note(log, result)
@@ -354,7 +355,8 @@ def _task(
 
 
 def _patience(touched: touching.Touched, tests: Iterable[str]) -> float:
-    """Seconds of the clock after which tests wait in vain: so many that no busy machine makes them.
+    """Seconds of the clock after which tests wait in vain; what they queued for the processor does
+    not count, so that no busy machine makes them.
 
     A slip that makes a test wait for ever is seen by it; one that makes it work for ever ends by
     the processor's clock, long before.
@@ -368,6 +370,8 @@ class _Watch:
     def __init__(self, touched: touching.Touched) -> None:
         self._touched = touched
         self._stderr = os.dup(2)
+        self._ends_at = 0.0
+        self._queued_before = 0.0
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
@@ -379,11 +383,23 @@ class _Watch:
         most = int(time.process_time() + 10 + 4 * usual)
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         seconds = _patience(self._touched, [nodeid])
-        faulthandler.dump_traceback_later(seconds, exit=True, file=self._stderr)
+        self._ends_at = time.monotonic() + seconds
+        self._queued_before = queued_seconds(os.getpid())
+        signal.signal(signal.SIGALRM, self._look_at_clock)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def _look_at_clock(self, *signalled: object) -> None:
+        queued = queued_seconds(os.getpid()) - self._queued_before
+        left = self._ends_at + queued - time.monotonic()
+        if left > 0:
+            signal.setitimer(signal.ITIMER_REAL, left + 1)
+        else:
+            faulthandler.dump_traceback(file=self._stderr)
+            os._exit(1)
 
     def pytest_runtest_logfinish(self) -> None:
         """It is over."""
-        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """The first to fail is the one that saw it."""
@@ -394,13 +410,14 @@ class _Watch:
 RUNNING, SEEN_BY = "running: ", "seen by: "
 
 
-def _said(output: Path) -> str:
-    """The test that saw the slip, as a mutant's output names it; or that did not come to an end."""
+def _said(output: Path) -> tuple[str, bool]:
+    """The test that saw the slip, as a mutant's output names it, and whether it failed: else it did
+    not come to an end."""
     text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
     for word, which in ((SEEN_BY, 0), (RUNNING, -1)):
         if lines := [line for line in text.splitlines() if line.startswith(word)]:
-            return lines[which].removeprefix(word)
-    return ""
+            return lines[which].removeprefix(word), word == SEEN_BY
+    return "", False
 
 
 def _doubtful(
