@@ -1,6 +1,5 @@
 """After a crash: what was paid for is kept, what was in doubt is settled, nothing is left over."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,11 +12,9 @@ from helpers.accounts import problems_of_accounts, problems_of_pages
 from helpers.clock import Clock
 from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess, client_of, run_batch, wait_for
-from helpers.library import REPO, Library
+from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
 from helpers.reading import QUICK, Reading
-from pagewave import crash_points as crash
-from pagewave.atomic import partial_of, write_atomically
 from pagewave.gemini.client import Gemini, RemoteBatch
 from pagewave.ledger import LOST, UNKNOWN, Batch, Record
 from pagewave.ledger.runs import Runs
@@ -387,39 +384,6 @@ def test_of_twins_the_later_may_be_listed_alone(
     ]
 
 
-# The switch
-
-
-def test_every_crash_point_is_somewhere_in_the_package() -> None:
-    package = REPO / "scripts/pagewave"
-    code = "".join(path.read_text() for path in package.rglob("*.py"))
-    assert set(re.findall(r'crash\.point\("(.*?)"\)', code)) == set(crash.POINTS)
-
-
-@pytest.mark.parametrize("where", ["nowhere", "committed:0", "committed:x"])
-def test_a_crash_point_that_does_not_exist_is_refused(where: str) -> None:
-    with pytest.raises(ValueError, match=f"PAGEWAVE_CRASH_AT={where}: not"):
-        crash.arm(where)
-
-
-def test_a_point_lets_the_head_die_at_the_pass_that_was_named_and_at_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    passes: list[int] = []
-    died_at: list[int] = []
-    monkeypatch.setattr(crash, "die", lambda: died_at.append(len(passes)))
-    try:
-        for where in ("committed:3", "committed", None):
-            crash.arm(where)
-            for number in range(5):
-                passes.append(number)
-                crash.point("parsed")
-                crash.point("committed")
-    finally:
-        crash.arm(None)
-    assert died_at == [3, 6]
-
-
 def test_a_manifest_is_there_before_its_wave_is_closed(player: Player) -> None:
     """Else a crash between both leaves a wave that is never looked at again, and no manifest."""
     for place, closed in (("manifest-written", 0), ("wave-closed", 1)):
@@ -428,21 +392,3 @@ def test_a_manifest_is_there_before_its_wave_is_closed(player: Player) -> None:
         assert len(list((player.library.root / "logs/waves" / run_id).rglob("*.json"))) == 1
         sql = f"SELECT COUNT(*) FROM wave WHERE run_id = '{run_id}'"
         assert player.library.ledger(sql) == [(closed,)]
-
-
-def test_a_file_that_is_half_written_stands_under_its_temporary_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "1.json"
-    write_atomically(path, "old")
-    seen: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        crash, "die", lambda: seen.append((partial_of(path).read_text(), path.read_text()))
-    )
-    crash.arm("file-half-written")
-    try:
-        write_atomically(path, "new")
-    finally:
-        crash.arm(None)
-    assert seen == [("new", "old")]
-    assert path.read_text() == "new" and not partial_of(path).exists()
