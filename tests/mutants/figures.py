@@ -1,8 +1,10 @@
 """What came of a mutant run: a table by module, and what lives."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -33,6 +35,22 @@ class Result(NamedTuple):
     change: str
     cost: str
     unended: bool = False
+
+
+def note(log: Path, *results: Result) -> None:
+    """Put results at the end of a file."""
+    with log.open("a", encoding="utf-8") as file:
+        for result in results:
+            file.write(json.dumps(result._asdict(), ensure_ascii=False) + "\n")
+
+
+def read(log: Path) -> dict[str, Result]:
+    """The results in a file, the last one of each mutant."""
+    if not log.exists():
+        return {}
+    # A line that was being written when the run was killed has no end.
+    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    return {result.id: result for result in (Result(**json.loads(line)) for line in lines)}
 
 
 @dataclass(frozen=True)
