@@ -196,6 +196,18 @@ def test_of_two_like_pages_the_second_is_flagged_from_forty_words_on() -> None:
     assert flags(judged(too_few, before=too_few)) == []
 
 
+@pytest.mark.parametrize(("others", "found"), [(10, ["echo"]), (11, ["echo"]), (0, ["echo"])])
+def test_four_words_of_five_that_both_pages_have_make_them_alike(
+    others: int, found: list[str]
+) -> None:
+    """What only the page before has is not on this one: of more than a fifth it is an echo."""
+    words = [f"word{number}" for number in range(40)]
+    before = page(" ".join([f"more{number}" for number in range(others)] + words))
+    assert flags(judged(page(" ".join(words)), FLAG_ALL, before=before)) == found
+    verdict = judged(page(" ".join(words)), before=before)
+    assert isinstance(verdict, Failure) == (others > 10)
+
+
 def test_a_short_list_like_the_one_before_is_no_echo() -> None:
     studies = (
         "First Term. Latin Grammar; Arithmetic; Geography. Second Term. Latin Reader; Algebra."
@@ -359,6 +371,31 @@ def test_no_text(
         assert flags(verdict) == printed
     assert flags(judged(answer, guards, image=blank)) == on_blank
     assert flags(judged(page("  \n", content_type=content_type), guards, image=blank)) == on_blank
+
+
+def dotted(path: Path, dots: int) -> Path:
+    """An image of which so many pixels of 200,000 (without its margins) are ink."""
+    image = Image.new("L", (556, 444), 255)
+    for number in range(dots):
+        image.putpixel((33 + number % 50 * 10, 27 + number // 50 * 10), 0)
+    image.save(path)
+    return path
+
+
+def test_what_just_reaches_a_bound_of_ink_has_reached_it(tmp_path: Path) -> None:
+    """One percent is print, and three pixels of ten thousand are no blank paper."""
+    printed, inked = dotted(tmp_path / "print.png", 2000), dotted(tmp_path / "ink.png", 60)
+    less, none = dotted(tmp_path / "less.png", 1999), dotted(tmp_path / "none.png", 59)
+    assert (share_of_ink(printed), share_of_ink(inked)) == (PRINT, BLANK)
+    failed(judged(page(), image=printed), "EmptyOnInk")
+    assert flags(judged(page(), image=less)) == ["empty_on_ink"]  # not for certain
+    assert flags(judged(page(), image=inked)) == ["empty_on_ink"]
+    assert flags(judged(page(), image=none)) == []
+    called_blank = page(content_type="blank")
+    assert flags(judged(called_blank, image=printed)) == ["empty_on_ink"]
+    assert flags(judged(called_blank, image=less)) == []
+    assert flags(judged(INVENTED, image=inked, neighbours=[])) == []
+    assert flags(judged(INVENTED, image=none, neighbours=[])) == ["text_on_blank"]
 
 
 INVENTED = page("FRESHMAN YEAR. Livy; Xenophon's Anabasis.")

@@ -509,3 +509,23 @@ def test_what_failed_keeps_the_numbers_that_the_model_wrote() -> None:
     assert failed(parse_line(line, MODEL, numbered=True), "ValidationError").raw_text == (
         '{"raw_ocr": "1| a"}'
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("[", "]"), ('{"answer": ', "}")],
+    ids=["lists", "objects"],
+)
+def test_a_page_is_found_in_as_many_wrappers_as_may_be_and_in_no_more(
+    before: str, after: str
+) -> None:
+    def wrapped(times: int, content: str) -> Any:
+        return parse(response(before * times + content + after * times))
+
+    quoted = json.dumps(PAGE_JSON)
+    assert (
+        answered(wrapped(4, PAGE_JSON)).page_json == answered(parse(response(PAGE_JSON))).page_json
+    )
+    assert isinstance(wrapped(5, PAGE_JSON), Failure)
+    assert answered(wrapped(3, quoted)).page_json == answered(wrapped(4, PAGE_JSON)).page_json
+    assert isinstance(wrapped(4, quoted), Failure)

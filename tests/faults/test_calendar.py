@@ -182,6 +182,25 @@ def test_a_batch_is_cancelled_after_48_hours_and_given_up_after_24_more(
     assert caplog.text.count("is still PENDING 2 hours after it was sent") == 1
 
 
+def test_runs_that_do_not_wait_give_up_a_batch_that_ignores_its_cancelling(
+    tmp_path: Path, server: EmbeddedProcess, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 72 hours, counted from when it began and not from when a run began."""
+    pace = {"poll_interval_seconds": 1800, "max_poll_attempts": 96, "cancel_seconds": 86_400}
+    reading = Reading(tmp_path, server, BOOK, execution={"wait": False}, batch=pace)
+    server.set_faults(["job-pending:times=1", "cancel-ignored"])
+    clock.moves_in_pauses(monkeypatch)
+    reading.run()
+    states = []
+    for hours in (47, 2, 22, 2):
+        clock.move(hours=hours)
+        reading.run()
+        states.append(reading.batches()[0])
+    asked_to_end = ("submitted", "CANCEL_SENT")
+    assert states[0][0] == "submitted" and states[0] != asked_to_end
+    assert states[1:] == [asked_to_end, asked_to_end, ("abandoned", "STUCK")]
+
+
 @pytest.mark.parametrize(("days", "cancelled"), [(6.9, 1), (7.1, 0)])
 def test_a_batch_that_was_never_listed_is_looked_for_during_a_week(
     tmp_path: Path, server: EmbeddedProcess, clock: Clock, days: float, cancelled: int

@@ -2,11 +2,12 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 
 import pytest
 
-from pagewave.gemini.service_time import ServiceClock, readable_times
+from pagewave.gemini.service_time import EARLIEST, ServiceClock, readable_times, unix_seconds
 
 HOUR = 3600.0
 NOW = 1_800_000_000.0
@@ -135,3 +136,10 @@ def test_times_that_nobody_can_read_are_left_out(told: object) -> None:
 def test_an_answer_with_sound_times_stays_as_it_is() -> None:
     for content in (b'{"createTime": "2026-11-01T00:00:00Z"}', b"no JSON", b"[1]", b"null"):
         assert readable_times(content) is None
+
+
+def test_a_time_from_before_the_service_was_there_is_none() -> None:
+    first = datetime(2020, 1, 1, tzinfo=UTC)
+    assert unix_seconds(first) == unix_seconds(first.replace(tzinfo=None)) == EARLIEST
+    assert unix_seconds(first - timedelta(microseconds=1)) is None
+    assert unix_seconds(None) is None

@@ -1,4 +1,4 @@
-"""How long a session waits before it tries again."""
+"""How long a session waits before it tries again, who shares its gate, and what it shows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,3 +29,10 @@ def test_all_who_ask_the_same_model_go_through_one_gate(
     assert other_prompt.gate is session.gate
     assert other_model.gate is not session.gate  # its limits are its own
     assert replace(other_model, settings=settings).gate is session.gate
+
+
+def test_a_session_that_is_shown_shows_no_key(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    session = Reading(tmp_path, quiet_server, {"Elm/1850": 1}).session
+    assert session.api_key and session.api_key not in repr(session)

@@ -407,6 +407,31 @@ def test_no_answer_from_before_a_rebuild_was_asked_for_counts_for_it(story: Stor
     assert story.ledger.runs.rebuilds() == {KEYS[0]: later}
 
 
+def asked(story: Story, transport: str, lines: Sequence[bytes], fingerprint: str = "f") -> int:
+    """A call (or batch) for the first page that brought these lines; returns its number."""
+    name = f"c{len(story.ledger.batches.all())}"
+    record = Record(KEYS[0], fingerprint, 1, None, "{}", "1.jpg", "a" * 64)
+    batch = story.ledger.batches.add_intent(
+        *(name, "gemini", "m", PROMPT, "r1", 1, 1, [record]), transport=transport
+    )
+    story.ledger.answers.store_lines(batch.id, [(KEYS[0], line) for line in lines])
+    return batch.id
+
+
+def test_a_half_is_taken_over_from_the_call_before_it_and_from_nothing_else(story: Story) -> None:
+    story.start("r1")
+    half_before = story.ledger.answers.half_before
+    assert half_before(asked(story, "flex", [b"upper"]), KEYS[0]) is None
+    assert half_before(asked(story, "flex", []), KEYS[0]) == b"upper"
+    assert half_before(asked(story, "flex", [b"upper", b"lower"]), KEYS[0]) is None  # not the last
+    assert half_before(asked(story, "batch", [b"upper"]), KEYS[0]) is None  # both were there
+    assert half_before(asked(story, "flex", [b"other"], "other"), KEYS[0]) is None  # by batch
+    assert half_before(asked(story, "flex", [b"again"]), KEYS[0]) is None  # asked otherwise
+    story.ledger.runs.start("r2", "gemini", "m", [], [KEYS[0]])
+    assert half_before(asked(story, "flex", [b"anew"]), KEYS[0]) is None  # the page is forced
+    assert half_before(asked(story, "flex", []), KEYS[0]) == b"anew"
+
+
 # Answers and rows for the log
 
 

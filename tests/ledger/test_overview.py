@@ -60,3 +60,8 @@ def test_a_call_was_read_or_failed_or_had_no_answer(ledger: Ledger, tmp_path: Pa
     assert ledger.calls.seconds("embedded", "m", "trial", 20) == [pytest.approx(7.0)]
     assert ledger.calls.seconds("embedded", "m", "probe", 20) == []
     assert ledger.calls.seconds("gemini", "m", "trial", 20) == []
+    newer = ledger.calls.add("r1", KEYS[3], "m", "p" * 64, "f", 1.0)
+    ledger.calls.answered(newer, ok=True, tokens=(10, 5, 0, 0), usd=0.5)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
+        db.execute("UPDATE call SET asked_at = answered_at - 3 WHERE id = ?", (newer,))
+    assert ledger.calls.seconds("embedded", "m", "trial", 1) == [pytest.approx(3.0)]

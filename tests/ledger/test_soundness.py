@@ -182,6 +182,21 @@ def test_a_damaged_ledger_is_not_written_to_either(path: Path, what: str) -> Non
     assert files_in(path.parent) == before
 
 
+def test_rows_that_the_schema_does_not_allow_are_damage_though_all_references_are_whole(
+    path: Path,
+) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        changed = db.execute(
+            "UPDATE sqlite_master SET sql ="
+            " replace(sql, 'previous_context TEXT', 'previous_context TEXT NOT NULL')"
+            " WHERE name = 'record' AND sql LIKE '%previous_context TEXT%'"
+        )
+        assert changed.rowcount == 1
+    with pytest.raises(LedgerError, match=r"is damaged \(NULL value in record\.previous_context\)"):
+        look(path).close()
+
+
 def test_a_damaged_ledger_is_not_taken_for_one_that_can_be_emptied(path: Path) -> None:
     overwrite_table(path)
     with pytest.raises(LedgerError, match="is damaged"):

@@ -17,10 +17,16 @@ from pathlib import Path
 from mutants.mutant import PACKAGE, Mutant, sources
 
 MONEY = (
-    *("answers/*", "gemini/*", "ledger/*", "plan/*", "prompts/*", "waves/*", "pages/changed.py"),
-    *("workspace.py", "config/keys.py", "redaction.py"),
+    *("answers/*", "gemini/*", "ledger/*", "plan/*", "prompts/*", "waves/*", "workspace.py"),
+    *("config/keys.py", "config/models.py", "config/other_model.py", "config/pricing.py"),
+    *("tracking/cleaning.py", "tracking/delivery.py", "tracking/rows.py", "redaction.py"),
+    *("pages/changed.py", "pages/corrections.py", "pages/pictures_before.py", "atomic.py"),
+    *("words/audit/estimate.py", "words/doubt.py", "exports/facts.py"),
+    *("workflow/corrections.py", "workflow/jobs.py", "workflow/many_jobs.py"),
+    "commands/rebuild_ledger/*",
 )
-"""Where a slip may cost money, or an answer that was paid for."""
+"""Where a slip may cost money, an answer that was paid for, or what a person made of it; and what
+says how good answers are."""
 NOT_MONEY = (
     *("plan/table.py", "waves/events.py", "waves/status.py", "answers/scores.py"),
     *("answers/intervals.py", "ledger/migrations.py"),

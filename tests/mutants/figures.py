@@ -1,21 +1,29 @@
 """What came of a mutant run: a table by module, and what lives."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from mutants.drawing import MONEY, NOT_MONEY
 from mutants.mutant import Stale
 
 HEADINGS = ("made", "killed", "survived", "equivalent")
+LIMITS = (
+    "by the processor's clock after 10 s and four times what it takes without a slip, or after a "
+    "minute and eight times as long in which nothing moved, though a processor was free"
+)
 
 
 class Result(NamedTuple):
     """What became of one mutant: `killed` by a test, `survived` them, or `untested`, where no test
-    touches it; how many seconds of the processor and tests that took, and what was changed."""
+    touches it; how many seconds of the processor and tests that took, and what was changed. One
+    that is `unended` made a test work or wait for so long that it was ended."""
 
     id: str
     file: str
@@ -26,6 +34,23 @@ class Result(NamedTuple):
     tests: int
     change: str
     cost: str
+    unended: bool = False
+
+
+def note(log: Path, *results: Result) -> None:
+    """Put results at the end of a file."""
+    with log.open("a", encoding="utf-8") as file:
+        for result in results:
+            file.write(json.dumps(result._asdict(), ensure_ascii=False) + "\n")
+
+
+def read(log: Path) -> dict[str, Result]:
+    """The results in a file, the last one of each mutant."""
+    if not log.exists():
+        return {}
+    # A line that was being written when the run was killed has no end.
+    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    return {result.id: result for result in (Result(**json.loads(line)) for line in lines)}
 
 
 @dataclass(frozen=True)
@@ -75,6 +100,11 @@ class Report:
                 lines.append(
                     f"{name}: {killed} of {len(real)} seen ({share:.1%}), {equal} equivalent"
                 )
+        if unended := sum(r.unended for r in self.results):
+            lines.append(
+                f"{unended} of those that were seen made a test go on for so long that it was "
+                f"ended: {LIMITS}"
+            )
         return lines
 
     def problems(self) -> list[str]:
@@ -124,6 +154,8 @@ class Report:
             "[handwritten.toml](../tests/mutants/handwritten.toml) are slips that would cost money "
             "or data, the others were drawn at random. Tests that start Snakemake, a browser or "
             "Slurm are not asked, so that a mutant which lives here may be seen by them.",
+            f"Drawn from: {_listed(MONEY)}. Among these not from what only shows or scores, and "
+            f"tables that old ledgers are made of: {_listed(NOT_MONEY)}.",
             f"The last run, on commit {self.commit} ({seconds / 60:.0f} CPU minutes of tests):",
             f"    {self.command}",
             "\n".join(f"- {line}" for line in (*self.sums(), *self.problems())),
@@ -132,3 +164,7 @@ class Report:
             "## Equivalent\n" + ("\n".join(equal) or "None."),
         ]
         return "\n\n".join(parts) + "\n"
+
+
+def _listed(patterns: Sequence[str]) -> str:
+    return ", ".join(f"`{pattern}`" for pattern in sorted(patterns))

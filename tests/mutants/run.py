@@ -16,24 +16,21 @@ docs/mutants.md` writes down what came of it all.
 
 import argparse
 import compileall
-import faulthandler
 import hashlib
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -44,9 +41,10 @@ from rich.console import Console
 from mutants import figures, touching
 from mutants.choosing import choose
 from mutants.drawing import drawn
-from mutants.figures import Result
+from mutants.figures import Result, note, read
 from mutants.mutant import PACKAGE, Mutant, Stale, equivalents, handwritten
 from mutants.processes import Task, load_heavy, work_off
+from mutants.watch import SEEN_BY, Watch, patience, said
 
 REPO = Path(__file__).parents[2]
 KEPT = REPO / ".mutants"
@@ -260,10 +258,10 @@ def _run_all(
     log = KEPT / f"results-{state}-{options.seconds:g}-{below}.jsonl"
     if options.fresh:
         log.unlink(missing_ok=True)
-    done = _read(log)
+    done = read(log)
     before = _killed_before(touched)
     if options.survivors:
-        _note(log, *(result for name, result in before.items() if name not in done))
+        note(log, *(result for name, result in before.items() if name not in done))
         done = before | done
     shown = {m.id: m.shown((first / PACKAGE / m.file).read_text("utf-8")) for m in mutants}
     left = [m for m in mutants if m.id not in done or done[m.id].change != shown[m.id]]
@@ -290,9 +288,9 @@ def _run_all(
     with suppress(KeyboardInterrupt):
         for number, (task, code, seconds) in enumerate(work_off(tasks, trees.others), 1):
             mutant = by_id[task.name]
-            said = _said(task.output)
+            by, has_failed = said(task.output)
             outcome = "survived" if code in (0, 5) else "killed"
-            by = said or f"exit code {code}"
+            by = by or f"exit code {code}"
             result = Result(
                 mutant.id,
                 mutant.file,
@@ -303,9 +301,10 @@ def _run_all(
                 len(tests[mutant.id]),
                 shown[mutant.id],
                 mutant.cost,
+                not has_failed and outcome == "killed",
             )
             done[mutant.id] = result
-            _note(log, result)
+            note(log, result)
             minutes = (time.monotonic() - started_at) / 60
             line = f"{number}/{len(left)} {minutes:.1f} min  {result.outcome} {seconds:.1f} s  "
             console.print(line + f"{mutant.id}  {result.by}", markup=False, soft_wrap=True)
@@ -317,7 +316,7 @@ def _killed_before(touched: touching.Touched) -> dict[str, Result]:
     logs = sorted(KEPT.glob("results-*.jsonl"), key=lambda path: path.stat().st_mtime)
     results: dict[str, Result] = {}
     for log in logs:
-        results |= _read(log)
+        results |= read(log)
     return {
         result.id: result
         for result in results.values()
@@ -346,61 +345,11 @@ def _task(
         # Most die of the first tests: the files of the others need not be imported for them.
         for some in filter(None, (tests[:FIRST_TESTS], tests[FIRST_TESTS:])):
             arguments = [*touching.options(folder), "-x", *some]
-            if code := int(pytest.main(arguments, plugins=[_Watch(touched)])):
+            if code := int(pytest.main(arguments, plugins=[Watch(touched)])):
                 break
         return code
 
-    return Task(mutant.id, work, _patience(touched, tests), output)
-
-
-def _patience(touched: touching.Touched, tests: Iterable[str]) -> float:
-    """Seconds of the clock after which tests wait in vain: so many that no busy machine makes them.
-
-    A slip that makes a test wait for ever is seen by it; one that makes it work for ever ends by
-    the processor's clock, long before.
-    """
-    return 60 + 8 * sum(touched.wall.get(test, 30.0) for test in tests)
-
-
-class _Watch:
-    """A pytest plugin: says which test saw the slip, and ends one that waits in vain."""
-
-    def __init__(self, touched: touching.Touched) -> None:
-        self._touched = touched
-        self._stderr = os.dup(2)
-
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """A test begins."""
-        os.write(self._stderr, f"\n{RUNNING}{nodeid}\n".encode())
-        # A busy loop ends by the processor's clock, with a signal; another wait by the wall's.
-        known = self._touched
-        usual = known.seconds.get(nodeid, 10.0)
-        usual += sum(known.shared.get(name, 0.0) for name in known.fixtures.get(nodeid, ()))
-        most = int(time.process_time() + 10 + 4 * usual)
-        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
-        seconds = _patience(self._touched, [nodeid])
-        faulthandler.dump_traceback_later(seconds, exit=True, file=self._stderr)
-
-    def pytest_runtest_logfinish(self) -> None:
-        """It is over."""
-        faulthandler.cancel_dump_traceback_later()
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """The first to fail is the one that saw it."""
-        if report.failed:
-            os.write(self._stderr, f"\n{SEEN_BY}{report.nodeid}\n".encode())
-
-
-RUNNING, SEEN_BY = "running: ", "seen by: "
-
-
-def _said(output: Path) -> str:
-    """The test that saw the slip, as a mutant's output names it; or that did not come to an end."""
-    text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
-    for word, which in ((SEEN_BY, 0), (RUNNING, -1)):
-        if lines := [line for line in text.splitlines() if line.startswith(word)]:
-            return lines[which].removeprefix(word)
-    return ""
+    return Task(mutant.id, work, patience(touched, tests), output)
 
 
 def _doubtful(
@@ -421,9 +370,9 @@ def _doubtful(
 
         def work(folder: Path) -> int:
             trees.restore(folder)
-            return pytest.main([*touching.options(folder), *tests], plugins=[_Watch(touched)])
+            return pytest.main([*touching.options(folder), *tests], plugins=[Watch(touched)])
 
-        return Task(file, work, _patience(touched, tests), output)
+        return Task(file, work, patience(touched, tests), output)
 
     doubtful = {}
     tasks = [task(file, tests) for file, tests in by_file.items()]
@@ -434,20 +383,6 @@ def _doubtful(
             failed = set(by_file[done.name])
         doubtful |= {test: killers[test] for test in failed}
     return doubtful
-
-
-def _note(log: Path, *results: Result) -> None:
-    with log.open("a", encoding="utf-8") as file:
-        for result in results:
-            file.write(json.dumps(result._asdict(), ensure_ascii=False) + "\n")
-
-
-def _read(log: Path) -> dict[str, Result]:
-    if not log.exists():
-        return {}
-    # A line that was being written when the run was killed has no end.
-    lines = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
-    return {result.id: result for result in (Result(**json.loads(line)) for line in lines)}
 
 
 def _command() -> str:

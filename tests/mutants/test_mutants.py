@@ -3,6 +3,8 @@
 import ast
 import os
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from mutants.choosing import choose, place_of
 from mutants.drawing import all_slips, drawn
 from mutants.figures import Report, Result
 from mutants.mutant import PACKAGE, Mutant, Stale, equivalents, handwritten
-from mutants.processes import TIMED_OUT, Task, work_off
+from mutants.processes import TIMED_OUT, Task, queued_seconds, work_off
 from mutants.touching import Touched
 
 REPO = Path(__file__).parents[2]
@@ -245,6 +247,20 @@ def test_tasks_have_a_folder_to_themselves_and_none_outlives_its_time(tmp_path: 
     assert (tmp_path / "5.txt").read_text() == "worked"
 
 
+def test_what_queues_for_a_processor_is_told(tmp_path: Path) -> None:
+    """Two that share one processor: each queues for about as long as it works."""
+
+    def works(_: Path) -> int:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        while time.process_time() < 0.2:
+            pass
+        return 0 if queued_seconds(os.getpid()) > 0.05 else 1
+
+    tasks = [Task(str(n), works, 60.0, tmp_path / f"{n}.txt") for n in range(2)]
+    ended = {task.name: code for task, code, _ in work_off(tasks, [tmp_path, tmp_path])}
+    assert ended == {"0": 0, "1": 0}
+
+
 # Figures
 
 
@@ -265,6 +281,8 @@ def test_equivalent_mutants_count_neither_as_seen_nor_as_alive() -> None:
         "by hand: 1 of 3 seen (33.3%), 1 equivalent",
         "drawn: 1 of 1 seen (100.0%), 0 equivalent",
     ]
+    unended = replace(report, results=[results[0]._replace(unended=True), *results[1:]])
+    assert unended.sums()[:2] == report.sums() and unended.sums()[2].startswith("1 of those")
     assert [one.id for one in report.alive] == ["2", "3"]
     assert not report.problems()
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from helpers.hand_edits import (
     save,
 )
 from helpers.library import Library
-from helpers.playing import Player, in_one_process, undone
+from helpers.playing import Player, head_of, in_one_process, undone
 from pagewave.errors import DataError
 from pagewave.pages.corrections import Corrections
 from pagewave.pages.json_files import changed_fields, json_text
@@ -202,6 +203,22 @@ def test_what_looks_unchanged_is_not_overwritten_all_the_same(player: Player) ->
     assert player.play(FORCED) == "ok"
     assert "REGULAR" in path.read_text(encoding="utf-8")
     assert correction(library, SECOND)["fields_changed"] == ["raw_ocr.text_blocks[0].font_style"]
+
+
+def test_a_file_of_the_size_and_time_that_were_noted_is_not_read(player: Player) -> None:
+    """Thousands of page files are looked at when a run begins."""
+    library = player.library
+    path = library.page_file(SECOND)
+    assert player.play(FORCED) == "ok"
+    status, content = path.stat(), path.read_bytes()
+    path.write_bytes(content.replace(b"regular", b"REGULAR"))
+    with chdir(library.root):
+        session = head_of(library, Command()).session
+        page = session.dataset.page(SECOND)
+        assert [finding.page for finding in session.corrections.look([page])] == [page]
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert session.corrections.look([page]) == []
+        session.ledger.close()
 
 
 def test_a_correction_that_was_deleted_is_written_again(player: Player) -> None:

@@ -51,3 +51,5 @@ def test_sizes_are_told_in_megabytes() -> None:
     assert str(ImagesForecast(1000, 20, 1, 1_234_567_890)) == (
         "1,000 inside of the requests, 20 uploaded (1,235 MB in all), 1 image to be made first"
     )
+    assert str(ImagesForecast(0, 9, 0, 100_000_000)) == "9 uploaded (100 MB in all)"
+    assert str(ImagesForecast(0, 9, 0, 99_900_000)) == "9 uploaded (99.9 MB in all)"

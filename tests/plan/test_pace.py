@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from helpers.known_pace import know_pace
 from pagewave.config.settings import Settings, load_settings
 from pagewave.ledger import Ledger, Refused
-from pagewave.plan.pace import ASK_AGAIN_PAUSES, facts, paces, refusals
+from pagewave.plan.pace import ASK_AGAIN_PAUSES, facts, paces, refusals, renewal_seconds
 from pagewave.plan.roads import Facts
 from pagewave.prompts.costs import Estimate
 
@@ -89,3 +90,10 @@ def test_a_deadline_and_what_the_budget_has_left(ledger: Ledger, tmp_path: Path)
     assert found.deadline_seconds == pytest.approx(7200, abs=60)
     assert found.usd_left == 7.0
     assert found.usd_a_page == pytest.approx((2_000 * 0.15 + 900 * 1.25) / 1e6)
+
+
+def test_a_day_of_calls_begins_at_midnight_in_california() -> None:
+    midnight = datetime(2026, 1, 15, 8, tzinfo=UTC).timestamp()
+    assert renewal_seconds(midnight) == 24 * 3600
+    assert renewal_seconds(midnight - 60) == 60
+    assert renewal_seconds(midnight + 3600) == 23 * 3600

@@ -73,6 +73,13 @@ def test_without_a_batch_tokens_cost_twice_as_much_but_cached_ones_the_same() ->
     assert interactive_usd(pricing, "gemini-99-imaginary", 1, 1) is None
 
 
+def test_cached_tokens_of_a_model_that_nobody_knows_cost_a_fifth_of_its_own_price() -> None:
+    prices = {"mine": {"input": 0.5, "output": 1.0}}
+    pricing = Pricing.model_validate({"batch_usd_per_million_tokens": prices})
+    assert usd(pricing, "mine", 1_000_000, 0, 1_000_000) == pytest.approx(0.1)
+    assert interactive_usd(pricing, "mine", 1_000_000, 0, 1_000_000) == pytest.approx(0.1)
+
+
 class Noted(PageModel):
     note: str
 

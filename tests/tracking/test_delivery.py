@@ -392,6 +392,8 @@ def test_why_logging_is_off() -> None:
         ("Authorization: Bearer abcdefghij0123456789", "Authorization: Bearer [key hidden]"),
         ("The Bearer of this note", "The Bearer of this note"),
         (f"a {IMAGE} b", f"a [{len(IMAGE)} characters of data] b"),
+        (f"a {IMAGE[:400]} b", "a [400 characters of data] b"),
+        (f"a {IMAGE[:399]} b", f"a {IMAGE[:399]} b"),
         ("a" * 5000, "a" * 5000),
         ("." * 5000, "." * 5000),
         ("ab" * 32, "ab" * 32),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
@@ -237,3 +238,19 @@ def test_as_much_is_held_for_a_page_as_its_longest_answer_costs(
         # A token a byte of prompt and schema, and the dearest image: more than four times as many.
         assert expected == pytest.approx(tokens * 2 / 1e6)
         assert held > 2 * expected
+
+
+def test_what_a_model_makes_up_for_a_blank_leaf_is_flagged_and_what_it_reads_is_not(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1, "Oak/1850": 1})
+    blank, printed = reading.keys
+    leaf = Image.new("L", (400, 600), 240)
+    leaf.save(reading.library.image(blank), "JPEG")
+    for line in range(60, 540, 12):
+        for letter in range(60, 340, 6):
+            leaf.paste(20, (letter, line, letter + 3, line + 6))
+    leaf.save(reading.library.image(printed), "JPEG")
+    reading.run()
+    flags = reading.query("SELECT key, what FROM flag")
+    assert flags == [(blank, "text_on_blank")]

@@ -1,6 +1,5 @@
 """After a crash: what was paid for is kept, what was in doubt is settled, nothing is left over."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ from helpers.accounts import problems_of_accounts, problems_of_pages
 from helpers.clock import Clock
 from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess, client_of, run_batch, wait_for
-from helpers.library import REPO, Library
+from helpers.library import Library
 from helpers.playing import Player, in_one_process, undone
 from helpers.reading import QUICK, Reading
-from pagewave import crash_points as crash
 from pagewave.gemini.client import Gemini, RemoteBatch
 from pagewave.ledger import LOST, UNKNOWN, Batch, Record
 from pagewave.ledger.runs import Runs
@@ -386,16 +384,11 @@ def test_of_twins_the_later_may_be_listed_alone(
     ]
 
 
-# The switch
-
-
-def test_every_crash_point_is_somewhere_in_the_package() -> None:
-    package = REPO / "scripts/pagewave"
-    code = "".join(path.read_text() for path in package.rglob("*.py"))
-    assert set(re.findall(r'crash\.point\("(.*?)"\)', code)) == set(crash.POINTS)
-
-
-@pytest.mark.parametrize("where", ["nowhere", "committed:0", "committed:x"])
-def test_a_crash_point_that_does_not_exist_is_refused(where: str) -> None:
-    with pytest.raises(ValueError, match=f"PAGEWAVE_CRASH_AT={where}: not"):
-        crash.arm(where)
+def test_a_manifest_is_there_before_its_wave_is_closed(player: Player) -> None:
+    """Else a crash between both leaves a wave that is never looked at again, and no manifest."""
+    for place, closed in (("manifest-written", 0), ("wave-closed", 1)):
+        assert player.play(Command(forced={"page"}), crash_at=place) == "crashed"
+        run_id = player.library.ledger("SELECT id FROM run ORDER BY started_at")[-1][0]
+        assert len(list((player.library.root / "logs/waves" / run_id).rglob("*.json"))) == 1
+        sql = f"SELECT COUNT(*) FROM wave WHERE run_id = '{run_id}'"
+        assert player.library.ledger(sql) == [(closed,)]

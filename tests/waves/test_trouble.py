@@ -11,6 +11,7 @@ from helpers.clock import moved_clock
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.errors import ServiceError
+from pagewave.waves.trouble import FEWEST_TRIES
 
 TWELVE = {f"School {number}/1850": 2 for number in range(12)}
 TWO = {"Elm/1850": 2, "Oak/1850": 2}
@@ -105,6 +106,16 @@ def test_a_few_tries_are_made_however_long_each_takes(
     reading.run()
     reading.check()
     assert reading.error_types() == {"ServiceTrouble": 12}
+
+
+def test_of_trouble_that_lasts_no_more_tries_are_made_than_these(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 1}, batch={"outage_seconds": 0})
+    quiet_server.set_faults(["record-error:code=14"])
+    with pytest.raises(ServiceError, match="failed 1 page"):
+        reading.run()
+    assert len(reading.creates()) == FEWEST_TRIES == 5
 
 
 def test_one_page_in_lasting_trouble_holds_up_its_own_book_only(
