@@ -123,16 +123,23 @@ def test_a_job_that_can_not_even_begin_has_failed_and_those_behind_it_go_on() ->
     assert executor.alone == Counter({*PAGES} - {PAGES[1]})
 
 
-def test_one_job_alone_and_jobs_that_are_processes_are_left_as_they_are() -> None:
+@pytest.mark.parametrize("told", [[], [True]])
+def test_of_what_nothing_is_told_each_job_is_carried_out_alone(told: list[bool]) -> None:
+    executor = carried(Executor(), lambda names: told, [*map(job, PAGES[:3])])
+    assert executor.done == Counter(PAGES[: len(told)])
+    assert executor.alone == Counter(PAGES[len(told) : 3])
+
+
+def test_jobs_that_are_processes_are_left_as_they_are_and_one_alone_is_not() -> None:
     def unwanted(names: list[str]) -> list[bool]:
         raise AssertionError(names)
 
-    assert carried(Executor(), unwanted, [job("page 1")]).alone == Counter(["page 1"])
     processes = Executor()
     processes.use_threads = False
     assert carried(processes, unwanted, [*map(job, PAGES)]).alone == Counter(PAGES)
-    two = carried(Executor(), lambda names: [True for _ in names], [*map(job, PAGES[:2])])
-    assert two.done == Counter(PAGES[:2])
+    for some in (PAGES[:1], PAGES[:2]):
+        executor = carried(Executor(), lambda names: [True for _ in names], [*map(job, some)])
+        assert executor.done == Counter(some)
 
 
 def test_no_more_is_chosen_than_the_resources_are_enough_for() -> None:
@@ -166,18 +173,29 @@ def player(server: EmbeddedProcess, tmp_path: Path) -> Player:
 
 
 @contextlib.contextmanager
-def wave_read(player: Player, command: Command | None = None) -> Iterator[Run]:
-    """A run whose first wave was read, and whose pages are not written."""
+def begun(player: Player, command: Command | None = None) -> Iterator[Run]:
+    """A run that has begun, and carried out no job."""
     with contextlib.chdir(player.library.root):
         head = player._head(command or Command())
         head.begin()
         try:
-            if head.plan.wanted.keys:
-                head.read_wave(1, 1, head.plan.wave_file(1, 1))
             yield head
         finally:
             os.environ.pop(RUN_VARIABLE, None)
             player._let_go(head)
+
+
+def read_wave(head: Run) -> None:
+    """The first wave, which writes what it read."""
+    head.read_wave(1, 1, head.plan.wave_file(1, 1))
+
+
+@contextlib.contextmanager
+def wave_read(player: Player, command: Command | None = None) -> Iterator[Run]:
+    """A run whose first wave was read; its pages' jobs have still to be carried out."""
+    with begun(player, command) as head:
+        read_wave(head)
+        yield head
 
 
 @contextlib.contextmanager
@@ -242,11 +260,12 @@ def test_a_page_that_this_run_did_not_read_is_left_to_its_own_job(
 
 def test_what_people_wrote_meanwhile_is_kept_or_left_as_it_is(player: Player) -> None:
     assert player.play() == "ok"
-    with wave_read(player, FORCED) as head:
+    with begun(player, FORCED) as head:
         changed, broken, other = head.session.dataset.pages
         mine = edit(player.library, changed.key)
         content = break_json(player.library, broken.key)
         before = noted(player)
+        read_wave(head)
         assert head.write_pages([changed, broken, other]) == [True, False, True]
         with pytest.raises(PagewaveError, match="it is not overwritten"):
             head.write_page(broken)  # its own job tells
@@ -264,8 +283,8 @@ def test_what_people_wrote_meanwhile_is_kept_or_left_as_it_is(player: Player) ->
 def test_a_crash_while_pages_are_written_together_costs_nothing(
     player: Player, place: str, written: int, known: int
 ) -> None:
-    with wave_read(player) as head, crashes_at(place):
-        head.write_pages(list(head.session.dataset.pages))
+    with begun(player) as head, crashes_at(place):
+        read_wave(head)
     files = [player.library.page_file(page.key) for page in head.session.dataset.pages]
     assert (sum(file.exists() for file in files), len(noted(player))) == (written, known)
     assert player.play() == "ok"
@@ -281,4 +300,21 @@ def test_once_the_ledger_is_out_of_order_nothing_is_told_as_done(player: Player)
         with pytest.raises(LedgerError):
             head.write_pages(list(head.session.dataset.pages))
         assert head.session.stop.is_set()
-    assert not noted(player)
+
+
+def test_a_file_that_the_wave_wrote_is_written_again_only_where_it_is_no_longer_that(
+    player: Player,
+) -> None:
+    assert player.play() == "ok"
+    old = noted(player)
+    with wave_read(player, FORCED) as head:
+        pages = list(head.session.dataset.pages)
+        files = [player.library.page_file(page.key) for page in pages]
+        times = [file.stat().st_mtime_ns for file in files]
+        files[0].unlink()
+        assert head.write_pages(pages) == [True, True, True]
+        assert files[0].exists()
+        assert [file.stat().st_mtime_ns for file in files[1:]] == times[1:]
+        assert head._write_answers({pages[1].key: old[pages[1].key]}) == {pages[1].key}
+    earlier, _ = answers(player, pages[1].key)
+    assert on_file(player.library, pages[1].key) == json.loads(earlier)

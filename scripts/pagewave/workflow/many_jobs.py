@@ -51,8 +51,8 @@ def run_together(workflow: Any, rule: str, carry: Callable[[list[Any]], list[boo
     def run_part(jobs: list[Any]) -> None:
         done = [False] * len(jobs)
         with suppress(Exception):  # each job's own run meets it again
-            done = carry([job.wildcards for job in jobs])
-        for job, is_done in zip(jobs, done, strict=True):
+            done[:] = carry([job.wildcards for job in jobs])
+        for job, is_done in zip(jobs, [*done, *[False] * len(jobs)], strict=False):
             told = SubmittedJobInfo(job=job)
             try:
                 executor.report_job_success(told) if is_done else executor.run_job(job)
