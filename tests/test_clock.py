@@ -10,8 +10,8 @@ from helpers.clock import HOUR, moved_clock
 from helpers.library import REPO
 
 OTHER_CLOCKS = {"now", "utcnow", "today", "time_ns", "clock_gettime"}
-WORDS_OF_NOW = ("ask.now", "seen.now", "change.now", "].now", "self.now")
-"""What a page says now, in review: no time."""
+WORDS_OF_NOW = ("ask.now", "seen.now", "change.now", "].now", "self.now", "entry.now", "last.now")
+"""What a page or a line says now, in review and audit: no time."""
 
 
 def test_pagewave_asks_no_other_clock_than_time_time() -> None:

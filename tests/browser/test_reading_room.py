@@ -277,6 +277,9 @@ def test_the_keyboard_alone_is_enough(page: Page, room: ReadingRoom) -> None:
         if page.js("document.activeElement.closest('#hits') !== null"):
             break
         page.press("Tab")
+    # The search that typing began and Enter was quicker than: it does not take the focus away.
+    page.js("search()")
+    assert page.js("document.activeElement.closest('#hits') !== null")
     page.press("Enter")
     shown(page, 1)
     page.press("ArrowRight")

@@ -121,6 +121,8 @@ async function search() {
   if (query !== (wanted().get("q") ?? "")) {
     history.replaceState(null, "", query ? hashOf({ q: query }) : location.pathname);
   }
+  // Typed, and then Enter: who has moved on to a hit meanwhile stays there.
+  if (query && query === shown.query && !byId("found").hidden) return;
   byId("found").hidden = !query;
   byId("shelf").hidden = Boolean(query);
   if (!query) return;
@@ -134,6 +136,7 @@ async function search() {
     shown = { ...found, upTo: 0, query };
     await showMore();
   } catch (problem) {
+    shown.query = "";
     byId("found-title").textContent = `The search does not work: ${problem.message}`;
   }
 }
