@@ -8,71 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 
-from pagewave.atomic import append_line
-from pagewave.errors import PagewaveError
+from pagewave.journals import Act, Journal
 from pagewave.ledger.lock import one_at_a_time
 from pagewave.words.audit.answers import Typed, replace, typed
 
 SUFFIX, LOCK = ".review.jsonl", ".review.lock"
 
 
-class Entry(BaseModel):
+class Entry(Act):
     """Somebody said of a line what its row says `now`; or took back the entry that it `undoes`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
-    id: str
-    at: str
-    by: str
     line: str
     was: Typed = Typed()
     now: Typed = Typed()
-    undoes: str | None = None
 
 
-class Said:
-    """All entries about the lines of one CSV, beside which it lies. Nothing is ever taken out."""
+class Said(Journal[Entry]):
+    """All entries about the lines of one CSV, beside which it lies."""
 
     def __init__(self, answers: Path) -> None:
-        """Read what there is.
-
-        Raises:
-            PagewaveError: it can't be read.
-        """
-        self.file = answers.with_suffix(SUFFIX)
-        self._entries: list[Entry] = []
-        try:
-            lines = self.file.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise PagewaveError(f"{self.file} can't be read: {error.strerror}.") from error
-        for line in lines:  # a crash may have left half of one, which nobody was told is saved
-            try:
-                self._entries.append(Entry.model_validate_json(line))
-            except ValidationError:
-                continue
-
-    @property
-    def standing(self) -> list[Entry]:
-        """Those that nobody took back, oldest first."""
-        gone = {entry.undoes for entry in self._entries}
-        return [each for each in self._entries if each.id not in gone and not each.undoes]
-
-    def find(self, entry_id: str) -> Entry | None:
-        """The entry with this id."""
-        return next((each for each in self._entries if each.id == entry_id), None)
+        """Read what there is; raises PagewaveError."""
+        super().__init__(answers.with_suffix(SUFFIX), Entry)
 
     def of(self, line: str) -> Entry | None:
         """What was said last of a line, and stands."""
         return next((each for each in reversed(self.standing) if each.line == line), None)
-
-    def add(self, entry: Entry) -> None:
-        """Write an entry; it is on the disk when this returns. Raises PagewaveError."""
-        append_line(self.file, entry.model_dump_json(exclude_defaults=True))
-        self._entries.append(entry)
 
 
 @contextmanager

@@ -12,9 +12,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pagewave import journals
 from pagewave.atomic import append_line
 from pagewave.commands.browser.review.places import Field, value_at, with_value
-from pagewave.errors import PagewaveError
+from pagewave.journals import Act
 from pagewave.pages.dataset import Page
 from pagewave.words.tree import Box
 
@@ -56,24 +57,18 @@ class Change(BaseModel):
         return self.model_copy(update={"was": self.now, "now": self.was})
 
 
-class Entry(BaseModel):
+class Entry(Act):
     """What somebody did to a page whose file had the hash `before`.
 
     `said` are the words that are right from then on at `box`, or beside the words `around` where
-    they have no place. `undoes` is the entry that it takes back.
+    they have no place.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    at: str
-    by: str
     before: str
     said: tuple[str, ...] = ()
     box: Box | None = None
     around: tuple[str, str] | None = None
     change: Change | None = None
-    undoes: str | None = None
 
 
 class _Done(BaseModel):
@@ -85,21 +80,12 @@ class _Done(BaseModel):
     after: str
 
 
-class Journal:
+class Journal(journals.Journal[Entry]):
     """The entries of one page."""
 
     def __init__(self, folder: Path, page: Page) -> None:
-        self.file = self.file_of(folder, page)
-        self.entries: list[Entry] = []
         self._after: dict[str, str] = {}
-        try:
-            lines = self.file.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise PagewaveError(f"{self.file} can't be read: {error.strerror}.") from error
-        for line in lines:  # a crash may have left half of one, which nobody was told is saved
-            self._take(line)
+        super().__init__(self.file_of(folder, page), Entry)
 
     @staticmethod
     def file_of(folder: Path, page: Page) -> Path:
@@ -109,28 +95,16 @@ class Journal:
     def _take(self, line: bytes) -> None:
         try:
             done = _Done.model_validate_json(line)
-            self._after[done.done] = done.after
         except ValidationError:
-            try:
-                self.entries.append(Entry.model_validate_json(line))
-            except ValidationError:
-                return
-
-    @property
-    def standing(self) -> list[Entry]:
-        """Those that nobody took back, oldest first."""
-        gone = {entry.undoes for entry in self.entries}
-        return [each for each in self.entries if each.id not in gone and not each.undoes]
+            super()._take(line)
+        else:
+            self._after[done.done] = done.after
 
     @property
     def unfinished(self) -> Entry | None:
         """The newest, if a crash may have come before its change was made."""
         last = self.entries[-1] if self.entries else None
         return last if last and last.change and last.id not in self._after else None
-
-    def find(self, entry_id: str) -> Entry | None:
-        """The entry with this id."""
-        return next((each for each in self.entries if each.id == entry_id), None)
 
     def since(self, before: str) -> Sequence[Entry] | None:
         """What changed a page since its file had this hash; None where that is not known."""
@@ -140,11 +114,6 @@ class Journal:
             if changing[number].before == before:
                 return changing[number:]
         return None
-
-    def add(self, entry: Entry) -> None:
-        """Write an entry; it is on the disk when this returns. Raises PagewaveError."""
-        append_line(self.file, entry.model_dump_json(exclude_defaults=True))
-        self.entries.append(entry)
 
     def finish(self, entry: Entry, after: str) -> None:
         """Note that an entry's change was made, and the hash that the page file has since."""
