@@ -2,7 +2,7 @@
 
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TypeVar
@@ -10,14 +10,16 @@ from typing import TypeVar
 import jinja2
 import uvicorn
 from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pagewave.commands.browser.address import Listening
-from pagewave.commands.browser.guard import TOKEN
-from pagewave.errors import DataError, LedgerError
+from pagewave.commands.browser.guard import TOKEN, Guard
+from pagewave.errors import DataError, LedgerError, PagewaveError
 from pagewave.exports import page_view
 from pagewave.loopback import ADDRESS, OWN_NAMES
 
@@ -38,12 +40,47 @@ MakeApp = Callable[[str, int, Collection[str], Callable[[], bool]], ASGIApp]
 end, which waits for streams."""
 
 
+def saving_app(
+    routes: Iterable[Route],
+    package: str,
+    ask: type[Asked],
+    save: Callable[[Asked], Response],
+    *,
+    what: str,
+    zoom: bool,
+) -> MakeApp:
+    """An application whose page saves what people do, behind its guard.
+
+    Args:
+        routes: its calls but for `/save`.
+        package: as `page_routes` has it, as `zoom`.
+        ask: what the page sends to be saved.
+        save: saves it; called in a thread of its own.
+        what: it is called by the guard.
+    """
+
+    async def answer(request: Request) -> Response:
+        asked = await _asked(request, ask)
+        return asked if isinstance(asked, Response) else await run_in_threadpool(save, asked)
+
+    def make(token: str, port: int, names: Collection[str], _: Callable[[], bool]) -> ASGIApp:
+        ours = [*routes, Route("/save", answer, methods=["POST"])]
+        app = Starlette(
+            routes=[*ours, *page_routes(package, zoom=zoom, saves=True)],
+            # A file that can't be written, or the like: the browser keeps what was typed.
+            exception_handlers={**ERRORS, PagewaveError: _explained(503)},
+        )
+        return Guard(app, token, port, names, what=what)
+
+    return make
+
+
 def page_routes(package: str, *, zoom: bool, saves: bool = False) -> list[Route]:
     """The page of a package (`page.html.jinja`) with its `assets`, and those of the page view.
 
     Args:
         zoom: as `page_view.markup` has it.
-        saves: does it save what people do? There is a script for that.
+        saves: does it save what people do? There are files for that.
     """
     folder = files(package)
     ours = {file.name: file.read_bytes() for file in (folder / "assets").iterdir()}
@@ -70,7 +107,7 @@ def _asset(content: bytes, suffix: str) -> Callable[[Request], Awaitable[Respons
     return answer
 
 
-async def asked(request: Request, model: type[Asked]) -> Asked | Response:
+async def _asked(request: Request, model: type[Asked]) -> Asked | Response:
     """What a browser sent to be saved, or the answer that it is nothing of the kind."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         return JSONResponse({"problem": "JSON is wanted."}, 415)
@@ -83,11 +120,6 @@ async def asked(request: Request, model: type[Asked]) -> Asked | Response:
         return model.model_validate_json(body)
     except ValidationError:
         return JSONResponse({"problem": "It is not what the page sends."}, 422)
-
-
-def trouble(_: Request, error: Exception) -> Response:
-    """A file that can't be written, or the like: the browser keeps what was typed."""
-    return JSONResponse({"problem": str(error)}, 503)
 
 
 def _explained(code: int) -> Callable[[Request, Exception], Response]:

@@ -193,7 +193,7 @@ def _review(options: argparse.Namespace, place: Place, folder: Path, dataset: Da
     judging = Judging(lines, file, by, lambda: _made(folder, lines), command)
     judging.stands()  # what can't be read is told before anybody opens the page
     audit = Audit(judging, Sheet(dataset, place.settings.images.pdf_dpi))
-    serve(audit.app, listen(options, "audit", "--review"))
+    serve(audit.app(), listen(options, "audit", "--review"))
     return 0
 
 

@@ -1,17 +1,12 @@
 """The judging of lines as a Starlette application: the lines, a picture of each, what is saved."""
 
-from collections.abc import Callable, Collection
-
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pagewave.commands.browser.audit.judging import Ask, Changed, Judging, Refused
-from pagewave.commands.browser.guard import Guard
-from pagewave.commands.browser.server import ERRORS, asked, page_routes, trouble
-from pagewave.errors import PagewaveError
+from pagewave.commands.browser.server import MakeApp, saving_app
 from pagewave.words.audit.sheet import Sheet
 
 
@@ -22,18 +17,10 @@ class Audit:
         self._judging = judging
         self._sheet = sheet
 
-    def app(self, token: str, port: int, names: Collection[str], _: Callable[[], bool]) -> Guard:
-        """The application, with its guard; `names` are those that it answers to."""
-        routes = [
-            Route("/lines", self.lines),
-            Route("/picture", self.picture),
-            Route("/save", self.save, methods=["POST"]),
-            *page_routes(__package__, zoom=False, saves=True),
-        ]
-        errors = {**ERRORS, PagewaveError: trouble}
-        return Guard(
-            Starlette(routes=routes, exception_handlers=errors), token, port, names, what="audit"
-        )
+    def app(self) -> MakeApp:
+        """The application."""
+        routes = [Route("/lines", self.lines), Route("/picture", self.picture)]
+        return saving_app(routes, __package__, Ask, self.save, what="audit", zoom=False)
 
     async def lines(self, _: Request) -> Response:
         """All that were drawn, and what was said of them."""
@@ -45,14 +32,8 @@ class Audit:
         content = await run_in_threadpool(self._sheet.picture, unit)
         return Response(content, media_type="image/webp")
 
-    async def save(self, request: Request) -> Response:
-        """What a person said of a line."""
-        ask = await asked(request, Ask)
-        if isinstance(ask, Response):
-            return ask
-        return await run_in_threadpool(self._save, ask)
-
-    def _save(self, ask: Ask) -> Response:
+    def save(self, ask: Ask) -> Response:
+        """Save what a person said of a line."""
         try:
             return JSONResponse(self._judging.save(ask))
         except Refused as error:

@@ -71,5 +71,5 @@ def _review(options: argparse.Namespace) -> int:
     for key in options.page:
         page_named(desk.dataset(), key)
     desk.pile()  # takes longest, or there is none: before anybody waits for it
-    serve(Review(desk).app, listen(options, "review"))
+    serve(Review(desk).app(), listen(options, "review"))
     return 0

@@ -2,24 +2,20 @@
 
 import io
 import json
-from collections.abc import Callable, Collection
 from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from pagewave.commands.browser.guard import Guard
 from pagewave.commands.browser.review import told
 from pagewave.commands.browser.review.changes import Ask, Refused
 from pagewave.commands.browser.review.desk import Conflict, Desk
 from pagewave.commands.browser.review.opened import Opened
-from pagewave.commands.browser.server import ERRORS, asked, page_routes, trouble
-from pagewave.errors import PagewaveError
+from pagewave.commands.browser.server import MakeApp, saving_app
 from pagewave.pages import scan_files
 from pagewave.pages.dataset import Page
 from pagewave.pages.prepared import PreparedImages
@@ -34,19 +30,14 @@ class Review:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def app(self, token: str, port: int, names: Collection[str], _: Callable[[], bool]) -> Guard:
-        """The application, with its guard; `names` are those that it answers to."""
+    def app(self) -> MakeApp:
+        """The application."""
         routes = [
             Route("/pages", self.pages),
             Route("/page", self.page),
             Route("/image", self.image),
-            Route("/save", self.save, methods=["POST"]),
-            *page_routes(__package__, zoom=True, saves=True),
         ]
-        errors = {**ERRORS, PagewaveError: trouble}
-        return Guard(
-            Starlette(routes=routes, exception_handlers=errors), token, port, names, what="review"
-        )
+        return saving_app(routes, __package__, Ask, self.save, what="review", zoom=True)
 
     async def pages(self, _: Request) -> Response:
         """The pile, and who reviews."""
@@ -82,14 +73,8 @@ class Review:
         content = _drawn(page.scan, max(page.leaf, 1), dpi, status.st_size, status.st_mtime_ns)
         return Response(content, media_type="image/jpeg")
 
-    async def save(self, request: Request) -> Response:
-        """What a person said of a page."""
-        ask = await asked(request, Ask)
-        if isinstance(ask, Response):
-            return ask
-        return await run_in_threadpool(self._save, ask)
-
-    def _save(self, ask: Ask) -> Response:
+    def save(self, ask: Ask) -> Response:
+        """Save what a person said of a page."""
         try:
             opened = self._desk.save(ask)
         except Refused as error:
