@@ -25,7 +25,7 @@ from pagewave.gemini.session import Session
 from pagewave.ledger import WrittenFile
 from pagewave.log import log
 from pagewave.pages.dataset import Page
-from pagewave.pages.json_files import written_file
+from pagewave.pages.json_files import is_as_noted, written_file
 from pagewave.pages.prepare import prepare_book
 from pagewave.redaction import hide_keys
 from pagewave.remote.fetch import by_address, fetch_book
@@ -198,10 +198,9 @@ class Jobs(ABC):
         if file is None or of != attempt_id:
             return False
         try:
-            status = self.session.page_file(self.session.dataset.page(key)).stat()
+            return is_as_noted(self.session.page_file(self.session.dataset.page(key)), file)
         except OSError:
             return False
-        return (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.modified_ns)
 
     def _write_file(self, page: Page, attempt_id: int | None) -> None:
         """Write what was read, with what a person corrected of it."""

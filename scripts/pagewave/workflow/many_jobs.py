@@ -5,6 +5,7 @@ are chosen in one go, and those of a rule carried out together.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from itertools import zip_longest
 from typing import Any
 
 from pagewave.workflow.internals import _uses
@@ -49,10 +50,10 @@ def run_together(workflow: Any, rule: str, carry: Callable[[list[Any]], list[boo
             executor.pool.submit(run_part, ours[at : at + TOGETHER])
 
     def run_part(jobs: list[Any]) -> None:
-        done = [False] * len(jobs)
+        done: list[bool] = []
         with suppress(Exception):  # each job's own run meets it again
-            done[:] = carry([job.wildcards for job in jobs])
-        for job, is_done in zip(jobs, [*done, *[False] * len(jobs)], strict=False):
+            done = carry([job.wildcards for job in jobs])
+        for job, is_done in zip_longest(jobs, done[: len(jobs)], fillvalue=False):
             told = SubmittedJobInfo(job=job)
             try:
                 executor.report_job_success(told) if is_done else executor.run_job(job)
