@@ -138,6 +138,8 @@ class Player:
                 self._let_go(head)
 
     def _let_go(self, head: Run) -> None:
+        if head.ahead:
+            head.ahead.finish()
         head.session.ledger.close()
         if head._lock_file:
             head._lock_file.close()

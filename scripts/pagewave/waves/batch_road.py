@@ -12,7 +12,7 @@ yet, ride again in the next wave, as failed ones do. A wave that has only such p
 with it the lane ends for this run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pagewave import crash_points as crash
@@ -73,6 +73,21 @@ class _Decision:
         return not (self.sendings or members.free or members.waiting or self.given_up)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What a wave sent, and what else of it is to be waited for.
+
+    `keys` and `requests` are those of its pages that don't rest; `fingerprints` what each batch
+    that was sent asks for; `not_yet` says why what is new was not sent, if it was not.
+    """
+
+    keys: Sequence[str]
+    requests: Sequence[Request]
+    decision: _Decision
+    fingerprints: Mapping[int, set[str]]
+    not_yet: str | None
+
+
 class BatchRoad:
     """Carries the first page of each leg, all in one batch.
 
@@ -86,6 +101,10 @@ class BatchRoad:
 
     def carry(self, trip: Trip) -> Carried:
         """Send what is new, and wait for it and for what is on its way; see `Road`."""
+        return self.carry_on(trip, self.send(trip))
+
+    def send(self, trip: Trip) -> Sent:
+        """Send what is new: the first half of `carry`, which raises the same."""
         session, name, is_chosen = trip.session, trip.name, self._is_chosen
         keys = without_resting(session, name, [leg[0] for leg in trip.legs])
         requests = build_requests(session, keys)
@@ -115,21 +134,27 @@ class BatchRoad:
             not_yet = str(reason)
         if sent and session.waits:
             look_ahead(session, [leg[1] for leg in trip.legs if len(leg) > 1])
-        batches = [*members.waiting, *sent]
-        going = [batch_id for batch_id in batches if not collect(session, batch_id)]
+        return Sent(keys, requests, decision, sent, not_yet)
+
+    def carry_on(self, trip: Trip, sent: Sent) -> Carried:
+        """Wait for what was sent, and for what was on its way: the second half of `carry`."""
+        session, name, decision, asked = trip.session, trip.name, sent.decision, sent.fingerprints
+        members = decision.members
+        batches = [*members.waiting, *asked]
+        going = [b for b in batches if not collect(session, b, keeps_files=True)]
         refuse_if_limited(session)
-        done = set().union(*(sent[batch_id] for batch_id in sent if batch_id not in going))
+        done = set().union(*(asked[batch_id] for batch_id in asked if batch_id not in going))
         later = [request for b in going for request in members.waiting.get(b, ())]
         later += [request for request in members.new if request.fingerprint not in done]
         if later:
-            log.info("%s: %s", name, _what_is_left(session, later, going, not_yet))
+            log.info("%s: %s", name, _what_is_left(session, later, going, sent.not_yet))
         left = {request.key for request in later} | decision.given_up.keys()
-        decided = [key for key in keys if key not in left]
+        decided = [key for key in sent.keys if key not in left]
         if not decided and decision.given_up:
             raise give_up(session, decision.given_up)
         if not decided:
             raise OnItsWay(f"{name}: on its way. The same command goes on with it.")
-        outcomes = outcomes_of(session, decided, requests, members.free, decision.standing)
+        outcomes = outcomes_of(session, decided, sent.requests, members.free, decision.standing)
         return Carried(outcomes, batches)
 
 

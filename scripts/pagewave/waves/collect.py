@@ -1,4 +1,4 @@
-"""From a batch at the service to attempts in the ledger: poll, store, parse, commit, clean.
+"""From a batch at the service to attempts in the ledger: poll, store, parse, commit.
 
 Raw lines are stored before they are understood, results join their records by key alone, and all
 that a batch brought is committed at once. Collecting a batch twice changes nothing.
@@ -45,10 +45,14 @@ SENDING_SECONDS = 24 * 3600.0
 """Long enough to upload the images of any batch; whoever sends it is not at it any more."""
 
 
-def collect(session: Session, batch_id: int) -> bool:
+def collect(session: Session, batch_id: int, *, keeps_files: bool = False) -> bool:
     """Wait for a batch to end and take in what it brought; at once if that was done already.
 
     With `execution.wait: false` it is only looked at. Returns False if it still goes on then.
+
+    Args:
+        keeps_files: what was uploaded for it is left to the caller, who has more urgent things to
+            do than to delete it.
 
     Raises:
         ServiceError: the service is not there; the batch stays open for the next run.
@@ -71,6 +75,8 @@ def collect(session: Session, batch_id: int) -> bool:
             )
         else:
             _take_in(session, batch, records, ended)
+            if not keeps_files:
+                clean_up(session, batch_id)
         return True
 
 
@@ -89,7 +95,14 @@ def collect_late(session: Session, batch_id: int, remote: RemoteBatch) -> bool:
             return False
         ended = Ended(remote.state, remote.error, lines or (), at=remote.ended_at)
         _take_in(session, batch, records, ended, late=True)
+        clean_up(session, batch_id)
         return True
+
+
+def clean_up(session: Session, batch_id: int) -> None:
+    """Delete what was uploaded for a batch that was collected."""
+    delete_files_of(session, batch_id)
+    crash.point("cleaned-up")
 
 
 def _take_in(
@@ -113,8 +126,6 @@ def _take_in(
     events.batch_collected(session.ledger, batch, ended.state, ended.error, attempts, failures)
     session.request_file(batch.display_name).unlink(missing_ok=True)
     _compare(session.ledger, batch)
-    delete_files_of(session, batch.id)
-    crash.point("cleaned-up")
 
 
 def _ended_before(ledger: Ledger, batch: Batch) -> Ended | None:

@@ -17,6 +17,8 @@ from pagewave.ledger import MemberOutcome
 class Trip:
     """One wave to be carried: `legs` are the pages that each of its chains has still to read.
 
+    `started_at`: when the wave began (Unix seconds), which may be before its job did (`ahead`).
+
     `write` puts answers (the numbers of attempts, by key) into the files of their pages, and tells
     which it wrote. A wave writes what it read before its job ends, and calls, which carry several
     pages of a chain, each at once: the page behind is asked with it.
@@ -28,6 +30,7 @@ class Trip:
     number: int
     legs: Sequence[Sequence[str]]
     write: Callable[[Mapping[str, int]], Collection[str]]
+    started_at: float
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """One wave, from start to end: pages of many books, carried by a road, and what became of each.
 
     legs (the pages that each chain has still to read) -> road -> outcomes -> manifest -> page files
+    -> the lane's next wave is sent (`ahead`) -> uploads are deleted
 
 Which road that is, `chooser` knows. How pages travel is the road's matter (`batch_road`,
 `call_road`); how the answers are understood and paid for is the same for all (`collect`).
@@ -21,12 +22,17 @@ from pagewave.plan.roads import Choice
 from pagewave.plan.schedule import Schedule
 from pagewave.waves import events
 from pagewave.waves.admission import why_full
-from pagewave.waves.batch_road import BatchRoad
+from pagewave.waves.ahead import Ahead
+from pagewave.waves.batch_road import BatchRoad, Sent
 from pagewave.waves.call_road import CallRoad
 from pagewave.waves.chooser import Chooser
+from pagewave.waves.collect import clean_up
 from pagewave.waves.members import refuse_if_limited
 from pagewave.waves.recover import find_doubtful
 from pagewave.waves.road import Carried, Road, Shut, Trip
+
+Begun = tuple[Trip, Sent | None]
+"""A wave that has begun, and what it sent; None where it has no pages."""
 
 
 def run_wave(
@@ -38,34 +44,53 @@ def run_wave(
     schedule: Schedule,
     manifest: Path,
     write: Callable[[Mapping[str, int]], Collection[str]],
+    ahead: Ahead[Begun] | None = None,
 ) -> None:
     """Carry pages of every chain of the lane and write down what became of each.
 
     Args:
         schedule: tells what each chain has still to read.
         write: writes the files of pages from answers (attempts by key); tells which it wrote.
+        ahead: what of the wave is sent already, and where its lane's next one is sent.
 
     Raises:
         BudgetReached, ServiceError, OnItsWay, Stopped: as `Road.carry`; the wave stays open.
     """
-    refuse_if_limited(session)
-    started_at = time.time()
-    find_doubtful(session)
-    trip = Trip(session, run_id, lane, number, schedule.legs(lane, number), write)
+
+    def begin(number: int) -> Trip:
+        refuse_if_limited(session)
+        started_at = time.time()
+        find_doubtful(session)
+        return Trip(session, run_id, lane, number, schedule.legs(lane, number), write, started_at)
+
+    def send(number: int) -> Begun:
+        trip = begin(number)
+        return trip, BatchRoad().send(trip) if trip.legs else None
+
+    begun = ahead.taken(lane, number) if ahead else None
+    trip, sent = begun or (begin(number), None)
     # All its pages were carried by the wave before, where that came further than was thought.
-    choice, carried = _carry(chooser, trip, schedule) if trip.legs else (None, Carried())
+    choice, carried = _carry(chooser, trip, schedule, sent) if trip.legs else (None, Carried())
     # The manifest first: a closed wave is never looked at again.
-    _write_manifest(session.ledger, trip, started_at, choice, carried, manifest)
+    _write_manifest(session.ledger, trip, choice, carried, manifest)
     crash.point("manifest-written")
-    session.ledger.runs.close_wave(run_id, lane, number, started_at, carried.outcomes)
+    session.ledger.runs.close_wave(run_id, lane, number, trip.started_at, carried.outcomes)
     crash.point("wave-closed")
     trip.write_pages(carried.outcomes)
-    events.wave_closed(session, trip.name, run_id, lane, number, started_at, carried.outcomes)
+    events.wave_closed(session, trip.name, run_id, lane, number, trip.started_at, carried.outcomes)
+    if ahead and ahead.may_begin(run_id) and schedule.legs(lane, number + 1):
+        ahead.begin(lane, number + 1, lambda: send(number + 1))
+    for batch_id in carried.batches:
+        clean_up(session, batch_id)
 
 
-def _carry(chooser: Chooser, trip: Trip, schedule: Schedule) -> tuple[Choice, Carried]:
+def _carry(
+    chooser: Chooser, trip: Trip, schedule: Schedule, sent: Sent | None
+) -> tuple[Choice, Carried]:
     """By the road that is right now; chosen again while that one takes nothing."""
     was_full = False
+    if sent:
+        return chooser.choose(trip, schedule), BatchRoad().carry_on(trip, sent)
     try:
         while True:
             choice = chooser.choose(trip, schedule)
@@ -96,7 +121,6 @@ def _road(chooser: Chooser, transport: str, its_turn: bool) -> Road:
 def _write_manifest(
     ledger: Ledger,
     trip: Trip,
-    started_at: float,
     choice: Choice | None,
     carried: Carried,
     manifest: Path,
@@ -109,7 +133,7 @@ def _write_manifest(
         "wave": trip.number,
         "transport": choice and choice.road,
         "why": choice and choice.why,
-        "started_at": started_at,
+        "started_at": trip.started_at,
         "ended_at": time.time(),
         "batches": [
             {

@@ -29,8 +29,9 @@ from pagewave.pages.json_files import is_as_noted, written_file
 from pagewave.pages.prepare import prepare_book
 from pagewave.redaction import hide_keys
 from pagewave.remote.fetch import by_address, fetch_book
+from pagewave.waves.ahead import Ahead
 from pagewave.waves.chooser import Chooser
-from pagewave.waves.wave import run_wave
+from pagewave.waves.wave import Begun, run_wave
 from pagewave.words.book import BookWords
 from pagewave.workflow.cluster.apart import Apart, of_name
 from pagewave.workflow.cluster.images import take_over
@@ -55,6 +56,8 @@ class Jobs(ABC):
     exports: Exports
     site: Site
     words: BookWords
+    ahead: Ahead[Begun] | None
+    """What is sent of waves whose jobs have not begun; None in the process of a single job."""
     left_open: dict[str, str]
     """Manifests of waves that go on in a later run, and what was said of each."""
     _trouble: LedgerError | None
@@ -122,6 +125,7 @@ class Jobs(ABC):
                     self.chooser,
                     *(run_id, lane, wave, schedule, path),
                     write=self._write_answers,
+                    ahead=self.ahead,
                 )
             except Stopped:
                 left = "What was sent stays at the service; the same command collects it."

@@ -49,6 +49,7 @@ from pagewave.tracking.background import BackgroundDelivery, start_delivery
 from pagewave.tracking.service import why_off
 from pagewave.tracking.webhook import Notifier, start_notifying
 from pagewave.waves.admission import left_for_next_run
+from pagewave.waves.ahead import Ahead
 from pagewave.waves.chooser import Chooser
 from pagewave.waves.lost_ledger import refuse_lost
 from pagewave.waves.recover import clear_up, recover
@@ -109,6 +110,7 @@ class Run(Jobs):
         waits = settings.execution.wait
         self.session = Session(settings, dataset, ledger, prompt, waits=waits)
         self.chooser = Chooser(self.session)
+        self.ahead = None if self._head_id or is_part else Ahead(self.session)
         self.exports = Exports(
             settings.paths, dataset, prompt.page_model, exporters, settings.citation
         )
@@ -337,6 +339,8 @@ class Run(Jobs):
         finally:
             if self._notifier:
                 self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.session.stop)
+            if self.ahead:
+                self.ahead.finish()
             stop_run_log()
             self.session.ledger.close()
             if self._server:

@@ -1,0 +1,63 @@
+"""The next wave of a lane, sent as soon as the one before is closed, not when its job begins.
+
+Between the two jobs Snakemake notes how the first one ended, and chooses the next: a few tenths of
+a second for which the service would have nothing to do. A thread sends the wave meanwhile; its job
+finds it here and goes on with it, or with the error that ended it. What no job asks for (the run
+failed, or was told to stop) is in the ledger as any other batch: the next run collects it.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Generic, TypeVar
+
+from pagewave.gemini.session import Session
+from pagewave.ledger import BY_BATCH
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """What was begun of waves whose jobs have not, by lane and number; for all lanes of a head."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._begun: dict[tuple[int, int], Future[T]] = {}
+
+    def may_begin(self, run_id: str) -> bool:
+        """May the next wave of a lane be sent before its job begins?
+
+        Where there are more lanes than batches may be in flight, it may be another lane's turn, and
+        where roads are chosen the job does it.
+        """
+        session, execution = self._session, self._session.settings.execution
+        limit = session.most_batches or execution.max_concurrent_batches
+        return (
+            execution.transport == BY_BATCH
+            and session.waits
+            and not session.stop.is_set()
+            and session.ledger.runs.lanes(run_id) <= limit
+        )
+
+    def begin(self, lane: int, wave: int, send: Callable[[], T]) -> None:
+        """Send a wave, in a thread of its own."""
+        begun = self._begun[lane, wave] = Future[T]()
+
+        def work() -> None:
+            try:
+                begun.set_result(send())
+            except BaseException as error:  # the wave's job raises it
+                begun.set_exception(error)
+
+        threading.Thread(target=work, name=f"lane{lane}-wave{wave}", daemon=True).start()
+
+    def taken(self, lane: int, wave: int) -> T | None:
+        """What was begun of a wave, once it is sent; raises what sending it raised."""
+        begun = self._begun.pop((lane, wave), None)
+        return begun.result() if begun else None
+
+    def finish(self) -> None:
+        """Wait for what no job asked for, which the run's end stops in its pauses."""
+        if self._begun:
+            self._session.stop.set()
+            wait(self._begun.values())
