@@ -16,6 +16,9 @@ from pagewave.ledger import BY_BATCH
 
 T = TypeVar("T")
 
+SENDING_SECONDS = 10.0
+"""For which what is being sent is waited for when the run ends: most waves are sent in one."""
+
 
 class Ahead(Generic[T]):
     """What was begun of waves whose jobs have not, by lane and number; for all lanes of a head."""
@@ -57,7 +60,11 @@ class Ahead(Generic[T]):
         return begun.result() if begun else None
 
     def finish(self) -> None:
-        """Wait for what no job asked for, which the run's end stops in its pauses."""
-        if self._begun:
+        """Wait for what no job asked for, but not through its pauses: the run is over."""
+        if not self._begun:
+            return
+        if not self._session.stop.is_set():
+            # A create call that is broken off has to be looked for by the next run.
+            wait(self._begun.values(), SENDING_SECONDS)
             self._session.stop.set()
-            wait(self._begun.values())
+        wait(self._begun.values())
