@@ -137,12 +137,13 @@ def test_why_it_can_not_be_sent_is_told_by_its_job(story: Story) -> None:
 
 
 def test_what_no_job_asks_for_is_left_to_the_next_run(story: Story) -> None:
-    with story.begun() as head, contextlib.suppress(RunStopped):
+    with story.begun() as head:
         read(head, 1)
         head.end(RunOutcome.FAILED)
     batches = "SELECT wave, status FROM batch ORDER BY id"
-    (first, *ahead) = story.player.library.ledger(batches)
-    assert first == (1, "collected") and ahead in ([(2, "submitted")], [(2, "abandoned")], [])
+    first, (wave, status) = story.player.library.ledger(batches)
+    assert first == (1, "collected") and wave == 2
+    assert status in ("submitted", "collected")  # where it has ended by then
     assert story.player.play() == "ok"
     assert len(story.inferences()) == len(set(story.inferences())) == 6
 

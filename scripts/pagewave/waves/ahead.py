@@ -65,6 +65,7 @@ class Ahead(Generic[T]):
             return
         if not self._session.stop.is_set():
             # A create call that is broken off has to be looked for by the next run.
-            wait(self._begun.values(), SENDING_SECONDS)
+            if not wait(self._begun.values(), SENDING_SECONDS).not_done:
+                return
             self._session.stop.set()
         wait(self._begun.values())

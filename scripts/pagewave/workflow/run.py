@@ -301,6 +301,9 @@ class Run(Jobs):
         if not self._started or self._ended:
             return
         self._ended = True
+        is_stopped = self.session.stop.is_set()
+        if self.ahead:
+            self.ahead.finish()
         lost: set[str] = set()
         over_budget: str | None = None
         trouble: Trouble | None = None
@@ -316,9 +319,9 @@ class Run(Jobs):
                 outcome = RunOutcome.OVER_BUDGET
             elif outcome == RunOutcome.FAILED and self._is_on_its_way():
                 outcome = RunOutcome.ON_ITS_WAY
-            if outcome != RunOutcome.OK and self.session.stop.is_set() and not self._trouble:
+            if outcome != RunOutcome.OK and is_stopped and not self._trouble:
                 outcome = RunOutcome.STOPPED
-            if not self.session.stop.is_set():
+            if not is_stopped:
                 clear_up(self.session)
             if self._delivery:
                 seconds = self.settings.tracking.wait_at_end_seconds
@@ -339,8 +342,6 @@ class Run(Jobs):
         finally:
             if self._notifier:
                 self._notifier.finish(self.settings.notify.wait_at_end_seconds, self.session.stop)
-            if self.ahead:
-                self.ahead.finish()
             stop_run_log()
             self.session.ledger.close()
             if self._server:
