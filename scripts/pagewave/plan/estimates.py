@@ -26,7 +26,7 @@ FEWEST_PAGES = 16
 """Fewer say less than the rule of thumb: the lengths of answers spread by 60 % of their mean, so
 that of 16 is off by 15 % (standard error), what tests hold the rule to."""
 IMAGES_LOOKED_AT = 200
-"""Of the pages to be read, and of those that were: five seconds' work, once. Where one page in six
+"""Of the pages to be read, and of those that were: a second's work, once. Where one page in six
 is blank, their average is off by 4 % (standard error)."""
 GROWN = 0.25
 """Share by which what was read has to grow before it is measured anew: that looks at all of it."""
@@ -93,7 +93,7 @@ class Estimator:
     def _more_print(self) -> float:
         """How much longer answers will be than those that were measured, by the print."""
         read = self._images_read
-        known = [read[key] for key in _some(read)]
+        known = [read[key] for key in sample(read)]
         were = _likely(self.workspace, [(Path(image), share) for image, share in known])
         keys = [page.key for page in self.workspace.dataset.pages]
         # Where all were read, they are read again.
@@ -110,7 +110,7 @@ class Estimator:
     def _images(self, keys: Iterable[str]) -> list[tuple[Path, None]]:
         """Those of some of the pages."""
         images = []
-        for key in _some(keys):
+        for key in sample(keys):
             with suppress(DataError):  # none was made of its scan yet
                 images.append((self.workspace.images.path(self.workspace.dataset.page(key)), None))
         return images
@@ -132,8 +132,9 @@ def estimator(workspace: Workspace) -> Estimator:
     return found
 
 
-def _some(keys: Iterable[str]) -> list[str]:
-    """A sample of the pages, nearly the same one when a few pages are read: looking takes time."""
+def sample(keys: Iterable[str]) -> list[str]:
+    """A sample of the pages, nearly the same one when a few pages are read: looking takes time, and
+    whoever looks at some for another reason takes these."""
     # By their hash: every second page would be every left-hand page.
     return heapq.nsmallest(IMAGES_LOOKED_AT, keys, key=lambda key: crc32(key.encode()))
 
