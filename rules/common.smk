@@ -155,15 +155,8 @@ def waves_of_images(wildcards):
     return PLAN.waves_of_images(int(wildcards.number))
 
 
-def previous_page(wildcards):
-    page = the_page(wildcards)
-    # A settled page stays so when the one before it is written again. (`ancient` would not do:
-    # it does not count while that file is missing.)
-    return [] if PLAN.is_settled(page) else PLAN.previous_file(page) or []
-
-
-def wave_of_page(wildcards):
-    return PLAN.wave_of(the_page(wildcards)) or []
+def needs_of_page(wildcards):
+    return PLAN.needs_of_page(the_page(wildcards))
 
 
 def wave_needs(wildcards):
@@ -189,8 +182,7 @@ snake.use_in_messages(
 # Called for each job.
 fix_parameters(
     [
-        previous_page,
-        wave_of_page,
+        needs_of_page,
         wave_needs,
         waves_left,
         batches_of_wave,

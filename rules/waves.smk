@@ -11,8 +11,7 @@ OUTPUTS:  one JSON file a page, one manifest a wave
 
 rule page:
     input:
-        previous=previous_page,
-        wave=wave_of_page,
+        needs_of_page,
     output:
         # `update`: a page that dies when it is read again keeps the answer it had.
         update(f"{PAGES}/{TREE}/{{page}}.json"),

@@ -73,6 +73,27 @@ def test_what_was_measured_is_as_certain_as_it_is_often_and_alike(reading: Readi
     assert alike.error(100) == 0.03
 
 
+def test_of_pages_that_are_read_again_only_changed_pictures_are_looked_at(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading.run()
+    session = reading.session
+    measured = Measured(100, 2000.0, 500.0, 250.0)
+    images, looked = session.images, list[Path]()
+
+    def look(image: Path) -> float:
+        looked.append(image)
+        return 0.0
+
+    monkeypatch.setattr(images, "share_of_print", look)
+    assert Estimator(session, measured).of_page(100, 64, 96) == Estimate(2000, 500)
+    assert looked == []
+    changed = next(session.dataset.pages).scan
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert Estimator(session, measured).of_page(100, 64, 96) != Estimate(2000, 500)
+    assert looked == [changed]
+
+
 # A whole command
 
 

@@ -9,6 +9,7 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.reading import Reading
 from helpers.scan_files import page_of, save
+from pagewave.plan.estimates import IMAGES_LOOKED_AT, sample
 from pagewave.plan.pictures import doubtful_pictures
 
 ALL = {"labels": "all"}
@@ -50,7 +51,7 @@ def test_a_dry_run_tells_what_headers_and_a_sample_show(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pages", [3, 450])
-def test_the_sample_is_spread_over_all_pages(
+def test_the_sample_is_that_of_the_forecast_and_from_all_over(
     tmp_path: Path, pages: int, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = Reading(tmp_path, quiet_server, {"Elm/1850": pages})
@@ -58,7 +59,12 @@ def test_the_sample_is_spread_over_all_pages(
     monkeypatch.setattr(
         "pagewave.plan.pictures._look", lambda _, page: looked.append(page.key) or []
     )
-    assert (
-        doubtful_pictures(reading.session, list(reading.session.dataset.pages), sample=True) == []
-    )
-    assert len(looked) == (3 if pages == 3 else 150)
+    dataset = reading.session.dataset
+    assert doubtful_pictures(reading.session, list(dataset.pages), sample=True) == []
+    # A picture that was looked at for one of them isn't looked at again for the other.
+    assert looked == sample(page.key for page in dataset.pages)
+    assert len(set(looked)) == min(pages, IMAGES_LOOKED_AT)
+    numbers = [dataset.page(key).number for key in looked]
+    parts = [sum(number % 3 == part for number in numbers) for part in range(3)]
+    thirds = [sum(3 * (number - 1) // pages == part for number in numbers) for part in range(3)]
+    assert all(0.7 < 3 * part / len(looked) < 1.3 for part in parts + thirds)

@@ -47,15 +47,17 @@ class Page:
     stem: str = ""
     leaf: int = 0
     remote: RemoteScan | None = None
+    key: str = field(init=False, repr=False, compare=False)
+    """`state:school:year:page`, which joins an answer to its page."""
 
     def __post_init__(self) -> None:
         if not self.stem:
             object.__setattr__(self, "stem", str(self.number))
+        # Asked for so often that to put it together each time is felt.
+        object.__setattr__(self, "key", _key(self.folders, self.number))
 
-    @property
-    def key(self) -> str:
-        """`state:school:year:page`, which joins an answer to its page."""
-        return _key(self.folders, self.number)
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def book_id(self) -> str:

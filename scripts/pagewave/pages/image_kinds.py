@@ -4,6 +4,7 @@ does, and what is said of those that can't be read.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import IO
 
@@ -21,6 +22,8 @@ FORM_RECIPE = 2
 
 _FRAME_MARKERS = {0xC0: "baseline", 0xC1: "baseline", 0xC2: "progressive"}
 """Start of frame of JPEG files that all readers know (ITU-T T.81, table B.1)."""
+_SCAN = re.compile(rb"\xff\xda")
+"""Start of scan; of all ways to look for it the quickest, in all bytes of each scan."""
 _NO_FRAME = {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 
@@ -99,13 +102,13 @@ def is_part_of_jpeg(file: IO[bytes], image: Image.Image) -> bool:
         return False
     data = _peek(file, 0, -1)
     done: dict[int, set[int]] = {}
-    at = data.find(b"\xff\xda")
-    while at >= 0 and len(data) > at + 5 and len(data) > at + 8 + 2 * (count := data[at + 4]):
+    for at in (mark.start() for mark in _SCAN.finditer(data)):
+        if len(data) <= at + 5 or len(data) <= at + 8 + 2 * (count := data[at + 4]):
+            break
         first, last, bits = data[at + 5 + 2 * count : at + 8 + 2 * count]
         for index in range(count):
             if not bits & 15:
                 done.setdefault(data[at + 5 + 2 * index], set()).update(range(first, last + 1))
-        at = data.find(b"\xff\xda", at + 2)
     needed = len(image.getbands())
     return len(done) < needed or any(len(found) < 64 for found in done.values())
 

@@ -87,6 +87,7 @@ class PreparedImages:
         self._options = settings.images.model_dump()
         self._folder = settings.paths.prepared_dir
         self._leaves: dict[Path, list[Leaf] | str] = {}
+        self._sound: dict[Page, Leaf] = {}
         self._manifests: dict[str, tuple[int, Manifest]] = {}
         self._glances: dict[Path, tuple[tuple[int, int], Glance | None]] = {}
 
@@ -96,6 +97,8 @@ class PreparedImages:
         Raises:
             DataError: the scan, or this page of it, can't be read; names both.
         """
+        if (sound := self._sound.get(page)) is not None:
+            return sound
         known = self._leaves.get(page.scan)
         if known is None and page.remote and page.is_awaited:
             # Until it is there an image is to be made of it: that waits for it.
@@ -120,6 +123,7 @@ class PreparedImages:
         problem = leaf.problem or (too_large() if is_too_large(*self._scaled(leaf)) else "")
         if problem:
             raise DataError(f"{page.scan}{_page_of(page)}: {problem}")
+        self._sound[page] = leaf
         return leaf
 
     def find_broken(self, pages: Iterable[Page]) -> list[str]:

@@ -255,7 +255,13 @@ def _orientation(image: Image.Image) -> int:
 
 def _has_tags(image: Image.Image) -> bool:
     # Reading the orientation takes longer than all the rest: only where there can be one.
-    return any(str(name).lower().endswith(("exif", "xmp")) for name in image.info)
+    return _are_tags(tuple(map(str, image.info)))
+
+
+@lru_cache(maxsize=64)
+def _are_tags(names: tuple[str, ...]) -> bool:
+    """Asked three times of each scan, and most of them say alike things."""
+    return any(name.lower().endswith(("exif", "xmp")) for name in names)
 
 
 def _oblong(image: Image.Image) -> float:

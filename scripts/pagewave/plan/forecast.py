@@ -4,9 +4,9 @@ import math
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 from pagewave.config.models import known as known_model
 from pagewave.config.settings import Settings
@@ -155,7 +155,7 @@ class Forecast:
         return forecast_of(
             self._workspace.settings,
             pages,
-            [expected_tokens(expected, page) for page in paid],
+            _of_each(self._workspace, paid, partial(expected_tokens, expected)),
             free=sum(key in self._free for key in keys),
             on_their_way=sum(key in self._on_their_way for key in keys),
             at=_answered_at(self._schedule.steps_before(lane, wave), self._seconds_a_step()),
@@ -183,8 +183,8 @@ class Forecast:
         at = [_answered_at(step[page.key], seconds) for page in paid]
         expected = self._estimator()
         dead = len(workspace.dead_letters() & set(blocked))
-        most = [most_of_page(workspace, page) for page in paid]
-        rule = self._price([by_rule(expected, page) for page in paid], at)
+        most = _of_each(workspace, paid, partial(most_of_page, workspace))
+        rule = self._price(_of_each(workspace, paid, partial(by_rule, expected)), at)
         # A batch is a page of each chain of a lane.
         slots = batches_that_fit(settings, rule.input_tokens / max(1, sum(longest)))
         batches = max(one_by_one, math.ceil(sum(longest) / slots))
@@ -206,7 +206,9 @@ class Forecast:
             steps=steps,
             seconds_a_batch=seconds,
             by_rule=rule,
-            measured=self._price([expected_tokens(expected, page) for page in paid], at, expected)
+            measured=self._price(
+                _of_each(workspace, paid, partial(expected_tokens, expected)), at, expected
+            )
             if expected.is_measured
             else None,
             pages_measured=expected.measured.pages,
@@ -423,6 +425,20 @@ def forecast_of(
             tier=settings.execution.expected_road,
         ),
     )
+
+
+def _of_each(
+    workspace: Workspace, pages: Iterable[Page], tokens: Callable[[Page], Estimate]
+) -> list[Estimate]:
+    """What each page takes: asked once for pages of one size that have a page before, or none."""
+    known: dict[tuple[bool, int, int], Estimate] = {}
+    found = []
+    for page in pages:
+        kind = (workspace.dataset.previous(page) is None, *workspace.images.pixel_size(page))
+        if (estimate := known.get(kind)) is None:
+            estimate = known[kind] = tokens(page)
+        found.append(estimate)
+    return found
 
 
 def expected_tokens(expected: Estimator, page: Page) -> Estimate:

@@ -14,11 +14,10 @@ from pagewave.errors import DataError
 from pagewave.pages.dataset import Page
 from pagewave.pages.look import Doubt, doubts_of, look
 from pagewave.pages.prepare import make_image
+from pagewave.plan.estimates import sample as sample_of
 from pagewave.wording import count
 from pagewave.workspace import Workspace
 
-SAMPLE = 200
-"""Pictures that are looked at, evenly spread over all of them."""
 SAMPLE_SECONDS = 5.0
 """No more are begun after that: a dry run is asked for often."""
 LISTED = 5
@@ -34,7 +33,7 @@ def doubtful_pictures(workspace: Workspace, pages: Sequence[Page], *, sample: bo
     found: dict[str, list[Doubt]] = {}
     looked, wanted = 0, {page.key for page in pages}
     noted = workspace.ledger.pictures.keys()
-    unknown = [page for page in pages if page.key not in noted]
+    unknown = {page.key: page for page in pages if page.key not in noted}
     for page in pages:
         doubts = workspace.images.doubts(page)
         if doubts:
@@ -44,14 +43,13 @@ def doubtful_pictures(workspace: Workspace, pages: Sequence[Page], *, sample: bo
         if flag.key in wanted and doubt not in found.get(flag.key, []):
             found.setdefault(flag.key, []).append(doubt)
     if sample and unknown:
-        step = max(1, -(-len(unknown) // SAMPLE))
         until = time.monotonic() + SAMPLE_SECONDS
-        for page in unknown[::step]:
+        for key in sample_of(unknown):
             if time.monotonic() > until:
                 break
             looked += 1
-            if doubts := _look(workspace, page):
-                found.setdefault(page.key, []).extend(doubts)
+            if doubts := _look(workspace, unknown[key]):
+                found.setdefault(key, []).extend(doubts)
     if not found:
         return []
     seen = f"; looked at {looked:,} of {count(len(unknown), 'picture')}" if looked else ""

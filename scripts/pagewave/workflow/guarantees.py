@@ -18,6 +18,7 @@ from pagewave.workflow.internals import (
     sends_jobs_away,
 )
 from pagewave.workflow.sayings import snakemake_log
+from pagewave.workflow.spared import spare_looks
 
 # Settings
 
@@ -53,6 +54,7 @@ def ensure_settings(workflow: Any, check: Callable[[], None]) -> None:
         check()
         workflow.dag_settings.force_incomplete = True
         prepare(*args, **kwargs)
+        spare_looks(workflow)
         ours = set(own_names(workflow))
         persistence = workflow.persistence
         for name in (*OF_THE_PAST, "input_checksums"):

@@ -72,6 +72,7 @@ class Plan:
         self._site = site
         self._words = words
         self._books_outside = books_outside
+        self._page_folders: dict[tuple[str, ...], str] = {}
 
     # What is read
 
@@ -139,6 +140,7 @@ class Plan:
             pages,
             workspace.continues_past_dead_letters,
             pages_ahead(workspace.ledger, workspace.settings, began),
+            is_fixed=self._is_dry() and not self._head_id,
         )
 
     @cached_property
@@ -187,7 +189,12 @@ class Plan:
 
     def page_file(self, page: Page) -> str:
         """Path of a page's answer."""
-        return str(self.workspace.page_file(page))
+        folder = self._page_folders.get(page.folders)
+        if folder is None:
+            # Once a book: path objects for all pages of a large library take a tenth of its DAG.
+            folder = str(self.workspace.page_file(page).parent)
+            self._page_folders[page.folders] = folder
+        return f"{folder}/{page.stem}.json"
 
     def _files_behind(self, keys: Iterable[str]) -> set[str]:
         """The files of pages and of their books; those that exist, Snakemake would not miss."""
@@ -277,6 +284,15 @@ class Plan:
         before = self.workspace.dataset.previous(page)
         return self.page_file(before) if before and not self.workspace.is_missing(before) else None
 
+    def needs_of_page(self, page: Page) -> list[str]:
+        """The page before, and the wave that brings its answer.
+
+        A settled page stays so when the one before it is written again. (`ancient` would not do: it
+        does not count while that file is missing.)
+        """
+        before = None if self.is_settled(page) else self.previous_file(page)
+        return [file for file in (before, self.wave_of(page)) if file]
+
     def is_settled(self, page: Page) -> bool:
         """Is the page's answer there, and not to be read again by this run?"""
         if page.key in self.schedule or page.key in self._blocked:
@@ -295,7 +311,11 @@ class Plan:
 
     def wave_file(self, lane: int, wave: int) -> str:
         """Path of a wave's manifest."""
-        return str(self.runs_folder / self.id / f"lane{lane}-wave{wave}.json")
+        return f"{self._waves_folder}/lane{lane}-wave{wave}.json"
+
+    @cached_property
+    def _waves_folder(self) -> str:
+        return str(self.runs_folder / self.id)
 
     @property
     def runs_folder(self) -> Path:

@@ -71,6 +71,8 @@ def load(config: Mapping[str, Any], workflow: Any, root: Path) -> Run | RemoteJo
         if not known:
             # Next to nothing of what a start makes is in circles; to look for some takes a tenth.
             gc.set_threshold(*LOOKS_FOR_CIRCLES)
+            # Nor at the end: all goes with the process, and to look takes a quarter of a start.
+            atexit.register(gc.freeze)
             command_line.remember(folder=typed.working_directory(workflow))
         terminal.speak_plainly()
         guarantees.refuse_prefix(workflow)
