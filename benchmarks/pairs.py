@@ -99,7 +99,7 @@ def flex(scale: float) -> Pair:
     settings = {"execution": {"transport": "flex"}, "calls": {"in_flight": CALLS} | UNLIMITED}
     options = ["--call-seconds", str(CALL_SECONDS * scale), "--call-sigma", "0"]
     return Pair(
-        books=max(1, round(200 * scale)),
+        books=max(2, round(200 * scale)),
         pages_a_book=max(1, round(10 * scale)),
         batch_seconds=scale,
         ways={"batch": Way(), "flex": Way(settings, options)},

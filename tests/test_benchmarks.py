@@ -1,11 +1,14 @@
 """The benchmarks run, and the documentation quotes what they measured."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +90,43 @@ def test_makespan_is_measured_beside_its_limit(tmp_path: Path) -> None:
     assert found["far"]["parts"][0]["sent"] > found["far"]["call_ms"] / 1000
     assert "| mixed: 3 books, 4 pages, 2 s | 4 s |" in printed
     assert "| far: 5 books, 5 pages, 2 s, 100 ms a call | 2 s |" in printed
+
+
+def test_a_wave_that_is_sent_before_it_starts_is_measured_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    parts_of = importlib.import_module("makespan").parts_of
+    batches = {"batches/a": (1, 1), "batches/b": (2, 1), "batches/c": (1, 2)}
+
+    def of_service(event: str, batch: str, t: float) -> dict[str, Any]:
+        lane, wave = batches[batch]
+        name = f"pagewave-7-lane{lane}-wave{wave}-0abc-12"
+        return {"event": event, "batch": batch, "display_name": name, "t": t}
+
+    def of_run(event: str, batch: str, t: float) -> dict[str, Any]:
+        lane, wave = batches[batch]
+        time = datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")
+        return {"event": event, "lane": lane, "wave": wave, "time": time}
+
+    service = [
+        of_service("create", "batches/a", 100.5),
+        of_service("create", "batches/b", 100.6),
+        of_service("finish", "batches/a", 105.5),
+        of_service("create", "batches/c", 106.2),
+        of_service("finish", "batches/b", 107.0),
+        of_service("finish", "batches/c", 111.0),
+    ]
+    run = [
+        of_run("wave_started", "batches/a", 100.0),
+        of_run("batch_sent", "batches/a", 100.6),
+        of_run("batch_collected", "batches/a", 105.8),
+        of_run("batch_sent", "batches/c", 106.3),
+        of_run("wave_started", "batches/c", 106.7),
+        of_run("wave_closed", "batches/a", 106.9),
+    ]
+    parts = {"sent": 0.55, "taken": 0.3, "closed": 1.1, "next": -0.2, "between": 0.7}
+    assert parts_of(service, run) == pytest.approx(parts)
 
 
 @pytest.mark.slow
