@@ -8,6 +8,8 @@ busy: of CPU time the least and the median. The reading room, which is pictures,
     python benchmarks/overhead.py                        1,000 pages, calls of 0 and 100 ms
     python benchmarks/overhead.py 1000 10000             other sizes
     python benchmarks/overhead.py --against ../older     an older build beside it
+    python benchmarks/overhead.py 100000 --only pagewave --rounds 1 --call-ms 0 --batch-seconds 0
+                                                         alone, no wait: 8 GB in TMPDIR
     python benchmarks/overhead.py --write                into overhead.json, which the docs quote
     python benchmarks/overhead.py --table                as docs/scaling.md has to have it
 """
@@ -18,13 +20,14 @@ import itertools
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +63,14 @@ def make_books(folder: Path, lengths: Sequence[int]) -> None:
     configure(folder / "config.yaml", Path())
 
 
-def configure(path: Path, data: Path, root: Path = ROOT) -> None:
-    """Write a configuration for labels and images in `data`, and the pagewave in `root`."""
+def configure(
+    path: Path, data: Path, root: Path = ROOT, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Write a configuration for labels and images in `data`, and the pagewave in `root`.
+
+    Args:
+        settings: further sections, or others in place of those that are written here.
+    """
     config: dict[str, Any] = {
         "engine": "embedded",
         "paths": {
@@ -73,7 +82,7 @@ def configure(path: Path, data: Path, root: Path = ROOT) -> None:
     }
     if (root / "rules" / "site.smk").exists():  # earlier ones have no reading room
         config["site"] = {"enabled": False}
-    path.write_text(yaml.safe_dump(config))
+    path.write_text(yaml.safe_dump(config | dict(settings or {})))
 
 
 def snakemake(
@@ -103,8 +112,7 @@ def run(folder: Path, command: Sequence[str], more: Mapping[str, str]) -> tuple[
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run; `makespan`: seconds from the first batch's creation to the last one's end. Bare
-    Snakemake has no batches."""
+    """Of one run; `makespan`: see there. Bare Snakemake has no batches."""
 
     cpu_ms_a_page: float
     makespan: float | None
@@ -112,9 +120,30 @@ class Cost:
     memory_mb: int
 
 
+def events_of(*logs: Path) -> list[dict[str, Any]]:
+    """The events of logs whose lines are JSON, of the service or of a run."""
+    return [json.loads(line) for log in logs for line in log.read_text().splitlines()]
+
+
+def makespan(service: Sequence[Mapping[str, Any]]) -> float:
+    """Seconds from the first batch's creation, or call, to the end of the last one."""
+    begun = [event["t"] for event in service if event["event"] in ("create", "call")]
+    ended = [event["t"] for event in service if event["event"] in ("finish", "inference")]
+    return float(max(ended) - min(begun))
+
+
+def place_of(display_name: str) -> tuple[int, int]:
+    """The lane and the wave of a batch, by its name."""
+    lane, wave = re.findall(r"\blane(\d+)-wave(\d+)\b", display_name)[0]
+    return int(lane), int(wave)
+
+
 @dataclass(frozen=True)
 class Task:
-    """What is to be read, and how fast the server is."""
+    """What is to be read, and how fast the server is.
+
+    `settings`: sections of the configuration. `options`: further ones of the server.
+    """
 
     data: Path
     pages: int
@@ -122,6 +151,8 @@ class Task:
     call_ms: int
     batch_seconds: float
     faults: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Sequence[str] = ()
 
     def read(self, name: str, root: Path) -> Cost:
         """Have it read by one of the competitors, from nothing."""
@@ -140,7 +171,7 @@ class Task:
                     where = [str(self.data / kind) for kind in ("labels", "images")]
                     cost = run(folder, [*script, *where, "results", server.base_url], {})
                 else:
-                    configure(folder / "config.yaml", self.data, root)
+                    configure(folder / "config.yaml", self.data, root, self.settings)
                     cost = snakemake(folder, root=root)
             written = [p for p in (folder / "results").rglob("[0-9]*.json") if p.stem.isdigit()]
             if len(written) != self.pages:
@@ -148,7 +179,8 @@ class Task:
             return self._cost(cost, folder / "server" / "log.jsonl")
 
     def _server(self, folder: Path) -> EmbeddedServer:
-        options = ["--reader", "echo", "--batch-seconds", str(self.batch_seconds)]
+        options = ["--reader", "echo", "--batch-seconds", str(self.batch_seconds), *self.options]
+        options += ["--pages", str(self.data / "images")]
         if self.call_ms:
             options += ["--fault", f"slow:seconds={self.call_ms / 1000}"]
         options += [part for fault in self.faults for part in ("--fault", fault)]
@@ -156,13 +188,8 @@ class Task:
 
     def _cost(self, cost: tuple[float, float, int], log: Path | None) -> Cost:
         wall, cpu, memory = cost
-        makespan = None
-        if log:
-            events = [json.loads(line) for line in log.read_text().splitlines()]
-            created = [event["t"] for event in events if event["event"] == "create"]
-            ended = [event["t"] for event in events if event["event"] == "finish"]
-            makespan = round(max(ended) - min(created), 2)
-        return Cost(round(1000 * cpu / self.pages, 2), makespan, round(wall, 2), memory)
+        took = round(makespan(events_of(log)), 2) if log else None
+        return Cost(round(1000 * cpu / self.pages, 2), took, round(wall, 2), memory)
 
 
 def compare(task: Task, roots: Mapping[str, Path], rounds: int) -> dict[str, Any]:
@@ -224,21 +251,33 @@ def table(figures: Mapping[str, Any]) -> str:
             f"{len(ours)}",
             f"{min(cost['cpu_ms_a_page'] for cost in ours):.1f}",
             f"{max(cost['memory_mb'] for cost in ours)} MB",
-            _both(each["ratios"]["bare"]["cpu"]),
-            _both(each["ratios"]["script"]["cpu"]),
-            _both(each["ratios"]["script"]["makespan"]),
+            _both(each, "bare", "cpu"),
+            _both(each, "script", "cpu"),
+            _both(each, "script", "makespan"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     if any("against" in each["ratios"] for each in figures["sizes"]):
         lines += ["", f"CPU and makespan to {figures['against']}, in the same go:"]
         for each in figures["sizes"]:
-            if before := each["ratios"].get("against"):
-                both = f"{_both(before['cpu'])} and {_both(before['makespan'])}"
+            if "against" in each["ratios"]:
+                both = f"{_both(each, 'against', 'cpu')} and {_both(each, 'against', 'makespan')}"
                 lines.append(f"{each['pages']:,} pages, {each['call_ms']} ms a call: {both}.")
     return "\n".join(lines)
 
 
-def _both(found: Mapping[str, float] | None) -> str:
+def said(size: Mapping[str, Any]) -> str:
+    """The figures of one size, for people: of pagewave the least of all runs, and the ratios."""
+    ours = size["runs"][OURS]
+    cpu, took = (min(cost[what] for cost in ours) for what in ("cpu_ms_a_page", "makespan"))
+    memory = max(cost["memory_mb"] for cost in ours)
+    return (
+        f"{size['pages']:,} pages, {size['call_ms']} ms a call: {cpu:.1f} ms CPU a page, "
+        f"makespan {took:.0f} s, {memory} MB; {json.dumps(size['ratios'])}"
+    )
+
+
+def _both(size: Mapping[str, Any], name: str, what: str) -> str:
+    found = size["ratios"].get(name, {}).get(what)
     return f"{found['least']:.2f} / {found['median']:.2f}" if found else "-"
 
 
@@ -259,7 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--call-ms", type=int, nargs="+", default=[0, 100], metavar="MS")
     parser.add_argument("--batch-seconds", type=float, default=1.0, metavar="S")
     parser.add_argument("--against", type=Path, help="another checkout of pagewave")
-    parser.add_argument("--only", nargs="+", help="leave others out", metavar="NAME")
+    parser.add_argument("--only", nargs="+", choices=(OURS, *NAMES), help="leave others out")
     parser.add_argument(
         "--write", type=Path, nargs="?", const=FIGURES, help="file for the figures", metavar="FILE"
     )
@@ -271,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     roots = {OURS: ROOT, "bare": ROOT, "script": ROOT}
     if asked.against:
         roots["against"] = asked.against.resolve()
-    roots = {name: root for name, root in roots.items() if name in (asked.only or roots)}
+    roots = {who: root for who, root in roots.items() if who in (OURS, *(asked.only or roots))}
     from snakemake import __version__ as version
 
     figures: dict[str, Any] = {
@@ -288,7 +327,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             make_data_set(task.data, pages, asked.pages_a_book)
             found = compare(task, roots, asked.rounds)
         figures["sizes"].append(found)
-        print(f"{pages:,} pages, {call_ms} ms a call: {json.dumps(found['ratios'])}", flush=True)
+        print(said(found), flush=True)
         if asked.write:
             asked.write.write_text(json.dumps(figures, indent=1) + "\n")
 

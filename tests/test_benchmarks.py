@@ -1,22 +1,27 @@
 """The benchmarks run, and the documentation quotes what they measured."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.overhead import FIGURES, OURS, ROOT, table
+from benchmarks.overhead import FIGURES, OURS, ROOT, said, table
+from helpers import forked_heads
 
 SCALING = ROOT / "docs" / "scaling.md"
 
 
-def run(*command: str) -> str:
+def run(*command: str, python: Sequence[str] = (sys.executable,)) -> str:
     """Run a benchmark; returns what it prints."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / command[0]), *command[1:]],
+        [*python, str(ROOT / "benchmarks" / command[0]), *command[1:]],
         env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
         capture_output=True,
         text=True,
@@ -51,6 +56,17 @@ def test_overhead_is_measured_beside_its_yardsticks(tmp_path: Path) -> None:
     assert "| 4 | 5 ms |" in table(figures)
 
 
+def test_what_was_measured_alone_is_told_without_its_yardsticks() -> None:
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    size = figures["sizes"][0]
+    ours = size["runs"][OURS][:1]
+    figures["sizes"] = [size | {"runs": {OURS: ours}, "ratios": {}}]
+    memory = f"{ours[0]['memory_mb']} MB"
+    assert f"| {memory} | - | - | - |" in table(figures)
+    assert f"{ours[0]['cpu_ms_a_page']:.1f} ms CPU a page" in said(figures["sizes"][0])
+    assert f"makespan {ours[0]['makespan']:.0f} s, {memory}" in said(figures["sizes"][0])
+
+
 @pytest.mark.slow
 def test_starts_are_measured(tmp_path: Path) -> None:
     asked = ("4", "--pages-a-book", "2", "--rounds", "1", "--only", "nothing", "few")
@@ -64,13 +80,67 @@ def test_starts_are_measured(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_makespan_is_measured_beside_its_limit(tmp_path: Path) -> None:
-    printed = run("makespan.py", "mixed", "--scale", "0.05", "--write", str(tmp_path / "f.json"))
-    figures = json.loads((tmp_path / "f.json").read_text())
-    found = figures["libraries"]["mixed"]
-    assert (found["books"], found["limit"]) == (3, 4.0)
-    assert all(min(spans) >= found["limit"] for spans in found["makespans"].values())
-    assert {*found["parts"][0]} == {"sent", "taken", "closed", "next"}
+    asked = ("mixed", "far", "--scale", "0.05", "--write", str(tmp_path / "figures.json"))
+    printed = run("makespan.py", *asked, python=forked_heads.python())
+    found = json.loads((tmp_path / "figures.json").read_text())["libraries"]
+    assert (found["mixed"]["books"], found["mixed"]["limit"]) == (3, 4.0)
+    for each in found.values():
+        assert all(min(spans) >= each["limit"] for spans in each["makespans"].values())
+    assert {*found["mixed"]["parts"][0]} == {"sent", "taken", "closed", "next", "between"}
+    assert found["far"]["parts"][0]["sent"] > found["far"]["call_ms"] / 1000
     assert "| mixed: 3 books, 4 pages, 2 s | 4 s |" in printed
+    assert "| far: 5 books, 5 pages, 2 s, 100 ms a call | 2 s |" in printed
+
+
+def test_a_wave_that_is_sent_before_it_starts_is_measured_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    parts_of = importlib.import_module("makespan").parts_of
+    batches = {"batches/a": (1, 1), "batches/b": (2, 1), "batches/c": (1, 2)}
+
+    def of_service(event: str, batch: str, t: float) -> dict[str, Any]:
+        lane, wave = batches[batch]
+        name = f"pagewave-7-lane{lane}-wave{wave}-0abc-12"
+        return {"event": event, "batch": batch, "display_name": name, "t": t}
+
+    def of_run(event: str, batch: str, t: float) -> dict[str, Any]:
+        lane, wave = batches[batch]
+        time = datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")
+        return {"event": event, "lane": lane, "wave": wave, "time": time}
+
+    service = [
+        of_service("create", "batches/a", 100.5),
+        of_service("create", "batches/b", 100.6),
+        of_service("finish", "batches/a", 105.5),
+        of_service("create", "batches/c", 106.2),
+        of_service("finish", "batches/b", 107.0),
+        of_service("finish", "batches/c", 111.0),
+    ]
+    run = [
+        of_run("wave_started", "batches/a", 100.0),
+        of_run("batch_sent", "batches/a", 100.6),
+        of_run("batch_collected", "batches/a", 105.8),
+        of_run("batch_sent", "batches/c", 106.3),
+        of_run("wave_started", "batches/c", 106.7),
+        of_run("wave_closed", "batches/a", 106.9),
+    ]
+    parts = {"sent": 0.55, "taken": 0.3, "closed": 1.1, "next": -0.2, "between": 0.7}
+    assert parts_of(service, run) == pytest.approx(parts)
+
+
+@pytest.mark.slow
+def test_pagewave_is_measured_beside_itself(tmp_path: Path) -> None:
+    asked = ("--scale", "0.02", "--rounds", "1", "--write", str(tmp_path / "figures.json"))
+    printed = run("pairs.py", *asked, python=forked_heads.python())
+    found = json.loads((tmp_path / "figures.json").read_text())["pairs"]
+    [batch], [flex] = found["flex"]["runs"].values()
+    assert flex["pages_a_second"] > 0 and {*flex} > {*batch}
+    [none], [one] = found["stuck"]["runs"].values()
+    assert 0.02 * 60 <= one["hung_seconds"] <= one["makespan"]
+    ratio = one["outside_seconds"] / none["outside_seconds"]
+    assert found["stuck"]["ratio"]["least"] == pytest.approx(ratio, abs=0.001)
+    assert "| stuck: 5 books, 10 pages | one |" in printed
 
 
 @pytest.mark.slow
