@@ -8,7 +8,7 @@ are answered: over all, and between the first tenth of them and the last, which 
 run holds. Of the second what is compared is the time from the first batch until all pages of the
 other lanes are read.
 
-    python benchmarks/pairs.py                      both, three times each way: eleven minutes
+    python benchmarks/pairs.py                      both, three times each way: twelve minutes
     python benchmarks/pairs.py flex --rounds 1
     python benchmarks/pairs.py stuck --scale 0.1    a tenth of books, pages and seconds
     python benchmarks/pairs.py --write FILE         all figures, as JSON
