@@ -156,10 +156,7 @@ def waves_of_images(wildcards):
 
 
 def previous_page(wildcards):
-    page = the_page(wildcards)
-    # A settled page stays so when the one before it is written again. (`ancient` would not do:
-    # it does not count while that file is missing.)
-    return [] if PLAN.is_settled(page) else PLAN.previous_file(page) or []
+    return PLAN.previous_needed(the_page(wildcards)) or []
 
 
 def wave_of_page(wildcards):

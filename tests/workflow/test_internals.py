@@ -256,11 +256,22 @@ class Told(logging.Handler):
 onstart:
     sayings.snakemake_log().addHandler(Told())
     if "wave" in config["kept"]:
-        wave_end.keep_what_stays(workflow, "wave")
+        quickly = lambda job: [f"wave{wave_of[int(job.number)]}"]
+        needs = {"page": quickly} if "quickly" in config["kept"] else {}
+        wave_end.keep_what_stays(workflow, "wave", needs)
 """
 
 
-@pytest.mark.parametrize(("kept", "fails", "times"), [("wave", 0, 0), ("wave", 3, 1), ("no", 0, 3)])
+@pytest.mark.parametrize(
+    ("kept", "fails", "times"),
+    [
+        ("wave", 0, 0),
+        ("wave", 3, 1),
+        ("wave-quickly", 0, 0),
+        ("wave-quickly", 3, 1),
+        ("no", 0, 3),
+    ],
+)
 def test_only_where_a_wave_ended_otherwise_than_predicted_all_is_worked_out_anew(
     tmp_path: Path, kept: str, fails: int, times: int
 ) -> None:

@@ -277,6 +277,15 @@ class Plan:
         before = self.workspace.dataset.previous(page)
         return self.page_file(before) if before and not self.workspace.is_missing(before) else None
 
+    def previous_needed(self, page: Page) -> str | None:
+        """The same where the page waits for it. A settled page stays so when the one before it is
+        written again. (`ancient` would not do: it does not count while that file is missing.)"""
+        return None if self.is_settled(page) else self.previous_file(page)
+
+    def needs_of_page(self, page: Page) -> list[str]:
+        """All that a page's job waits for."""
+        return [file for file in (self.previous_needed(page), self.wave_of(page)) if file]
+
     def is_settled(self, page: Page) -> bool:
         """Is the page's answer there, and not to be read again by this run?"""
         if page.key in self.schedule or page.key in self._blocked:
