@@ -232,6 +232,7 @@ def start(run: Run, workflow: Any) -> None:
         page = names.get("page", "page")
         needs = {page: lambda job: run.plan.needs_of_page(page_of(run, job))}
         wave_end.keep_what_stays(workflow, names.get("wave", "wave"), needs)
+        many_jobs.same_resources(workflow, page)
         many_jobs.run_together(workflow, page, partial(write_pages, run))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
