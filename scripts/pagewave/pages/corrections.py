@@ -283,6 +283,8 @@ class Corrections:
             elif finding.kind == Kind.UNKNOWN:
                 noted[FOUND + page.key] = file
             noted[page.key] = file
+        if not noted:
+            return done  # as for most pages: nobody else's writing is waited for
         with self._ledger.transaction():
             self._ledger.page_files.note(noted)
             for finding, correction in done:
