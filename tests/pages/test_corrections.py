@@ -2,8 +2,9 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
-from contextlib import chdir
+from contextlib import chdir, closing
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from helpers.hand_edits import (
 )
 from helpers.library import Library
 from helpers.playing import Player, head_of, in_one_process, undone
+from pagewave.config.data import Paths
 from pagewave.errors import DataError
+from pagewave.ledger import Ledger
 from pagewave.pages.corrections import Corrections
 from pagewave.pages.json_files import changed_fields, json_text
 from pagewave.plan.targets import Command
@@ -69,6 +72,14 @@ def test_what_is_no_json_is_told_with_line_and_column(content: bytes, place: str
     with pytest.raises(ValueError, match=r"^line \d+, column \d+: ") as error:
         json_text(content)
     assert place in str(error.value)
+
+
+def test_where_nothing_was_found_nobody_who_writes_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    paths, ledger = Paths(label_source_dir=tmp_path, image_source_dir=tmp_path), Ledger.open(file)
+    with closing(ledger), closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert Corrections(paths, ledger).take_in([]) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -9,6 +9,7 @@ import logging
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -256,11 +257,64 @@ class Told(logging.Handler):
 onstart:
     sayings.snakemake_log().addHandler(Told())
     if "wave" in config["kept"]:
-        wave_end.keep_what_stays(workflow, "wave")
+        quickly = lambda job: [f"wave{wave_of[int(job.number)]}"]
+        needs = {"page": quickly} if "quickly" in config["kept"] else {}
+        wave_end.keep_what_stays(workflow, "wave", needs)
 """
 
 
-@pytest.mark.parametrize(("kept", "fails", "times"), [("wave", 0, 0), ("wave", 3, 1), ("no", 0, 3)])
+TAKES = """
+def asked(wildcards):
+    with open("asked", "a") as file:
+        file.write(wildcards.n)
+    return int(wildcards.n)
+
+
+for name, amount in {"same": 7, "other": asked}.items():
+
+    rule:
+        name:
+            name
+        output:
+            f"{name}{{n}}",
+        resources:
+            amount=amount,
+        run:
+            shown = {key: resources.get(key) for key in ("amount", "tmpdir", "_nodes")}
+            Path(output[0]).write_text(json.dumps(shown))
+
+
+onstart:
+    for rule in ("same", "other", "gone"):
+        many_jobs.same_resources(workflow, rule)
+    same, other = (workflow.get_rule(name) for name in ("same", "other"))
+    evaluated = ["expand_resources" in vars(rule) for rule in (same, other)]
+    Path("once").write_text(json.dumps(evaluated))
+"""
+
+
+def test_what_jobs_of_a_rule_take_is_worked_out_once_where_it_is_the_same(tmp_path: Path) -> None:
+    snakemake(tmp_path, TAKES, "same1", "same2", "other1", "other2")
+    assert json.loads((tmp_path / "once").read_text()) == [True, False]
+    taken = {
+        name: json.loads((tmp_path / name).read_text())
+        for name in ("same1", "same2", "other1", "other2")
+    }
+    alike = {"tmpdir": tempfile.gettempdir(), "_nodes": 1}
+    assert taken["same1"] == taken["same2"] == {"amount": 7} | alike
+    assert [taken[f"other{n}"] for n in (1, 2)] == [{"amount": n} | alike for n in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("kept", "fails", "times"),
+    [
+        ("wave", 0, 0),
+        ("wave", 3, 1),
+        ("wave-quickly", 0, 0),
+        ("wave-quickly", 3, 1),
+        ("no", 0, 3),
+    ],
+)
 def test_only_where_a_wave_ended_otherwise_than_predicted_all_is_worked_out_anew(
     tmp_path: Path, kept: str, fails: int, times: int
 ) -> None:

@@ -185,7 +185,7 @@ def glance(path: Path) -> Glance | None:
     small.thumbnail((PRINT_SIDE, PRINT_SIDE), Image.Resampling.BOX)
     is_sound = (
         not ends_even
-        and int(np.median(np.asarray(small))) >= DARK + CERTAIN_BY
+        and 2 * sum(small.histogram()[: DARK + CERTAIN_BY]) < small.width * small.height
         and int(values.max()) - int(values.min()) > EMPTY_SPREAD + CERTAIN_BY
     )
     share_of_print, dark = print_and_ink_of(small)

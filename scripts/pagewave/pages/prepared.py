@@ -254,19 +254,20 @@ class PreparedImages:
     def is_inked(self, image: Path) -> bool:
         """Is it certain that there is ink on an image, from what was seen of it before? It is not
         where nothing was, and then `share_of_ink` is what tells."""
-        try:
-            seen = self._glance(image)
-        except DataError:
+        known = self._glances.get(image)
+        if known is None or known[1] is None or not known[1].is_inked:
             return False
-        return seen is not None and seen.is_inked
+        try:
+            return known[0] == _as_it_is(image)
+        except OSError:
+            return False
 
     def _glance(self, image: Path) -> Glance | None:
         """A glance at an image file, once a process as long as it stays what it is."""
         try:
-            status = image.stat()
+            as_it_is = _as_it_is(image)
         except OSError:
             return glance(image)  # which says why it can't be read
-        as_it_is = (status.st_size, status.st_mtime_ns)
         known = self._glances.get(image)
         if known is None or known[0] != as_it_is:
             known = self._glances[image] = (as_it_is, glance(image))
@@ -313,6 +314,12 @@ def _is_unchanged(scan: Path, made: PreparedImage | BrokenScan) -> bool:
     except OSError:
         return False
     return (status.st_size, status.st_mtime_ns) == (made.scan_size_bytes, made.scan_modified_ns)
+
+
+def _as_it_is(image: Path) -> tuple[int, int]:
+    """Bytes of a file and when it was changed; raises OSError."""
+    status = image.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _page_of(page: Page) -> str:

@@ -1,8 +1,8 @@
 """The part of the seam to Snakemake (see `internals`) for many jobs that are ready at once: they
-are chosen in one go, and those of a rule carried out together.
+are chosen in one go, those of a rule carried out together, and what they take is worked out once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import zip_longest
@@ -12,6 +12,9 @@ from pagewave.workflow.internals import _uses
 
 TOGETHER = 16
 """So many jobs of a run_together are one: several of these wait for the disk at once."""
+
+OWN_TMPDIR = "system_tmpdir"
+"""What Snakemake has for `tmpdir` where nobody gave another: Python's own, the same for all."""
 
 
 @_uses("the run_jobs of the scheduler's local executor")
@@ -63,6 +66,37 @@ def run_together(workflow: Any, rule: str, carry: Callable[[list[Any]], list[boo
                 executor._callback(told, failed)
 
     executor.run_jobs = run
+
+
+@_uses("a rule's resources and expand_resources")
+def same_resources(workflow: Any, rule: str) -> None:
+    """Have what jobs of a rule take worked out once, where it is the same for all of them; called
+    before the first.
+
+    Snakemake evaluates `tmpdir` for each job, though it is the same in a process unless a person
+    gave another expression. Where any other resource is a function, each job is asked as ever.
+
+    No interface does it. Touches `workflow.rules`, and of the rule `name`, `expand_resources`,
+    which is replaced, and `resources`, with `is_evaluable` and `raw` of each. If they are gone: the
+    run does not begin.
+    """
+    found = next((each for each in workflow.rules if each.name == rule), None)
+    if found is None:
+        return  # another workflow took some of our rules alone
+    expand, known = found.expand_resources, dict[frozenset[str], Any]()
+    if any(each.is_evaluable() and each.raw != OWN_TMPDIR for each in found.resources.values()):
+        return
+
+    def expand_once(
+        wildcards: Any, given: Any, attempt: int, skip_evaluation: Collection[str] | None = None
+    ) -> Any:
+        skipped = frozenset(skip_evaluation or ())
+        if skipped not in known:
+            known[skipped] = expand(wildcards, given, attempt, skip_evaluation=skipped)
+        once = known[skipped]
+        return type(once)(fromdict=dict(once.items()))  # a job may add to its own
+
+    found.expand_resources = expand_once
 
 
 @_uses("workflow.scheduler and what selects its jobs")

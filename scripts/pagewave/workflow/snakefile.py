@@ -20,7 +20,7 @@ from pagewave.ledger import RunOutcome
 from pagewave.ledger.identity import levels_of, refuse_other_levels
 from pagewave.ledger.lock import RUN, LockedError, holder
 from pagewave.log import log_to_terminal
-from pagewave.pages.dataset import scan
+from pagewave.pages.dataset import Page, scan
 from pagewave.prompts.for_embedded import embedded_notices
 from pagewave.prompts.registry import load_prompt
 from pagewave.redaction import traceback_without_keys
@@ -231,15 +231,18 @@ def start(run: Run, workflow: Any) -> None:
         internals.add_threads(workflow, max(most, lanes))
         names = {ours: name for name, ours in internals.own_names(workflow).items()}
         many_jobs.choose_at_once(workflow)
-        wave_end.keep_what_stays(workflow, names.get("wave", "wave"))
-        many_jobs.run_together(workflow, names.get("page", "page"), partial(write_pages, run))
+        page = names.get("page", "page")
+        needs = {page: lambda job: run.plan.needs_of_page(page_of(run, job))}
+        wave_end.keep_what_stays(workflow, names.get("wave", "wave"), needs)
+        many_jobs.same_resources(workflow, page)
+        many_jobs.run_together(workflow, page, partial(write_pages, run))
         guarantees.give_up_lock(workflow)
         run.begin(internals.slurm_name(workflow))
         guarantees.keep_going(workflow)
         gc.freeze()  # Snakemake's jobs stay to the end: no need to go through them each time
         run.stopper.interrupts = internals.sends_jobs_away(workflow)
         if not internals.is_verbose(workflow):
-            terminal.hide(names.get("page", "page"))
+            terminal.hide(page)
             if terminal.is_for_people():
                 from pagewave.workflow.live import LiveBlock
 
@@ -255,12 +258,15 @@ def of_this_machine(workflow: Any) -> int:
     return 0 if internals.sends_jobs_away(workflow) else 1
 
 
+def page_of(run: Run, job: Any) -> Page:
+    """The page that a job's wildcards name."""
+    book_id = "/".join(getattr(job, level) for level in run.dataset.levels.names)
+    return run.plan.page(book_id, job.page)
+
+
 def write_pages(run: Run, jobs: Iterable[Any]) -> list[bool]:
     """Write the pages that these jobs' wildcards name; says of each whether it was done."""
-    levels = run.dataset.levels.names
-    return run.write_pages(
-        [run.plan.page("/".join(getattr(job, level) for level in levels), job.page) for job in jobs]
-    )
+    return run.write_pages([page_of(run, job) for job in jobs])
 
 
 def end(run: Run, workflow: Any, outcome: str) -> None:
