@@ -6,7 +6,6 @@ other's place, or a word of SQL. What only words a message or a log line is left
 
 import ast
 import hashlib
-import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -70,14 +69,20 @@ def is_money(file: str) -> bool:
 
 
 def drawn(tree: Path, how_many: int, seed: int) -> list[Mutant]:
-    """So many of all slips in the money modules; the same ones for the same tree and seed."""
+    """So many of all slips in the money modules, by the seed: whatever is edited meanwhile, those
+    that may still be made stay the same ones."""
     everything = [
         mutant
         for file in sources(tree)
         if is_money(file)
         for mutant in all_slips(file, (tree / PACKAGE / file).read_text(encoding="utf-8"))
     ]
-    return random.Random(seed).sample(everything, min(how_many, len(everything)))
+    return sorted(everything, key=lambda mutant: chance(seed, mutant))[:how_many]
+
+
+def chance(seed: int, mutant: Mutant) -> str:
+    """The place of a mutant among all, which nothing decides but the seed and its own name."""
+    return hashlib.sha256(f"{seed} {mutant.id}".encode()).hexdigest()
 
 
 def all_slips(file: str, source: str) -> list[Mutant]:
