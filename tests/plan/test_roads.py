@@ -181,11 +181,11 @@ def test_a_deadline_buys_standard_for_the_longest_lanes_and_for_no_more_than_it_
 
 def test_a_deadline_buys_only_what_the_budget_holds_beside_all_that_is_left() -> None:
     lanes = [Lane(1, 300, 300), Lane(2, 290, 290)]
-    at = replace(FACTS, usd_a_page=0.01, deadline_seconds=1.25 * HOUR)
-    # 5.90 USD for all by flex, 3.00 more for the first lane, 2.90 for the second.
-    assert roads(replace(at, usd_left=11.80), lanes) == {1: "standard", 2: "standard"}
-    assert roads(replace(at, usd_left=11.79), lanes) == {1: "standard", 2: "flex"}
-    assert roads(replace(at, usd_left=8.89), lanes) == {1: "flex", 2: "flex"}
+    at = replace(FACTS, usd_a_page=0.5, deadline_seconds=1.25 * HOUR)
+    # 295 USD for all by flex, 150 more for the first lane, 145 for the second.
+    assert roads(replace(at, usd_left=590.0), lanes) == {1: "standard", 2: "standard"}
+    assert roads(replace(at, usd_left=589.0), lanes) == {1: "standard", 2: "flex"}
+    assert roads(replace(at, usd_left=444.0), lanes) == {1: "flex", 2: "flex"}
     assert roads(replace(at, usd_left=0.0), lanes) == {1: "flex", 2: "flex"}
 
 

@@ -15,7 +15,10 @@ from pagewave.words.audit.estimate import Stratum, gamma_interval, gamma_quantil
 @pytest.mark.parametrize(
     ("shape", "below", "chi_square"),
     # Twice a gamma of shape k is a chi-square of 2 k degrees of freedom; these are from tables.
-    [(1, 0.975, 7.378), (1, 0.025, 0.0506), (5, 0.025, 3.247), (25, 0.975, 71.420)],
+    [
+        *[(1, 0.975, 7.378), (1, 0.025, 0.0506), (5, 0.025, 3.247), (25, 0.975, 71.420)],
+        (500, 0.975, 1089.531),
+    ],
 )
 def test_quantiles_are_those_of_tables(shape: float, below: float, chi_square: float) -> None:
     assert 2 * gamma_quantile(shape, below) == pytest.approx(chi_square, abs=6e-4)
