@@ -52,6 +52,10 @@ def test_a_chain_is_as_slow_as_its_pages_one_after_another() -> None:
     assert seconds(FACTS) == 0.0
 
 
+def test_where_nothing_is_left_to_be_read_nothing_takes_time() -> None:
+    assert seconds(FACTS) == seconds(FACTS, *[Load.of([])] * 3) == 0
+
+
 def test_many_pages_are_as_slow_as_what_may_be_in_flight() -> None:
     assert seconds(FACTS, by_flex=Load(10, 64_000)) == 64_000 * 30 / 64
     assert seconds(FACTS, by_batch=Load(10, 64_000)) == 64 * 1800

@@ -281,6 +281,22 @@ def test_a_limit_of_ones_own_holds_for_a_day_over_all_runs(
     assert reading.inferences().total() == 2
 
 
+def test_a_call_that_is_refused_as_the_days_last_is_left_with_that_reason(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["http-error:call=generate,code=503,times=1"])
+    reading = reading_of(
+        tmp_path,
+        quiet_server,
+        {"Elm/1850": 1},
+        execution={"wait": False},
+        calls={"requests_per_day": 1, "retry_pause_seconds": 0.001},
+    )
+    reading.run()
+    assert calls(reading) == [("abandoned", None)]
+    assert reading.query("SELECT error FROM batch") == [("OnItsWay: the calls of today are made",)]
+
+
 def test_a_failure_of_the_service_is_no_attempt(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
