@@ -237,6 +237,23 @@ def test_what_was_forgiven_is_on_record_and_counts_no_more(story: Story) -> None
     assert contexts == KEYS[:3]
 
 
+def test_each_page_on_file_came_about_in_one_way_and_its_prompt_has_its_first_name(
+    story: Story,
+) -> None:
+    story.start("r1")
+    story.batch("r1", [read(0), read(1)])
+    story.batch("r1", [read(0)])
+    story.write("UPDATE record SET image = batch_id || key")
+    for number, attempt_id in ((0, 3), (1, 2)):
+        story.ledger.files.mark_written(KEYS[number], attempt_id)
+    story.ledger.files.add_prompt(PROMPT, "page_ocr", "copied.jinja", "text")
+    rows = story.ledger.files.provenance()
+    assert sorted((row["key"], row["image"], row["prompt_template"]) for row in rows) == [
+        (KEYS[0], f"2{KEYS[0]}", "v1.jinja"),
+        (KEYS[1], f"1{KEYS[1]}", "v1.jinja"),
+    ]
+
+
 def test_failures_of_a_comparison_count_for_nothing_and_all_others_do(story: Story) -> None:
     story.ledger.runs.start("r1-compare", "gemini", "m", [], [], purpose="comparison")
     story.start("r2")
