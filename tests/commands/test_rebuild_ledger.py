@@ -65,15 +65,18 @@ def rebuild(library: Library, *options: str, code: int = 0) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """After a run with a page that was read at its second attempt, and one that has a twin."""
     root = tmp_path_factory.mktemp("finished")
     faults = [f"record-error:match={FAILING}$,times=1", "token-counts:thoughts=900,cached=500"]
-    with Library(root, BOOKS | {"Vermont/Twin/1866": 1}, embedded={"faults": faults}) as library:
+    options = ("--file-seconds", "0")
+    with in_one_process(), EmbeddedProcess(root / "state/embedded", *options) as server:
+        library = Library(root, BOOKS | {"Vermont/Twin/1866": 1}, **QUICK)
         shutil.copy(library.image("Vermont:Linden:1866:1"), library.image("Vermont:Twin:1866:1"))
-        library.run()
+        server.set_faults(faults)
+        assert Player(library, server).play() == "ok"
         assert library.inferences() == Counter(KEYS)
-        yield library
+    return library
 
 
 @pytest.fixture
@@ -103,6 +106,7 @@ def test_the_rebuilt_ledger_says_what_the_lost_one_said(library: Library) -> Non
     assert (report["batches"], report["answers"], report["failures"]) == (4, 5, 1)
     assert library.ledger("SELECT COUNT(*) FROM outbox") == [(0,)]  # nothing is logged twice
     assert report["pages_marked"] == 6
+    assert [(pytest.approx(report["usd"]),)] == library.ledger("SELECT SUM(usd) FROM attempt")
     assert contents(library) == before
     assert rebuild(library) | {"batches": 4, "answers": 5} == report | {
         "failures": 0,
@@ -256,8 +260,10 @@ def test_books_alone_tell_of_answers(library: Library) -> None:
     assert [row[:6] + row[7:] for row in good[0]] == [row[:6] + row[7:] for row in good[1]]
     assert after[5:] == before[5:]  # pages, prompts and images
     shutil.rmtree(library.root / "results/pages")
-    assert "6 from stored answers" in library.run()
-    assert library.inferences() == Counter()
+    with in_one_process(), EmbeddedProcess(library.state / "embedded") as server:
+        assert Player(library, server).play() == "ok"
+        assert server.log("inference") == []
+    assert library.ledger("SELECT SUM(free) FROM wave_page") == [(6,)]
 
 
 @pytest.mark.parametrize("tells", ["transport", "tier alone"])

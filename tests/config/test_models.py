@@ -296,6 +296,10 @@ def test_nothing_dearer_is_bought_without_a_yes(folder: Path) -> None:
     own = {FLASH: {"input": 9, "output": 9}}
     cheaper = wish(folder, "flag", batch_usd_per_million_tokens=own)
     assert what_then(cheaper, FLASH, "gemini-3.8-flash", NOW) == "flag"
+    # Dearer in either direction.
+    for price in ({"input": 9, "output": 0}, {"input": 0, "output": 9}):
+        partly = wish(folder, "flag", batch_usd_per_million_tokens={FLASH: price})
+        assert what_then(partly, FLASH, "gemini-3.8-flash", NOW) == "stop"
 
 
 def test_an_answer_is_paid_by_the_model_and_tier_that_served() -> None:

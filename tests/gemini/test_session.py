@@ -3,8 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
+from pagewave.errors import ServiceError
 
 
 def test_each_retry_waits_twice_as_long_up_to_fifteen_times(
@@ -29,6 +32,17 @@ def test_all_who_ask_the_same_model_go_through_one_gate(
     assert other_prompt.gate is session.gate
     assert other_model.gate is not session.gate  # its limits are its own
     assert replace(other_model, settings=settings).gate is session.gate
+
+
+def test_a_model_that_may_be_used_is_asked_for_once(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    session = Reading(tmp_path, quiet_server, {"Elm/1850": 1}).session
+    quiet_server.set_faults(["refused:reason=model,match=/models/,skip=1"])
+    for _ in range(3):
+        session.check_access("gemini-2.5-flash")
+    with pytest.raises(ServiceError, match=r"gemini-3\.8-flash"):
+        session.check_access("gemini-3.8-flash")
 
 
 def test_a_session_that_is_shown_shows_no_key(

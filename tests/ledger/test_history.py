@@ -103,6 +103,10 @@ def test_the_pages_of_a_wave_are_counted_by_what_became_of_them(story: Story) ->
     [wave] = story.ledger.history.waves("r1")
     assert (wave.read, wave.free, wave.failed, wave.dead) == (1, 1, 2, 2)
     assert wave.pages == len(KEYS)
+    free = [outcome(number, Outcome.READ, free=number % 2 == 0) for number in range(6)]
+    story.wave("r1", 1, 2, *free)
+    [_, wave] = story.ledger.history.waves("r1")
+    assert (wave.read, wave.free, wave.failed, wave.dead) == (3, 3, 0, 0)
 
 
 def test_waves_and_outcomes_are_those_of_a_run_from_its_first_wave_on(story: Story) -> None:
@@ -224,8 +228,30 @@ def test_what_was_forgiven_is_on_record_and_counts_no_more(story: Story) -> None
     # Forgiven once: a second pardon does not make it look younger.
     story.ledger.failures.clear([KEYS[0]])
     assert cleared_at in [f.cleared_at for f in story.ledger.failures.all()]
+    assert story.ledger.failures.keys() == KEYS[:3]
+    assert story.ledger.failures.keys(cleared=False) == KEYS[1:3]
     whole = story.ledger.failures.in_full(1)
     assert (whole["record_key"], whole["engine"], whole["counted"]) == (KEYS[0], "gemini", 1)
+    story.write("UPDATE record SET previous_context = key")
+    contexts = [story.ledger.failures.in_full(n)["previous_context"] for n in (1, 2, 3)]
+    assert contexts == KEYS[:3]
+
+
+def test_each_page_on_file_came_about_in_one_way_and_its_prompt_has_its_first_name(
+    story: Story,
+) -> None:
+    story.start("r1")
+    story.batch("r1", [read(0), read(1)])
+    story.batch("r1", [read(0)])
+    story.write("UPDATE record SET image = batch_id || key")
+    for number, attempt_id in ((0, 3), (1, 2)):
+        story.ledger.files.mark_written(KEYS[number], attempt_id)
+    story.ledger.files.add_prompt(PROMPT, "page_ocr", "copied.jinja", "text")
+    rows = story.ledger.files.provenance()
+    assert sorted((row["key"], row["image"], row["prompt_template"]) for row in rows) == [
+        (KEYS[0], f"2{KEYS[0]}", "v1.jinja"),
+        (KEYS[1], f"1{KEYS[1]}", "v1.jinja"),
+    ]
 
 
 def test_failures_of_a_comparison_count_for_nothing_and_all_others_do(story: Story) -> None:

@@ -98,15 +98,21 @@ def place_of(tree: Path, mutant: Mutant) -> Place:
     first = source.count("\n", 0, mutant.start) + 1
     last = source.count("\n", 0, max(mutant.start, mutant.end - 1)) + 1
     scope = _innermost(module, first, last)
-    if scope is None:
+    if not isinstance(scope, ast.FunctionDef):
+        # It runs when the module is imported, which tells of no test.
         names = {
             name.id
-            for statement in module.body
+            for statement in (scope or module).body
             if statement.lineno <= last and first <= (statement.end_lineno or 0)
             for name in ast.walk(statement)
             if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
         }
-        used = {(file, line) for file in sources(tree) for line in _uses(tree, file, names)}
+        files = list(sources(tree))
+        if scope:
+            files = [f for f in files if scope.name in (tree / PACKAGE / f).read_text("utf-8")]
+        used = {(file, line) for file in files for line in _uses(tree, file, names)}
+        if scope and not used:
+            used = {(file, line) for file in files for line in _uses(tree, file, {scope.name})}
         return Place([used], used)
     body = {(mutant.file, line) for line in range(scope.lineno, (scope.end_lineno or 0) + 1)}
     groups = [
@@ -153,13 +159,16 @@ def _stmts(nodes: Iterable[ast.AST]) -> Iterable[ast.stmt]:
             yield from _stmts(ast.iter_child_nodes(node))
 
 
-def _uses(tree: Path, file: str, names: set[str]) -> Iterable[int]:
+def _uses(tree: Path, file: str, names: set[str]) -> set[int]:
     """Lines of a file, inside of functions, that read one of these names."""
     source = (tree / PACKAGE / file).read_text(encoding="utf-8")
-    if any(name in source for name in names):
-        for function in ast.walk(ast.parse(source)):
-            if isinstance(function, ast.FunctionDef):
-                for node in ast.walk(function):
-                    name = getattr(node, "id", getattr(node, "attr", None))
-                    if name in names and isinstance(node, ast.Name | ast.Attribute):
-                        yield node.lineno
+    if not any(name in source for name in names):
+        return set()
+    return {
+        node.lineno
+        for function in ast.walk(ast.parse(source))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and getattr(node, "id", getattr(node, "attr", None)) in names
+    }

@@ -222,6 +222,24 @@ def test_a_constant_is_touched_by_those_who_touch_what_uses_it(tree: Path) -> No
     assert place_of(tree, mutant).changed == [{("book.py", line_of("if price"))}]
 
 
+def test_a_field_is_touched_by_those_who_touch_what_uses_it_or_its_class(tree: Path) -> None:
+    shelf = (
+        "class Shelf:\n    number: int = 0\n    room: str = 'east'\n\n\n"
+        "def first(shelf: Shelf) -> bool:\n    return shelf.number == 0\n\n\n"
+        "def new():\n    return Shelf()\n"
+    )
+    (tree / PACKAGE / "shelf.py").write_text(shelf)
+    (tree / PACKAGE / "other.py").write_text("def of(page):\n    return page.number\n")
+    for old, new, lines in (("int = 0", "int = 1", {7}), ("'east'", "'west'", {6, 11})):
+        mutant = the_one(
+            tree,
+            ONE.replace("book.py", "shelf.py")
+            .replace("left -= price", old)
+            .replace("left += price", new),
+        )
+        assert place_of(tree, mutant).changed == [{("shelf.py", line) for line in lines}]
+
+
 # Processes
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from pagewave.errors import DataError
 from pagewave.pages.halves import cut
+from pagewave.prompts.halved import BEGINS_AT, ENDS_AT, half_height
 
 
 def striped(path: Path, **how: object) -> Path:
@@ -21,10 +22,11 @@ def striped(path: Path, **how: object) -> Path:
 @pytest.mark.parametrize("name", ["1.png", "1.webp", "1.jpg"])
 def test_both_halves_show_the_middle(tmp_path: Path, name: str) -> None:
     path = striped(tmp_path / name, **({"lossless": True} if name == "1.webp" else {}))
-    files, ending = cut(path, 0.55, 0.45)
+    files, ending = cut(path, ENDS_AT, BEGINS_AT)
     assert ending == (".jpg" if name == "1.jpg" else ".png")
     upper, lower = (Image.open(io.BytesIO(file)).convert("L") for file in files)
     assert (upper.size, lower.size) == ((20, 55), (20, 55))
+    assert 55 <= half_height(100) <= 56  # what is priced is what is sent
     for half, first in ((upper, 0), (lower, 45)):
         for row in (0, 30, 54):
             assert abs(half.getpixel((10, row)) - 2 * (first + row)) <= 3  # type: ignore[operator]

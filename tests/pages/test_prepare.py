@@ -1,9 +1,11 @@
 """Images made of scans: what needs one, what is made, what is made again."""
 
+import hashlib
 import io
 import json
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from helpers.scan_files import PAGE_SIZE, are_alike, page_of, save
 from pagewave.config.data import Images
 from pagewave.config.settings import load_settings
 from pagewave.errors import DataError, PagewaveError
+from pagewave.ledger import Ledger
 from pagewave.pages import prepare as preparation
+from pagewave.pages.changed import remember_images
 from pagewave.pages.dataset import Book, Page, scan
 from pagewave.pages.deskew import skew, turn
 from pagewave.pages.prepare import make_image, prepare_book
@@ -164,6 +168,17 @@ def test_what_has_no_lines_is_not_turned() -> None:
 def test_the_same_scan_makes_the_same_bytes() -> None:
     scan = add("1.tif")
     assert make_image(scan, 1, Images()) == make_image(scan, 1, Images())
+
+
+def test_a_scan_of_which_an_image_was_made_is_remembered_as_the_scan_is() -> None:
+    scan = add("1.tif")
+    images, book = prepare()
+    (page,) = book.pages
+    with closing(Ledger.open(Path("ledger.sqlite"))) as ledger:
+        remember_images(ledger, images, [(page, images.inspect(page)[1])])
+        known = ledger.files.known_images()[str(page.scan)]
+    sha256 = hashlib.sha256(scan.read_bytes()).hexdigest()
+    assert known == (scan.stat().st_size, scan.stat().st_mtime_ns, sha256)
 
 
 # What is made again

@@ -10,7 +10,7 @@ from helpers.reading import Reading
 from pagewave.config.settings import load_settings
 from pagewave.errors import BudgetReached, ConfigError, OnItsWay
 from pagewave.ledger import Attempt, Ledger, Record
-from pagewave.plan.budget import budgets, check_prices, reserve, reserve_call
+from pagewave.plan.budget import NoRoom, budgets, check_prices, reserve, reserve_call
 from pagewave.waves.admission import within_budget
 
 MODEL = "gemini-2.5-flash"
@@ -98,6 +98,18 @@ def test_a_call_goes_as_long_as_it_fits_beside_what_was_spent_and_what_is_held(
     reserve_call(ledger, settings, "r1", "a call", 0.25)  # to the last cent
     with pytest.raises(BudgetReached, match=r"a call: not sent\..* might cost up to 0\.2600 more"):
         reserve_call(ledger, settings, "r1", "a call", 0.26)
+
+
+def test_a_batch_goes_that_takes_all_that_is_left_and_none_that_takes_more(
+    reading: Reading,
+) -> None:
+    ledger = metered(reading, MODEL, 0.25)
+    ledger.batches.add_intent("b2", "gemini", MODEL, "p", "r1", 1, 1, [record("k", 0.5)])
+    as_gemini(reading)
+    settings = reading.session.settings
+    reserve(ledger, settings, "r1", "wave 2", [record("l", 0.125), record("m", 0.125)])
+    with pytest.raises(NoRoom, match=r"wave 2: not sent\..* might cost up to 0\.2600 more"):
+        reserve(ledger, settings, "r1", "wave 2", [record("l", 0.125), record("m", 0.135)])
 
 
 def test_pages_of_a_model_without_a_price_are_told_before_anything_is_sent(

@@ -1,6 +1,7 @@
 """What reading will cost: tokens at their prices, and how far off that may be."""
 
 import io
+import re
 import shutil
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
+from pagewave.config.pricing import Pricing
 from pagewave.config.settings import load_settings
 from pagewave.ledger import Measured
 from pagewave.plan.estimates import Estimator, estimator
@@ -61,6 +63,16 @@ def test_before_anything_was_read_a_page_takes_its_prompt_its_image_and_the_usua
     assert not expected.is_measured
     assert expected.of_page(4001, 960, 540) == Estimate(1001 + 6 * 258, 500)
     assert expected.error(1) == expected.error(1000) == 0.3
+
+
+def test_what_pages_took_counts_from_as_many_on_as_the_configuration_says(reading: Reading) -> None:
+    told = str(Pricing.model_fields["output_tokens_per_page"].description)
+    (number,) = re.findall(r"Once (\d+) were read, what they took counts", told)
+    measured = [
+        Estimator(reading.session, Measured(pages, 2000.0, 700.0, 1.0)).is_measured
+        for pages in (int(number) - 1, int(number))
+    ]
+    assert measured == [False, True]
 
 
 def test_what_was_measured_is_as_certain_as_it_is_often_and_alike(reading: Reading) -> None:

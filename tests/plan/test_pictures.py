@@ -37,6 +37,21 @@ def test_a_dark_picture_is_told_and_flagged_before_it_is_paid_for(
     assert "looked at" not in told and "dark_picture" in told
 
 
+def test_of_many_such_pictures_five_are_named_and_the_others_counted(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 7})
+    pages = list(reading.session.dataset.pages)
+    for page in pages:
+        save(page.scan, [Image.new("L", (300, 12_000), 200)])
+    (told,) = doubtful_pictures(reading.session, pages, sample=False)
+    assert told.startswith("7 pages may not be readable as sent:")
+    assert [page.key for page in pages if f"  {page.key}: coarse_picture" in told] == [
+        page.key for page in pages[:5]
+    ]
+    assert "\n  and 2 more.\n" in told
+
+
 def test_a_dry_run_tells_what_headers_and_a_sample_show(tmp_path: Path) -> None:
     with Library(tmp_path, {}, filters=ALL) as library:
         folder = tmp_path / "images/Ohio/Elm/1850"

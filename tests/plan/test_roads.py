@@ -52,6 +52,10 @@ def test_a_chain_is_as_slow_as_its_pages_one_after_another() -> None:
     assert seconds(FACTS) == 0.0
 
 
+def test_where_nothing_is_left_to_be_read_nothing_takes_time() -> None:
+    assert seconds(FACTS) == seconds(FACTS, *[Load.of([])] * 3) == 0
+
+
 def test_many_pages_are_as_slow_as_what_may_be_in_flight() -> None:
     assert seconds(FACTS, by_flex=Load(10, 64_000)) == 64_000 * 30 / 64
     assert seconds(FACTS, by_batch=Load(10, 64_000)) == 64 * 1800
@@ -181,11 +185,11 @@ def test_a_deadline_buys_standard_for_the_longest_lanes_and_for_no_more_than_it_
 
 def test_a_deadline_buys_only_what_the_budget_holds_beside_all_that_is_left() -> None:
     lanes = [Lane(1, 300, 300), Lane(2, 290, 290)]
-    at = replace(FACTS, usd_a_page=0.01, deadline_seconds=1.25 * HOUR)
-    # 5.90 USD for all by flex, 3.00 more for the first lane, 2.90 for the second.
-    assert roads(replace(at, usd_left=11.80), lanes) == {1: "standard", 2: "standard"}
-    assert roads(replace(at, usd_left=11.79), lanes) == {1: "standard", 2: "flex"}
-    assert roads(replace(at, usd_left=8.89), lanes) == {1: "flex", 2: "flex"}
+    at = replace(FACTS, usd_a_page=0.5, deadline_seconds=1.25 * HOUR)
+    # 295 USD for all by flex, 150 more for the first lane, 145 for the second.
+    assert roads(replace(at, usd_left=590.0), lanes) == {1: "standard", 2: "standard"}
+    assert roads(replace(at, usd_left=589.0), lanes) == {1: "standard", 2: "flex"}
+    assert roads(replace(at, usd_left=444.0), lanes) == {1: "flex", 2: "flex"}
     assert roads(replace(at, usd_left=0.0), lanes) == {1: "flex", 2: "flex"}
 
 

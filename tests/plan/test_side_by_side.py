@@ -123,6 +123,13 @@ def test_nothing_is_recommended_that_is_no_quicker(transport: str) -> None:
     assert advice(list(rows(MEASURED, transport).values()), MEASURED) is None
 
 
+def test_whoever_leaves_the_road_to_auto_and_who_has_nothing_to_read_is_told_of_no_other() -> None:
+    refused = rows(MEASURED, "auto", refused_seconds=90_000.0)
+    assert refused["flex"].seconds < refused["auto"].seconds
+    assert advice(list(refused.values()), MEASURED) is None
+    assert advice([], MEASURED) is None
+
+
 def test_limits_follow_from_the_family_and_an_unknown_model_has_none() -> None:
     assert limits("gemini-3.5-flash-lite").requests_per_day == 150_000
     assert limits("gemini-2.5-flash").requests_per_day == 10_000

@@ -56,6 +56,22 @@ def test_where_the_model_has_no_price_there_is_no_sum_after_it() -> None:
     assert printed([], 100) == []
 
 
+def test_each_wave_names_its_lane_s_books_and_adds_its_price_to_those_before_it(
+    tmp_path: Path,
+) -> None:
+    elm, oak = "Ohio/Elm/1850", "Ohio/Oak/1850"
+    with Library(tmp_path, {elm: 3, oak: 1}, execution={"batch_size_limit": 1}) as library:
+        waves = said(library, "plan.py", "--waves")["each_wave"]
+    assert [(wave["wave"], wave["lane"], wave["books"]) for wave in waves] == [
+        *[(1, 1, [elm]), (1, 2, [oak])],
+        *[(2, 1, [elm]), (3, 1, [elm])],
+    ]
+    assert [wave["usd_so_far"] for wave in waves] == pytest.approx(
+        list(itertools.accumulate(wave["usd"] for wave in waves))
+    )
+    assert waves[0]["usd"] > 0
+
+
 def test_a_dry_run_shows_waves_and_no_jobs_and_plan_the_same(tmp_path: Path) -> None:
     with Library(tmp_path, BOOKS, execution={"batch_size_limit": 1}) as library:
         (tmp_path / "images/Ohio/School A/1850/IMG_7.jpg").write_bytes(b"")

@@ -150,6 +150,7 @@ def test_a_limited_account_ends_the_run_and_is_held_against_no_page(
     assert len(reading.creates()) == 1
     assert reading.error_types() == {"AccountLimited": 1}
     assert reading.dead() == set()
+    assert not reading.query("SELECT 1 FROM wave")  # it is not over: its page was not read
     # When that is settled, the same command reads all.
     reading.run()
     reading.check()

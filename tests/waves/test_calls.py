@@ -281,6 +281,22 @@ def test_a_limit_of_ones_own_holds_for_a_day_over_all_runs(
     assert reading.inferences().total() == 2
 
 
+def test_a_call_that_is_refused_as_the_days_last_is_left_with_that_reason(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["http-error:call=generate,code=503,times=1"])
+    reading = reading_of(
+        tmp_path,
+        quiet_server,
+        {"Elm/1850": 1},
+        execution={"wait": False},
+        calls={"requests_per_day": 1, "retry_pause_seconds": 0.001},
+    )
+    reading.run()
+    assert calls(reading) == [("abandoned", None)]
+    assert reading.query("SELECT error FROM batch") == [("OnItsWay: the calls of today are made",)]
+
+
 def test_a_failure_of_the_service_is_no_attempt(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
@@ -292,6 +308,16 @@ def test_a_failure_of_the_service_is_no_attempt(
 
 
 # The service refuses
+
+
+def test_a_model_that_is_not_there_is_refused_before_any_call_is_begun(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["http-error:code=404,call=model"])
+    reading = reading_of(tmp_path, quiet_server, PAIR, model={"name": "gemini-2.5-flush"})
+    with pytest.raises(ServiceError, match=r"gemini-2\.5-flush.*Did you mean gemini-2\.5-flash"):
+        reading.run()
+    assert calls(reading) == []
 
 
 def test_a_key_that_is_revoked_in_the_middle_closes_the_wave_with_what_it_carried(
@@ -477,6 +503,25 @@ def test_a_run_that_does_not_wait_makes_one_wave(
         reading.run()
         assert reading.inferences().total() == carried
     reading.check()
+
+
+def test_a_pause_that_lasts_longer_than_the_wave_is_left_to_the_next_one(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    quiet_server.set_faults(["http-error:call=generate,code=500,skip=1,times=1"])
+    reading = reading_of(
+        tmp_path,
+        quiet_server,
+        {"Elm/1850": 2},
+        calls={"wave_seconds": 60},
+        batch={"retry_pause_seconds": 3600},
+    )
+    reading.run_until(lambda: reading.query("SELECT 1 FROM wave"))
+    first, second = reading.keys
+    assert reading.query("SELECT key, outcome FROM wave_page ORDER BY key") == [
+        (first, "read"),
+        (second, "failed"),
+    ]
 
 
 def test_each_wave_carries_a_page_of_each_chain_however_short_it_is(

@@ -71,6 +71,19 @@ def test_what_is_in_flight_with_another_key_stops_the_run(
     assert set(reading.inferences().values()) == {1}
 
 
+def test_what_the_other_project_sent_itself_does_not_make_it_the_same_one(
+    tmp_path: Path, reading: Reading, quiet_server: EmbeddedProcess
+) -> None:
+    in_flight(reading, quiet_server)
+    (tmp_path / "others").mkdir()
+    others = Reading(tmp_path / "others", quiet_server, {"Oak/1850": 1})
+    others.library.config["engine"] = "gemini"
+    run(others, OTHER)
+    with pytest.raises(ServiceError, match="sent with another key"):
+        run(reading, OTHER)
+    assert reading.batches() == [("submitted", None)]
+
+
 def test_a_create_call_of_another_key_is_not_taken_for_lost(
     reading: Reading, quiet_server: EmbeddedProcess
 ) -> None:

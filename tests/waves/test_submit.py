@@ -6,7 +6,7 @@ import pytest
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
-from pagewave.errors import BudgetReached
+from pagewave.errors import BudgetReached, ServiceError
 from pagewave.gemini.client import UPLOAD_LIFE_SECONDS, Gemini
 from pagewave.gemini.uploads import LIFE_LEFT_SECONDS
 from pagewave.waves.submit import UPLOADS_FRESH_SECONDS
@@ -112,6 +112,18 @@ def test_requests_that_the_service_has_not_digested_yet_are_sent_anew_after_a_pa
     assert [seconds for seconds in pauses if seconds >= 100] == [100.0, 200.0]
     assert len(reading.uploads(".jsonl")) == 3
     assert len(reading.uploads()) == 1
+
+
+def test_requests_that_are_never_ready_are_sent_as_often_as_may_be_and_no_more(
+    tmp_path: Path, quiet_server: EmbeddedProcess, pauses: list[float]
+) -> None:
+    reading = Reading.uploading(
+        tmp_path, quiet_server, {"Elm/1850": 1}, files={"upload_retry_attempts": 3}
+    )
+    quiet_server.set_faults(["not-active-yet:times=9"])
+    with pytest.raises(ServiceError, match="ACTIVE"):
+        reading.run()
+    assert len(reading.uploads(".jsonl")) == 3
 
 
 def test_a_create_call_that_got_lost_is_made_again_within_seconds_and_polls_keep_their_interval(

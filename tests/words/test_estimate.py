@@ -1,6 +1,7 @@
 """The statistics of an audit: what is drawn, what follows, and how often its interval holds."""
 
 import json
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -15,7 +16,10 @@ from pagewave.words.audit.estimate import Stratum, gamma_interval, gamma_quantil
 @pytest.mark.parametrize(
     ("shape", "below", "chi_square"),
     # Twice a gamma of shape k is a chi-square of 2 k degrees of freedom; these are from tables.
-    [(1, 0.975, 7.378), (1, 0.025, 0.0506), (5, 0.025, 3.247), (25, 0.975, 71.420)],
+    [
+        *[(1, 0.975, 7.378), (1, 0.025, 0.0506), (5, 0.025, 3.247), (25, 0.975, 71.420)],
+        (500, 0.975, 1089.531),
+    ],
 )
 def test_quantiles_are_those_of_tables(shape: float, below: float, chi_square: float) -> None:
     assert 2 * gamma_quantile(shape, below) == pytest.approx(chi_square, abs=6e-4)
@@ -52,6 +56,18 @@ def test_where_no_error_was_seen_there_may_be_some() -> None:
 def test_what_was_judged_as_a_whole_is_known_for_sure() -> None:
     found = share([_stratum([0.0, 1, 39, 0], 4), _stratum([2.0, 0], 2)], 40)
     assert found.value == found.low == found.high == pytest.approx(42 / 240)
+    one_character = replace(_stratum([1.0], 1), wholes=np.ones(1), predicted_whole=1.0)
+    one_character = replace(one_character, predicted_wholes=np.ones(1))
+    assert share([one_character], 1) == (1, 1, 1, 1)
+
+
+def test_lines_of_any_length_widen_no_interval_where_their_length_is_known() -> None:
+    alike = _stratum([0.0, 3, 1, 0, 0, 2], 1000)
+    lengths = np.array([10.0, 20, 40, 50, 60, 60])
+    found = share([replace(alike, wholes=lengths, predicted_wholes=lengths)], 40)
+    assert found == pytest.approx(share([alike], 40))
+    guessed = share([replace(alike, wholes=lengths)], 40)
+    assert guessed.value == pytest.approx(found.value) and guessed.high > found.high
 
 
 def _lines(seed: int, number: int = 3000) -> tuple[draw.Whole, draw.Floats, draw.Floats]:

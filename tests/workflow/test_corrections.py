@@ -27,6 +27,7 @@ from helpers.hand_edits import (
     save,
 )
 from helpers.library import Library
+from pagewave.workflow.corrections import tell_of_copies
 
 BOOK = "Ohio/Elm School/1850"
 KEYS = [f"{BOOK.replace('/', ':')}:{number}" for number in range(1, 6)]
@@ -343,6 +344,17 @@ def test_a_book_changed_by_hand_is_copied_before_it_is_made_anew(library: Librar
     assert text.with_name("text.txt.edited").read_text() == "my own words"
     assert WORD in text.read_text(encoding="utf-8")
     assert not text.with_name("book.json.edited").exists()
+
+
+def test_a_copy_of_what_stays_as_it_is_goes_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, same, mine, copy = (tmp_path / name for name in ("made", "same", "mine", "copy"))
+    for path, content in ((made, "anew"), (copy, "my words"), (mine, "same"), (same, "same")):
+        path.write_text(content)
+    tell_of_copies({made: copy, mine: same})
+    assert copy.read_text() == "my words" and not same.exists()
+    assert len(caplog.messages) == 1 and f"kept as {copy}" in caplog.text
 
 
 def test_braintrust_is_told_what_a_page_should_have_been(tmp_path: Path) -> None:

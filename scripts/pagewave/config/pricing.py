@@ -50,7 +50,7 @@ class Pricing(Section):
         ge=1,
         le=65_536,
         description="Tokens expected in an answer (with thoughts) before any page was read with "
-        "this model and prompt; null: guessed from how much is printed on the pages. Once ten were "
+        "this model and prompt; null: guessed from how much is printed on the pages. Once 16 were "
         "read, what they took counts.",
     )
     batch_usd_per_million_tokens: Annotated[dict[str, Price], BeforeValidator(_no_null)] = Field(

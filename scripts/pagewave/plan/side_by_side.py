@@ -114,7 +114,7 @@ def _auto(
     loads = {road: Load.of(some) for road, some in by_road.items()}
     by_flex = loads.get("flex", loads.get("wait", Load()))
     by_batch, by_standard = loads.get("batch", Load()), loads.get("standard", Load())
-    if usd is not None and by_standard.pages:
+    if usd is not None:
         share = by_standard.pages / sum(lane.pages for lane in lanes)
         usd *= 1 + share * (facts.standard_factor - 1)
     if set(by_road) == {"flex"}:
