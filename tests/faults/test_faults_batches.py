@@ -589,6 +589,8 @@ YEAR_9999 = r"Fri\, 31 Dec 9999 23:59:59 GMT"
     "fault",
     [
         *(f"wrong-date:call=get,skip={skip},times=1,told={YEAR_9999}" for skip in (0, 1, 3)),
+        # As many in a row as the clock believes: no proof of a deadline yet.
+        f"wrong-date:call=get,skip=1,times=3,told={YEAR_9999}",
         r"wrong-date:call=get,times=2,told=Thu\, 01 Jan 1970 00:00:00 GMT",
         r"wrong-date:told=Mon\, 01 Jan 999999999999999999999 00:00:00 GMT",
         *("wrong-date:told=", "wrong-date:told=soon"),

@@ -17,7 +17,9 @@ from helpers.library import Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import Reading
 from pagewave.ledger import Refused
+from pagewave.waves.batch_road import BatchRoad
 from pagewave.waves.chooser import Chooser
+from pagewave.waves.road import Shut, Trip
 
 BOOKS = {"Elm/1850": 4, "Oak/1851": 2}
 PAGES = sum(BOOKS.values())
@@ -291,6 +293,20 @@ def test_lanes_that_go_by_batch_keep_to_the_batches_that_may_be_in_flight(
     assert at_once(server).count(2) > 3  # and they make use of it
     assert set(library.inferences().values()) == {1}
     assert library.inferences().total() == 10
+
+
+def test_a_lane_sends_nothing_while_one_with_a_longer_way_waits_for_room(
+    tmp_path: Path, quiet_server: EmbeddedProcess
+) -> None:
+    reading = reading_of(tmp_path, quiet_server, {"Elm/1850": 1})
+    session = reading.session
+    session.ledger.runs.start("r1", session.engine, session.settings.model.name, [], [])
+    trip = Trip(session, "r1", 1, 1, [reading.keys], lambda answers: ())
+    with pytest.raises(Shut, match="another lane has a longer way to go"):
+        BatchRoad(is_chosen=True, may_send=False).carry(trip)
+    assert reading.creates() == []
+    carried = BatchRoad(is_chosen=True, may_send=True).carry(trip)
+    assert [outcome.key for outcome in carried.outcomes] == reading.keys
 
 
 def test_batches_of_an_earlier_run_are_collected_though_a_longer_lane_waits_for_their_room(
