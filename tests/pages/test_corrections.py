@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import chdir, closing
 from pathlib import Path
 from typing import Any
@@ -124,14 +124,14 @@ def test_an_edit_while_a_run_is_going_on_is_taken_in_before_the_page_is_written(
     library, pages = player.library, []
     from pagewave.workflow.run import Run
 
-    write_page: Callable[..., None] = Run.write_page
+    write: Callable[..., set[str]] = Run._write_answers
 
-    def edit_then_write(head: Run, page: Any) -> None:
-        if page.key == SECOND:
+    def edit_then_write(head: Run, answers: Mapping[str, int]) -> set[str]:
+        if SECOND in answers:
             pages.append(edit(library, SECOND))
-        write_page(head, page)
+        return write(head, answers)
 
-    monkeypatch.setattr(Run, "write_page", edit_then_write)
+    monkeypatch.setattr(Run, "_write_answers", edit_then_write)
     assert player.play(FORCED) == "ok"
     assert pages == [on_file(library, SECOND)]
     assert correction(library, SECOND)["page"] == pages[0]
