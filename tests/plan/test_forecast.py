@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -12,8 +13,9 @@ from rich.console import Console
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.config.settings import load_settings
+from pagewave.errors import DataError
 from pagewave.ledger import Measured
-from pagewave.plan.estimates import Estimator, estimator
+from pagewave.plan.estimates import FEWEST_PAGES, Estimator, estimator
 from pagewave.plan.forecast import Forecast, Price, forecast_of
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import view
@@ -61,6 +63,20 @@ def test_before_anything_was_read_a_page_takes_its_prompt_its_image_and_the_usua
     assert not expected.is_measured
     assert expected.of_page(4001, 960, 540) == Estimate(1001 + 6 * 258, 500)
     assert expected.error(1) == expected.error(1000) == 0.3
+
+
+def test_until_there_is_enough_to_go_by_pictures_are_looked_at_once(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = reading.session
+    first, newest = estimator(session), session.ledger.answers.newest()
+    assert estimator(session) is first
+    for attempts, is_same in ((FEWEST_PAGES - 1, True), (FEWEST_PAGES, False)):
+        monkeypatch.setattr(session.ledger.answers, "newest", lambda n=attempts: newest + n)
+        assert (estimator(session) is first) == is_same
+    with_missing = Estimator(session, Measured(0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(session.images, "path", Mock(side_effect=DataError("not made yet")))
+    assert with_missing.stands_for == 0
 
 
 def test_what_was_measured_is_as_certain_as_it_is_often_and_alike(reading: Reading) -> None:
