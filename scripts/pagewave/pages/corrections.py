@@ -278,6 +278,8 @@ class Corrections:
             elif finding.kind == Kind.UNKNOWN:
                 noted[FOUND + page.key] = file
             noted[page.key] = file
+        if not noted:
+            return done
         with self._ledger.transaction():
             self._ledger.page_files.note(noted)
             for finding, correction in done:
