@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ ENDED = ".ended"
 """Ends the name of a correction that is one no more, as the page file was put back by hand."""
 
 
+PAGE_FILES_KEPT = 4096
+"""Paths of so many pages are kept: those around all that come back at once."""
+
 FOUND = "found there: "
 """In front of a page's key, as a name: its file as this ledger found it, whoever wrote it."""
 
@@ -47,10 +50,12 @@ class Corrections:
         self._paths = paths
         self._ledger = ledger
         self._pages_dir = str(paths.output_dir)
+        # A page read is asked for by each of the sixteen around it.
+        self._page_file = lru_cache(PAGE_FILES_KEPT)(paths.page_file)
 
     def page_file(self, page: Page) -> Path:
         """Where a page's answer is written."""
-        return self._paths.page_file(page.name)
+        return self._page_file(page.name)
 
     def file(self, page: Page) -> Path:
         """Where a page's correction is kept, if it has one."""
@@ -279,7 +284,7 @@ class Corrections:
                 noted[FOUND + page.key] = file
             noted[page.key] = file
         if not noted:
-            return done
+            return done  # as for most pages: nobody else's writing is waited for
         with self._ledger.transaction():
             self._ledger.page_files.note(noted)
             for finding, correction in done:
