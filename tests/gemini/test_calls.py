@@ -1,6 +1,10 @@
 """What a single call may end as: an answer, a definite no, not now, or nobody knows."""
 
+import base64
+import json
 import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -98,6 +102,38 @@ def test_what_never_reached_the_service_is_not_lost() -> None:
         port = closed.getsockname()[1]
     with pytest.raises(NotNow):
         gemini_at(f"http://127.0.0.1:{port}").ask(QUESTION)
+
+
+def test_the_request_is_as_a_batch_sends_it_with_the_image_inside() -> None:
+    seen: list[tuple[str, Any]] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            seen.append((self.path, json.loads(body)))
+            answer = json.dumps({"candidates": []}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        safety = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
+        body = {**QUESTION.body, "safetySettings": safety}
+        gemini = gemini_at(f"http://127.0.0.1:{server.server_port}")
+        for tier in ("flex", "standard"):
+            gemini.ask(replace(QUESTION, body=body, tier=tier))
+        server.shutdown()
+    path = "/v1beta/models/m:generateContent"
+    data = base64.b64encode(QUESTION.image).decode()
+    text, image = QUESTION.body["contents"][0]["parts"]
+    filled = {"inlineData": {**image["inlineData"], "data": data}}
+    sent = {**body, "contents": [{"role": "user", "parts": [text, filled]}]}
+    assert seen == [(path, {**sent, "serviceTier": "flex"}), (path, sent)]
 
 
 def test_without_a_run_nothing_is_asked(quiet_server: EmbeddedProcess) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -14,8 +15,9 @@ from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.config.pricing import Pricing
 from pagewave.config.settings import load_settings
+from pagewave.errors import DataError
 from pagewave.ledger import Measured
-from pagewave.plan.estimates import Estimator, estimator
+from pagewave.plan.estimates import FEWEST_PAGES, Estimator, estimator
 from pagewave.plan.forecast import Forecast, Price, forecast_of
 from pagewave.plan.schedule import Schedule, plan
 from pagewave.plan.table import view
@@ -73,6 +75,20 @@ def test_what_pages_took_counts_from_as_many_on_as_the_configuration_says(readin
         for pages in (int(number) - 1, int(number))
     ]
     assert measured == [False, True]
+
+
+def test_until_there_is_enough_to_go_by_pictures_are_looked_at_once(
+    reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = reading.session
+    first, newest = estimator(session), session.ledger.answers.newest()
+    assert estimator(session) is first
+    for attempts, is_same in ((FEWEST_PAGES - 1, True), (FEWEST_PAGES, False)):
+        monkeypatch.setattr(session.ledger.answers, "newest", lambda n=attempts: newest + n)
+        assert (estimator(session) is first) == is_same
+    with_missing = Estimator(session, Measured(0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(session.images, "path", Mock(side_effect=DataError("not made yet")))
+    assert with_missing.stands_for == 0
 
 
 def test_what_was_measured_is_as_certain_as_it_is_often_and_alike(reading: Reading) -> None:

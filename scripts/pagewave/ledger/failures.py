@@ -162,6 +162,8 @@ class Failures(Shelf):
 
     def add(self, engine: str, failures: Iterable[FailureRow], batch_id: int | None = None) -> None:
         """Failures of records that were never put into a batch, or whose batch was not created."""
+        if not (failures := list(failures)):
+            return
         with self._connection.transaction() as db:
             insert_failures(db, engine, batch_id, failures, time.time())
 

@@ -73,6 +73,15 @@ class Estimator:
         done: before a transaction in which others would wait for it."""
         _ = self._more_print if self.is_measured else self._likely_tokens
 
+    @property
+    def stands_for(self) -> float:
+        """As many attempts more don't change it: of that many more pages nothing new is told."""
+        if self.is_measured:
+            return max(FEWEST_PAGES, GROWN * self.measured.pages)
+        # Images that are still to be made may tell more.
+        sees_all = len(self._sample) == len(self._sampled_keys)
+        return FEWEST_PAGES - self.measured.pages if sees_all else 0
+
     def error(self, pages: int) -> float:
         """Share by which the price of so many pages may be off, at 95 % where it is measured."""
         if not self.is_measured:
@@ -85,9 +94,17 @@ class Estimator:
     def _likely_tokens(self) -> int:
         settings = self.workspace.settings
         likely = settings.pricing.output_tokens_per_page or round(
-            _likely(self.workspace, self._images(page.key for page in self.workspace.dataset.pages))
+            _likely(self.workspace, self._sample)
         )
         return min(likely, settings.model.generation_config.max_output_tokens or likely)
+
+    @cached_property
+    def _sample(self) -> list[tuple[Path, None]]:
+        return self._images(self._sampled_keys)
+
+    @cached_property
+    def _sampled_keys(self) -> list[str]:
+        return sample(page.key for page in self.workspace.dataset.pages)
 
     @cached_property
     def _more_print(self) -> float:
@@ -128,12 +145,12 @@ class Estimator:
 
 def estimator(workspace: Workspace) -> Estimator:
     """What the ledger and the data set tell today, or told a moment ago: what was measured stands
-    until a quarter more was (`GROWN`)."""
+    until a quarter more was (`GROWN`), the rule of thumb until enough was to go by."""
     attempts = workspace.ledger.answers.newest()
     kept, known = workspace.kept.get(__name__, (None, 0))
     # A copy of a workspace with other settings has another one's.
-    is_ours = kept and kept.workspace is workspace and kept.is_measured
-    if is_ours and attempts - known < max(FEWEST_PAGES, GROWN * kept.measured.pages):
+    is_ours = kept and kept.workspace is workspace
+    if is_ours and attempts - known < kept.stands_for:
         return cast(Estimator, kept)
     model, prompt = workspace.settings.model.name, workspace.prompt.sha256
     measured = workspace.ledger.spending.measured(workspace.engine, model, prompt)

@@ -38,7 +38,7 @@ from pagewave.waves.members import (
     submissions_of,
 )
 from pagewave.waves.other_model import refuse_other
-from pagewave.waves.pictures import look_at_pictures
+from pagewave.waves.pictures import note_pictures, seen_of_pictures, tell_doubts
 from pagewave.waves.road import Carried, Shut, Trip
 from pagewave.waves.submit import Submission
 from pagewave.waves.trouble import due_at, give_up, out_of_patience, pause_until_due
@@ -222,14 +222,17 @@ class _Wave:
     def _answer(self, way: Way, request: Request) -> MemberOutcome | None:
         """What becomes of one question; None: it failed, and may be asked again."""
         session = self._session
-        look_at_pictures(session, [request])
+        seen = seen_of_pictures(session, [request])
         while True:
             refuse_if_limited(session)
             with session.ledger.transaction():
+                note_pictures(session, seen)
                 page = session.dataset.page(request.key)
                 remember_images(session.ledger, session.images, [(page, request.facts)])
                 standing = standing_answers(session, [request])
                 members = self._sort(request, standing)
+            tell_doubts(seen)
+            seen = []
             if members.free:
                 attempt_id = standing.get(request.key) or self._attempt(request)
                 return MemberOutcome(request.key, Outcome.READ, True, attempt_id)

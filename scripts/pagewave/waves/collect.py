@@ -108,8 +108,9 @@ def clean_up(session: Session, batch_id: int) -> None:
 def _take_in(
     session: Session, batch: Batch, records: Sequence[Record], ended: Ended, late: bool = False
 ) -> None:
-    lines = [(page_key_of(line), line) for line in ended.lines]
-    session.ledger.answers.store_lines(batch.id, lines)
+    if not batch.is_call:  # its answer is stored before it is collected
+        lines = [(page_key_of(line), line) for line in ended.lines]
+        session.ledger.answers.store_lines(batch.id, lines)
     crash.point("raw-stored")
     attempts, failures = parse_results(session, batch, ended, records)
     crash.point("parsed")

@@ -10,18 +10,35 @@ from pagewave.pages.look import Doubt
 from pagewave.prompts.request import Request
 from pagewave.workspace import Workspace
 
+Seen = tuple[Request, list[Doubt], float | None]
+"""What is asked for a page, what may not be readable, and which share of the picture is print."""
+
 
 def look_at_pictures(workspace: Workspace, requests: Sequence[Request]) -> None:
     """Note in the ledger what is seen of the pictures of these pages, each picture once."""
-    ledger = workspace.ledger
-    seen = [
+    seen = seen_of_pictures(workspace, requests)
+    with workspace.ledger.transaction():
+        note_pictures(workspace, seen)
+    tell_doubts(seen)
+
+
+def seen_of_pictures(workspace: Workspace, requests: Sequence[Request]) -> list[Seen]:
+    """The look alone, at those that were not looked at yet: not for a transaction."""
+    return [
         (request, _doubts(workspace, request), _share_of_print(workspace, request))
         for request in requests
-        if ledger.pictures.looked_at(request.key) != request.facts.sha256
+        if workspace.ledger.pictures.looked_at(request.key) != request.facts.sha256
     ]
-    with ledger.transaction():
-        for request, doubts, share in seen:
-            ledger.pictures.note(request.key, request.facts.sha256, doubts, share)
+
+
+def note_pictures(workspace: Workspace, seen: Sequence[Seen]) -> None:
+    """What was seen, in the caller's transaction."""
+    for request, doubts, share in seen:
+        workspace.ledger.pictures.note(request.key, request.facts.sha256, doubts, share)
+
+
+def tell_doubts(seen: Sequence[Seen]) -> None:
+    """What was noted, to whoever reads the log."""
     for request, doubts, _ in seen:
         for doubt in doubts:
             log.warning("%s: %s: %s", request.key, doubt.what, doubt.message)
