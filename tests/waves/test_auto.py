@@ -301,7 +301,7 @@ def test_a_lane_sends_nothing_while_one_with_a_longer_way_waits_for_room(
     reading = reading_of(tmp_path, quiet_server, {"Elm/1850": 1})
     session = reading.session
     session.ledger.runs.start("r1", session.engine, session.settings.model.name, [], [])
-    trip = Trip(session, "r1", 1, 1, [reading.keys], lambda answers: ())
+    trip = Trip(session, "r1", 1, 1, [reading.keys], lambda answers: (), time.time())
     with pytest.raises(Shut, match="another lane has a longer way to go"):
         BatchRoad(is_chosen=True, may_send=False).carry(trip)
     assert reading.creates() == []
