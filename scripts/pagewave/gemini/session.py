@@ -72,6 +72,11 @@ class Session(Workspace):
         )
 
     @property
+    def batch_limit(self) -> int:
+        """How many batches may be in flight at once."""
+        return self.most_batches or self.settings.execution.max_concurrent_batches
+
+    @property
     def gate(self) -> Gate:
         """The one gate for the calls of all lanes, and of all who ask the same model beside this
         session: limits are a model's."""

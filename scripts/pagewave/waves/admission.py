@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def why_full(session: Session) -> str | None:
     """Why no batch is sent now, by the ledger's count of those in flight; None: there is room."""
-    limit = session.most_batches or session.settings.execution.max_concurrent_batches
+    limit = session.batch_limit
     if len(session.ledger.batches.open(session.engine)) >= limit:
         return f"{limit} batches are in flight, the most there may be"
     return None
@@ -42,7 +42,7 @@ def batches_at_once(
     it is one at least, unless the wave waits for batches of an earlier run (`waited_for`). What the
     lanes leave of the limit, as there are fewer of them, is for waves that send several.
     """
-    limit = session.most_batches or session.settings.execution.max_concurrent_batches
+    limit = session.batch_limit
     going = session.ledger.batches.open(session.engine)
     if counts:
         return max(1, limit - len(going))

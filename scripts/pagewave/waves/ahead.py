@@ -33,13 +33,12 @@ class Ahead(Generic[T]):
         Where there are more lanes than batches may be in flight, it may be another lane's turn, and
         where roads are chosen the job does it.
         """
-        session, execution = self._session, self._session.settings.execution
-        limit = session.most_batches or execution.max_concurrent_batches
+        session = self._session
         return (
-            execution.transport == BY_BATCH
+            session.settings.execution.transport == BY_BATCH
             and session.waits
             and not session.stop.is_set()
-            and session.ledger.runs.lanes(run_id) <= limit
+            and session.ledger.runs.lanes(run_id) <= session.batch_limit
         )
 
     def begin(self, lane: int, wave: int, send: Callable[[], T]) -> None:
