@@ -169,6 +169,8 @@ class Failures(Shelf):
 
     def leave_out(self, batch_id: int, failures: Sequence[FailureRow]) -> None:
         """Take records out of a batch that is not sent yet: they failed before they could be."""
+        if not failures:
+            return
         with self._connection.transaction() as db:
             engine = db.execute("SELECT engine FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
             db.executemany(

@@ -133,8 +133,6 @@ def _leave_out(
     problems: Mapping[str, Exception],
 ) -> None:
     """Take the records with a problem (by key) out of the batch: it is the failure of each."""
-    if not problems:
-        return
     left_out = [_not_sent(records[key], problem) for key, problem in problems.items()]
     session.ledger.failures.leave_out(batch.id, left_out)
     events.records_failed(left_out, batch.display_name)

@@ -195,8 +195,7 @@ def take_in_page(workspace: Workspace, page: Page) -> None:
             "overwritten; what was read is in the ledger. Put it in order there, or have what was "
             f"read put back: {command_to_correct('--discard', page.key)}"
         )
-    if finding:
-        _say(workspace, workspace.corrections.take_in([finding]))
+    _say(workspace, workspace.corrections.take_in([finding] if finding else []))
 
 
 def keep_before_deleting(workspace: Workspace) -> None:
