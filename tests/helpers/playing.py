@@ -118,6 +118,18 @@ class Player:
             crash.arm(None)
             self._let_go(head)
 
+    @contextlib.contextmanager
+    def begun(self, command: Command | None = None) -> Iterator[Run]:
+        """A run that has begun, and carried out no job."""
+        with contextlib.chdir(self.library.root):
+            head = self._head(command or Command())
+            head.begin()
+            try:
+                yield head
+            finally:
+                os.environ.pop(run.RUN_VARIABLE, None)
+                self._let_go(head)
+
     def play_to_death(self, run_id: str) -> str:
         """One plain command, by this name, in a process that a crash point really ends."""
         head = head_of(self.library, Command())

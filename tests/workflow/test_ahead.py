@@ -5,7 +5,6 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from helpers.library import Library
 from helpers.playing import Player, in_one_process
 from pagewave.errors import RunStopped, ServiceError
 from pagewave.ledger import RunOutcome
-from pagewave.plan.targets import Command
-from pagewave.workflow.run import RUN_VARIABLE, Run
+from pagewave.workflow.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +33,6 @@ class Story:
         books = {f"{self.state}/Elm/{year}": 3 for year in (1850, 1851)}
         self.player = Player(Library(root, books), server)
         self.player.library.configure(execution={"batch_size_limit": lane_size})
-
-    @contextlib.contextmanager
-    def begun(self) -> Iterator[Run]:
-        """A run that has begun, and carried out no job."""
-        with contextlib.chdir(self.player.library.root):
-            head = self.player._head(Command())
-            head.begin()
-            try:
-                yield head
-            finally:
-                os.environ.pop(RUN_VARIABLE, None)
-                self.player._let_go(head)
 
     def creates(self) -> list[list[str]]:
         """The keys of each batch that the server was given, with their state taken off."""
@@ -77,7 +63,7 @@ FIRST, SECOND, THIRD = (["1850:" + page, "1851:" + page] for page in "123")
 
 
 def test_the_next_wave_is_sent_before_its_job_begins(story: Story) -> None:
-    with story.begun() as head:
+    with story.player.begun() as head:
         read(head, 1)
         wait_for(lambda: len(story.creates()) == 2)
         waves = [json.loads(read(head, wave).read_text()) for wave in (2, 3)]
@@ -105,7 +91,7 @@ def test_with_more_lanes_than_batches_each_waits_for_its_job(
 ) -> None:
     story = Story(tmp_path, server, lane_size=1)
     story.player.library.configure(execution={"max_concurrent_batches": 1})
-    with story.begun() as head:
+    with story.player.begun() as head:
         read(head, 1)
         read(head, 1, lane=2)
         assert head.ahead and head.ahead.taken(1, 2) is None
@@ -116,7 +102,7 @@ def test_with_more_lanes_than_batches_each_waits_for_its_job(
 def test_why_it_can_not_be_sent_is_told_by_its_job(story: Story) -> None:
     server = story.player.server
     assert isinstance(server, EmbeddedProcess)
-    with story.begun() as head:
+    with story.player.begun() as head:
         before = head._write_answers
 
         def write(answers: Mapping[str, int]) -> set[str]:
@@ -137,7 +123,7 @@ def test_why_it_can_not_be_sent_is_told_by_its_job(story: Story) -> None:
 
 
 def test_what_no_job_asks_for_is_left_to_the_next_run(story: Story) -> None:
-    with story.begun() as head:
+    with story.player.begun() as head:
         read(head, 1)
         head.end(RunOutcome.FAILED)
     batches = "SELECT wave, status FROM batch ORDER BY id"
@@ -149,7 +135,7 @@ def test_what_no_job_asks_for_is_left_to_the_next_run(story: Story) -> None:
 
 
 def test_a_run_that_is_told_to_stop_sends_nothing_more(story: Story) -> None:
-    with story.begun() as head:
+    with story.player.begun() as head:
         stop = head.session.stop
         write = head._write_answers
         head._write_answers = lambda answers: (stop.set(), write(answers))[1]  # type: ignore

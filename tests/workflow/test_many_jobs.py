@@ -6,7 +6,6 @@ that each way of going wrong takes no Snakemake.
 
 import contextlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +25,7 @@ from pagewave.errors import LedgerError, PagewaveError
 from pagewave.plan.targets import Command
 from pagewave.workflow import many_jobs
 from pagewave.workflow.many_jobs import TOGETHER, fitting
-from pagewave.workflow.run import RUN_VARIABLE, Run
+from pagewave.workflow.run import Run
 
 
 class Executor:
@@ -172,19 +171,6 @@ def player(server: EmbeddedProcess, tmp_path: Path) -> Player:
     return Player(Library(tmp_path, books), server)
 
 
-@contextlib.contextmanager
-def begun(player: Player, command: Command | None = None) -> Iterator[Run]:
-    """A run that has begun, and carried out no job."""
-    with contextlib.chdir(player.library.root):
-        head = player._head(command or Command())
-        head.begin()
-        try:
-            yield head
-        finally:
-            os.environ.pop(RUN_VARIABLE, None)
-            player._let_go(head)
-
-
 def read_wave(head: Run) -> None:
     """The first wave, which writes what it read."""
     head.read_wave(1, 1, head.plan.wave_file(1, 1))
@@ -193,7 +179,7 @@ def read_wave(head: Run) -> None:
 @contextlib.contextmanager
 def wave_read(player: Player, command: Command | None = None) -> Iterator[Run]:
     """A run whose first wave was read; its pages' jobs have still to be carried out."""
-    with begun(player, command) as head:
+    with player.begun(command) as head:
         read_wave(head)
         yield head
 
@@ -260,7 +246,7 @@ def test_a_page_that_this_run_did_not_read_is_left_to_its_own_job(
 
 def test_what_people_wrote_meanwhile_is_kept_or_left_as_it_is(player: Player) -> None:
     assert player.play() == "ok"
-    with begun(player, FORCED) as head:
+    with player.begun(FORCED) as head:
         changed, broken, other = head.session.dataset.pages
         mine = edit(player.library, changed.key)
         content = break_json(player.library, broken.key)
@@ -283,7 +269,7 @@ def test_what_people_wrote_meanwhile_is_kept_or_left_as_it_is(player: Player) ->
 def test_a_crash_while_pages_are_written_together_costs_nothing(
     player: Player, place: str, written: int, known: int
 ) -> None:
-    with begun(player) as head, crashes_at(place):
+    with player.begun() as head, crashes_at(place):
         read_wave(head)
     files = [player.library.page_file(page.key) for page in head.session.dataset.pages]
     assert (sum(file.exists() for file in files), len(noted(player))) == (written, known)
