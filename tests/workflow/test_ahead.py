@@ -5,7 +5,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -59,13 +59,24 @@ def read(head: Run, wave: int, lane: int = 1) -> Path:
     return Path(manifest)
 
 
+def when_written(head: Run, do: Callable[[], object]) -> None:
+    """Has something done when pages are written: then the next wave is sent."""
+    write = head._write_answers
+
+    def written(answers: Mapping[str, int]) -> set[str]:
+        do()
+        return write(answers)
+
+    head._write_answers = written  # type: ignore[method-assign]
+
+
 FIRST, SECOND, THIRD = (["1850:" + page, "1851:" + page] for page in "123")
 
 
 def test_the_next_wave_is_sent_before_its_job_begins(story: Story) -> None:
     with story.player.begun() as head:
         read(head, 1)
-        wait_for(lambda: len(story.creates()) == 2)
+        assert story.creates() == [FIRST, SECOND]
         waves = [json.loads(read(head, wave).read_text()) for wave in (2, 3)]
         assert story.creates() == [FIRST, SECOND, THIRD]
         head.end(RunOutcome.OK)
@@ -86,6 +97,27 @@ def test_a_page_is_asked_with_what_the_page_before_says(story: Story) -> None:
         assert f"Page {key.removesuffix('2')}1." in context
 
 
+def test_a_wave_that_has_to_pause_does_not_hold_up_the_pages_before_it(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = story.player.server
+    assert isinstance(server, EmbeddedProcess)
+    monkeypatch.setattr("pagewave.waves.ahead.SENDING_SECONDS", 0.1)
+    story.player.library.configure(batch={"retry_pause_seconds": 600, "reconcile_seconds": 0.3})
+    with story.player.begun() as head:
+        faults = len(server.log("fault"))
+        when_written(head, lambda: server.set_faults(["http-error:code=429,call=create"]))
+        read(head, 1)
+        wait_for(lambda: len(server.log("fault")) > faults)
+        server.set_faults([])
+        head.session.stop.set()
+        with pytest.raises(RunStopped):
+            head.end(RunOutcome.STOPPED)
+    assert story.creates() == [FIRST]
+    assert story.player.play() == "ok"
+    assert len(story.inferences()) == len(set(story.inferences())) == 6
+
+
 def test_with_more_lanes_than_batches_each_waits_for_its_job(
     server: EmbeddedProcess, tmp_path: Path
 ) -> None:
@@ -103,13 +135,7 @@ def test_why_it_can_not_be_sent_is_told_by_its_job(story: Story) -> None:
     server = story.player.server
     assert isinstance(server, EmbeddedProcess)
     with story.player.begun() as head:
-        before = head._write_answers
-
-        def write(answers: Mapping[str, int]) -> set[str]:
-            server.set_faults(["refused:reason=key,call=create"])  # from now on
-            return before(answers)
-
-        head._write_answers = write  # type: ignore[method-assign]
+        when_written(head, lambda: server.set_faults(["refused:reason=key,call=create"]))
         faults = len(server.log("fault"))
         read(head, 1)
         with pytest.raises(ServiceError, match="API key"):
@@ -136,9 +162,7 @@ def test_what_no_job_asks_for_is_left_to_the_next_run(story: Story) -> None:
 
 def test_a_run_that_is_told_to_stop_sends_nothing_more(story: Story) -> None:
     with story.player.begun() as head:
-        stop = head.session.stop
-        write = head._write_answers
-        head._write_answers = lambda answers: (stop.set(), write(answers))[1]  # type: ignore
+        when_written(head, head.session.stop.set)
         read(head, 1)
         assert head.ahead and head.ahead.taken(1, 2) is None
         with contextlib.suppress(RunStopped):

@@ -1,9 +1,10 @@
 """The next wave of a lane, sent as soon as the one before is closed, not when its job begins.
 
-Between the two jobs Snakemake notes how the first one ended, and chooses the next: a few tenths of
-a second for which the service would have nothing to do. A thread sends the wave meanwhile; its job
-finds it here and goes on with it, or with the error that ended it. What no job asks for (the run
-failed, or was told to stop) is in the ledger as any other batch: the next run collects it.
+Between the two jobs Snakemake notes how the first one ended, of all its pages, and chooses the
+next: a few tenths of a second for which the service would have nothing to do. So the first job ends
+once the wave is sent; its own job finds it here and goes on with it, or with the error that ended
+it. What no job asks for (the run failed, or was told to stop) is in the ledger as any other batch:
+the next run collects it.
 """
 
 import threading
@@ -17,7 +18,8 @@ from pagewave.ledger import BY_BATCH
 T = TypeVar("T")
 
 SENDING_SECONDS = 10.0
-"""For which what is being sent is waited for when the run ends: most waves are sent in one."""
+"""For which what is being sent is waited for, by the job before and when the run ends: most waves
+are sent in one."""
 
 
 class Ahead(Generic[T]):
@@ -42,7 +44,11 @@ class Ahead(Generic[T]):
         )
 
     def begin(self, lane: int, wave: int, send: Callable[[], T]) -> None:
-        """Send a wave, in a thread of its own."""
+        """Send a wave, and wait until it is sent, but not long: it may have to pause for hours.
+
+        Were it not waited for, the interpreter would be shared with what Snakemake notes of the
+        wave before, which has time: the service is waiting.
+        """
         begun = self._begun[lane, wave] = Future[T]()
 
         def work() -> None:
@@ -52,6 +58,7 @@ class Ahead(Generic[T]):
                 begun.set_exception(error)
 
         threading.Thread(target=work, name=f"lane{lane}-wave{wave}", daemon=True).start()
+        wait([begun], SENDING_SECONDS)
 
     def taken(self, lane: int, wave: int) -> T | None:
         """What was begun of a wave, once it is sent; raises what sending it raised."""

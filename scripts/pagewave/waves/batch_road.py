@@ -132,14 +132,14 @@ class BatchRoad:
                 sent[batch_id] = fingerprints
         except OnItsWay as reason:
             not_yet = str(reason)
-        if sent and session.waits:
-            look_ahead(session, [leg[1] for leg in trip.legs if len(leg) > 1])
         return Sent(keys, requests, decision, sent, not_yet)
 
     def carry_on(self, trip: Trip, sent: Sent) -> Carried:
         """Wait for what was sent, and for what was on its way: the second half of `carry`."""
         session, name, decision, asked = trip.session, trip.name, sent.decision, sent.fingerprints
         members = decision.members
+        if asked and session.waits:
+            look_ahead(session, [leg[1] for leg in trip.legs if len(leg) > 1])
         batches = [*members.waiting, *asked]
         going = [b for b in batches if not collect(session, b, keeps_files=True)]
         refuse_if_limited(session)
