@@ -17,6 +17,8 @@ from unittest.mock import Mock
 
 import pytest
 from snakemake.scheduling.greedy import Scheduler, SchedulerSettings
+from snakemake.scheduling.job_scheduler import JobRateLimiter
+from snakemake.settings.types import MaxJobsPerTimespan
 
 from helpers.forked_heads import python
 from helpers.library import Library
@@ -104,6 +106,42 @@ def test_what_is_not_done_together_is_done_and_told_by_its_own_job(tmp_path: Pat
     assert {number for number, by in made.items() if by == "alone"} >= {1, 3, 20, 39}
     assert "together" in made.values()
     assert not any(by == "together" for number, by in made.items() if number % 2)
+
+
+MANY = """
+rule all:
+    input:
+        expand("{number}.page", number=range(150)),
+
+
+rule page:
+    output:
+        touch("{number}.page"),
+    threads: 0
+
+
+onstart:
+    many_jobs.start_at_once(workflow)
+"""
+
+
+def test_jobs_that_are_ready_are_started_at_once(tmp_path: Path) -> None:
+    assert "Execute 150 jobs..." in snakemake(tmp_path, MANY)
+
+
+@pytest.mark.parametrize(
+    ("limit", "goes_away", "is_kept"),
+    [("100/1s", False, False), ("100/1s", True, True), ("100/1m", False, True)],
+)
+def test_a_limit_that_somebody_gave_or_a_cluster_needs_stays(
+    limit: str, goes_away: bool, is_kept: bool
+) -> None:
+    limiter = JobRateLimiter(MaxJobsPerTimespan.parse_choice(limit))
+    workflow = SimpleNamespace(
+        scheduler=SimpleNamespace(job_rate_limiter=limiter), non_local_exec=goes_away
+    )
+    many_jobs.start_at_once(workflow)
+    assert workflow.scheduler.job_rate_limiter is (limiter if is_kept else None)
 
 
 def test_jobs_are_chosen_as_greedy_does() -> None:

@@ -8,13 +8,35 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import Any
 
-from pagewave.workflow.internals import _uses
+from pagewave.workflow.internals import _uses, sends_jobs_away
 
 TOGETHER = 16
 """So many jobs of a run_together are one: several of these wait for the disk at once."""
 
+OWN_LIMIT = (100, 1)
+"""So many jobs in so many seconds Snakemake starts where nobody says otherwise."""
+
 OWN_TMPDIR = "system_tmpdir"
 """What Snakemake has for `tmpdir` where nobody gave another: Python's own, the same for all."""
+
+
+def start_at_once(workflow: Any) -> None:
+    """Have all jobs started that are ready, where none goes to another machine; called before the
+    first.
+
+    Snakemake starts 100 a second, if nobody says otherwise, to spare the schedulers of clusters:
+    the books of a large library, ready at the same time, are looked through again each second, with
+    all their pages, and each look has a timer that the end of the run waits for. A limit that
+    somebody gave stays.
+
+    `--max-jobs-per-timespan` can't be told to have none, and a shorter time than a second is
+    misread (ms as minutes). Touches `workflow.scheduler.job_rate_limiter`, which is None in a dry
+    run, its `max_jobs` and `timespan`. It saves time alone, so if it is gone: nothing happens.
+    """
+    limiter = getattr(workflow.scheduler, "job_rate_limiter", None)
+    limit = getattr(limiter, "max_jobs", None), getattr(limiter, "timespan", None)
+    if limit == OWN_LIMIT and not sends_jobs_away(workflow):
+        workflow.scheduler.job_rate_limiter = None
 
 
 @_uses("the run_jobs of the scheduler's local executor")

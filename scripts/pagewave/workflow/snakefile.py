@@ -230,6 +230,7 @@ def start(run: Run, workflow: Any) -> None:
         lanes = len(run.plan.schedule.lanes) if run.plan.is_by_calls else 0
         internals.add_threads(workflow, max(most, lanes))
         names = {ours: name for name, ours in internals.own_names(workflow).items()}
+        many_jobs.start_at_once(workflow)
         many_jobs.choose_at_once(workflow)
         page = names.get("page", "page")
         needs = {page: lambda job: run.plan.needs_of_page(page_of(run, job))}
