@@ -27,6 +27,7 @@ from helpers.playing import Player, head_of, in_one_process, undone
 from pagewave.config.data import Paths
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger
+from pagewave.pages.correction import Kind
 from pagewave.pages.corrections import Corrections
 from pagewave.pages.json_files import changed_fields, json_text
 from pagewave.plan.targets import Command
@@ -216,7 +217,9 @@ def test_what_looks_unchanged_is_not_overwritten_all_the_same(player: Player) ->
     assert correction(library, SECOND)["fields_changed"] == ["raw_ocr.text_blocks[0].font_style"]
 
 
-def test_a_file_of_the_size_and_time_that_were_noted_is_not_read(player: Player) -> None:
+def test_a_file_of_the_size_and_time_that_were_noted_is_not_read_and_any_other_is(
+    player: Player,
+) -> None:
     """Thousands of page files are looked at when a run begins."""
     library = player.library
     path = library.page_file(SECOND)
@@ -229,6 +232,9 @@ def test_a_file_of_the_size_and_time_that_were_noted_is_not_read(player: Player)
         assert [finding.page for finding in session.corrections.look([page])] == [page]
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert session.corrections.look([page]) == []
+        path.write_bytes(content)  # what was read, at another time
+        [found] = session.corrections.look([page])
+        assert (found.page, found.kind) == (page, Kind.SAME)
         session.ledger.close()
 
 
