@@ -123,6 +123,7 @@ def test_a_dead_letter_is_done_without_where_the_configuration_says_so(
     quiet_server.set_faults([f"record-error:match={first.key}$"])
     reading.run()
     assert reading.dead() == {first.key}
+    assert reading.error_types() == {"APIError": 1}
     assert reading.session.is_missing(first) == missing
     assert not reading.session.is_missing(second)
     # A file that a person put there is the remedy.
