@@ -11,6 +11,8 @@ import pytest
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.errors import BudgetReached, ServiceError
+from pagewave.gemini.uploads import image_bytes
+from pagewave.prompts.request import Request
 
 FLEX: dict[str, Any] = {"execution": {"transport": "flex"}}
 BOOKS = {"Elm/1850": 3, "Oak/1851": 2, "Ash/1852": 1}
@@ -305,6 +307,30 @@ def test_a_failure_of_the_service_is_no_attempt(
     reading.run()
     reading.check()
     assert reading.error_types() == {"ServiceTrouble": 2}
+
+
+def test_an_image_that_vanishes_as_its_call_is_made_leaves_the_others_their_room(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = reading_of(tmp_path, quiet_server, PAIR, calls={"in_flight": 2})
+    scan = reading.session.dataset.page(reading.keys[0]).scan
+    content, tried = scan.read_bytes(), []
+
+    def read_late(request: Request) -> bytes:
+        tried.append(request.key)
+        if len(tried) == 1:
+            scan.unlink()
+        try:
+            return image_bytes(request)
+        finally:
+            scan.write_bytes(content)
+
+    monkeypatch.setattr("pagewave.waves.calls.image_bytes", read_late)
+    reading.run()
+    reading.check()
+    assert reading.failures() == {("Elm:1850:1", "FileNotFound"): 1}
+    gate = reading.session.gate
+    assert [gate.enter(1, 0, until=time.monotonic()) for _ in range(3)] == [True, True, False]
 
 
 # The service refuses
