@@ -77,6 +77,10 @@ def test_another_word_is_doubted_and_more_so_where_the_eye_is_sure() -> None:
     sure, unsure = (word(tree("b:1", reading, seen(LINES, (), c)), "chapel") for c in (0.95, 0.3))
     assert (sure.seen, sure.box) == ("school", (60, 20, 120, 36))
     assert sure.doubt > 0.5 and sure.doubt > unsure.doubt
+    year = ["Founded in the year 1852 by friends", *LINES[1:]]
+    reading = [year[0].replace("1852", "1862"), *LINES[1:]]
+    sure, unsure = (word(tree("b:1", reading, seen(year, (), c)), "1862") for c in (0.95, 0.3))
+    assert sure.doubt > 0.5 > unsure.doubt
 
 
 def test_a_word_that_the_eye_missed_is_put_where_its_ink_is() -> None:
