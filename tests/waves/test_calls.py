@@ -11,6 +11,7 @@ import pytest
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.errors import BudgetReached, ServiceError
+from pagewave.gemini.gate import Gate
 from pagewave.gemini.uploads import image_bytes
 from pagewave.prompts.request import Request
 
@@ -43,12 +44,21 @@ def calls(reading: Reading) -> list[tuple[str, str | None]]:
 # Roads
 
 
-def test_a_wave_carries_each_chain_to_its_end(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+def test_a_wave_carries_each_chain_to_its_end_the_longest_way_first(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[float] = []
+    enter = Gate.enter
+
+    def note(gate: Gate, priority: float, *given: Any) -> bool:
+        asked.append(priority)
+        return enter(gate, priority, *given)
+
+    monkeypatch.setattr(Gate, "enter", note)  # where nobody waits, as there is room for all
     reading = reading_of(tmp_path, quiet_server, BOOKS)
     reading.run(most_waves=1)
     reading.check()
+    assert sorted(asked) == [1, 1, 1, 2, 2, 3]  # pages that each chain had still to go
     assert len(reading.keys) == PAGES
     rows = reading.query("SELECT status, state, transport FROM batch")
     assert rows == [("collected", "SUCCEEDED", "flex")] * PAGES
@@ -72,6 +82,8 @@ def test_what_one_road_read_is_free_for_the_other(
     reading.check()
     assert reading.inferences().total() == PAGES
     assert {row[0] for row in reading.query("SELECT transport FROM batch")} == {first}
+    free = "SELECT free, COUNT(*) FROM wave_page GROUP BY free"
+    assert reading.query(free) == [(0, PAGES), (1, PAGES)]
 
 
 def test_a_batch_in_flight_is_waited_for_by_a_wave_of_calls(
