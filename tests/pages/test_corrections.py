@@ -117,6 +117,15 @@ def test_two_edits_in_turn_are_one_correction_of_what_was_read(player: Player) -
     assert book_entry(library, SECOND)["corrected"] is True
     [row] = library.ledger("SELECT key, page FROM correction")
     assert row == (SECOND, json.dumps(page))
+    [newest, *_] = library.ledger(
+        f"SELECT page FROM attempt WHERE key = '{SECOND}' ORDER BY id DESC"
+    )
+    save(library, SECOND, json.loads(newest[0]))
+    assert player.play(FORCED) == "ok"
+    assert book_entry(library, SECOND)["corrected"] is False
+    kept_as = correction_file(library, SECOND).with_name("2.json.ended")
+    assert json.loads(kept_as.read_text(encoding="utf-8")) == kept
+    assert not correction_file(library, SECOND).exists()
 
 
 def test_an_edit_while_a_run_is_going_on_is_taken_in_before_the_page_is_written(
