@@ -79,6 +79,7 @@ def test_the_next_wave_is_sent_before_its_job_begins(story: Story) -> None:
         assert story.creates() == [FIRST, SECOND]
         waves = [json.loads(read(head, wave).read_text()) for wave in (2, 3)]
         assert story.creates() == [FIRST, SECOND, THIRD]
+        assert head.ahead and head.ahead.taken(1, 2) is None  # a job has it, and nobody else
         head.end(RunOutcome.OK)
     assert len(story.inferences()) == len(set(story.inferences())) == 6
     closed = story.player.library.ledger("SELECT number, started_at FROM wave ORDER BY number")
