@@ -129,6 +129,12 @@ def test_what_a_page_says_twice_is_not_taken_for_what_both_halves_show() -> None
     assert said == ["FRESHMAN YEAR.", *terms, *LINES[:3], *terms, *LINES[5:8]]
 
 
+def test_a_line_that_is_printed_again_behind_the_strip_is_there_twice() -> None:
+    again = [*LINES[:11], LINES[10], *LINES[11:]]
+    content = read(page(*LINES[:11]), page(*LINES[9:11], LINES[10], *LINES[11:]))
+    assert [text for _, text in blocks(content)] == again
+
+
 def course(name: str, **fields: Any) -> dict[str, Any]:
     """A course as page_ocr has it."""
     empty = dict.fromkeys(("department", "level", "term", "description", "topics", "instructors"))
