@@ -284,6 +284,15 @@ def test_page_files_that_a_new_ledger_finds_are_kept_when_they_are_read_again(
     )
     assert on_file(library, SECOND) == correction(library, SECOND)["page"] == page
     assert not correction_file(library, FIRST).exists()
+    third = library.page_file(THIRD)
+    status = third.stat()
+    third.write_bytes(b"{" * status.st_size)  # what looks unchanged may be no JSON any more
+    os.utime(third, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with chdir(library.root):
+        session = head_of(library, Command()).session
+        found = session.corrections.look_at(session.dataset.page(THIRD), is_overwritten=True)
+        session.ledger.close()
+    assert found and found.kind == Kind.UNREADABLE
 
 
 def test_a_page_that_a_person_typed_before_it_was_read_is_a_correction_of_nothing(
