@@ -7,7 +7,7 @@ import pytest
 
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
-from pagewave.atomic import partial_of, write_atomically
+from pagewave.atomic import append_line, partial_of, write_atomically
 from pagewave.gemini.client import Gemini
 from pagewave.gemini.session import LONGEST_POLL_PAUSE_SECONDS
 
@@ -78,6 +78,23 @@ def test_a_file_is_whole_on_the_disk_before_it_gets_its_name(
     assert path.read_text() == "a page"
 
 
+def test_a_line_that_is_added_is_on_the_disk_and_so_is_the_name_of_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()),
+    )
+    path = tmp_path / "review" / "journal.jsonl"
+    append_line(path, "one")
+    assert synced == [path, path.parent]
+    append_line(path, "two")
+    assert synced == [path, path.parent, path]
+    assert path.read_text() == "one\ntwo\n"
+
+
 # Answers of before
 
 
@@ -106,6 +123,7 @@ def test_a_dead_letter_is_done_without_where_the_configuration_says_so(
     quiet_server.set_faults([f"record-error:match={first.key}$"])
     reading.run()
     assert reading.dead() == {first.key}
+    assert reading.error_types() == {"APIError": 1}
     assert reading.session.is_missing(first) == missing
     assert not reading.session.is_missing(second)
     # A file that a person put there is the remedy.

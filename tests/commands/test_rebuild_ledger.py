@@ -12,6 +12,7 @@ import pytest
 
 from helpers.command_calls import said
 from helpers.embedded_process import EmbeddedProcess
+from helpers.hand_edits import put
 from helpers.library import REPO, Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK
@@ -264,6 +265,15 @@ def test_books_alone_tell_of_answers(library: Library) -> None:
         assert Player(library, server).play() == "ok"
         assert server.log("inference") == []
     assert library.ledger("SELECT SUM(free) FROM wave_page") == [(6,)]
+
+
+def test_a_page_that_was_corrected_is_marked_with_what_was_read(library: Library) -> None:
+    put(library, FAILING)
+    before = contents(library)
+    lose_ledger(library)
+    report = rebuild(library, "--files-only")
+    assert (report["pages_marked"], report["pages_without_answer"]) == (6, [])
+    assert contents(library)[5:] == before[5:]  # pages, prompts and images
 
 
 @pytest.mark.parametrize("tells", ["transport", "tier alone"])

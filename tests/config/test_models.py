@@ -84,6 +84,7 @@ def test_a_version_has_its_model_s_entry_and_an_unknown_model_none() -> None:
     assert entry is not None
     assert entry.name == FLASH
     assert known("gemini-3-flash-preview") is not None
+    assert known("gemini-3.5-flash-preview") is None  # what a preview costs is its own
     assert known("gemini-99-imaginary") is None
     # Of models newer than the table their family is known, or the newest.
     for name in ("gemini-3.9-flash", "gemini-9-radium", "gemini-flash-latest"):

@@ -122,7 +122,7 @@ def test_a_batch_with_fewer_answers_than_records_says_so_everywhere(
     quiet_server.set_faults([f"missing-key:match={tmp_path.name}:.*:1$,times=1"])
     reading.run()
     reading.check()
-    assert "0 of 2 records answered" in caplog.text
+    assert "0 of 2 records answered, 0 lines that nobody asked for" in caplog.text
     assert [batch["records_answered"] for batch in reading.totals()] == [0, 2, 2]
     counts = "SELECT records_sent, records_answered FROM batch_totals ORDER BY batch_id"
     assert reading.query(counts) == [(2, 0), (2, 2), (2, 2)]

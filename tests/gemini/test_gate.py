@@ -186,6 +186,24 @@ def test_calls_keep_their_distance_where_a_minute_has_a_limit(limits: Limits) ->
     assert time.monotonic() >= started + 3 * 0.001
 
 
+@pytest.mark.parametrize(
+    "limits", [Limits(requests_per_minute=60), Limits(tokens_per_minute=60_000)]
+)
+def test_a_minute_has_as_many_calls_as_its_limit_says(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    given = gate(limits=limits)
+    for _ in range(60):
+        assert given.enter(1, 1000, until=now)
+        given.leave()
+        now += 1.0
+    assert given.enter(1, 1000, until=now)
+    now += 0.9
+    assert not given.enter(1, 1000, until=now)
+
+
 def test_a_day_has_a_limit_which_earlier_runs_have_used() -> None:
     given = gate(limits=Limits(requests_per_day=5), today=3)
     assert enters(given)

@@ -19,6 +19,7 @@ GARBAGE = (
 WRONG = (
     *("Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"),
     *("Mon, 01 Jan 0001 00:00:00 GMT", formatdate(NOW + 40 * HOUR), formatdate(NOW - 40 * HOUR)),
+    formatdate(NOW + 0.3 * HOUR),
 )
 
 

@@ -278,6 +278,32 @@ def test_what_a_run_cost_is_its_own_attempts_or_unknown(story: Story) -> None:
     assert story.ledger.spending.of_run("r1") is None
 
 
+def test_what_each_run_took_are_its_attempts_and_its_calls_that_were_answered(
+    story: Story,
+) -> None:
+    story.start("r1")
+    story.batch("r1", [read(0, (100, 10, 5, 40)), read(1, (200, 20, 0, 0))])
+    calls, runs = story.ledger.calls, story.ledger.runs
+    runs.start("r2", "gemini", "m", [], [], purpose="comparison")
+    first, second, _ = (calls.add("r2", key, "m", PROMPT, key, 1.0) for key in KEYS[:3])
+    calls.answered(first, ok=True, tokens=(1000, 100, 50, 400), usd=0.25)
+    calls.answered(second, ok=False, usd=None)  # never metered
+    assert [(run.run_id, *run[5:]) for run in story.ledger.spending.by_run()] == [
+        ("r1", 2, 300, 40, 30, 5, pytest.approx(1.0), 0),
+        ("r2", 2, 1000, 400, 100, 50, pytest.approx(0.25), 1),
+    ]
+
+
+def test_what_an_answer_took_is_all_since_the_good_one_before_it(story: Story) -> None:
+    story.start("r1")
+    bad = Attempt(KEYS[0], 1, KEYS[0], None, "MAX_TOKENS", 100, 30, 3, 0, 0.25)
+    for attempt in (read(0, (7, 7, 7, 0)), bad, bad, read(0, (100, 10, 1, 0))):
+        story.batch("r1", [attempt])
+    story.write("UPDATE batch SET submitted_at = 100, collected_at = 110 + id")
+    cost = story.ledger.spending.of_answer(4)
+    assert cost == ("batch", 3, 300, 77, pytest.approx(1.0), 12 + 13 + 14)
+
+
 def test_the_costs_of_a_run_are_its_own_and_what_was_never_metered_is_told_apart(
     story: Story,
 ) -> None:

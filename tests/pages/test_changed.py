@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.pages.changed import changed_images
@@ -15,10 +17,11 @@ def changed(reading: Reading) -> set[str]:
     return changed_images(session.ledger, session.dataset.pages, origins)
 
 
+@pytest.mark.parametrize("road", ["batch", "flex"])
 def test_a_scan_is_another_once_its_content_is_and_is_looked_at_when_size_or_date_differ(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+    tmp_path: Path, quiet_server: EmbeddedProcess, road: str
 ) -> None:
-    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2})
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": 2}, execution={"transport": road})
     assert changed(reading) == set()  # nothing was read yet
     reading.run()
     assert changed(reading) == set()

@@ -27,6 +27,7 @@ from helpers.playing import Player, head_of, in_one_process, undone
 from pagewave.config.data import Paths
 from pagewave.errors import DataError
 from pagewave.ledger import Ledger
+from pagewave.pages.correction import Kind
 from pagewave.pages.corrections import Corrections
 from pagewave.pages.json_files import changed_fields, json_text
 from pagewave.plan.targets import Command
@@ -116,6 +117,15 @@ def test_two_edits_in_turn_are_one_correction_of_what_was_read(player: Player) -
     assert book_entry(library, SECOND)["corrected"] is True
     [row] = library.ledger("SELECT key, page FROM correction")
     assert row == (SECOND, json.dumps(page))
+    [newest, *_] = library.ledger(
+        f"SELECT page FROM attempt WHERE key = '{SECOND}' ORDER BY id DESC"
+    )
+    save(library, SECOND, json.loads(newest[0]))
+    assert player.play(FORCED) == "ok"
+    assert book_entry(library, SECOND)["corrected"] is False
+    kept_as = correction_file(library, SECOND).with_name("2.json.ended")
+    assert json.loads(kept_as.read_text(encoding="utf-8")) == kept
+    assert not correction_file(library, SECOND).exists()
 
 
 def test_an_edit_while_a_run_is_going_on_is_taken_in_before_the_page_is_written(
@@ -216,7 +226,9 @@ def test_what_looks_unchanged_is_not_overwritten_all_the_same(player: Player) ->
     assert correction(library, SECOND)["fields_changed"] == ["raw_ocr.text_blocks[0].font_style"]
 
 
-def test_a_file_of_the_size_and_time_that_were_noted_is_not_read(player: Player) -> None:
+def test_a_file_of_the_size_and_time_that_were_noted_is_not_read_and_any_other_is(
+    player: Player,
+) -> None:
     """Thousands of page files are looked at when a run begins."""
     library = player.library
     path = library.page_file(SECOND)
@@ -229,6 +241,9 @@ def test_a_file_of_the_size_and_time_that_were_noted_is_not_read(player: Player)
         assert [finding.page for finding in session.corrections.look([page])] == [page]
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert session.corrections.look([page]) == []
+        path.write_bytes(content)  # what was read, at another time
+        [found] = session.corrections.look([page])
+        assert (found.page, found.kind) == (page, Kind.SAME)
         session.ledger.close()
 
 
@@ -269,6 +284,15 @@ def test_page_files_that_a_new_ledger_finds_are_kept_when_they_are_read_again(
     )
     assert on_file(library, SECOND) == correction(library, SECOND)["page"] == page
     assert not correction_file(library, FIRST).exists()
+    third = library.page_file(THIRD)
+    status = third.stat()
+    third.write_bytes(b"{" * status.st_size)  # what looks unchanged may be no JSON any more
+    os.utime(third, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with chdir(library.root):
+        session = head_of(library, Command()).session
+        found = session.corrections.look_at(session.dataset.page(THIRD), is_overwritten=True)
+        session.ledger.close()
+    assert found and found.kind == Kind.UNREADABLE
 
 
 def test_a_page_that_a_person_typed_before_it_was_read_is_a_correction_of_nothing(

@@ -170,15 +170,18 @@ def test_the_same_scan_makes_the_same_bytes() -> None:
     assert make_image(scan, 1, Images()) == make_image(scan, 1, Images())
 
 
-def test_a_scan_of_which_an_image_was_made_is_remembered_as_the_scan_is() -> None:
+def test_a_scan_of_which_an_image_was_made_is_remembered_with_its_image() -> None:
     scan = add("1.tif")
     images, book = prepare()
     (page,) = book.pages
     with closing(Ledger.open(Path("ledger.sqlite"))) as ledger:
+        made = images.inspect(page)[1].sha256
         remember_images(ledger, images, [(page, images.inspect(page)[1])])
         known = ledger.files.known_images()[str(page.scan)]
+        made_from = ledger.files.prepared_from()
     sha256 = hashlib.sha256(scan.read_bytes()).hexdigest()
     assert known == (scan.stat().st_size, scan.stat().st_mtime_ns, sha256)
+    assert made_from == {(made, sha256, page.leaf)}
 
 
 # What is made again

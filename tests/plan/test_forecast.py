@@ -178,6 +178,10 @@ def test_what_was_sent_before_is_on_its_way_and_not_sent_again(
     wave = forecast(reading).wave(1, 1)
     assert (wave.pages, wave.on_their_way, wave.output_tokens) == (2, 2, 0)
     assert str(wave).startswith("2 pages of 2 books, 2 sent earlier, about 0 tokens in")
+    # Where other settings would replace it: what they would ask is what was asked.
+    reading.library.configure(execution={"in_flight": "replace"}, prompt={"context": "none"})
+    reading.session = reading._new_session()
+    assert forecast(reading).whole().on_their_way == 2
     reading.release()
 
 

@@ -62,6 +62,8 @@ def test_each_wave_names_its_lane_s_books_and_adds_its_price_to_those_before_it(
     elm, oak = "Ohio/Elm/1850", "Ohio/Oak/1850"
     with Library(tmp_path, {elm: 3, oak: 1}, execution={"batch_size_limit": 1}) as library:
         waves = said(library, "plan.py", "--waves")["each_wave"]
+        library.configure(model={"name": "gemini-99-imaginary"})
+        unknown = said(library, "plan.py", "--waves")["each_wave"]
     assert [(wave["wave"], wave["lane"], wave["books"]) for wave in waves] == [
         *[(1, 1, [elm]), (1, 2, [oak])],
         *[(2, 1, [elm]), (3, 1, [elm])],
@@ -70,6 +72,7 @@ def test_each_wave_names_its_lane_s_books_and_adds_its_price_to_those_before_it(
         list(itertools.accumulate(wave["usd"] for wave in waves))
     )
     assert waves[0]["usd"] > 0
+    assert [(wave["usd"], wave["usd_so_far"]) for wave in unknown] == [(None, None)] * 4
 
 
 def test_a_dry_run_shows_waves_and_no_jobs_and_plan_the_same(tmp_path: Path) -> None:

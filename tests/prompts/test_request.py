@@ -18,6 +18,7 @@ from pagewave.prompts.request import (
     Request,
     build_request,
     fingerprint,
+    fingerprint_again,
     generation_config,
     jsonl_line,
     recipe,
@@ -292,6 +293,23 @@ def test_the_two_embedded_readers_have_fingerprints_of_their_own(folder: Path) -
         for reader in ("ocr", "echo")
     }
     assert len(fingerprints) == 2
+
+
+@pytest.mark.parametrize("engine", ["gemini", "embedded"])
+def test_what_the_ledger_kept_of_an_attempt_makes_its_fingerprint_again(
+    folder: Path, engine: str
+) -> None:
+    step = {"numbered_lines": True, "halves": True}  # marks, and nothing of what determines it
+    retry = {"steps": {"Recitation": [step]}}
+    safety = {"HARM_CATEGORY_HARASSMENT": "OFF"}
+    model = {"safety_settings": safety}
+    settings = make_settings(folder, engine=engine, model=model, retry=retry)
+    given = (SCHEMA, "Read.", IMAGE_SHA256)
+    for errors in ([], ["Recitation"]):
+        config = generation_config(settings, 1 + len(errors), errors)
+        batch = {"engine": engine, "model": OLDER, "generation_config": json.dumps(config)}
+        again = fingerprint_again(batch, settings.embedded.reader, *given)
+        assert again == fingerprint(settings, *given)
 
 
 def test_the_recipe_stands_for_what_all_pages_share(folder: Path) -> None:

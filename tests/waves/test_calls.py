@@ -11,6 +11,9 @@ import pytest
 from helpers.embedded_process import EmbeddedProcess, wait_for
 from helpers.reading import Reading
 from pagewave.errors import BudgetReached, ServiceError
+from pagewave.gemini.gate import Gate
+from pagewave.gemini.uploads import image_bytes
+from pagewave.prompts.request import Request
 
 FLEX: dict[str, Any] = {"execution": {"transport": "flex"}}
 BOOKS = {"Elm/1850": 3, "Oak/1851": 2, "Ash/1852": 1}
@@ -41,12 +44,21 @@ def calls(reading: Reading) -> list[tuple[str, str | None]]:
 # Roads
 
 
-def test_a_wave_carries_each_chain_to_its_end(
-    tmp_path: Path, quiet_server: EmbeddedProcess
+def test_a_wave_carries_each_chain_to_its_end_the_longest_way_first(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[float] = []
+    enter = Gate.enter
+
+    def note(gate: Gate, priority: float, *given: Any) -> bool:
+        asked.append(priority)
+        return enter(gate, priority, *given)
+
+    monkeypatch.setattr(Gate, "enter", note)  # where nobody waits, as there is room for all
     reading = reading_of(tmp_path, quiet_server, BOOKS)
     reading.run(most_waves=1)
     reading.check()
+    assert sorted(asked) == [1, 1, 1, 2, 2, 3]  # pages that each chain had still to go
     assert len(reading.keys) == PAGES
     rows = reading.query("SELECT status, state, transport FROM batch")
     assert rows == [("collected", "SUCCEEDED", "flex")] * PAGES
@@ -70,6 +82,8 @@ def test_what_one_road_read_is_free_for_the_other(
     reading.check()
     assert reading.inferences().total() == PAGES
     assert {row[0] for row in reading.query("SELECT transport FROM batch")} == {first}
+    free = "SELECT free, COUNT(*) FROM wave_page GROUP BY free"
+    assert reading.query(free) == [(0, PAGES), (1, PAGES)]
 
 
 def test_a_batch_in_flight_is_waited_for_by_a_wave_of_calls(
@@ -305,6 +319,30 @@ def test_a_failure_of_the_service_is_no_attempt(
     reading.run()
     reading.check()
     assert reading.error_types() == {"ServiceTrouble": 2}
+
+
+def test_an_image_that_vanishes_as_its_call_is_made_leaves_the_others_their_room(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = reading_of(tmp_path, quiet_server, PAIR, calls={"in_flight": 2})
+    scan = reading.session.dataset.page(reading.keys[0]).scan
+    content, tried = scan.read_bytes(), []
+
+    def read_late(request: Request) -> bytes:
+        tried.append(request.key)
+        if len(tried) == 1:
+            scan.unlink()
+        try:
+            return image_bytes(request)
+        finally:
+            scan.write_bytes(content)
+
+    monkeypatch.setattr("pagewave.waves.calls.image_bytes", read_late)
+    reading.run()
+    reading.check()
+    assert reading.failures() == {("Elm:1850:1", "FileNotFound"): 1}
+    gate = reading.session.gate
+    assert [gate.enter(1, 0, until=time.monotonic()) for _ in range(3)] == [True, True, False]
 
 
 # The service refuses

@@ -20,13 +20,14 @@ from pagewave.answers.guards import Evidence
 from pagewave.answers.result_line import Answer
 from pagewave.embedded.server.faults import GARBAGE
 from pagewave.errors import ServiceError
-from pagewave.gemini.client import RemoteBatch
+from pagewave.gemini.client import Gemini, RemoteBatch
 from pagewave.gemini.retries import Stopped
 from pagewave.gemini.session import Session
 from pagewave.ledger import NO_RESULTS, STUCK, Batch, Record
 from pagewave.waves import collect as taking_in
 from pagewave.waves import results
 from pagewave.waves.collect import collect, collect_late
+from pagewave.waves.next_look import FEWEST_BATCHES
 from pagewave.waves.results import Ended, parse_results
 from pagewave.waves.status import Watch
 
@@ -371,6 +372,32 @@ def test_a_batch_beyond_its_deadline_is_asked_to_end_now_and_then_not_at_every_l
     assert asked[f"POST /v1beta/{stuck}:cancel"] == 1
     quiet_server.set_faults([])
     quiet_server.request("POST", f"/v1beta/{stuck}:cancel").raise_for_status()
+
+
+def test_a_batch_is_looked_at_soon_where_it_is_known_how_long_the_last_ones_took(
+    tmp_path: Path, quiet_server: EmbeddedProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[float] = []
+    pause = Gemini.pause
+
+    def pause_shortly(gemini: Gemini, seconds: float) -> None:
+        paused.append(seconds)
+        pause(gemini, min(seconds, 0.02))
+
+    monkeypatch.setattr(Gemini, "pause", pause_shortly)  # or it takes as long as it says
+    alone = {"batch_size_limit": 1}
+    reading = Reading(tmp_path, quiet_server, {"Elm/1850": [1, 3, 5, 7, 9]}, execution=alone)
+    reading.run()
+    assert len(reading.creates()) == FEWEST_BATCHES
+    with reading.session.ledger.transaction() as db:
+        db.execute("UPDATE batch SET collected_at = submitted_at + 100")
+    reading.library.add_page(f"{reading.state}/Oak/1850", 1)
+    reading.library.configure(batch={"poll_interval_seconds": 600})
+    quiet_server.set_faults(["batch-hold:seconds=0.1"])
+    paused.clear()
+    reading.run()
+    reading.check()
+    assert max(paused, default=0.0) < 120
 
 
 def test_a_late_batch_that_was_taken_in_meanwhile_is_left_alone(

@@ -53,6 +53,11 @@ def test_where_no_error_was_seen_there_may_be_some() -> None:
     assert share([_stratum([0.0] * 400, 10_000)], 40).high < found.high / 2
 
 
+def test_nothing_is_wrong_in_more_than_the_whole() -> None:
+    found = share([_stratum([40.0, 40, 0, 40, 40], 100)], 40)
+    assert found.value == pytest.approx(0.8) and 0 < found.low < 0.8 and found.high == 1
+
+
 def test_what_was_judged_as_a_whole_is_known_for_sure() -> None:
     found = share([_stratum([0.0, 1, 39, 0], 4), _stratum([2.0, 0], 2)], 40)
     assert found.value == found.low == found.high == pytest.approx(42 / 240)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pagewave.words.doubt import clarity_of
 from pagewave.words.eyes import Seen, SeenWord, Sheet
 from pagewave.words.findings import findings_of, with_the_book
 from pagewave.words.overlay import lay
@@ -77,6 +78,16 @@ def test_another_word_is_doubted_and_more_so_where_the_eye_is_sure() -> None:
     sure, unsure = (word(tree("b:1", reading, seen(LINES, (), c)), "chapel") for c in (0.95, 0.3))
     assert (sure.seen, sure.box) == ("school", (60, 20, 120, 36))
     assert sure.doubt > 0.5 and sure.doubt > unsure.doubt
+    year = ["Founded in the year 1852 by friends", *LINES[1:]]
+    reading = [year[0].replace("1852", "1862"), *LINES[1:]]
+    sure, unsure = (word(tree("b:1", reading, seen(year, (), c)), "1862") for c in (0.95, 0.3))
+    assert sure.doubt > 0.5 > unsure.doubt
+
+
+def test_how_well_the_eye_reads_is_told_by_what_it_saw() -> None:
+    missed = clarity_of(lay("\n".join(LINES), seen(LINES, unread=["private"])))
+    reading = [LINES[0].replace("school", "chapel"), *LINES[1:]]
+    assert missed > clarity_of(lay("\n".join(reading), seen(LINES)))
 
 
 def test_a_word_that_the_eye_missed_is_put_where_its_ink_is() -> None:
