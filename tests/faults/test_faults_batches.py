@@ -186,7 +186,7 @@ def test_a_stuck_batch_that_ends_later_is_taken_in(
     """Its pages were sent again and read by then; it finds no images any more, and reads none."""
     batch = SOON | {"cancel_seconds": 0.2}
     reading = Reading.uploading(tmp_path, quiet_server, BOOKS, batch=batch)
-    quiet_server.set_faults(["job-pending:times=1,seconds=4", "cancel-ignored"])
+    quiet_server.set_faults(["job-pending:times=1,seconds=8", "cancel-ignored"])
     reading.run()
     assert reading.error_types() == {"BatchFailed": 2}
     assert reading.batches() == [("abandoned", "STUCK")] + [("collected", "SUCCEEDED")] * 2
@@ -206,7 +206,7 @@ def test_a_stuck_batch_that_ends_later_with_its_images_inside_is_taken_in_and_me
     """Its pages were sent again and read by then; it has all that it needs, and is paid for."""
     batch = SOON | {"cancel_seconds": 0.2}
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=batch)
-    quiet_server.set_faults(["job-pending:times=1,seconds=4", "cancel-ignored"])
+    quiet_server.set_faults(["job-pending:times=1,seconds=8", "cancel-ignored"])
     reading.run()
     wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
     reading.run()
@@ -221,7 +221,7 @@ def test_a_stuck_batch_that_ends_before_its_pages_are_sent_again_is_not_paid_for
 ) -> None:
     batch = SOON | {"cancel_seconds": 0.2}
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=batch)
-    quiet_server.set_faults(["job-pending:times=1,seconds=2.5", "cancel-ignored"])
+    quiet_server.set_faults(["job-pending:times=1,seconds=6", "cancel-ignored"])
 
     def wait_until_read(wave: int) -> None:
         if wave == 2:
