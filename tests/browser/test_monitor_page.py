@@ -26,7 +26,7 @@ FIRST, DEAD = f"Ohio:{EVIL}:1852:1", f"Ohio:{EVIL}:1852:2"
 TWO_PRESSES = """for (const _ of "12") document.body.dispatchEvent(
     new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true, cancelable: true}))"""
 """Faster than the browser says that the address has changed."""
-HELD = "batch-hold:match=wave2-,times=1,seconds=60"
+HELD = "batch-hold:match=wave2-,times=1,seconds=600"
 
 
 def cells(page: Page) -> dict[str, int]:

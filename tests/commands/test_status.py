@@ -77,7 +77,7 @@ def table(library: Library) -> str:
 
 
 def test_it_tells_the_truth_during_a_run_after_a_crash_and_at_the_end(tmp_path: Path) -> None:
-    faults = [f"record-error:match={DEAD}$", "batch-hold:match=wave2-,times=1,seconds=60"]
+    faults = [f"record-error:match={DEAD}$", "batch-hold:match=wave2-,times=1,seconds=600"]
     with Library(tmp_path, BOOKS, embedded={"faults": faults}) as library:
         head = library.start()
         head.wait_for_create(library, 2)
@@ -130,7 +130,7 @@ def test_it_tells_the_truth_during_a_run_after_a_crash_and_at_the_end(tmp_path: 
         assert DEAD in table(library) and "1 blocked" in table(library)
 
         # Before the first wave of a run has ended, earlier runs say how long one takes.
-        hold = "batch-hold:match=wave1-,times=1,seconds=60"
+        hold = "batch-hold:match=wave1-,times=1,seconds=600"
         library.configure(embedded={"faults": [hold]})
         library.command("clear_failure_counts.py", "--key", DEAD)
         library.start().wait_for_create(library, len(library.events("create")) + 1)

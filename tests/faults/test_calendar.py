@@ -4,8 +4,7 @@ The service keeps uploads, results and batches for 48 hours; pagewave must have 
 then, fetch what it paid for, and know what became of what it gave up on.
 """
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -298,10 +297,20 @@ def test_a_batch_is_old_after_the_hours_that_the_configuration_says(
 # This computer's clock, which is not the service's
 
 
-def jump(reading: Reading, clock: Clock, hours: float) -> None:
-    """Sets the clock as soon as a batch was created."""
-    wait_for(reading.creates)
-    clock.move(hours=hours)
+def asked_twice_after_a_jump(
+    reading: Reading, clock: Clock, hours: float, call: str
+) -> Callable[[], bool]:
+    """A condition that sets the clock as soon as a batch was created, and holds once the server was
+    asked twice more for it (`get`) or for its lists (`list`)."""
+    asked: list[int] = []
+
+    def condition() -> bool:
+        if not asked and reading.creates():
+            clock.move(hours=hours)
+            asked.append(len(reading.server.log(call)))
+        return bool(asked) and len(reading.server.log(call)) >= asked[0] + 2
+
+    return condition
 
 
 @pytest.mark.parametrize("hours", [100, -100])
@@ -311,13 +320,11 @@ def test_a_clock_that_is_set_while_a_batch_goes_on_cancels_nothing(
     """A batch has 48 hours at the service, whatever this computer believes."""
     pace = {"max_poll_attempts": int(48 * HOUR / QUICK["batch"]["poll_interval_seconds"])}
     reading = Reading(tmp_path, quiet_server, BOOK, batch=pace)
-    quiet_server.set_faults(["batch-hold:times=1,seconds=1"])
+    quiet_server.set_faults(["batch-hold:times=1,seconds=600"])
     already = len(quiet_server.log("cancel"))
     with moved_clock(tmp_path / "ahead") as clock:
-        setting = threading.Thread(target=jump, args=(reading, clock, hours))
-        setting.start()
-        reading.run()
-        setting.join()
+        with quiet_server.goes_on_once(asked_twice_after_a_jump(reading, clock, hours, "get")):
+            reading.run()
         reading.check()
     assert len(quiet_server.log("cancel")) == already
     assert reading.batches() == [("collected", "SUCCEEDED")]
@@ -329,12 +336,12 @@ def test_a_clock_that_was_set_between_two_runs_cancels_nothing(
 ) -> None:
     pace = {"max_poll_attempts": int(48 * HOUR / QUICK["batch"]["poll_interval_seconds"])}
     reading = Reading(tmp_path, quiet_server, BOOK, batch=pace)
-    quiet_server.set_faults(["batch-hold:times=1,seconds=2"])
+    quiet_server.set_faults(["batch-hold:times=1,seconds=600"])
     already = len(quiet_server.log("cancel"))
     with moved_clock(tmp_path / "ahead") as clock:
         reading.run_until(reading.creates)
-        clock.move(hours=hours)
-        reading.run()
+        with quiet_server.goes_on_once(asked_twice_after_a_jump(reading, clock, hours, "get")):
+            reading.run()
         reading.check()
     assert len(quiet_server.log("cancel")) == already
     assert reading.batches() == [("collected", "SUCCEEDED")]
@@ -345,13 +352,11 @@ def test_a_batch_is_looked_for_as_long_whatever_the_clock_is_set_to(
     tmp_path: Path, quiet_server: EmbeddedProcess, hours: float
 ) -> None:
     """Its create answer was lost, and it is listed late: that takes real seconds."""
-    reading = Reading(tmp_path, quiet_server, BOOK, batch={"reconcile_seconds": 4})
-    quiet_server.set_faults(["cut-after:call=create,times=1", "list-delay:times=1,seconds=2"])
+    reading = Reading(tmp_path, quiet_server, BOOK, batch={"reconcile_seconds": 600})
+    quiet_server.set_faults(["cut-after:call=create,times=1", "list-delay:times=1,seconds=600"])
     with moved_clock(tmp_path / "ahead") as clock:
-        setting = threading.Thread(target=jump, args=(reading, clock, hours))
-        setting.start()
-        reading.run()
-        setting.join()
+        with quiet_server.goes_on_once(asked_twice_after_a_jump(reading, clock, hours, "list")):
+            reading.run()
         reading.check()
     assert len(reading.creates()) == 1
     assert reading.batches() == [("collected", "SUCCEEDED")]

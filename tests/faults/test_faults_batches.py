@@ -131,6 +131,12 @@ def test_a_batch_with_fewer_answers_than_records_says_so_everywhere(
 # Batches that don't end
 
 
+def go_on(server: EmbeddedProcess) -> None:
+    """The server goes on with the batches that it holds, to their ends."""
+    server.end_delays()
+    wait_for(lambda: server.stats()["active_batches"] == 0)
+
+
 @pytest.mark.parametrize("fault", ["job-pending", "job-unknown-state"])
 def test_a_batch_that_never_ends_is_cancelled_at_its_deadline_and_sent_again(
     tmp_path: Path, quiet_server: EmbeddedProcess, fault: str, caplog: pytest.LogCaptureFixture
@@ -186,11 +192,11 @@ def test_a_stuck_batch_that_ends_later_is_taken_in(
     """Its pages were sent again and read by then; it finds no images any more, and reads none."""
     batch = SOON | {"cancel_seconds": 0.2}
     reading = Reading.uploading(tmp_path, quiet_server, BOOKS, batch=batch)
-    quiet_server.set_faults(["job-pending:times=1,seconds=8", "cancel-ignored"])
+    quiet_server.set_faults(["job-pending:times=1", "cancel-ignored"])
     reading.run()
     assert reading.error_types() == {"BatchFailed": 2}
     assert reading.batches() == [("abandoned", "STUCK")] + [("collected", "SUCCEEDED")] * 2
-    wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    go_on(quiet_server)
     reading.run()
     reading.check()
     assert reading.batches() == [("collected", "SUCCEEDED")] * 3
@@ -206,9 +212,9 @@ def test_a_stuck_batch_that_ends_later_with_its_images_inside_is_taken_in_and_me
     """Its pages were sent again and read by then; it has all that it needs, and is paid for."""
     batch = SOON | {"cancel_seconds": 0.2}
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=batch)
-    quiet_server.set_faults(["job-pending:times=1,seconds=8", "cancel-ignored"])
+    quiet_server.set_faults(["job-pending:times=1", "cancel-ignored"])
     reading.run()
-    wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    go_on(quiet_server)
     reading.run()
     reading.check(paid_twice=2)
     assert reading.batches() == [("collected", "SUCCEEDED")] * 3
@@ -221,13 +227,8 @@ def test_a_stuck_batch_that_ends_before_its_pages_are_sent_again_is_not_paid_for
 ) -> None:
     batch = SOON | {"cancel_seconds": 0.2}
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=batch)
-    quiet_server.set_faults(["job-pending:times=1,seconds=6", "cancel-ignored"])
-
-    def wait_until_read(wave: int) -> None:
-        if wave == 2:
-            wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
-
-    reading.run(before_wave=wait_until_read)
+    quiet_server.set_faults(["job-pending:times=1", "cancel-ignored"])
+    reading.run(before_wave=lambda wave: go_on(quiet_server) if wave == 2 else None)
     reading.check()
     assert reading.error_types() == {"BatchFailed": 2}
     assert len(reading.creates()) == 2
@@ -273,7 +274,7 @@ def test_a_lost_batch_that_shows_up_again_is_adopted(
     reading = Reading(tmp_path, quiet_server, BOOKS)
     quiet_server.set_faults(
         [
-            "job-pending:times=1,seconds=3",
+            "job-pending:times=1",
             "http-error:call=get,code=404,match=/batches/",
             "list-empty",
         ]
@@ -283,6 +284,7 @@ def test_a_lost_batch_that_shows_up_again_is_adopted(
         if wave == 2:
             assert reading.batches() == [("abandoned", "LOST")]
             quiet_server.set_faults([])
+            go_on(quiet_server)
 
     reading.run(before_wave=find_again)
     reading.check()
@@ -353,11 +355,12 @@ def test_a_batch_that_no_run_waited_for_is_adopted_by_the_next(
 ) -> None:
     # The first create call is the last.
     reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0})
-    quiet_server.set_faults([*HIDDEN, "job-pending:times=1,seconds=2"])
+    quiet_server.set_faults([*HIDDEN, "job-pending:times=1"])
     with pytest.raises(ServiceError, match="has not created a batch"):
         reading.run()
     assert reading.batches() == [("abandoned", "UNKNOWN")]
     quiet_server.set_faults([])
+    go_on(quiet_server)
     reading.run()
     reading.check()
     assert reading.batches() == [("collected", "SUCCEEDED")] * 2
@@ -411,8 +414,9 @@ def test_of_twins_the_earliest_is_adopted_and_the_other_kept_account_of(
 ) -> None:
     create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS)
-    quiet_server.set_faults(["job-pending:times=2,seconds=0.5"])
-    reading.run()
+    quiet_server.set_faults(["job-pending:times=2"])
+    with quiet_server.goes_on_once(lambda: cancelled(reading)):
+        reading.run()
     reading.run()
     reading.check()
     earlier, later, of_second_wave = [event["batch"] for event in reading.creates()]
@@ -481,14 +485,13 @@ def test_of_twins_that_turn_up_late_the_earliest_is_adopted_and_the_other_cancel
 ) -> None:
     create_twice(monkeypatch)
     reading = Reading(tmp_path, quiet_server, BOOKS, batch={"outage_seconds": 0})
-    quiet_server.set_faults(
-        ["list-empty", "job-pending:times=1,seconds=2", "job-pending:skip=1,times=1,seconds=8"]
-    )
+    quiet_server.set_faults(["list-empty", "job-pending:times=1", "record-slow:times=2,seconds=60"])
     with pytest.raises(ServiceError, match="has not created a batch"):
         reading.run()
     assert reading.batches() == [("abandoned", "UNKNOWN")]
     quiet_server.set_faults([])
-    reading.run()
+    with quiet_server.goes_on_once(lambda: reading.batches()[0] != ("abandoned", "UNKNOWN")):
+        reading.run()
     reading.run()  # sees that the other one has ended
     reading.check()
     earlier, later, of_second_wave = [event["batch"] for event in reading.creates()]
@@ -533,14 +536,8 @@ def test_results_that_come_much_later_are_taken_in(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     reading = Reading(tmp_path, quiet_server, BOOKS)
-    quiet_server.set_faults(["no-result-file:times=1,seconds=1.5"])
-
-    def wait_for_results(wave: int) -> None:
-        if wave == 2:
-            ended = quiet_server.log("finish")[-1]["t"]
-            wait_for(lambda: time.time() > ended + 1.6)
-
-    reading.run(before_wave=wait_for_results)
+    quiet_server.set_faults(["no-result-file:times=1"])
+    reading.run(before_wave=lambda wave: quiet_server.end_delays() if wave == 2 else None)
     reading.check()
     assert len(reading.creates()) == 2
     assert set(reading.inferences().values()) == {1}
@@ -551,16 +548,15 @@ def test_results_that_come_much_later_and_say_that_nothing_was_read_leave_nothin
 ) -> None:
     """Given up without results, its records counted as read, as they may have been."""
     reading = Reading(tmp_path, quiet_server, BOOKS)
-    quiet_server.set_faults(["no-result-file:times=1,seconds=1.5", "job-partial:times=1,share=0.5"])
+    quiet_server.set_faults(["no-result-file:times=1", "job-partial:times=1,share=0.5"])
     given_up: list[int] = []
 
-    def wait_for_results(wave: int) -> None:
+    def let_results_come(wave: int) -> None:
         if wave == 2:
             given_up.append(sum(reading.attempts().values()))
-            ended = quiet_server.log("finish")[-1]["t"]
-            wait_for(lambda: time.time() > ended + 1.6)
+            quiet_server.end_delays()
 
-    reading.run(before_wave=wait_for_results)
+    reading.run(before_wave=let_results_come)
     reading.check()
     assert given_up == [2]
     assert reading.error_types() == {"BatchFailed": 2, "ServiceTrouble": 1}

@@ -234,15 +234,23 @@ def test_redirects_without_end_are_waited_out(
     assert not reading.failures()
 
 
+def refused_to_cancel(reading: Reading) -> bool:
+    """Has the server refused to cancel a batch of this test?"""
+    batches = {event["batch"] for event in reading.creates()}
+    refused = [event["subject"] for event in reading.server.log("fault")]
+    return any(batch in subject for batch in batches for subject in refused)
+
+
 def test_a_cancel_that_meets_a_conflict_is_not_repeated(
     tmp_path: Path, quiet_server: EmbeddedProcess
 ) -> None:
     """It is ending by itself; a look at it tells."""
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=CANCELLED_SOON)
     quiet_server.set_faults(
-        [f"job-pending:match={tmp_path.name},times=1,seconds=2", "http-error:call=cancel,code=409"]
+        [f"job-pending:match={tmp_path.name},times=1", "http-error:call=cancel,code=409"]
     )
-    reading.run()
+    with quiet_server.goes_on_once(lambda: refused_to_cancel(reading)):
+        reading.run()
     reading.check()
     assert not reading.failures()
     assert len(reading.creates()) == 2
@@ -277,8 +285,11 @@ def test_a_quota_held_after_a_cancel_is_waited_for(
     tmp_path: Path, quiet_server: EmbeddedProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     reading = Reading(tmp_path, quiet_server, BOOKS, batch=CANCELLED_SOON)
-    quiet_server.set_faults([f"job-pending:match={tmp_path.name},times=1", "quota-held:seconds=3"])
-    reading.run()
+    quiet_server.set_faults(
+        [f"job-pending:match={tmp_path.name},times=1", "quota-held:seconds=600"]
+    )
+    with quiet_server.goes_on_once(lambda: "quota used up, asking again" in caplog.text):
+        reading.run()
     reading.check()
     assert "quota used up, asking again" in caplog.text
     assert set(reading.error_types()) == {"BatchCancelled"}

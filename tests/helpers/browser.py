@@ -53,7 +53,10 @@ def browser() -> Iterator["Page"]:
             wait_for(lambda: address.search(log.read_text(errors="replace")))
             found = address.search(log.read_text(errors="replace"))
             assert found
-            with connect(found[1], max_size=None, compression=None, proxy=None) as devtools:
+            limits: dict[str, Any] = {"open_timeout": NEVER_SECONDS, "ping_interval": None}
+            with connect(
+                found[1], **limits, max_size=None, compression=None, proxy=None
+            ) as devtools:
                 yield Page(devtools)
                 with contextlib.suppress(Exception):
                     devtools.send(json.dumps({"id": 0, "method": "Browser.close"}))

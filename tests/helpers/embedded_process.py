@@ -7,8 +7,11 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any, Self
 
 import httpx2
@@ -136,6 +139,32 @@ class EmbeddedProcess(Lasting):
         """Replaces the faults of the running server; [] clears them."""
         reply = self.request("POST", "/control/faults", json=faults)
         assert reply.status_code == 200, reply.text
+
+    def end_delays(self) -> None:
+        """What is held, pending or late by a number of seconds is so no more."""
+        self.request("DELETE", "/control/delays").raise_for_status()
+
+    @contextmanager
+    def goes_on_once(self, condition: Callable[[], object]) -> Iterator[None]:
+        """Within, the server holds nothing any more as soon as `condition` holds, which it must.
+
+        However slow the machine is: nothing that is held ends before that.
+        """
+        over = Event()
+
+        def go_on() -> bool:
+            wait_for(lambda: condition() or over.is_set())
+            in_time = not over.is_set()
+            self.end_delays()
+            return in_time
+
+        with ThreadPoolExecutor(1) as aside:
+            went_on = aside.submit(go_on)
+            try:
+                yield
+            finally:
+                over.set()
+            assert went_on.result(), "the server was not to go on until the end"
 
     def cancel_all(self) -> None:
         """Ends what still goes on: a test that failed must not make the next one fail."""

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from helpers.command_calls import main_of, said
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import Player, head_of, in_one_process
 from helpers.reading import QUICK, Reading
@@ -266,11 +266,10 @@ def test_a_copy_from_the_middle_of_the_last_run_is_completed_first(player: Playe
 
 def test_an_attempt_that_turned_out_to_be_none_makes_no_older_copy(player: Player) -> None:
     player.library.configure(execution={"max_batch_failures": 1})
-    player.server.set_faults(["no-result-file:seconds=2", "job-partial:share=0"])
+    player.server.set_faults(["no-result-file", "job-partial:share=0"])
     assert player.play() == "failed"
     assert player.library.ledger("SELECT COUNT(*) FROM attempt") == [(1,)]
-    ended = player.server.log("finish")[-1]["t"]
-    wait_for(lambda: time.time() > ended + 2.1)
+    player.server.end_delays()
     assert player.play(crash_at="cleaned-up") == "crashed"
     assert player.library.ledger("SELECT COUNT(*) FROM attempt") == [(0,)]
     with contextlib.chdir(player.library.root):

@@ -116,7 +116,7 @@ def test_the_crontab_lines_read_the_sample(installed: Path) -> None:
 
     for folder in ("results", "state", "logs"):
         shutil.rmtree(installed / folder)
-    with EmbeddedProcess(installed / "state/embedded", "--batch-seconds", "60") as server:
+    with EmbeddedProcess(installed / "state/embedded", "--batch-seconds", "600") as server:
         variables = {
             "PAGEWAVE_EMBEDDED_URL": server.base_url,
             "PAGEWAVE_EMBEDDED_TOKEN": server.token,

@@ -135,7 +135,7 @@ def test_5_a_refusal_comes_before_dead_letters(tmp_path: Path) -> None:
 
 
 def test_6_stopped(tmp_path: Path) -> None:
-    with library(tmp_path, "batch-hold:seconds=60") as held:
+    with library(tmp_path, "batch-hold:seconds=600") as held:
         head = held.start()
         head.wait_for_create(held, 2)
         head.signal(signal.SIGTERM)
@@ -144,7 +144,7 @@ def test_6_stopped(tmp_path: Path) -> None:
 
 
 def test_7_more_to_come(tmp_path: Path) -> None:
-    server = EmbeddedProcess(tmp_path / "state/embedded", "--batch-seconds", "60")
+    server = EmbeddedProcess(tmp_path / "state/embedded", "--batch-seconds", "600")
     with library(tmp_path, wait=False) as later, server:
         later.environment |= {
             "PAGEWAVE_EMBEDDED_URL": server.base_url,

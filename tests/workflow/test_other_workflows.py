@@ -133,7 +133,7 @@ def test_killed_and_started_again_nothing_is_paid_twice(
 
 
 def test_a_second_head_is_refused_and_a_stopped_one_goes_on(tmp_path: Path, way: str) -> None:
-    with Other(tmp_path, BOOKS, embedded={"batch_seconds": 60}) as library:
+    with Other(tmp_path, BOOKS, embedded={"batch_seconds": 600}) as library:
         library.set_up(way)
         first = library.start("-s", "Snakefile", THREADS, profile=False)
         first.wait_for_create(library)

@@ -44,7 +44,7 @@ def report_of(library: Library, name: str) -> str:
 def test_a_run_with_a_dead_letter_from_its_first_line_to_its_report(tmp_path: Path) -> None:
     faults = [f"record-error:match={DEAD}$"]
     notify = {"batch_older_than_hours": 0.5 / SECONDS_AN_HOUR}
-    embedded = {"faults": faults, "batch_seconds": 1.0}
+    embedded = {"faults": faults, "batch_seconds": 3.0}
     with Webhook(500) as webhook, Library(tmp_path, BOOKS, notify=notify) as library:
         library.configure(embedded=embedded)
         library.environment = {"PAGEWAVE_WEBHOOK": webhook.url}
@@ -200,7 +200,7 @@ def check_report(library: Library) -> None:
 
 
 def test_what_was_told_before_a_crash_is_in_the_log(tmp_path: Path) -> None:
-    with Library(tmp_path, {"Ohio/Elm/1850": 2}, embedded={"batch_seconds": 60.0}) as library:
+    with Library(tmp_path, {"Ohio/Elm/1850": 2}, embedded={"batch_seconds": 600.0}) as library:
         head = library.start()
         wait_for(lambda: (tmp_path / "logs/runs").exists())
         wait_for(lambda: bool(named(events_of(library), "batch_sent")))

@@ -35,10 +35,12 @@ def point_at(server: EmbeddedProcess, library: Library) -> None:
 
 
 def run_until_all_is_read(library: Library, server: EmbeddedProcess) -> list[tuple[int, str]]:
-    """Runs that begin when no batch goes on, until there is no more to come: codes and outputs."""
+    """Runs that begin when all batches have ended, until there is no more to come: codes and
+    outputs. The server holds what a run sends for longer than the run takes."""
     ended: list[tuple[int, str]] = []
     while not ended or ended[-1][0] == MORE_TO_COME:
         assert len(ended) < MOST_RUNS, ended[-1][1]
+        server.end_delays()
         wait_for(lambda: server.stats()["active_batches"] == 0)
         ended.append(library.start().wait())
     return ended
@@ -99,7 +101,6 @@ def test_runs_that_do_not_wait_read_everything_and_pay_once(tmp_path: Path) -> N
             assert "Error" not in output and "Exiting because" not in output
             assert library.ledger("SELECT outcome FROM run") == [("on its way",)]
             assert not library.ledger("SELECT 1 FROM failure")
-            point_at(server.restart("--batch-seconds", "1", *always), library)
             ended = run_until_all_is_read(library, server)
             code, output = ended[-1]
             assert code == 1  # for the dead letter, once nothing else is left to do
@@ -118,7 +119,7 @@ def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path
     execution = {"wait": False, "batch_size_limit": 1}
     with Library(tmp_path, books, execution=execution) as library:
         refused = "http-error:call=create,code=400,times=1"
-        with served(library, "--batch-seconds", "60", "--fault", refused):
+        with served(library, "--batch-seconds", "600", "--fault", refused):
             code, output = library.start().wait()
             assert code == 5, output
             assert output.count("Error in rule wave") == 1
@@ -130,7 +131,7 @@ def test_a_job_that_fails_is_not_hidden_behind_what_is_on_its_way(tmp_path: Path
 @pytest.mark.slow
 def test_jobs_that_are_processes_need_not_wait_either(tmp_path: Path) -> None:
     library = Library(tmp_path, {"Ohio/Ashgrove/1852": 1}, execution={"wait": False})
-    with library, served(library, "--batch-seconds", "60"):
+    with library, served(library, "--batch-seconds", "600"):
         code, output = library.start(profile=False).wait()
         assert code == MORE_TO_COME, output
         assert len(library.events("create")) == 1
@@ -148,7 +149,7 @@ def test_not_waiting_needs_a_server_that_stays(tmp_path: Path) -> None:
 def test_a_run_is_stopped_while_it_looks_after_earlier_ones(tmp_path: Path) -> None:
     quick = {"upload_retry_backoff_seconds": 0.05}
     with Library(tmp_path, {"Ohio/Ashgrove/1852": 1}, files=quick) as library:
-        with served(library, "--batch-seconds", "60"):
+        with served(library, "--batch-seconds", "600"):
             stop(library.start(), library)
         head = library.start()  # the server is gone
         wait_for(lambda: "failed 4 times" in head.output)
@@ -183,7 +184,7 @@ def test_a_run_ends_though_a_call_to_the_service_hangs(
 @pytest.mark.real_start
 def test_jobs_that_are_processes_end_with_the_run(tmp_path: Path) -> None:
     library = Library(tmp_path, {"Ohio/Ashgrove/1852": 1})
-    with library, served(library, "--batch-seconds", "60") as server:
+    with library, served(library, "--batch-seconds", "600") as server:
         stop(library.start(profile=False), library)
 
         def others() -> list[psutil.Process]:

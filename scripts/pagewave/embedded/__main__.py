@@ -36,8 +36,9 @@ variable of the token is not set, it makes a token and says it in that line.
 Jobs, files and results are kept in the state folder: a batch outlives the server, even kill -9, and
 the next server goes on with it without reading again what was read. log.jsonl in that folder has a
 line for every upload, create, call, start, inference, finish, get, list, download, cancel, delete,
-fault and refusal. With the token, GET /control/stats tells what was read, and POST /control/faults
-replaces the faults by a JSON list of them.
+fault and refusal. With the token, GET /control/stats tells what was read, POST /control/faults
+replaces the faults by a JSON list of them, and DELETE /control/delays ends all delays that have
+begun, such as a batch that is held.
 
 Ends when its standard input ends, so that it never outlives the program that started it (--stay:
 goes on without), and at once on SIGTERM or SIGINT.

@@ -26,7 +26,7 @@ class BatchCalls:
         self.store = jobs.store
         self.log = jobs.log
         self.pace = jobs.pace
-        self._quota_held_until = 0.0
+        self._quota_held = (0.0, 0.0)  # since when (Unix time), for how many seconds
 
     async def create_batch(self, request: Request) -> Response:
         """models.batchGenerateContent over an input file"""
@@ -34,7 +34,7 @@ class BatchCalls:
         file_id = str(pick(pick(batch, "inputConfig"), "fileName") or "").removeprefix("files/")
         if not file_id:
             raise ApiError(400, "batch.input_config.file_name is missing (inline: not supported).")
-        if self._quota_held_until > time.time():
+        if not self.jobs.delays.is_over(*self._quota_held):
             raise ApiError(429, "Quota is still held by a cancelled batch.")
         file = self.store.file(file_id)
         if file is None:
@@ -76,13 +76,13 @@ class BatchCalls:
             active=active + 1,
         )
         self.jobs.begin(made, requests)
-        return JSONResponse(messages.operation(made))
+        return JSONResponse(messages.operation(made, self.jobs.delays))
 
     async def get_batch(self, request: Request) -> Response:
         """batches.get"""
         batch = self._batch(request)
         self.log.write("get", batch=batch.name, state=batch.state)
-        return JSONResponse(messages.operation(batch))
+        return JSONResponse(messages.operation(batch, self.jobs.delays))
 
     async def list_batches(self, request: Request) -> Response:
         """batches.list"""
@@ -92,13 +92,13 @@ class BatchCalls:
             return JSONResponse({})
 
         def fetch(behind: int, limit: int, oldest_first: bool) -> list[tuple[int, Json | None]]:
-            now = time.time()
+            delays = self.jobs.delays
             return [
                 (
                     batch.number,
                     # A batch may be kept out of lists for a while, as in a list that lags behind.
-                    messages.operation(batch)
-                    if now >= batch.created + batch.quirks.get("list-delay", 0.0)
+                    messages.operation(batch, delays)
+                    if delays.is_over(batch.created, batch.quirks.get("list-delay", 0.0))
                     else None,
                 )
                 for batch in self.store.batches(behind, limit, oldest_first)
@@ -116,7 +116,7 @@ class BatchCalls:
             return JSONResponse({})
         await self.jobs.cancel(batch)
         if fault := request.state.faults.get("quota-held"):
-            self._quota_held_until = time.time() + fault.seconds
+            self._quota_held = (time.time(), fault.seconds)
         return JSONResponse({})
 
     async def delete_batch(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -96,7 +97,7 @@ class Call:
             case "garbage-200":
                 response = Response(GARBAGE[fault.body], 200, media_type="text/html")
             case "slow":
-                await asyncio.sleep(fault.seconds)
+                await self.jobs.delays.wait(time.time(), fault.seconds)
                 return False
             case "drip":
                 await _drip(request, send)

@@ -7,12 +7,12 @@ from the store and reads only the records that have no result yet.
 import asyncio
 import math
 import random
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pagewave.embedded.server import answers
 from pagewave.embedded.server.attachments import images_of
+from pagewave.embedded.server.delays import Delays
 from pagewave.embedded.server.entities import Batch, Result
 from pagewave.embedded.server.events import EventLog
 from pagewave.embedded.server.faults import Fault, Faults
@@ -30,7 +30,6 @@ from pagewave.embedded.server.wire import (
 
 UNKNOWN_STATE = "SOMETHING_NEW"
 BAD_REQUEST = "Request contains an invalid argument."
-LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class Jobs:
         self.read = read
         self.pace = pace
         self.names = names
+        self.delays = Delays()
         self.pool = ThreadPoolExecutor(pace.workers, thread_name_prefix="reader")
         self._slots = asyncio.Semaphore(pace.running)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -131,24 +131,24 @@ class Jobs:
     async def _run(self, batch: Batch, requests: InputFile) -> None:
         quirks, records = batch.quirks, requests.records
         if "job-pending" in quirks:
-            await _until(batch.created + quirks["job-pending"])
+            await self.delays.wait(batch.created, quirks["job-pending"])
         async with self._slots:
             self.store.set_state(batch.id, "RUNNING")
             self.log.write("start", batch=batch.name, display_name=batch.display_name)
             if "job-unknown-state" in quirks:
                 self.store.set_state(batch.id, UNKNOWN_STATE)
-                await _until(batch.created + quirks["job-unknown-state"])
+                await self.delays.wait(batch.created, quirks["job-unknown-state"])
                 self.store.set_state(batch.id, "RUNNING")
-            due = batch.created + max(self.pace.batch_seconds, quirks.get("batch-hold", 0.0))
+            least = max(self.pace.batch_seconds, quirks.get("batch-hold", 0.0))
             if "bad-request" in quirks:
-                await _until(due)
+                await self.delays.wait(batch.created, least)
                 self._finish(batch, "FAILED", error=(int(quirks["bad-request"]), BAD_REQUEST))
                 return
             for name in ("failed", "expired", "cancelled"):
                 if f"job-{name}" in quirks:
                     todo = _share(records, quirks[f"job-{name}"])
                     await self._read_all(batch, requests, todo)
-                    await _until(due)
+                    await self.delays.wait(batch.created, least)
                     error = (INTERNAL, f"The batch ended {name}.")
                     self._finish(batch, name.upper(), todo or None, error=error)
                     return
@@ -157,7 +157,7 @@ class Jobs:
                 todo = _share(records, quirks["job-partial"])
                 rest, state = (INTERNAL, "Not processed."), "PARTIALLY_SUCCEEDED"
             await self._read_all(batch, requests, todo)
-            await _until(due)
+            await self.delays.wait(batch.created, least)
             self._finish(batch, state, records, rest=rest)
 
     async def _read_all(self, batch: Batch, requests: InputFile, records: list[Record]) -> None:
@@ -245,12 +245,3 @@ class Jobs:
 def _share(records: list[Record], share: float) -> list[Record]:
     """The first records, as many as this share of all."""
     return records[: math.ceil(len(records) * share)]
-
-
-async def _until(when: float) -> None:
-    """Sleeps until this Unix time; for ever when it is infinite. Wall clock, as jobs outlive us.
-
-    That clock is looked at all the while: it goes on when the machine sleeps, and may be set.
-    """
-    while (left := when - time.time()) > 0:
-        await asyncio.sleep(min(left, LOOK_SECONDS))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
 
+from pagewave.embedded.server.delays import Delays
 from pagewave.embedded.server.entities import Batch, File
 from pagewave.embedded.server.wire import ApiError, Json, stamp
 
@@ -43,13 +44,13 @@ def file(file: File, request: Request) -> Json:
     return {name: value for name, value in message.items() if value}
 
 
-def operation(batch: Batch) -> Json:
+def operation(batch: Batch, delays: Delays) -> Json:
     """A batch job, as the long-running operation that it is at Google."""
     output = {"responsesFile": f"files/{batch.output}"} if batch.output else None
     # Results are late or in another place where a batch succeeded. One that failed has them at once
     # and in metadata, if at all: an operation holds an error or a response.
     quirks = {} if batch.error else batch.quirks
-    if batch.ended and time.time() < batch.ended + quirks.get("no-result-file", 0.0):
+    if batch.ended and not delays.is_over(batch.ended, quirks.get("no-result-file", 0.0)):
         output = None
     pending = 0 if batch.ended else batch.requests - batch.succeeded - batch.failed
     counts = {

@@ -115,6 +115,11 @@ class ControlCalls:
             self.jobs.names.add(Path(str(folder)))
         return JSONResponse({})
 
+    async def delays(self, request: Request) -> Response:
+        """DELETE ends all that have begun: what is held, pending or late is so no more"""
+        self.jobs.delays.end()
+        return JSONResponse({})
+
     async def stats(self, request: Request) -> Response:
         """What was read so far, and how much there is of everything"""
         by_key = self.store.inferences()
@@ -160,6 +165,7 @@ def build_app(jobs: Jobs, token: str, cut: Cut) -> Starlette:
         call("POST", "/control/faults", "", control.faults),
         call("GET", "/control/faults", "", control.faults),
         call("POST", "/control/pages", "", control.pages),
+        call("DELETE", "/control/delays", "", control.delays),
         call("GET", "/control/stats", "", control.stats),
     ]
 
