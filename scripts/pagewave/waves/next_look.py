@@ -11,7 +11,9 @@ EARLY, LATE = 0.9, 1.5
 """Shares of how long the quickest and the slowest of the last ones took: in between is soon."""
 SHARE_LOST = 0.02
 """Of the time that a batch goes on: so much of it may pass between its end and the next look."""
-SHORTEST_SECONDS = 1.0
+SHORTEST_SECONDS = 0.05
+"""Of a server on this machine, where a look takes milliseconds. A service's batches take minutes,
+and the share of that is seconds."""
 
 
 def seconds_to_next_look(interval: float, age: float, usual: Sequence[float]) -> float:
