@@ -15,8 +15,8 @@ from pagewave.errors import ServiceError
 from pagewave.gemini.client import CreateUnknown, Gemini, RemoteBatch
 
 BOOKS = {"Elm/1850": 2, "Oak/1850": 2}
-SOON = {"max_poll_attempts": 50}
-"""A deadline of one second."""
+SOON = {"max_poll_attempts": 100}
+"""A deadline of two seconds, in which the others end however busy the machine is."""
 
 
 def first(reading: Reading, book: str = "Elm/1850") -> str:
