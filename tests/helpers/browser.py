@@ -53,9 +53,13 @@ def browser() -> Iterator["Page"]:
             wait_for(lambda: address.search(log.read_text(errors="replace")))
             found = address.search(log.read_text(errors="replace"))
             assert found
-            limits: dict[str, Any] = {"open_timeout": NEVER_SECONDS, "ping_interval": None}
             with connect(
-                found[1], **limits, max_size=None, compression=None, proxy=None
+                found[1],
+                open_timeout=NEVER_SECONDS,
+                ping_interval=None,  # a busy machine is slow to answer
+                max_size=None,
+                compression=None,
+                proxy=None,
             ) as devtools:
                 yield Page(devtools)
                 with contextlib.suppress(Exception):
