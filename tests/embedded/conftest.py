@@ -1,6 +1,4 @@
-"""One server for the tests of faults in this folder, and the unmodified client."""
-
-from collections.abc import Iterator
+"""The shared server under the name that tests of faults have for it, and the unmodified client."""
 
 import pytest
 from google import genai
@@ -8,22 +6,13 @@ from google import genai
 from helpers.embedded_process import EmbeddedProcess, client_of
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedProcess]:
-    """One server for all tests; `server` clears its faults."""
-    with EmbeddedProcess(tmp_path_factory.mktemp("faults") / "state") as process:
-        yield process
-
-
 @pytest.fixture
-def server(shared: EmbeddedProcess) -> Iterator[EmbeddedProcess]:
+def server(quiet_server: EmbeddedProcess) -> EmbeddedProcess:
     """The server, without faults before and after the test."""
-    shared.set_faults([])
-    yield shared
-    shared.set_faults([])
+    return quiet_server
 
 
 @pytest.fixture(scope="module")
-def client(shared: EmbeddedProcess) -> genai.Client:
+def client(echo_server: EmbeddedProcess) -> genai.Client:
     """The unmodified client."""
-    return client_of(shared)
+    return client_of(echo_server)

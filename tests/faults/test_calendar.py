@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.clock import HOUR, Clock, moved_clock
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.embedded_process import EmbeddedProcess
 from helpers.library import Library
 from helpers.playing import Player, in_one_process
 from helpers.reading import QUICK, Reading
@@ -145,7 +145,7 @@ def test_results_are_fetched_until_the_service_deletes_them_and_then_paid_for_ag
     server.set_faults(["batch-hold:times=1,seconds=3600"])
     reading.run_until(reading.creates)
     clock.move(hours=1)
-    wait_for(lambda: server.stats()["active_batches"] == 0)
+    server.wait_until_idle()
     clock.move(hours=hours)
     reading.run()
     reading.check()
@@ -259,7 +259,7 @@ def test_a_run_that_does_not_wait_sends_again_once_the_pause_is_over(
     )
     server.set_faults(["job-failed:times=1"])
     reading.run()
-    wait_for(lambda: server.stats()["active_batches"] == 0)
+    server.wait_until_idle()
     reading.run()
     assert reading.error_types() == {"BatchFailed": 1}
     clock.move(seconds=60 * minutes)
@@ -323,7 +323,7 @@ def test_a_clock_that_is_set_while_a_batch_goes_on_cancels_nothing(
     quiet_server.set_faults(["batch-hold:times=1,seconds=600"])
     already = len(quiet_server.log("cancel"))
     with moved_clock(tmp_path / "ahead") as clock:
-        with quiet_server.goes_on_once(asked_twice_after_a_jump(reading, clock, hours, "get")):
+        with quiet_server.goes_on_when(asked_twice_after_a_jump(reading, clock, hours, "get")):
             reading.run()
         reading.check()
     assert len(quiet_server.log("cancel")) == already
@@ -340,7 +340,7 @@ def test_a_clock_that_was_set_between_two_runs_cancels_nothing(
     already = len(quiet_server.log("cancel"))
     with moved_clock(tmp_path / "ahead") as clock:
         reading.run_until(reading.creates)
-        with quiet_server.goes_on_once(asked_twice_after_a_jump(reading, clock, hours, "get")):
+        with quiet_server.goes_on_when(asked_twice_after_a_jump(reading, clock, hours, "get")):
             reading.run()
         reading.check()
     assert len(quiet_server.log("cancel")) == already
@@ -355,7 +355,7 @@ def test_a_batch_is_looked_for_as_long_whatever_the_clock_is_set_to(
     reading = Reading(tmp_path, quiet_server, BOOK, batch={"reconcile_seconds": 600})
     quiet_server.set_faults(["cut-after:call=create,times=1", "list-delay:times=1,seconds=600"])
     with moved_clock(tmp_path / "ahead") as clock:
-        with quiet_server.goes_on_once(asked_twice_after_a_jump(reading, clock, hours, "list")):
+        with quiet_server.goes_on_when(asked_twice_after_a_jump(reading, clock, hours, "list")):
             reading.run()
         reading.check()
     assert len(reading.creates()) == 1
@@ -371,7 +371,7 @@ def test_a_pause_that_began_before_the_clock_was_set_back_is_over(
     server.set_faults(["job-failed:times=1"])
     clock.move(hours=100)
     reading.run()
-    wait_for(lambda: server.stats()["active_batches"] == 0)
+    server.wait_until_idle()
     reading.run()
     assert reading.error_types() == {"BatchFailed": 1}
     clock.move(hours=-100)

@@ -249,7 +249,7 @@ def test_a_cancel_that_meets_a_conflict_is_not_repeated(
     quiet_server.set_faults(
         [f"job-pending:match={tmp_path.name},times=1", "http-error:call=cancel,code=409"]
     )
-    with quiet_server.goes_on_once(lambda: refused_to_cancel(reading)):
+    with quiet_server.goes_on_when(lambda: refused_to_cancel(reading)):
         reading.run()
     reading.check()
     assert not reading.failures()
@@ -288,7 +288,7 @@ def test_a_quota_held_after_a_cancel_is_waited_for(
     quiet_server.set_faults(
         [f"job-pending:match={tmp_path.name},times=1", "quota-held:seconds=600"]
     )
-    with quiet_server.goes_on_once(lambda: "quota used up, asking again" in caplog.text):
+    with quiet_server.goes_on_when(lambda: "quota used up, asking again" in caplog.text):
         reading.run()
     reading.check()
     assert "quota used up, asking again" in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.clock import moved_clock
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.errors import ServiceError
 from pagewave.gemini import uploads
@@ -232,7 +232,7 @@ def test_a_run_that_does_not_wait_leaves_full_storage_to_the_next(
     quiet_server.set_faults([])
     for _ in range(6):
         reading.run()
-        wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+        quiet_server.wait_until_idle()
     reading.check()
 
 
@@ -305,7 +305,7 @@ def test_without_waiting_an_image_that_is_gone_is_looked_for_by_later_runs(
     assert not reading.creates()
     reading.library.configure(batch={"retry_pause_seconds": 0})
     reading.run()
-    wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+    quiet_server.wait_until_idle()
     reading.run()
     reading.check()
 

@@ -144,19 +144,30 @@ class EmbeddedProcess(Lasting):
         """What is held, pending or late by a number of seconds is so no more."""
         self.request("DELETE", "/control/delays").raise_for_status()
 
+    def wait_until_idle(self) -> None:
+        """Until all batches have ended."""
+        wait_for(lambda: self.stats()["active_batches"] == 0)
+
+    def finish_all(self) -> None:
+        """Goes on with the batches that it holds, to their ends."""
+        self.end_delays()
+        self.wait_until_idle()
+
     @contextmanager
-    def goes_on_once(self, condition: Callable[[], object]) -> Iterator[None]:
-        """Within, the server holds nothing any more as soon as `condition` holds, which it must.
+    def goes_on_when(self, condition: Callable[[], object]) -> Iterator[None]:
+        """Within, the server holds nothing whenever `condition` holds, which it must once.
 
         However slow the machine is: nothing that is held ends before that.
         """
         over = Event()
 
         def go_on() -> bool:
-            wait_for(lambda: condition() or over.is_set())
-            in_time = not over.is_set()
-            self.end_delays()
-            return in_time
+            went_on = False
+            while not over.wait(0.01):
+                if condition():
+                    went_on = True
+                    self.end_delays()
+            return went_on
 
         with ThreadPoolExecutor(1) as aside:
             went_on = aside.submit(go_on)
@@ -174,7 +185,7 @@ class EmbeddedProcess(Lasting):
         for event in self.log("create"):
             if event["batch"] not in ended:
                 self.request("POST", f"/v1beta/{event['batch']}:cancel")
-        wait_for(lambda: self.stats()["active_batches"] == 0)
+        self.wait_until_idle()
 
     def show_images(self, folder: Path) -> None:
         """Tells the server which folder's images single calls may bring."""

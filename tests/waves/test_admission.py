@@ -30,7 +30,7 @@ def batches_of(reading: Reading) -> list[list[str]]:
 
 def run_when_idle(reading: Reading, server: EmbeddedProcess) -> None:
     """A run that finds every batch ended."""
-    wait_for(lambda: server.stats()["active_batches"] == 0)
+    server.wait_until_idle()
     reading.run()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.errors import BudgetReached, ServiceError
 
@@ -212,7 +212,7 @@ def test_without_waiting_halving_goes_on_from_run_to_run(
     reading = Reading(tmp_path, quiet_server, TWELVE, execution=execution)
     quiet_server.set_faults([bad(reading, 5)])
     for _ in range(20):
-        wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+        quiet_server.wait_until_idle()
         reading.run()
         if reading.dead() and len(reading.attempts()) == 22:
             break

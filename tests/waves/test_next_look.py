@@ -22,7 +22,7 @@ def test_without_a_history_looks_are_as_configured() -> None:
 @pytest.mark.parametrize("seconds", [5.0, 61.0, 605.0, 3601.0])
 def test_an_end_when_it_is_usual_is_seen_at_once(seconds: float) -> None:
     number, late = looks(seconds, [seconds * share for share in (0.95, 1, 1.02, 1.1, 1.2)])
-    assert late <= 0.021 * seconds
+    assert late <= 0.02 * seconds
     assert number <= 15 + seconds / 30
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.clock import moved_clock
-from helpers.embedded_process import EmbeddedProcess, wait_for
+from helpers.embedded_process import EmbeddedProcess
 from helpers.reading import Reading
 from pagewave.errors import ServiceError
 from pagewave.waves.trouble import FEWEST_TRIES
@@ -157,7 +157,7 @@ def test_without_waiting_the_pause_holds_between_runs(
     quiet_server.set_faults(["record-error:code=14,times=1"])
 
     def run() -> None:
-        wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+        quiet_server.wait_until_idle()
         reading.run()
 
     for _ in range(4):
@@ -181,7 +181,7 @@ def test_without_waiting_trouble_that_lasts_is_told_between_tries(
     quiet_server.set_faults([f"record-error:code={code}"])
 
     def run() -> None:
-        wait_for(lambda: quiet_server.stats()["active_batches"] == 0)
+        quiet_server.wait_until_idle()
         reading.run()
 
     while len(reading.creates()) < (5 if code == 14 else 1):

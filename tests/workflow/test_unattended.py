@@ -40,8 +40,7 @@ def run_until_all_is_read(library: Library, server: EmbeddedProcess) -> list[tup
     ended: list[tuple[int, str]] = []
     while not ended or ended[-1][0] == MORE_TO_COME:
         assert len(ended) < MOST_RUNS, ended[-1][1]
-        server.end_delays()
-        wait_for(lambda: server.stats()["active_batches"] == 0)
+        server.finish_all()
         ended.append(library.start().wait())
     return ended
 
@@ -175,7 +174,7 @@ def test_a_run_ends_though_a_call_to_the_service_hangs(
             code, output = head.wait()
             assert code == STOPPED, output
             assert "stopped in the middle of something" in output
-            wait_for(lambda: server.stats()["active_batches"] == 0)
+            server.wait_until_idle()
             library.run()
         assert library.inferences() == Counter(["Ohio:Ashgrove:1852:1"])
         assert len(library.events("create")) == 1
